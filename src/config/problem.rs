@@ -1,0 +1,57 @@
+//! What can be wrong with a configuration, and where.
+
+use std::ops::Range;
+
+/// A place in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The file, relative to the repository's root, with `/` between its parts.
+    pub file: String,
+    /// 1-based line.
+    pub line: usize,
+    /// 1-based column, in characters.
+    pub column: usize,
+    /// The byte range in the file's text that a caret should underline; empty where nothing fits.
+    pub span: Range<usize>,
+}
+
+/// Which layer found a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The text is not YAML, or not readable at all.
+    Yaml,
+    /// A key or a type that Upsun's schema does not know.
+    Schema,
+    /// Well-formed, but it cannot mean anything.
+    Meaning,
+    /// Legal, and probably not what was wanted.
+    Lint,
+}
+
+/// Whether a problem stops a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Upsun would refuse the configuration.
+    Error,
+    /// Upsun takes it; it deserves a look.
+    Warning,
+}
+
+/// One thing that is wrong, said in full.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// A stable code such as `U102`, to silence or to look up.
+    pub code: &'static str,
+    /// The layer that found it.
+    pub class: Class,
+    /// Whether it stops a deploy.
+    pub severity: Severity,
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong: lower case, names in backticks, no full stop.
+    pub message: String,
+    /// How to mend it.
+    pub hint: Option<String>,
+    /// The page of Upsun's documentation that the rule comes from.
+    pub docs: Option<&'static str>,
+}

@@ -1,0 +1,23 @@
+//! `upsun-local` runs an Upsun project's runtime operations on your machine, in containers with the
+//! same read-only file system, mounts, variables and roles as on Upsun.
+//!
+//! Who may import whom; arrows go down only:
+//!
+//! ```text
+//!  front ends      cli                                   (only cli starts the others)
+//!                   |
+//!  what happens    lifecycle                             reporter → event only
+//!                   |
+//!  what it says    plan ← config  roles  variables  images   (pure: no tokio, no env, no clock)
+//!                   |
+//!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
+//!  leaves          event  shutdown  project  settings  source
+//! ```
+//!
+//! [`config`] turns files into a typed [`config::Config`] or all the problems, each with its place.
+//! [`plan`] turns that into plain data: images, containers, volumes, hooks. [`lifecycle`] carries a
+//! plan out on an [`engine::Engine`] and tells what it does as [`event::Event`]s. The engine speaks
+//! containers and knows no Upsun word; bollard is named below `engine::docker` only.
+
+pub mod config;
+pub mod roles;
