@@ -5,6 +5,7 @@
 pub mod app;
 mod decode;
 mod include;
+mod meaning;
 mod merge;
 mod node;
 pub mod problem;
@@ -12,6 +13,7 @@ pub mod render;
 mod report;
 mod scalar;
 mod schema;
+mod shell;
 mod source;
 pub mod versions;
 mod yaml;
@@ -147,10 +149,11 @@ fn read(root: &Path, report: &mut Report) -> Option<Config> {
             None => broken = true,
         }
     }
-    if !merged.has_applications && !broken {
+    if !merged.has_applications && !merged.has_empty && !broken {
         missing_applications(report);
     }
     schema::check_all(&merged, report);
+    meaning::check(&merged, &repository, broken, report);
     if let Some(entry) = decode::too_large(&merged) {
         let message = "with what its workers take over this application is too large";
         report.add(report.error("U106", Class::Yaml, entry.key_span, message));

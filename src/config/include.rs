@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         };
         if !entries
             .iter()
-            .any(|entry| entry.key.starts_with('.') || &*entry.key == "<<")
+            .any(|entry| is_dotted(&entry.key) || &*entry.key == "<<")
         {
             return;
         }
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
         for entry in std::mem::take(entries) {
             if &*entry.key == "<<" {
                 merged.push(entry.value);
-            } else if entry.key.starts_with('.') {
+            } else if is_dotted(&entry.key) {
                 if !top {
                     self.dotted(&entry, context);
                 }
@@ -541,4 +541,9 @@ fn source_root(app: &Node) -> Option<&str> {
         Value::List(items) => items.iter().find_map(source_root),
         _ => source_root(merged),
     }
+}
+
+/// Whether Upsun passes over a key. A path such as `../x` is left in, so that it is reported.
+fn is_dotted(key: &str) -> bool {
+    key.starts_with('.') && !key.starts_with("..")
 }

@@ -155,6 +155,17 @@ impl Repository {
         })
     }
 
+    /// Whether there is nothing but the configuration: no source that it could be held against.
+    pub(crate) fn is_bare(&self) -> bool {
+        const BESIDE: [&str; 3] = [".upsun", ".git", ".upsun-local.yaml"];
+        let Ok(mut entries) = self.root.read_dir() else {
+            return true;
+        };
+        entries.all(|entry| {
+            entry.is_ok_and(|entry| BESIDE.iter().any(|name| entry.file_name() == *name))
+        })
+    }
+
     /// The path of `relative` if it exists inside the repository, with all links resolved.
     pub(crate) fn resolve(&self, relative: impl AsRef<Path>) -> Result<PathBuf, ReadError> {
         let path = self.root.join(relative).canonicalize()?;
