@@ -11,7 +11,7 @@ mod pattern;
 mod relationships;
 mod routes;
 mod scripts;
-mod source;
+pub(crate) mod source;
 mod timezones;
 mod web;
 
@@ -78,7 +78,7 @@ fn containers(app: &Entry) -> impl Iterator<Item = (&str, &Node)> {
     )
 }
 
-fn workers(app: &Entry) -> &[Entry] {
+pub(crate) fn workers(app: &Entry) -> &[Entry] {
     app.value
         .get("workers")
         .map(Node::entries)
@@ -86,7 +86,7 @@ fn workers(app: &Entry) -> &[Entry] {
 }
 
 /// The entries of a mapping below a key.
-fn entries<'a>(node: &'a Node, key: &str) -> &'a [Entry] {
+pub(crate) fn entries<'a>(node: &'a Node, key: &str) -> &'a [Entry] {
     node.get(key).map(Node::entries).unwrap_or_default()
 }
 

@@ -248,7 +248,7 @@ fn fields(node: &Node, object: &Object, owner: Owner<'_>, report: &mut Report) {
         }
     }
     for key in object.keys.iter().filter(|key| key.required) {
-        if node.entry(key.name).is_none() && !excused.contains(&key.name) {
+        if node.entry(key.name).is_none() && !excused.contains(&key.name) && !report.is_full() {
             let message = format!("`{}` has no `{}`", owner.key, key.name);
             let problem = report.error("U203", Class::Schema, owner.span, message);
             let hint = format!("{} needs `{}`", object.noun, key.name);
@@ -265,6 +265,10 @@ fn unknown(
     node: &Node,
     report: &mut Report,
 ) -> Option<&'static str> {
+    if report.is_full() {
+        report.add(report.error("U201", Class::Schema, entry.key_span, String::new()));
+        return None;
+    }
     let mistaken = object
         .mistaken
         .iter()
@@ -281,10 +285,6 @@ fn unknown(
         .map(|key| key.name)
         .or(near)
         .filter(|meant| node.entry(meant).is_none());
-    if report.is_full() {
-        report.add(report.error("U201", Class::Schema, entry.key_span, String::new()));
-        return meant;
-    }
     let message = format!("unknown key `{}` in {}", entry.key, object.noun);
     let problem = if object.closed || required(object, meant) {
         report.error("U201", Class::Schema, entry.key_span, message)

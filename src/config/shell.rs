@@ -36,8 +36,8 @@ pub(crate) struct Command<'a> {
     pub(crate) at: usize,
     /// Whether it is sent to the background with `&`.
     pub(crate) in_background: bool,
-    /// How many groups, loops and conditions are around it.
-    pub(crate) depth: usize,
+    /// Which statement of the outermost level it belongs to.
+    pub(crate) statement: usize,
 }
 
 /// Whether a shell can read the script.
@@ -173,7 +173,7 @@ impl<'a> Parser<'a> {
         }
         if self.command.words.is_empty() {
             self.command.at = at;
-            self.command.depth = self.open.len();
+            self.command.statement = self.script.statements;
         }
         self.command.words.push(word);
         self.at_command = false;

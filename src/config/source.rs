@@ -118,6 +118,8 @@ pub(crate) enum ReadError {
     Outside,
     #[error("it is a directory, not a file")]
     Directory,
+    #[error("it is a file, not a directory")]
+    NoDirectory,
     #[error("it is not a regular file")]
     Special,
     #[error("it is larger than 16 MiB")]

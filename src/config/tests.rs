@@ -1,5 +1,8 @@
 //! Whole configurations, from files to the typed model.
 
+mod hostile;
+mod lints;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

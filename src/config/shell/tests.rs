@@ -71,5 +71,5 @@ fn commands_and_statements_are_counted() {
     assert_eq!(names, ["cd", "npm", "a", "b", "serve"]);
     assert_eq!(script.statements, 3);
     assert!(script.commands[4].in_background);
-    assert_eq!(script.commands[2].depth, 1);
+    assert_eq!(script.commands[3].statement, 1);
 }
