@@ -154,7 +154,8 @@ fn read(root: &Path, report: &mut Report) -> Option<Config> {
         missing_applications(report);
     }
     schema::check_all(&merged, report);
-    meaning::check(&merged, &repository, broken, report);
+    let partial = broken || merged.is_partial;
+    meaning::check(&merged, &repository, partial, report);
     lint::check(&merged, &repository, report);
     if let Some(entry) = decode::too_large(&merged) {
         let message = "with what its workers take over this application is too large";

@@ -3,15 +3,18 @@
 //!
 //! Source: <https://docs.upsun.com/learn/overview/yaml/platform-yaml-tags.html>
 
+mod find;
+mod flatten;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 
-use super::node::{Entry, Node, Tag, Value};
+use super::node::{Node, Tag, Value};
 use super::problem::Class;
 use super::report::Report;
-use super::source::{ReadError, Repository, Span, clean, join};
+use super::source::{ReadError, Repository, Span, join};
 use super::yaml::{self, Budget, MAX_DEPTH};
 
 const DOCS: &str = "/learn/overview/yaml/platform-yaml-tags.html";
@@ -155,90 +158,6 @@ impl<'a> Reader<'a> {
         if let Value::Tagged(..) = node.value {
             self.carry_out(node, context);
         }
-    }
-
-    /// Applies merge keys and takes out the keys that start with a dot.
-    fn flatten(&mut self, node: &mut Node, context: Context<'_>, top: bool) {
-        let Value::Map(entries) = &mut node.value else {
-            return;
-        };
-        if !entries
-            .iter()
-            .any(|entry| is_dotted(&entry.key) || &*entry.key == "<<")
-        {
-            return;
-        }
-        let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-        let mut merged: Vec<Node> = Vec::new();
-        for entry in std::mem::take(entries) {
-            if &*entry.key == "<<" {
-                merged.push(entry.value);
-            } else if is_dotted(&entry.key) {
-                if !top {
-                    self.dotted(&entry, context);
-                }
-            } else {
-                kept.push(entry);
-            }
-        }
-        for node in merged {
-            let sources = match node.value {
-                Value::List(items) => items,
-                _ => vec![node],
-            };
-            for source in sources {
-                match source.value {
-                    Value::Map(entries) => {
-                        for entry in entries {
-                            if !kept.iter().any(|there| there.key == entry.key) {
-                                kept.push(entry);
-                            }
-                        }
-                    }
-                    Value::Unknown => {}
-                    _ => {
-                        let problem = self
-                            .report
-                            .error(
-                                "U109",
-                                Class::Yaml,
-                                source.span,
-                                "only a mapping can be merged with `<<`",
-                            )
-                            .hint("name an anchor that holds a mapping, such as `<<: *defaults`");
-                        self.report.add(problem);
-                    }
-                }
-            }
-        }
-        *entries = kept;
-    }
-
-    fn dotted(&mut self, entry: &Entry, context: Context<'_>) {
-        // A key whose value carries an anchor is there for the anchor: nothing to say.
-        if self
-            .report
-            .sources
-            .text(entry.value.span)
-            .starts_with(['&'])
-        {
-            return;
-        }
-        let key = &entry.key;
-        let problem = self.report.warning(
-            "U120",
-            Class::Yaml,
-            entry.key_span,
-            format!("the key `{key}` starts with a dot, and Upsun ignores such keys"),
-        );
-        let problem = if context.in_mounts {
-            problem
-                .hint(format!("write `/{key}`, which is the same folder"))
-                .docs("/create-apps/troubleshoot-mounts.html")
-        } else {
-            problem.hint("give it another name, or remove it")
-        };
-        self.report.add(problem);
     }
 
     fn carry_out(&mut self, node: &mut Node, context: Context<'_>) {
@@ -412,91 +331,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Looks for a path in the app's source root, then in `.upsun`, then next to the including file.
-    fn find<T>(
-        &mut self,
-        path: &str,
-        span: Span,
-        context: Context<'_>,
-        tag: &str,
-        read: impl Fn(&Repository, &str) -> Result<T, ReadError>,
-    ) -> Option<(String, T)> {
-        let shown = clean(path);
-        let mut tried: Vec<String> = Vec::new();
-        let mut outside = false;
-        for base in [context.source_root, ".upsun", context.folder] {
-            let Some(candidate) = join(base, path) else {
-                outside = true;
-                continue;
-            };
-            if tried.contains(&candidate) {
-                continue;
-            }
-            match read(self.repository, &candidate) {
-                Ok(found) => {
-                    if !tried.is_empty() {
-                        self.relative_to(&shown, base, span, context);
-                    }
-                    return Some((candidate, found));
-                }
-                Err(ReadError::Missing) => tried.push(candidate),
-                Err(ReadError::Outside) => outside = true,
-                Err(error) => {
-                    let message = format!("`{shown}` cannot be used in `!{tag}`: {error}");
-                    let problem = self.report.error("U113", Class::Meaning, span, message);
-                    self.report.add(problem.docs(DOCS));
-                    return None;
-                }
-            }
-        }
-        let problem = if outside {
-            let message = format!("`{shown}` leads outside the repository");
-            self.report
-                .error("U114", Class::Meaning, span, message)
-                .hint(format!(
-                    "`!{tag}` reaches only what is committed: move it into the repository"
-                ))
-        } else {
-            let thing = if tag == "archive" {
-                "directory"
-            } else {
-                "file"
-            };
-            let message = format!("there is no {thing} `{shown}` for this `!{tag}`");
-            let places: Vec<String> = tried
-                .iter()
-                .map(|path| format!("`{}`", clean(path)))
-                .collect();
-            self.report
-                .error("U113", Class::Meaning, span, message)
-                .hint(format!(
-                    "the path is relative to the app's `source.root`; looked for {}",
-                    places.join(", ")
-                ))
-        };
-        self.report.add(problem.docs(DOCS));
-        None
-    }
-
-    fn relative_to(&mut self, path: &str, base: &str, span: Span, context: Context<'_>) {
-        let root = if context.source_root.is_empty() {
-            "the repository's root".to_owned()
-        } else {
-            format!("`{}`", context.source_root)
-        };
-        let problem = self
-            .report
-            .warning(
-                "U116",
-                Class::Yaml,
-                span,
-                format!("`{path}` was found in `{base}`, not in the app's source root"),
-            )
-            .hint(format!("write the path relative to {root}"))
-            .docs(DOCS);
-        self.report.add(problem);
-    }
-
     /// Keeps the text of a file that was read; an error when it is not UTF-8.
     pub(crate) fn add(&mut self, name: String, bytes: Vec<u8>) -> Option<u32> {
         let (text, bad) = match String::from_utf8(bytes) {
@@ -537,9 +371,4 @@ fn source_root(app: &Node) -> Option<&str> {
         Value::List(items) => items.iter().find_map(source_root),
         _ => source_root(merged),
     }
-}
-
-/// Whether Upsun passes over a key. A path such as `../x` is left in, so that it is reported.
-fn is_dotted(key: &str) -> bool {
-    key.starts_with('.') && !key.starts_with("..")
 }

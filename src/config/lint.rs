@@ -6,6 +6,8 @@ mod overrides;
 mod shells;
 mod writes;
 
+use std::collections::HashMap;
+
 use super::merge::Merged;
 use super::node::{Entry, Node};
 use super::problem::{Class, Problem};
@@ -13,20 +15,27 @@ use super::report::Report;
 use super::shell::{self, Script};
 use super::source::{Repository, Span, offset};
 
+/// How many mounts of one configuration are held against the source.
+const MOST_MOUNTS: usize = 500;
+
 /// Reports what deserves a look.
 pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Report) {
+    let mut packages: HashMap<String, writes::PackageScripts> = HashMap::new();
+    let mut mounts_left = MOST_MOUNTS;
     for app in merged.applications.values() {
-        let packages = writes::package_scripts(app, repository);
+        let packages = packages
+            .entry(super::meaning::source::root(app))
+            .or_insert_with_key(|root| writes::package_scripts(root, repository));
         for piece in pieces(app) {
             // A script that no shell can read was reported already.
             let Ok(script) = shell::parse(piece.text) else {
                 continue;
             };
             shells::check(&piece, &script, report);
-            writes::check(app, &piece, &script, &packages, report);
+            writes::check(app, &piece, &script, packages, report);
         }
         overrides::workers(app, report);
-        overrides::mounts(app, repository, report);
+        overrides::mounts(app, repository, &mut mounts_left, report);
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Merged {
     pub(crate) routes: Section,
     /// Whether any file has the key `applications`.
     pub(crate) has_applications: bool,
+    /// Whether what stands under one of them could not be used: names may be missing for that reason.
+    pub(crate) is_partial: bool,
     /// Whether any file holds nothing.
     pub(crate) has_empty: bool,
 }
@@ -40,7 +42,7 @@ impl Merged {
                     self.top(entry, report);
                 }
             }
-            Value::Unknown => {}
+            Value::Unknown => self.is_partial = true,
             Value::Null => self.empty(root.span.file, report),
             _ => {
                 let kind = root.kind();
@@ -84,9 +86,10 @@ impl Merged {
                     insert(section, entry, noun, report);
                 }
             }
-            Value::Unknown => {}
+            Value::Unknown => self.is_partial = true,
             Value::Null if noun != "application" => {}
             Value::Null => {
+                self.is_partial = true;
                 let problem = report.error(
                     "U303",
                     Class::Meaning,
@@ -100,6 +103,7 @@ impl Merged {
                 );
             }
             _ => {
+                self.is_partial = true;
                 let message = format!(
                     "`{}` is {}, and it must be a mapping",
                     entry.key,

@@ -258,3 +258,26 @@ service: {}
     error U121 .upsun/config.yaml:15:1: unknown top-level key `service` (did you mean `services`?)
     "#);
 }
+
+#[test]
+fn the_root_is_the_nearest_folder_above_with_an_upsun() {
+    let repo = Repo::new(&[(".upsun/config.yaml", ""), ("a/b/c.txt", "")]);
+    let root = repo.path().to_path_buf();
+    assert_eq!(find_root(&root.join("a/b")), Some(root.clone()));
+    assert_eq!(find_root(&root), Some(root.clone()));
+}
+
+#[test]
+fn what_a_broken_file_might_define_is_not_missed() {
+    let repo = Repo::new(&[
+        (
+            ".upsun/apps.yaml",
+            "applications:\n  app:\n    type: nodejs:24\n    relationships: { database: }\n",
+        ),
+        (
+            ".upsun/services.yaml",
+            "services:\n  database\n    type: x\n",
+        ),
+    ]);
+    insta::assert_snapshot!(list(&repo.load()), @r"error U101 .upsun/services.yaml:3:5: this key is read as part of the value above it (a key has either a value on its line or keys below it: check the indentation, or a `|` that is missing above)");
+}

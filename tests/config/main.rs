@@ -7,3 +7,5 @@
 )]
 
 mod corpus;
+mod fixtures;
+mod properties;

@@ -85,13 +85,14 @@ fn lost(own: &Node, theirs: &Node, key: &str) -> Vec<String> {
 }
 
 /// A mount over a folder that is in Git hides what is in it.
-pub(super) fn mounts(app: &Entry, repository: &Repository, report: &mut Report) {
+pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, report: &mut Report) {
     let source_root = source::root(app);
     for mount in entries(&app.value, "mounts") {
         let path = normalize(&mount.key);
-        if path.is_empty() {
+        if path.is_empty() || *left == 0 {
             continue;
         }
+        *left -= 1;
         let Some(folder) = join(&source_root, &path) else {
             continue;
         };

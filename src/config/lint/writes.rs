@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::super::decode::normalize;
-use super::super::meaning::{entries, source};
+use super::super::meaning::entries;
 use super::super::node::{Entry, Node};
 use super::super::report::Report;
 use super::super::shell::{self, Script};
@@ -22,9 +22,12 @@ const WRITERS: [(&str, &str, &[&str]); 4] = [
     ("nuxi", "build", &[".nuxt", ".output"]),
 ];
 
-/// The `scripts` of the app's `package.json`, as far as there are any.
-pub(super) fn package_scripts(app: &Entry, repository: &Repository) -> HashMap<String, String> {
-    let parsed = join(&source::root(app), "package.json")
+/// The `scripts` of a `package.json` by name.
+pub(super) type PackageScripts = HashMap<String, String>;
+
+/// The scripts of the `package.json` in a source root, as far as there are any.
+pub(super) fn package_scripts(root: &str, repository: &Repository) -> PackageScripts {
+    let parsed = join(root, "package.json")
         .and_then(|path| repository.read(path).ok())
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
     let Some(scripts) = parsed
@@ -43,7 +46,7 @@ pub(super) fn check(
     app: &Entry,
     piece: &Piece<'_>,
     script: &Script<'_>,
-    packages: &HashMap<String, String>,
+    packages: &PackageScripts,
     report: &mut Report,
 ) {
     if piece.phase == Phase::Build {

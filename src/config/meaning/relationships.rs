@@ -177,27 +177,31 @@ fn cycles<'a>(
     edges: &HashMap<&'a str, Vec<(&'a str, Span)>>,
     report: &mut Report,
 ) {
-    let mut done: HashMap<&str, bool> = HashMap::new();
-    let names = merged.applications.keys().chain(merged.services.keys());
-    for start in names {
-        // The path from `start`, each step with the edge to try next.
+    // Where on the path from `start` a name stands; `None` once everything behind it was followed.
+    let mut places: HashMap<&str, Option<usize>> = HashMap::new();
+    for start in merged.applications.keys().chain(merged.services.keys()) {
+        let start = &**start;
+        if places.contains_key(start) {
+            continue;
+        }
+        // Each step with the number of its edges that were taken.
         let mut path: Vec<(&str, usize)> = vec![(start, 0)];
-        while let Some((name, next)) = path.last_mut() {
+        places.insert(start, Some(0));
+        while let Some((name, taken)) = path.last_mut() {
             let name = *name;
-            if *next == 0 && done.contains_key(name) {
-                path.pop();
-                continue;
-            }
-            let Some((target, _)) = edges.get(name).and_then(|edges| edges.get(*next)) else {
-                done.insert(name, true);
+            let Some((target, _)) = edges.get(name).and_then(|edges| edges.get(*taken)) else {
+                places.insert(name, None);
                 path.pop();
                 continue;
             };
-            *next += 1;
-            if let Some(begin) = path.iter().position(|(step, _)| step == target) {
-                cycle(&path[begin..], edges, report);
-            } else if !done.contains_key(target) {
-                path.push((target, 0));
+            *taken += 1;
+            match places.get(target) {
+                Some(Some(begin)) => cycle(&path[*begin..], edges, report),
+                Some(None) => {}
+                None => {
+                    places.insert(target, Some(path.len()));
+                    path.push((target, 0));
+                }
             }
         }
     }

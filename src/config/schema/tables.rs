@@ -3,13 +3,16 @@
 //! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html> and the pages
 //! that each object names.
 
+mod outside;
+mod web;
+
+pub(crate) use self::outside::{ROUTE_OBJECT, SERVICE_OBJECT};
+use self::web::WEB;
 use super::{Key, Kind, Object};
 
 const APP_DOCS: &str = "/create-apps/app-reference/single-runtime-image.html";
 const MOUNT_DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#mounts";
 const OPERATION_DOCS: &str = "/create-apps/runtime-operations.html";
-const SERVICE_DOCS: &str = "/add-services.html";
-const ROUTE_DOCS: &str = "/define-routes.html";
 
 const ANY_INTEGER: Kind = Kind::Integer(i64::MIN, i64::MAX);
 const COUNT: Kind = Kind::Integer(0, i64::MAX);
@@ -321,95 +324,6 @@ static OPERATION_COMMANDS: Object = Object {
     docs: OPERATION_DOCS,
 };
 
-const WEB_OLD: &str = "describe it under `web.locations`";
-
-static WEB: Object = Object {
-    noun: "`web`",
-    keys: &[
-        key("variables", VARIABLES),
-        key("timezone", Kind::Text),
-        key("mounts", MOUNTS),
-        key("relationships", RELATIONSHIPS),
-        key("access", TEXT_MAP),
-        key(
-            "locations",
-            Kind::Names("location", &Kind::Object(&LOCATION)),
-        ),
-        key("commands", Kind::Object(&COMMANDS)),
-        key("upstream", Kind::Object(&UPSTREAM)),
-        deprecated("size", Kind::Text, SIZING),
-        deprecated("resources", Kind::Nullable(&ANY_MAP), SIZING),
-        deprecated("document_root", Kind::Text, WEB_OLD),
-        deprecated("passthru", Kind::Text, WEB_OLD),
-        deprecated("index_files", TEXTS, WEB_OLD),
-        deprecated("whitelist", TEXTS, WEB_OLD),
-        deprecated("blacklist", TEXTS, WEB_OLD),
-        deprecated("expires", DURATION, WEB_OLD),
-        deprecated("move_to_root", Kind::Bool, WEB_OLD),
-    ],
-    mistaken: &[("start", "`start` belongs under `commands`")],
-    closed: true,
-    docs: "/create-apps/app-reference/single-runtime-image.html#web",
-};
-
-static COMMANDS: Object = object(
-    "`commands`",
-    &[
-        key("pre_start", Kind::Text),
-        key("start", Kind::Text),
-        key("post_start", Kind::Text),
-    ],
-    "/create-apps/app-reference/single-runtime-image.html#web-commands",
-);
-
-static UPSTREAM: Object = object(
-    "`upstream`",
-    &[
-        key("socket_family", Kind::Choice(&["tcp", "unix"])),
-        key("protocol", Kind::Nullable(&Kind::Text)),
-    ],
-    "/create-apps/app-reference/single-runtime-image.html#upstream",
-);
-
-const PASSTHRU: Kind = Kind::Either(&[Kind::Text, Kind::Bool]);
-
-static LOCATION: Object = object(
-    "a location",
-    &[
-        key("root", Kind::Nullable(&Kind::Text)),
-        key("expires", DURATION),
-        key("passthru", PASSTHRU),
-        key("scripts", Kind::Bool),
-        key("index", TEXTS),
-        key("allow", Kind::Bool),
-        key("headers", TEXT_MAP),
-        key("rules", Kind::Names("rule", &Kind::Object(&RULE))),
-        key("request_buffering", Kind::Object(&BUFFERING)),
-    ],
-    "/create-apps/app-reference/single-runtime-image.html#locations",
-);
-
-static RULE: Object = object(
-    "a rule of a location",
-    &[
-        key("expires", DURATION),
-        key("passthru", PASSTHRU),
-        key("scripts", Kind::Bool),
-        key("allow", Kind::Bool),
-        key("headers", TEXT_MAP),
-    ],
-    "/create-apps/app-reference/single-runtime-image.html#rules",
-);
-
-static BUFFERING: Object = object(
-    "`request_buffering`",
-    &[
-        key("enabled", Kind::Bool),
-        key("max_request_size", Kind::Text),
-    ],
-    "/create-apps/app-reference/single-runtime-image.html#request-buffering",
-);
-
 static WORKER: Object = Object {
     noun: "a worker",
     keys: &[
@@ -439,109 +353,4 @@ static WORKER_COMMANDS: Object = object(
         key("post_start", Kind::Text),
     ],
     "/create-apps/app-reference/single-runtime-image.html#workers",
-);
-
-pub(crate) static SERVICE_OBJECT: Object = object(
-    "a service",
-    &[
-        required("type", Kind::Text),
-        key("access", ANY_MAP),
-        key("configuration", ANY_MAP),
-        key("relationships", RELATIONSHIPS),
-        key("firewall", FIREWALL),
-        key("container_profile", PROFILE),
-        deprecated("size", Kind::Text, SIZING),
-        deprecated("resources", Kind::Nullable(&ANY_MAP), SIZING),
-        deprecated("disk", COUNT, SIZING),
-    ],
-    SERVICE_DOCS,
-);
-
-pub(crate) static ROUTE_OBJECT: Object = object(
-    "a route",
-    &[
-        required(
-            "type",
-            Kind::Nullable(&Kind::Choice(&["upstream", "redirect", "proxy"])),
-        ),
-        key("upstream", Kind::Text),
-        key("to", Kind::Text),
-        key("primary", Kind::Bool),
-        key("id", Kind::Nullable(&Kind::Text)),
-        key("attributes", TEXT_MAP),
-        key("redirects", Kind::Object(&REDIRECTS)),
-        key("tls", Kind::Object(&TLS)),
-        key("cache", Kind::Object(&CACHE)),
-        key("ssi", Kind::Object(&SSI)),
-    ],
-    ROUTE_DOCS,
-);
-
-static REDIRECTS: Object = object(
-    "`redirects`",
-    &[
-        key("expires", DURATION),
-        required("paths", Kind::Names("path", &Kind::Object(&REDIRECT))),
-    ],
-    "/define-routes/redirects.html",
-);
-
-static REDIRECT: Object = object(
-    "a redirect",
-    &[
-        required("to", Kind::Text),
-        key("regexp", Kind::Bool),
-        key("prefix", Kind::Nullable(&Kind::Bool)),
-        key("append_suffix", Kind::Nullable(&Kind::Bool)),
-        key("code", ANY_INTEGER),
-        key("expires", DURATION),
-    ],
-    "/define-routes/redirects.html",
-);
-
-static TLS: Object = object(
-    "`tls`",
-    &[
-        key(
-            "strict_transport_security",
-            Kind::Object(&STRICT_TRANSPORT_SECURITY),
-        ),
-        key(
-            "min_version",
-            Kind::Nullable(&Kind::Choice(&["TLSv1.2", "TLSv1.3", "TLSv1.1", "TLSv1.0"])),
-        ),
-        key(
-            "client_authentication",
-            Kind::Nullable(&Kind::Choice(&["request", "require"])),
-        ),
-        key("client_certificate_authorities", Kind::List(&Kind::Any)),
-    ],
-    "/define-routes/https.html",
-);
-
-static STRICT_TRANSPORT_SECURITY: Object = object(
-    "`strict_transport_security`",
-    &[
-        key("enabled", Kind::Nullable(&Kind::Bool)),
-        key("include_subdomains", Kind::Nullable(&Kind::Bool)),
-        key("preload", Kind::Nullable(&Kind::Bool)),
-    ],
-    "/define-routes/https.html",
-);
-
-static CACHE: Object = object(
-    "`cache`",
-    &[
-        required("enabled", Kind::Bool),
-        key("default_ttl", ANY_INTEGER),
-        key("cookies", TEXTS),
-        key("headers", TEXTS),
-    ],
-    "/define-routes/cache.html",
-);
-
-static SSI: Object = object(
-    "`ssi`",
-    &[required("enabled", Kind::Bool)],
-    "/define-routes/ssi.html",
 );

@@ -1,0 +1,161 @@
+//! What holds for every text, however broken.
+
+use std::fs;
+
+use proptest::prelude::*;
+use upsun_local::config::render::render;
+use upsun_local::config::{Loaded, load};
+
+/// Loads files of `.upsun/` that are given by name and text.
+fn read(files: &[(&str, &str)]) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join(".upsun")).unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(".upsun").join(name), text).unwrap();
+    }
+    load(folder.path())
+}
+
+/// Pieces that YAML and Upsun give a meaning to, so that texts made of them get far.
+fn piece() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "applications:\n",
+        "services:\n",
+        "routes:\n",
+        "  app:\n",
+        "    type: ",
+        "nodejs:24\n",
+        "    mounts:\n",
+        "      var: ",
+        "{source: storage}\n",
+        "    operations:\n",
+        "      a:\n",
+        "        commands: ",
+        "{start: x}\n",
+        "        role: admin\n",
+        "&a ",
+        "*a",
+        "<<: *a\n",
+        "!include x.yaml\n",
+        "!archive x\n",
+        "'",
+        "\"",
+        "|\n",
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "- ",
+        "#",
+        "\t",
+        "\r\n",
+        "\n",
+        "  ",
+        "ä",
+        "\u{1F600}",
+        "\u{FEFF}",
+        "...\n",
+        "---\n",
+        "1.10\n",
+        "~\n",
+        "\0",
+        "    hooks:\n      build: |\n        if x; then\n",
+        "%",
+        "@",
+        "? ",
+        "\\",
+    ]);
+    prop_oneof![
+        8 => known.prop_map(str::to_owned),
+        1 => "\\PC{0,4}",
+        1 => any::<char>().prop_map(String::from),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// Places lie in their files, agree with themselves, and can be drawn without harm.
+fn check_places(loaded: &Loaded) -> Result<(), TestCaseError> {
+    for problem in &loaded.problems {
+        let place = &problem.place;
+        if let Some(text) = loaded.texts.get(&place.file) {
+            let span = &place.span;
+            prop_assert!(
+                span.start <= span.end && span.end <= text.len(),
+                "{problem:?}"
+            );
+            let before = text.get(..span.start);
+            prop_assert!(
+                before.is_some() && text.get(span.clone()).is_some(),
+                "{problem:?}"
+            );
+            let line = before.unwrap_or_default().matches('\n').count() + 1;
+            prop_assert_eq!(place.line, line);
+        }
+        prop_assert!(place.line >= 1 && place.column >= 1);
+        prop_assert!(!problem.message.is_empty());
+        prop_assert!(!problem.message.ends_with('.'), "{}", problem.message);
+        let drawn = render(problem, &loaded.texts, false, 80);
+        let bad = |char: char| char.is_control() && char != '\n';
+        prop_assert!(!drawn.contains(bad), "{drawn:?}");
+    }
+    prop_assert_eq!(loaded.config.is_none(), loaded.has_errors());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_ends_in_a_configuration_or_in_problems_with_places(text in text()) {
+        check_places(&read(&[("config.yaml", &text)]))?;
+    }
+
+    #[test]
+    fn any_value_may_stand_in_an_application(text in text()) {
+        let indented = text.replace('\n', "\n    ");
+        let config = format!("applications:\n  app:\n    type: nodejs:24\n    {indented}");
+        check_places(&read(&[("config.yaml", &config)]))?;
+    }
+
+    #[test]
+    fn applications_may_be_spread_over_files_in_any_way(
+        names in prop::collection::btree_set("[a-z]{1,6}", 1..6),
+        cut in 0usize..6,
+    ) {
+        let app = |name: &str| format!("  {name}:\n    type: nodejs:24\n    variables: {{env: {{N: {name}1}}}}\n");
+        let names: Vec<&String> = names.iter().collect();
+        let (left, right) = names.split_at(cut.min(names.len()));
+        let file = |names: &[&String]| {
+            names.iter().fold("applications:\n".to_owned(), |text, name| text + &app(name))
+        };
+        let whole = read(&[("config.yaml", &file(&names))]);
+        let mut files = Vec::new();
+        let (left, right) = (
+            (!left.is_empty()).then(|| file(left)),
+            (!right.is_empty()).then(|| file(right)),
+        );
+        files.extend(left.as_deref().map(|text| ("a.yaml", text)));
+        files.extend(right.as_deref().map(|text| ("b.yaml", text)));
+        let split = read(&files);
+        prop_assert!(!whole.has_errors());
+        let raws = |loaded: &Loaded| -> Vec<(String, serde_json::Value)> {
+            let config = loaded.config.as_ref();
+            config
+                .into_iter()
+                .flat_map(|config| &config.apps)
+                .map(|(name, app)| (name.clone(), app.raw.clone()))
+                .collect()
+        };
+        prop_assert_eq!(raws(&whole), raws(&split));
+
+        // The same files once more under later names change nothing, and each repetition is said.
+        let once = file(&names);
+        let twice = read(&[("a.yaml", once.as_str()), ("z.yaml", once.as_str())]);
+        prop_assert_eq!(raws(&whole), raws(&twice));
+        prop_assert_eq!(twice.problems.len(), names.len());
+    }
+}
