@@ -39,14 +39,16 @@ pub(crate) fn config(merged: &Merged, report: &Report) -> Config {
 /// The application at which the model becomes too large, if one does: every worker repeats what it
 /// takes over, so that a small file could stand for very much.
 pub(crate) fn too_large(merged: &Merged) -> Option<&Entry> {
-    const MOST: usize = 2_000_000;
+    const MOST: usize = 1_500_000;
+    // What an application costs on top of its values, counted in values.
+    const EACH: usize = 25;
     let mut total = 0usize;
     merged.applications.values().find(|entry| {
         let workers = entry
             .value
             .get("workers")
             .map_or(0, |workers| workers.entries().len());
-        total = total.saturating_add(entry.value.weight().saturating_mul(workers + 1));
+        total = total.saturating_add((entry.value.weight() + EACH).saturating_mul(workers + 1));
         total > MOST
     })
 }

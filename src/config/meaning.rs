@@ -56,6 +56,7 @@ fn settings(app: &Entry, report: &mut Report) {
         if let Some(timezone) = node.get("timezone")
             && let Some(text) = timezone.text()
             && !timezones::is_known(text)
+            && !report.overflows()
         {
             let message = format!("`{text}` is not a time zone");
             let problem = error(report, "U311", timezone.span, message);

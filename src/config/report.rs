@@ -33,9 +33,19 @@ impl Report {
         }
     }
 
-    /// Whether another error would only be counted: callers may then skip the work of wording it.
-    pub(crate) fn is_full(&self) -> bool {
-        self.errors > MAX_PROBLEMS
+    /// Whether another error would only be counted.
+    fn is_full(&self) -> bool {
+        self.errors >= MAX_PROBLEMS
+    }
+
+    /// Counts an error without wording it when there are very many already: looking for what was meant
+    /// takes time, and nobody reads the thousandth.
+    pub(crate) fn overflows(&mut self) -> bool {
+        let full = self.is_full();
+        if full {
+            self.errors += 1;
+        }
+        full
     }
 
     /// Whether any error was added.

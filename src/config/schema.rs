@@ -248,7 +248,7 @@ fn fields(node: &Node, object: &Object, owner: Owner<'_>, report: &mut Report) {
         }
     }
     for key in object.keys.iter().filter(|key| key.required) {
-        if node.entry(key.name).is_none() && !excused.contains(&key.name) && !report.is_full() {
+        if node.entry(key.name).is_none() && !excused.contains(&key.name) && !report.overflows() {
             let message = format!("`{}` has no `{}`", owner.key, key.name);
             let problem = report.error("U203", Class::Schema, owner.span, message);
             let hint = format!("{} needs `{}`", object.noun, key.name);
@@ -265,8 +265,7 @@ fn unknown(
     node: &Node,
     report: &mut Report,
 ) -> Option<&'static str> {
-    if report.is_full() {
-        report.add(report.error("U201", Class::Schema, entry.key_span, String::new()));
+    if report.overflows() {
         return None;
     }
     let mistaken = object
@@ -334,8 +333,7 @@ fn choice(
 
 /// A value of the wrong kind. Where nothing is written, the key is what can be pointed at.
 fn mismatch(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Report) {
-    if report.is_full() {
-        report.add(report.error("U202", Class::Schema, node.span, String::new()));
+    if report.overflows() {
         return;
     }
     let key = owner.key;
@@ -424,6 +422,9 @@ fn range(low: i64, high: i64) -> String {
     }
 }
 
+/// How many names are compared with one that is not known.
+const MOST_NAMES: usize = 500;
+
 /// The name that was probably meant, if one is near enough.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > 64 {
@@ -431,6 +432,7 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
     }
     let folded = name.to_lowercase().replace('-', "_");
     names
+        .take(MOST_NAMES)
         .map(|candidate| {
             let distance = strsim::osa_distance(&folded, &candidate.to_lowercase());
             (distance, candidate)

@@ -82,6 +82,9 @@ fn check(node: &Node, is_service: bool, report: &mut Report) {
 }
 
 fn unknown(name: &str, span: Span, is_service: bool, report: &mut Report) {
+    if report.overflows() {
+        return;
+    }
     let (noun, other) = if is_service {
         ("service", "application")
     } else {

@@ -110,7 +110,7 @@ fn service(mount: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
                         add(report, problem, "name a service of type `network-storage`");
                     }
                 }
-                None if partial => {}
+                None if partial || report.overflows() => {}
                 None => {
                     let message = format!("there is no service `{name}` to mount from");
                     let problem = error(report, "U334", named.span, message);
@@ -130,6 +130,7 @@ fn service(mount: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
             if let (Some(named), Some(name)) = (named, name)
                 && !merged.applications.contains_key(name)
                 && !partial
+                && !report.overflows()
             {
                 let message = format!("there is no application `{name}` to share the storage of");
                 let problem = error(report, "U334", named.span, message);

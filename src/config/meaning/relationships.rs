@@ -116,7 +116,7 @@ fn follow(target: &Target<'_>, merged: &Merged, partial: bool, report: &mut Repo
         }
         return;
     }
-    if partial {
+    if partial || report.overflows() {
         return;
     }
     let message = format!("there is no service or application `{name}`");

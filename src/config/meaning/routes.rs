@@ -127,7 +127,7 @@ fn upstream(route: &Entry, merged: &Merged, partial: bool, report: &mut Report) 
         }
         return;
     }
-    if merged.services.contains_key(name) || partial {
+    if merged.services.contains_key(name) || partial || report.overflows() {
         return;
     }
     let message = format!("there is no application or service `{name}` for this route");
