@@ -21,3 +21,4 @@
 
 pub mod config;
 pub mod roles;
+pub mod engine;
