@@ -55,3 +55,77 @@ pub struct Problem {
     /// The page of Upsun's documentation that the rule comes from.
     pub docs: Option<&'static str>,
 }
+
+impl Problem {
+    /// A problem that stops a deploy.
+    pub fn error(
+        code: &'static str,
+        class: Class,
+        place: Place,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            class,
+            severity: Severity::Error,
+            place,
+            message: message.into(),
+            hint: None,
+            docs: None,
+        }
+    }
+
+    /// A problem that Upsun lets pass.
+    pub fn warning(
+        code: &'static str,
+        class: Class,
+        place: Place,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, class, place, message)
+        }
+    }
+
+    /// The same problem with a way to mend it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same problem with the page of Upsun's documentation that the rule comes from.
+    #[must_use]
+    pub fn docs(mut self, page: &'static str) -> Self {
+        self.docs = Some(page);
+        self
+    }
+
+    /// Whether it stops a deploy.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl Class {
+    /// The name used in machine-readable output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Yaml => "yaml",
+            Class::Schema => "schema",
+            Class::Meaning => "meaning",
+            Class::Lint => "lint",
+        }
+    }
+}
+
+impl Severity {
+    /// The name used in machine-readable output and in front of messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Collects problems while files are read, and keeps their number within reason.
+
+use super::problem::{Class, Place, Problem, Severity};
+use super::source::{Sources, Span};
+
+/// How many problems of one severity are kept.
+const MAX_PROBLEMS: usize = 500;
+
+/// The files that were read and what is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Every file that was opened.
+    pub(crate) sources: Sources,
+    problems: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Report {
+    /// Adds a problem, unless there are already very many.
+    pub(crate) fn add(&mut self, mut problem: Problem) {
+        let count = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MAX_PROBLEMS {
+            tidy(&mut problem.message);
+            if let Some(hint) = &mut problem.hint {
+                tidy(hint);
+            }
+            self.problems.push(problem);
+        }
+    }
+
+    /// Whether another error would only be counted: callers may then skip the work of wording it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors > MAX_PROBLEMS
+    }
+
+    /// Whether any error was added.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// The place of a span.
+    pub(crate) fn place(&self, span: Span) -> Place {
+        self.sources.place(span)
+    }
+
+    /// An error at a span.
+    pub(crate) fn error(
+        &self,
+        code: &'static str,
+        class: Class,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Problem {
+        Problem::error(code, class, self.place(span), message)
+    }
+
+    /// A warning at a span.
+    pub(crate) fn warning(
+        &self,
+        code: &'static str,
+        class: Class,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Problem {
+        Problem::warning(code, class, self.place(span), message)
+    }
+
+    /// All problems, by file and line, and a last one that says how many were left out.
+    pub(crate) fn finish(mut self) -> (Vec<Problem>, Sources) {
+        self.problems.sort_by(|a, b| {
+            (&a.place.file, a.place.span.start, a.severity, a.code).cmp(&(
+                &b.place.file,
+                b.place.span.start,
+                b.severity,
+                b.code,
+            ))
+        });
+        self.problems
+            .dedup_by(|a, b| a.code == b.code && a.place == b.place && a.message == b.message);
+        for (count, severity, noun) in [
+            (self.errors, Severity::Error, "errors"),
+            (self.warnings, Severity::Warning, "warnings"),
+        ] {
+            if count > MAX_PROBLEMS {
+                let place = self
+                    .problems
+                    .iter()
+                    .rfind(|problem| problem.severity == severity)
+                    .map(|problem| problem.place.clone())
+                    .unwrap_or_default();
+                self.problems.push(Problem {
+                    severity,
+                    ..Problem::error(
+                        "U100",
+                        Class::Yaml,
+                        place,
+                        format!("and {} more {noun}", count - MAX_PROBLEMS),
+                    )
+                });
+            }
+        }
+        (self.problems, self.sources)
+    }
+}
+
+/// Names from the files stand in messages: no control character of theirs may reach a terminal, and
+/// none may be endless.
+fn tidy(text: &mut String) {
+    const LONGEST: usize = 700;
+    if text.len() > LONGEST {
+        let kept: String = text.chars().take(LONGEST / 2).collect();
+        *text = format!("{kept}…");
+    }
+    if text.contains(is_harmful) {
+        *text = text.replace(is_harmful, "\u{FFFD}");
+    }
+}
+
+/// Control characters, and those that change the direction of what follows.
+pub(crate) fn is_harmful(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}

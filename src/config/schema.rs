@@ -1,0 +1,408 @@
+//! Which keys there are and what may stand under them: holds a tree against [`tables`].
+//!
+//! It knows nothing of what the values mean together; that is for `meaning`.
+
+pub(crate) mod tables;
+
+use super::merge::Merged;
+use super::node::{Entry, Node, Value};
+use super::problem::Class;
+use super::report::Report;
+use super::scalar;
+use super::source::Span;
+
+/// What may stand somewhere.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Anything.
+    Any,
+    /// A string.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within bounds.
+    Integer(i64, i64),
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// A list of such values.
+    List(&'static Kind),
+    /// A mapping whose keys are names of the user's choice. The noun says what they name.
+    Names(&'static str, &'static Kind),
+    /// A mapping with keys of Upsun's choice.
+    Object(&'static Object),
+    /// Any of these; the first is the one that messages talk about.
+    Either(&'static [Kind]),
+    /// Such a value, or nothing.
+    Nullable(&'static Kind),
+}
+
+/// A mapping with keys of Upsun's choice.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// What it is, for messages: `an application`.
+    pub(crate) noun: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+    /// Keys that people write there and that are none, with what to write instead.
+    pub(crate) mistaken: &'static [(&'static str, &'static str)],
+    /// Whether keys that are not known stop a deploy.
+    pub(crate) closed: bool,
+    /// The page of Upsun's documentation.
+    pub(crate) docs: &'static str,
+}
+
+/// One key of an [`Object`].
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// The key.
+    pub(crate) name: &'static str,
+    /// What may stand under it.
+    pub(crate) kind: Kind,
+    /// Whether it must be there.
+    pub(crate) required: bool,
+    /// What to write instead, when it is out of date.
+    pub(crate) deprecated: Option<&'static str>,
+}
+
+/// The object around a value, for places and messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner<'a> {
+    key: &'a str,
+    span: Span,
+}
+
+impl<'a> Owner<'a> {
+    pub(crate) fn new(entry: &'a Entry) -> Self {
+        Self {
+            key: &entry.key,
+            span: entry.key_span,
+        }
+    }
+}
+
+/// Holds every application, service and route against its table.
+pub(crate) fn check_all(merged: &Merged, report: &mut Report) {
+    for entry in merged.applications.values() {
+        if !is_misplaced(entry, report) {
+            check(&entry.value, &tables::APP, Owner::new(entry), report);
+            image(entry, report);
+        }
+    }
+    for (section, kind) in [
+        (&merged.services, &tables::SERVICE),
+        (&merged.routes, &tables::ROUTE),
+    ] {
+        for entry in section.values() {
+            check(&entry.value, kind, Owner::new(entry), report);
+        }
+    }
+}
+
+/// An "application" that is really a key of one, written too far to the left.
+fn is_misplaced(entry: &Entry, report: &mut Report) -> bool {
+    let key = &*entry.key;
+    let is_key = tables::APP_OBJECT
+        .keys
+        .iter()
+        .any(|known| known.name == key);
+    if !is_key || entry.value.get("type").is_some() || entry.value.get("stack").is_some() {
+        return false;
+    }
+    let message = format!("`{key}` stands where the name of an application is expected");
+    let problem = report.error("U207", Class::Schema, entry.key_span, message);
+    let hint = format!("indent `{key}` below the name of its application");
+    report.add(problem.hint(hint).docs(tables::APP_OBJECT.docs));
+    true
+}
+
+/// An application says what its container is made from.
+fn image(entry: &Entry, report: &mut Report) {
+    let node = &entry.value;
+    if !matches!(node.value, Value::Map(_)) || node.get("type").is_some() {
+        return;
+    }
+    if let Some(stack) = node.entry("stack") {
+        let message = format!("`{}` has a `stack` and no `type`", entry.key);
+        let problem = report.warning("U208", Class::Schema, stack.key_span, message);
+        report.add(problem.hint("write `type: composable:<channel>` next to it"));
+    } else if !node
+        .entries()
+        .iter()
+        .any(|entry| nearest(&entry.key, ["type"].into_iter()).is_some())
+    {
+        let message = format!("`{}` has no `type`", entry.key);
+        let problem = report.error("U203", Class::Schema, entry.key_span, message);
+        let hint = "an application names its runtime, such as `type: nodejs:24`";
+        report.add(problem.hint(hint).docs(tables::APP_OBJECT.docs));
+    }
+}
+
+/// Reports everything in `node` that does not fit.
+pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Report) {
+    if matches!(node.value, Value::Unknown) {
+        return;
+    }
+    match (kind, &node.value) {
+        (Kind::Any, _)
+        | (Kind::Nullable(_), Value::Null)
+        | (Kind::Text, Value::Text(_))
+        | (Kind::Bool, Value::Bool(_)) => {}
+        (Kind::Nullable(kind), _) => check(node, kind, owner, report),
+        (Kind::Integer(low, high), Value::Integer(value)) => {
+            if value < low || value > high {
+                let message = format!(
+                    "`{}` is {value}, and it must be {}",
+                    owner.key,
+                    range(*low, *high)
+                );
+                report.add(report.error("U205", Class::Schema, node.span, message));
+            }
+        }
+        (Kind::Choice(choices), Value::Text(text)) => {
+            if !choices.contains(&&**text) {
+                choice(node, text, choices, owner, report);
+            }
+        }
+        (Kind::List(kind), Value::List(items)) => {
+            for item in items {
+                check(item, kind, owner, report);
+            }
+        }
+        (Kind::Names(_, kind), Value::Map(entries)) => {
+            for entry in entries {
+                check(&entry.value, kind, Owner::new(entry), report);
+            }
+        }
+        (Kind::Object(object), Value::Map(_)) => fields(node, object, owner, report),
+        (Kind::Either(kinds), _) => match kinds.iter().find(|kind| fits(node, kind)) {
+            Some(kind) => check(node, kind, owner, report),
+            None => mismatch(node, kind, owner, report),
+        },
+        _ => mismatch(node, kind, owner, report),
+    }
+}
+
+/// Whether the outermost shape is the right one.
+fn fits(node: &Node, kind: &Kind) -> bool {
+    match (kind, &node.value) {
+        (Kind::Any, _)
+        | (Kind::Text | Kind::Choice(_), Value::Text(_))
+        | (Kind::Bool, Value::Bool(_))
+        | (Kind::Integer(..), Value::Integer(_))
+        | (Kind::List(_), Value::List(_))
+        | (Kind::Names(..) | Kind::Object(_), Value::Map(_))
+        | (Kind::Nullable(_), Value::Null) => true,
+        (Kind::Nullable(kind), _) => fits(node, kind),
+        (Kind::Either(kinds), _) => kinds.iter().any(|kind| fits(node, kind)),
+        _ => false,
+    }
+}
+
+/// Keys that are unknown, out of date or missing, and the values under the others.
+fn fields(node: &Node, object: &Object, owner: Owner<'_>, report: &mut Report) {
+    let mut excused: Vec<&str> = Vec::new();
+    for entry in node.entries() {
+        match object.keys.iter().find(|key| key.name == &*entry.key) {
+            Some(key) => {
+                if let Some(instead) = key.deprecated {
+                    let message = format!("`{}` is out of date in {}", key.name, object.noun);
+                    let problem = report.warning("U206", Class::Schema, entry.key_span, message);
+                    report.add(problem.hint(instead).docs(object.docs));
+                }
+                check(&entry.value, &key.kind, Owner::new(entry), report);
+            }
+            None => excused.extend(unknown(entry, object, node, report)),
+        }
+    }
+    for key in object.keys.iter().filter(|key| key.required) {
+        if node.entry(key.name).is_none() && !excused.contains(&key.name) {
+            let message = format!("`{}` has no `{}`", owner.key, key.name);
+            let problem = report.error("U203", Class::Schema, owner.span, message);
+            let hint = format!("{} needs `{}`", object.noun, key.name);
+            report.add(problem.hint(hint).docs(object.docs));
+        }
+    }
+}
+
+/// Reports a key that is not known. The key that was probably meant is returned, so that it is not
+/// reported as missing too.
+fn unknown(
+    entry: &Entry,
+    object: &Object,
+    node: &Node,
+    report: &mut Report,
+) -> Option<&'static str> {
+    let mistaken = object
+        .mistaken
+        .iter()
+        .find(|(key, _)| *key == &*entry.key)
+        .map(|(_, hint)| *hint);
+    let near = nearest(&entry.key, object.keys.iter().map(|key| key.name));
+    let meant = mistaken
+        .and_then(|hint| {
+            object
+                .keys
+                .iter()
+                .find(|key| hint.contains(&format!("`{}", key.name)))
+        })
+        .map(|key| key.name)
+        .or(near)
+        .filter(|meant| node.entry(meant).is_none());
+    if report.is_full() {
+        report.add(report.error("U201", Class::Schema, entry.key_span, String::new()));
+        return meant;
+    }
+    let message = format!("unknown key `{}` in {}", entry.key, object.noun);
+    let problem = if object.closed || required(object, meant) {
+        report.error("U201", Class::Schema, entry.key_span, message)
+    } else {
+        report.warning("U201", Class::Schema, entry.key_span, message)
+    };
+    let hint = match (mistaken, near) {
+        (Some(hint), _) => hint.to_owned(),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => {
+            let names: Vec<String> = object
+                .keys
+                .iter()
+                .filter(|key| key.deprecated.is_none())
+                .map(|key| format!("`{}`", key.name))
+                .collect();
+            format!("the keys are {}", names.join(", "))
+        }
+    };
+    report.add(problem.hint(hint).docs(object.docs));
+    meant
+}
+
+fn required(object: &Object, name: Option<&str>) -> bool {
+    object
+        .keys
+        .iter()
+        .any(|key| key.required && Some(key.name) == name)
+}
+
+fn choice(
+    node: &Node,
+    text: &str,
+    choices: &[&'static str],
+    owner: Owner<'_>,
+    report: &mut Report,
+) {
+    let message = format!("`{text}` is not a value of `{}`", owner.key);
+    let problem = report.error("U204", Class::Schema, node.span, message);
+    let list: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+    let hint = match nearest(text, choices.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? It is one of {}", list.join(", ")),
+        None => format!("it is one of {}", list.join(", ")),
+    };
+    report.add(problem.hint(hint));
+}
+
+/// A value of the wrong kind. Where nothing is written, the key is what can be pointed at.
+fn mismatch(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Report) {
+    if report.is_full() {
+        report.add(report.error("U202", Class::Schema, node.span, String::new()));
+        return;
+    }
+    let key = owner.key;
+    let problem = if node.is_null() {
+        let message = format!("`{key}` is empty, and it must be {}", describe(kind));
+        let problem = report.error("U202", Class::Schema, owner.span, message);
+        problem.hint(format!("fill in `{key}` or remove it"))
+    } else {
+        let message = format!(
+            "`{key}` is {}, and it must be {}",
+            node.kind(),
+            describe(kind)
+        );
+        let problem = report.error("U202", Class::Schema, node.span, message);
+        match remedy(node, kind, owner, report) {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    };
+    report.add(problem);
+}
+
+/// What a person probably wanted to write.
+fn remedy(node: &Node, kind: &Kind, owner: Owner<'_>, report: &Report) -> Option<String> {
+    let written = report.sources.text(node.span);
+    let short = written.len() <= 60 && !written.contains('\n');
+    match (kind, &node.value) {
+        (Kind::Text | Kind::Choice(_), Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => {
+            Some(format!("put it in quotes: \"{written}\""))
+        }
+        (Kind::Text | Kind::Choice(_), Value::List(_)) => {
+            Some("write one string; for several commands use a block with `|`".to_owned())
+        }
+        (Kind::Integer(..) | Kind::Bool, Value::Text(text)) => {
+            let plain = scalar::resolve(text);
+            let becomes = Node {
+                value: plain,
+                span: node.span,
+            };
+            fits(&becomes, kind).then(|| format!("write it without quotes: {text}"))
+        }
+        (Kind::Object(object), Value::Text(text)) if owner.key == "commands" && short => {
+            let start = object.keys.iter().any(|key| key.name == "start");
+            start.then(|| format!("put the command under `start`: `start: {text}`"))
+        }
+        (Kind::Object(object), Value::Text(text)) if object.noun == "a mount" => {
+            Some(match text.strip_prefix("shared:files/") {
+                Some(path) => format!(
+                    "`shared:files/…` is the older form: write `source: storage` and `source_path: {path}`"
+                ),
+                None => "write `source: storage` and `source_path`".to_owned(),
+            })
+        }
+        (Kind::Names(noun, _), Value::List(_)) => Some(format!(
+            "use the name of each {noun} as a key instead of a list"
+        )),
+        (Kind::Object(_), Value::List(_)) => {
+            Some("write keys and values instead of a list: remove the hyphens".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn describe(kind: &Kind) -> String {
+    match kind {
+        Kind::Any => "anything".to_owned(),
+        Kind::Text | Kind::Choice(_) => "a string".to_owned(),
+        Kind::Bool => "`true` or `false`".to_owned(),
+        Kind::Integer(..) => "a whole number".to_owned(),
+        Kind::List(_) => "a list".to_owned(),
+        Kind::Names(..) | Kind::Object(_) => "a mapping".to_owned(),
+        Kind::Nullable(kind) => describe(kind),
+        Kind::Either(kinds) => {
+            let mut names: Vec<String> = kinds.iter().map(describe).collect();
+            names.dedup();
+            names.join(" or ")
+        }
+    }
+}
+
+fn range(low: i64, high: i64) -> String {
+    match (low, high) {
+        (low, i64::MAX) => format!("at least {low}"),
+        (i64::MIN, high) => format!("at most {high}"),
+        (low, high) => format!("between {low} and {high}"),
+    }
+}
+
+/// The name that was probably meant, if one is near enough.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let folded = name.to_lowercase().replace('-', "_");
+    names
+        .map(|candidate| {
+            let distance = strsim::osa_distance(&folded, &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).clamp(1, 3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
