@@ -20,5 +20,10 @@
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
 pub mod config;
+pub mod lock;
+pub mod plan;
+pub mod project;
 pub mod roles;
 pub mod engine;
+pub mod event;
+pub mod shutdown;
