@@ -20,4 +20,7 @@
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
 pub mod config;
+pub mod project;
 pub mod roles;
+pub mod settings;
+pub mod variables;
