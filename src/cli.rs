@@ -3,6 +3,7 @@
 
 mod completion;
 mod context;
+mod describe;
 mod doctor;
 mod down;
 mod exec;
@@ -12,6 +13,7 @@ mod logs;
 mod mount;
 mod run;
 mod status;
+mod table;
 mod up;
 mod upsun_names;
 mod workspace;
@@ -28,7 +30,13 @@ use self::failure::Failure;
 /// Run an Upsun project's runtime operations on your machine, in containers with Upsun's read-only file
 /// system, mounts and roles.
 #[derive(Debug, Parser)]
-#[command(name = "upsun-local", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "upsun-local",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -40,7 +48,13 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The repository [default: the nearest parent directory with `.upsun/`]
-    #[arg(short = 'C', long, global = true, value_name = "REPO", help_heading = "Global options")]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "REPO",
+        help_heading = "Global options"
+    )]
     dir: Option<PathBuf>,
     /// Say only what went wrong
     #[arg(short, long, global = true, help_heading = "Global options")]
@@ -49,16 +63,41 @@ pub struct Global {
     #[arg(short, long, global = true, help_heading = "Global options")]
     verbose: bool,
     /// Whether to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
     color: ColorChoice,
     /// The container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context
-    #[arg(long, global = true, value_name = "ENGINE", env = "UPSUN_LOCAL_ENGINE", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ENGINE",
+        env = "UPSUN_LOCAL_ENGINE",
+        help_heading = "Global options"
+    )]
     engine: Option<String>,
     /// The environment; each has containers and mount data of its own
-    #[arg(short, long, global = true, value_name = "NAME", env = "UPSUN_LOCAL_ENVIRONMENT", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "UPSUN_LOCAL_ENVIRONMENT",
+        help_heading = "Global options"
+    )]
     environment: Option<String>,
     /// What the environment passes for
-    #[arg(long, global = true, value_name = "TYPE", env = "UPSUN_LOCAL_ENVIRONMENT_TYPE", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TYPE",
+        env = "UPSUN_LOCAL_ENVIRONMENT_TYPE",
+        help_heading = "Global options"
+    )]
     environment_type: Option<EnvironmentType>,
     /// Accepted as Upsun's CLI does; the project is always that of the repository
     #[arg(short = 'p', long, global = true, value_name = "ID", hide = true)]

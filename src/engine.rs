@@ -35,7 +35,9 @@ pub enum Error {
     #[error("the container engine stopped answering: {0}")]
     Lost(String),
     /// It speaks too old an API.
-    #[error("the container engine at {address} is too old: it speaks API {found}, and 1.41 (Docker 20.10) is needed")]
+    #[error(
+        "the container engine at {address} is too old: it speaks API {found}, and 1.41 (Docker 20.10) is needed"
+    )]
     TooOld {
         /// How it is reached.
         address: String,
@@ -129,7 +131,8 @@ pub trait Engine: Send + Sync {
     /// All containers, running or not, that carry these labels.
     fn containers(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Container>>> + Send;
     /// Creates a container and returns its id.
-    fn create_container(&self, spec: &ContainerSpec) -> impl Future<Output = Result<String>> + Send;
+    fn create_container(&self, spec: &ContainerSpec)
+    -> impl Future<Output = Result<String>> + Send;
     /// Starts it.
     fn start_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
     /// Gives it another name.
@@ -139,7 +142,10 @@ pub trait Engine: Send + Sync {
     /// Kills and removes it; fine when it is gone already. Its named volumes stay.
     fn remove_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
     /// What is known of its process; `None` when there is no such container.
-    fn container_state(&self, id: &str) -> impl Future<Output = Result<Option<ContainerState>>> + Send;
+    fn container_state(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<ContainerState>>> + Send;
     /// Its log.
     fn logs(&self, id: &str, range: LogRange) -> OutputStream;
 
@@ -148,7 +154,12 @@ pub trait Engine: Send + Sync {
     /// The exit code of a command that has ended; `None` while it runs.
     fn exec_exit_code(&self, exec: &str) -> impl Future<Output = Result<Option<i64>>> + Send;
     /// Tells a command's terminal its size, in characters.
-    fn resize_exec(&self, exec: &str, width: u16, height: u16) -> impl Future<Output = Result<()>> + Send;
+    fn resize_exec(
+        &self,
+        exec: &str,
+        width: u16,
+        height: u16,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Unpacks a tar stream at a path of a container, which need not run. Owners are kept.
     fn upload(
@@ -170,7 +181,11 @@ pub trait Engine: Send + Sync {
     /// The names of all networks that carry these labels.
     fn networks(&self, labels: &Labels) -> impl Future<Output = Result<Vec<String>>> + Send;
     /// Creates a network; fine when one of that name is there.
-    fn create_network(&self, name: &str, labels: &Labels) -> impl Future<Output = Result<()>> + Send;
+    fn create_network(
+        &self,
+        name: &str,
+        labels: &Labels,
+    ) -> impl Future<Output = Result<()>> + Send;
     /// Removes a network; fine when it is gone already.
     fn remove_network(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
 }

@@ -10,7 +10,11 @@ use crate::engine::spec::Output;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "snake_case"
+)]
 pub enum Event {
     /// Another activity of this environment runs; ours waits for it.
     Waiting {
@@ -301,6 +305,10 @@ impl Events {
 
     /// A warning.
     pub async fn warn(&self, message: impl Into<String>, hint: Option<String>) {
-        self.send(Event::Warning { message: message.into(), hint }).await;
+        self.send(Event::Warning {
+            message: message.into(),
+            hint,
+        })
+        .await;
     }
 }

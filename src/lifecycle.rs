@@ -13,7 +13,8 @@ mod teardown;
 
 use std::path::PathBuf;
 
-pub use self::execute::{Command, End};
+pub use self::deploy::Deployed;
+pub use self::execute::{Command, End, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
@@ -137,7 +138,9 @@ impl<E: Engine> Sandbox<'_, E> {
 
     fn lock_path(&self) -> PathBuf {
         let name = crate::project::hash(self.environment.name.as_bytes());
-        self.project.state_dir.join(format!("environment-{}.lock", &name[..12]))
+        self.project
+            .state_dir
+            .join(format!("environment-{}.lock", &name[..12]))
     }
 
     async fn emit(&self, event: Event) {
@@ -146,7 +149,11 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Fails when the user wants to stop.
     fn checkpoint(&self) -> Result<()> {
-        if self.shutdown.urgency() > crate::shutdown::Urgency::None { Err(Error::Interrupted) } else { Ok(()) }
+        if self.shutdown.urgency() > crate::shutdown::Urgency::None {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -48,7 +48,10 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock or fails at once. `what` is told to those who find it taken.
     pub fn try_take(path: &Path, what: &str) -> Result<Lock, Error> {
-        let failed = |source| Error::File { path: path.to_owned(), source };
+        let failed = |source| Error::File {
+            path: path.to_owned(),
+            source,
+        };
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(failed)?;
         }
@@ -65,8 +68,14 @@ impl Lock {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
                 let holder = holder.trim();
-                let holder = if holder.is_empty() { "another upsun-local" } else { holder };
-                return Err(Error::Busy { holder: holder.to_owned() });
+                let holder = if holder.is_empty() {
+                    "another upsun-local"
+                } else {
+                    holder
+                };
+                return Err(Error::Busy {
+                    holder: holder.to_owned(),
+                });
             }
             Err(errno) => return Err(failed(errno.into())),
         }
@@ -78,13 +87,22 @@ impl Lock {
     }
 
     /// Takes the lock, waiting for as long as somebody else has it.
-    pub async fn take(path: &Path, what: &str, events: &Events, shutdown: &Shutdown) -> Result<Lock, Error> {
+    pub async fn take(
+        path: &Path,
+        what: &str,
+        events: &Events,
+        shutdown: &Shutdown,
+    ) -> Result<Lock, Error> {
         let mut told = None;
         loop {
             match Lock::try_take(path, what) {
                 Err(Error::Busy { holder }) => {
                     if told.as_ref() != Some(&holder) {
-                        events.send(Event::Waiting { holder: holder.clone() }).await;
+                        events
+                            .send(Event::Waiting {
+                                holder: holder.clone(),
+                            })
+                            .await;
                         told = Some(holder.clone());
                     }
                     tokio::select! {
@@ -121,7 +139,9 @@ mod tests {
         let (events, mut receiver) = Events::channel();
         let shutdown = Shutdown::new();
         shutdown.press(2);
-        let err = Lock::take(&path, "run", &events, &shutdown).await.unwrap_err();
+        let err = Lock::take(&path, "run", &events, &shutdown)
+            .await
+            .unwrap_err();
         assert!(matches!(err, Error::Interrupted { .. }));
         assert!(matches!(receiver.recv().await, Some(Event::Waiting { .. })));
     }

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::config::app::{App, Commands, Mount, MountSource, Worker};
-use crate::engine::spec::{ContainerSpec, Labels, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec};
+use crate::engine::spec::{
+    ContainerSpec, Labels, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
+};
 use crate::event::Step;
 use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
 
@@ -159,7 +161,9 @@ pub struct ContainerPlan {
 impl ContainerPlan {
     /// What the container is called in messages: `app`, or `app--worker` as on Upsun.
     pub fn title(&self, app: &str) -> String {
-        self.worker.as_ref().map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
+        self.worker
+            .as_ref()
+            .map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
     }
 }
 
@@ -168,11 +172,17 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
     let app = inputs.app;
     let network = NetworkPlan {
         name: inputs.project.name(&[&inputs.environment.name]),
-        labels: inputs.project.new_labels(Some(&inputs.environment.name), None, "network"),
+        labels: inputs
+            .project
+            .new_labels(Some(&inputs.environment.name), None, "network"),
     };
     let build = build(inputs);
     let web = container(inputs, &build, &network, None);
-    let workers = app.workers.iter().enumerate().map(|(at, worker)| container(inputs, &build, &network, Some((at, worker))));
+    let workers = app
+        .workers
+        .iter()
+        .enumerate()
+        .map(|(at, worker)| container(inputs, &build, &network, Some((at, worker))));
     let containers = std::iter::once(web).chain(workers).collect();
     AppPlan {
         app: app.name.clone(),
@@ -185,7 +195,9 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
 }
 
 fn build(inputs: &Inputs<'_>) -> BuildPlan {
-    let Inputs { project, app, user, .. } = inputs;
+    let Inputs {
+        project, app, user, ..
+    } = inputs;
     let steps = steps::build(app, inputs.has_file);
     let mount_points: BTreeSet<String> = std::iter::once(&app.mounts)
         .chain(app.workers.iter().map(|worker| &worker.mounts))
@@ -242,12 +254,24 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         variables: inputs.build_variables.clone(),
         labels: labelled("building"),
         volumes: vec![mount(&volume, "/app"), mount(&cache, steps::CACHE_DIR)],
-        tmpfs: vec![Tmpfs { target: "/tmp".to_owned(), options: "rw,exec,mode=1777".to_owned() }],
+        tmpfs: vec![Tmpfs {
+            target: "/tmp".to_owned(),
+            options: "rw,exec,mode=1777".to_owned(),
+        }],
         stop_grace: Duration::from_secs(1),
         pids_limit: Some(PIDS),
         ..ContainerSpec::default()
     };
-    BuildPlan { volume, mark, cache, container, steps, mount_points: mount_points.into_iter().collect(), user: *user, id }
+    BuildPlan {
+        volume,
+        mark,
+        cache,
+        container,
+        steps,
+        mount_points: mount_points.into_iter().collect(),
+        user: *user,
+        id,
+    }
 }
 
 fn container(
@@ -256,9 +280,20 @@ fn container(
     network: &NetworkPlan,
     worker: Option<(usize, &Worker)>,
 ) -> ContainerPlan {
-    let Inputs { project, environment, app, user, .. } = inputs;
+    let Inputs {
+        project,
+        environment,
+        app,
+        user,
+        ..
+    } = inputs;
     let (commands, mounts, place, variables) = match worker {
-        None => (&app.web.commands, &app.mounts, "web".to_owned(), inputs.runtime_variables.first()),
+        None => (
+            &app.web.commands,
+            &app.mounts,
+            "web".to_owned(),
+            inputs.runtime_variables.first(),
+        ),
         Some((at, worker)) => (
             &worker.commands,
             &worker.mounts,
@@ -279,14 +314,20 @@ fn container(
         labels.insert(LABEL_WORKER.to_owned(), worker.name.clone());
     }
     labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
-    let mut volumes =
-        vec![VolumeMount { volume: build.volume.name.clone(), target: "/app".to_owned(), read_only: true }];
+    let mut volumes = vec![VolumeMount {
+        volume: build.volume.name.clone(),
+        target: "/app".to_owned(),
+        read_only: true,
+    }];
     volumes.extend(data.mounted.iter().map(|(path, volume)| VolumeMount {
         volume: volume.clone(),
         target: format!("/app/{path}"),
         read_only: false,
     }));
-    let title = worker.map_or_else(|| app.name.clone(), |worker| format!("{}--{}", app.name, worker.name));
+    let title = worker.map_or_else(
+        || app.name.clone(),
+        |worker| format!("{}--{}", app.name, worker.name),
+    );
     let mut container = ContainerSpec {
         name: project.name(&parts),
         image: inputs.image.to_owned(),
@@ -299,20 +340,38 @@ fn container(
         volumes,
         tmpfs: vec![
             // Upsun documents 8 GB. Memory is only taken by what is written.
-            Tmpfs { target: "/tmp".to_owned(), options: "rw,exec,mode=1777,size=8g".to_owned() },
+            Tmpfs {
+                target: "/tmp".to_owned(),
+                options: "rw,exec,mode=1777,size=8g".to_owned(),
+            },
             Tmpfs {
                 target: "/run".to_owned(),
                 options: format!("rw,mode=0755,uid={},gid={},size=64m", user.uid, user.gid),
             },
         ],
         read_only: true,
-        network: Some(Network { name: network.name.clone(), aliases: Vec::new() }),
-        hosts: app.additional_hosts.iter().map(|(name, address)| (name.clone(), address.clone())).collect(),
+        network: Some(Network {
+            name: network.name.clone(),
+            aliases: Vec::new(),
+        }),
+        hosts: app
+            .additional_hosts
+            .iter()
+            .map(|(name, address)| (name.clone(), address.clone()))
+            .collect(),
         pids_limit: Some(PIDS),
         stop_grace: STOP_GRACE,
     };
-    let hooks = if worker.is_none() { steps::hooks(app) } else { Vec::new() };
-    let id = project::hash(json!([DEPLOY_VERSION, build.id, container, data.directories, hooks]).to_string().as_bytes());
+    let hooks = if worker.is_none() {
+        steps::hooks(app)
+    } else {
+        Vec::new()
+    };
+    let id = project::hash(
+        json!([DEPLOY_VERSION, build.id, container, data.directories, hooks])
+            .to_string()
+            .as_bytes(),
+    );
     container.labels.insert(LABEL_DEPLOY.to_owned(), id.clone());
     ContainerPlan {
         worker: worker.map(|worker| worker.name.clone()),
@@ -353,11 +412,21 @@ fn supervisor(place: &str, commands: &Commands, config: Value) -> Vec<String> {
 fn host_name(title: &str) -> String {
     let name: String = title
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(63)
         .collect();
     let name = name.trim_matches('-');
-    if name.is_empty() { "app".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "app".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The volumes behind a container's mounts.
@@ -373,7 +442,11 @@ impl Data {
     /// Every mount is a directory of one volume per source and owner, as on Upsun: so mounts of the same
     /// `source_path`, or of one below the other, share their files.
     fn of(inputs: &Inputs<'_>, parts: &[&str], mounts: &[Mount]) -> Data {
-        let Inputs { project, environment, .. } = inputs;
+        let Inputs {
+            project,
+            environment,
+            ..
+        } = inputs;
         let environment = environment.name.as_str();
         let mut volumes: BTreeMap<String, VolumeSpec> = BTreeMap::new();
         let mut directories: BTreeMap<String, VolumeSpec> = BTreeMap::new();
@@ -396,8 +469,11 @@ impl Data {
             if kind == "tmp" {
                 volatile.insert(volume.name.clone());
             }
-            let directory_parts: Vec<&str> =
-                name_parts.iter().copied().chain([mount.source_path.as_str(), "directory"]).collect();
+            let directory_parts: Vec<&str> = name_parts
+                .iter()
+                .copied()
+                .chain([mount.source_path.as_str(), "directory"])
+                .collect();
             let directory = VolumeSpec {
                 name: project.name(&directory_parts),
                 labels: project.new_labels(Some(environment), of_app, "directory"),

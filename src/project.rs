@@ -73,12 +73,26 @@ impl Project {
             .map(|id| plain(&id, 40))
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| {
-                let folder = root.file_name().map(|name| plain(&name.to_string_lossy(), 24)).unwrap_or_default();
-                let folder = if folder.is_empty() { "project".to_owned() } else { folder };
-                format!("{folder}-{}", &hash(root.as_os_str().as_encoded_bytes())[..8])
+                let folder = root
+                    .file_name()
+                    .map(|name| plain(&name.to_string_lossy(), 24))
+                    .unwrap_or_default();
+                let folder = if folder.is_empty() {
+                    "project".to_owned()
+                } else {
+                    folder
+                };
+                format!(
+                    "{folder}-{}",
+                    &hash(root.as_os_str().as_encoded_bytes())[..8]
+                )
             });
         let state_dir = home.state_dir().join(&id);
-        Ok(Project { id, root, state_dir })
+        Ok(Project {
+            id,
+            root,
+            state_dir,
+        })
     }
 
     /// The labels that everything of this project carries, and nothing else.
@@ -97,8 +111,14 @@ impl Project {
     pub fn new_labels(&self, environment: Option<&str>, app: Option<&str>, kind: &str) -> Labels {
         let mut labels = self.labels();
         labels.insert(LABEL_KIND.to_owned(), kind.to_owned());
-        labels.insert(LABEL_VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        labels.insert(LABEL_REPOSITORY.to_owned(), self.root.to_string_lossy().into_owned());
+        labels.insert(
+            LABEL_VERSION.to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        );
+        labels.insert(
+            LABEL_REPOSITORY.to_owned(),
+            self.root.to_string_lossy().into_owned(),
+        );
         for (name, value) in [(LABEL_ENVIRONMENT, environment), (LABEL_APP, app)] {
             if let Some(value) = value {
                 labels.insert(name.to_owned(), value.to_owned());
@@ -116,7 +136,11 @@ impl Project {
         for (at, part) in parts.iter().enumerate() {
             let part = plain(part, LONGEST);
             readable.push('-');
-            readable.push_str(&if at == last { part } else { part.replace('-', "_") });
+            readable.push_str(&if at == last {
+                part
+            } else {
+                part.replace('-', "_")
+            });
         }
         if readable.len() <= LONGEST && parts.iter().all(|part| plain(part, LONGEST) == *part) {
             return readable;
@@ -154,10 +178,12 @@ fn plain(text: &str, longest: usize) -> String {
 /// SHA-1 in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha1::digest(bytes).iter().fold(String::with_capacity(40), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha1::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(40), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -165,7 +191,11 @@ mod tests {
     use super::*;
 
     fn project(id: &str) -> Project {
-        Project { id: id.into(), root: "/r".into(), state_dir: "/s".into() }
+        Project {
+            id: id.into(),
+            root: "/r".into(),
+            state_dir: "/s".into(),
+        }
     }
 
     #[test]
@@ -186,10 +216,20 @@ mod tests {
     #[test]
     fn the_linked_project_comes_before_the_settings() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Project::of(dir.path(), Some("mine"), &Home::default()).unwrap().id, "mine");
+        assert_eq!(
+            Project::of(dir.path(), Some("mine"), &Home::default())
+                .unwrap()
+                .id,
+            "mine"
+        );
         std::fs::create_dir_all(dir.path().join(".upsun/local")).unwrap();
         std::fs::write(dir.path().join(".upsun/local/project.yaml"), "id: abc123\n").unwrap();
-        assert_eq!(Project::of(dir.path(), Some("mine"), &Home::default()).unwrap().id, "abc123");
+        assert_eq!(
+            Project::of(dir.path(), Some("mine"), &Home::default())
+                .unwrap()
+                .id,
+            "abc123"
+        );
     }
 
     #[test]

@@ -49,14 +49,18 @@ impl Default for Shutdown {
 impl Shutdown {
     /// Nobody wants to stop yet.
     pub fn new() -> Self {
-        Shutdown { sender: watch::Sender::new(State::default()) }
+        Shutdown {
+            sender: watch::Sender::new(State::default()),
+        }
     }
 
     /// Counts SIGINT, SIGTERM and SIGHUP from now on. Must be called on a tokio runtime.
     pub fn listen(&self) -> std::io::Result<()> {
-        for (kind, number) in
-            [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)]
-        {
+        for (kind, number) in [
+            (SignalKind::interrupt(), 2),
+            (SignalKind::terminate(), 15),
+            (SignalKind::hangup(), 1),
+        ] {
             let signals = signal(kind)?;
             tokio::spawn(forward(signals, number, self.clone()));
         }

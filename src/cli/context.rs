@@ -9,11 +9,11 @@ use super::{ColorChoice, Global};
 use crate::engine::docker::{DockerEngine, Surroundings};
 use crate::event::Events;
 use crate::project::Home;
+use crate::reporter;
 use crate::reporter::json::Json;
 use crate::reporter::style::Style;
 use crate::reporter::terminal::{Terminal, Verbosity};
 use crate::shutdown::Shutdown;
-use crate::reporter;
 
 /// The process: its options, its terminal, its environment.
 #[derive(Debug)]
@@ -51,7 +51,9 @@ pub(super) fn variable(name: &str) -> Option<String> {
 }
 
 fn path_variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 impl Context {
@@ -62,15 +64,25 @@ impl Context {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
                 ColorChoice::Auto => {
-                    terminal && variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb")
+                    terminal
+                        && variable("NO_COLOR").is_none()
+                        && variable("TERM").as_deref() != Some("dumb")
                 }
             };
             Style { color }
         };
         let style = colored(io::stderr().is_terminal());
         let out_style = colored(io::stdout().is_terminal());
-        let home = Home { state: path_variable("XDG_STATE_HOME"), home: path_variable("HOME") };
-        Context { global, style, out_style, home }
+        let home = Home {
+            state: path_variable("XDG_STATE_HOME"),
+            home: path_variable("HOME"),
+        };
+        Context {
+            global,
+            style,
+            out_style,
+            home,
+        }
     }
 
     /// Says something on standard error.
@@ -82,10 +94,15 @@ impl Context {
     /// Prints data on standard output. A closed pipe is quiet.
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Ok(()) => Ok(()),
             Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(141)),
-            Err(err) => Err(Failure::fault(format!("standard output cannot be written: {err}"))),
+            Err(err) => Err(Failure::fault(format!(
+                "standard output cannot be written: {err}"
+            ))),
         }
     }
 
@@ -104,7 +121,11 @@ impl Context {
         let thread = if json {
             reporter::spawn(Json, receiver, shutdown.clone())
         } else {
-            reporter::spawn(Terminal::new(self.style, self.verbosity()), receiver, shutdown.clone())
+            reporter::spawn(
+                Terminal::new(self.style, self.verbosity()),
+                receiver,
+                shutdown.clone(),
+            )
         };
         Listening { events, thread }
     }
@@ -112,7 +133,9 @@ impl Context {
     /// Counts signals from now on.
     pub(super) fn shutdown(&self) -> Result<Shutdown, Failure> {
         let shutdown = Shutdown::new();
-        shutdown.listen().map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
+        shutdown
+            .listen()
+            .map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
         Ok(shutdown)
     }
 
@@ -123,7 +146,12 @@ impl Context {
 
     fn surroundings(&self, setting: Option<&str>) -> Surroundings {
         Surroundings {
-            wanted: self.global.engine.clone().or_else(|| setting.map(str::to_owned)).filter(|name| name != "docker"),
+            wanted: self
+                .global
+                .engine
+                .clone()
+                .or_else(|| setting.map(str::to_owned))
+                .filter(|name| name != "docker"),
             docker_host: variable("DOCKER_HOST"),
             docker_context: variable("DOCKER_CONTEXT"),
             docker_config: path_variable("DOCKER_CONFIG"),

@@ -33,19 +33,36 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     // A configuration that is broken must not keep anybody from taking down what an earlier one started.
     let workspace = Workspace::open_lenient(context)?;
     if arguments.volumes {
-        let question = format!("Delete the data of all mounts of `{}` in the environment `{}`?", workspace.project.id, workspace.environment.name);
+        let question = format!(
+            "Delete the data of all mounts of `{}` in the environment `{}`?",
+            workspace.project.id, workspace.environment.name
+        );
         confirm(context, &question)?;
     }
-    let down = if arguments.volumes { Down::WithVolumes } else { Down::KeepVolumes };
+    let down = if arguments.volumes {
+        Down::WithVolumes
+    } else {
+        Down::KeepVolumes
+    };
     take_down(context, &workspace, down, arguments.force, false).await
 }
 
 /// Removes everything of a project.
 pub(super) async fn clean(context: &Context, arguments: &CleanArguments) -> Result<u8, Failure> {
     let workspace = Workspace::open_lenient(context)?;
-    let question = format!("Delete containers, mount data, builds and caches of `{}` in all environments?", workspace.project.id);
+    let question = format!(
+        "Delete containers, mount data, builds and caches of `{}` in all environments?",
+        workspace.project.id
+    );
     confirm(context, &question)?;
-    take_down(context, &workspace, Down::Everything, false, arguments.images).await
+    take_down(
+        context,
+        &workspace,
+        Down::Everything,
+        false,
+        arguments.images,
+    )
+    .await
 }
 
 async fn take_down(
@@ -60,7 +77,11 @@ async fn take_down(
     let listening = context.listen(false, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let result = async {
-        let what = if down == Down::Everything { "clean" } else { "down" };
+        let what = if down == Down::Everything {
+            "clean"
+        } else {
+            "down"
+        };
         let _lock = match sandbox.try_lock(what) {
             Ok(lock) => Some(lock),
             Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => None,
@@ -94,7 +115,9 @@ pub(super) fn confirm(context: &Context, question: &str) -> Result<(), Failure> 
         return Ok(());
     }
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Failure::usage(format!("not done without an answer: {question}")).hint("add `--yes`"));
+        return Err(
+            Failure::usage(format!("not done without an answer: {question}")).hint("add `--yes`"),
+        );
     }
     context.talk(&format!("{question} [y/N] "));
     let _ = std::io::stderr().flush();

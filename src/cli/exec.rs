@@ -26,7 +26,11 @@ pub struct Arguments {
     #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
     /// The command; a shell when none is given
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     command: Vec<String>,
 }
 
@@ -48,21 +52,41 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if !actor.role.may(needed) {
         return Err(Failure::new(
             DENIED,
-            format!("the role `{}` may not open a shell on `{}`: it needs `{needed}`", actor.role, app.name),
+            format!(
+                "the role `{}` may not open a shell on `{}`: it needs `{needed}`",
+                actor.role, app.name
+            ),
         )
-        .hint(format!("try `--role {needed}`; `access.ssh` of the app decides")));
+        .hint(format!(
+            "try `--role {needed}`; `access.ssh` of the app decides"
+        )));
     }
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let id = workspace.ensure_up(context, &engine, &shutdown, app, worker.map(|worker| worker.name.as_str())).await?;
+    let id = workspace
+        .ensure_up(
+            context,
+            &engine,
+            &shutdown,
+            app,
+            worker.map(|worker| worker.name.as_str()),
+        )
+        .await?;
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let command = if arguments.command.is_empty() { vec!["/bin/bash".to_owned()] } else { arguments.command };
+    let command = if arguments.command.is_empty() {
+        vec!["/bin/bash".to_owned()]
+    } else {
+        arguments.command
+    };
     let spec = ExecSpec {
         command: shell_command(&command),
         terminal: interactive,
         stdin: true,
         variables: if interactive {
-            variable("TERM").map(|term| ("TERM".to_owned(), term)).into_iter().collect()
+            variable("TERM")
+                .map(|term| ("TERM".to_owned(), term))
+                .into_iter()
+                .collect()
         } else {
             std::collections::BTreeMap::default()
         },
@@ -135,13 +159,22 @@ impl RawMode {
         let before = rustix::termios::tcgetattr(std::io::stdin()).ok()?;
         let mut raw = before.clone();
         raw.make_raw();
-        rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &raw).ok()?;
+        rustix::termios::tcsetattr(
+            std::io::stdin(),
+            rustix::termios::OptionalActions::Now,
+            &raw,
+        )
+        .ok()?;
         Some(RawMode(before))
     }
 }
 
 impl Drop for RawMode {
     fn drop(&mut self) {
-        let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &self.0);
+        let _ = rustix::termios::tcsetattr(
+            std::io::stdin(),
+            rustix::termios::OptionalActions::Now,
+            &self.0,
+        );
     }
 }

@@ -37,7 +37,11 @@ pub struct Failure {
 impl Failure {
     /// With a code and a message.
     pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
-        Failure { code, message: message.into(), hint: None }
+        Failure {
+            code,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The command line makes no sense.
@@ -67,7 +71,11 @@ impl Failure {
             return;
         }
         let style = context.style;
-        context.talk(&format!("{}: {}\n", style.error("error"), safe(&self.message)));
+        context.talk(&format!(
+            "{}: {}\n",
+            style.error("error"),
+            safe(&self.message)
+        ));
         if let Some(hint) = &self.hint {
             context.talk(&format!("\n{}: {}\n", style.hint("hint"), safe(hint)));
         }
@@ -107,7 +115,9 @@ impl From<lock::Error> for Failure {
     fn from(err: lock::Error) -> Self {
         let message = err.to_string();
         match err {
-            lock::Error::File { .. } => Failure::new(FAULT, message).hint("`XDG_STATE_HOME` can name another directory"),
+            lock::Error::File { .. } => {
+                Failure::new(FAULT, message).hint("`XDG_STATE_HOME` can name another directory")
+            }
             lock::Error::Busy { .. } => Failure::new(BUSY, message),
             lock::Error::Interrupted { .. } => Failure::new(BUSY, message),
         }
@@ -125,8 +135,14 @@ impl Failure {
     pub(super) fn of(err: lifecycle::Error, shutdown: &shutdown::Shutdown) -> Self {
         use lifecycle::Error as E;
         let message = err.to_string();
-        if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) = (&err, shutdown.exit_code()) {
-            return if code == 141 { Failure::silent(code) } else { Failure::new(code, message) };
+        if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) =
+            (&err, shutdown.exit_code())
+        {
+            return if code == 141 {
+                Failure::silent(code)
+            } else {
+                Failure::new(code, message)
+            };
         }
         match err {
             E::Engine(err) => err.into(),
@@ -134,9 +150,14 @@ impl Failure {
             E::Source(err) => err.into(),
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a failing build hook aborts the deploy on Upsun too; nothing was deployed"),
-            E::ContainerGone { .. } => Failure::new(NO_ENGINE, message).hint("`upsun-local up` starts it again"),
-            E::ContainerEnded { .. } => Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine"),
-            E::Unkillable { .. } => Failure::new(FAULT, message).hint("`upsun-local down` removes the container with them"),
+            E::ContainerGone { .. } => {
+                Failure::new(NO_ENGINE, message).hint("`upsun-local up` starts it again")
+            }
+            E::ContainerEnded { .. } => {
+                Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine")
+            }
+            E::Unkillable { .. } => Failure::new(FAULT, message)
+                .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
             E::File { .. } => Failure::new(BAD_FILE, message),

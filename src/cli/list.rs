@@ -81,19 +81,33 @@ impl Column {
             Column::Service => service.to_owned(),
             Column::Name => operation.name.clone(),
             Column::Start => operation.start.trim().to_owned(),
-            Column::Stop => operation.stop.as_deref().unwrap_or_default().trim().to_owned(),
+            Column::Stop => operation
+                .stop
+                .as_deref()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
             Column::Role => operation.role.to_string(),
-            Column::Timeout => operation.timeout.map(|timeout| timeout.as_secs().to_string()).unwrap_or_default(),
+            Column::Timeout => operation
+                .timeout
+                .map(|timeout| timeout.as_secs().to_string())
+                .unwrap_or_default(),
         }
     }
 }
 
 /// The operations of an app, then of its workers, each with the name of what it runs in.
 pub(super) fn operations(app: &App) -> Vec<(String, Option<&str>, &Operation)> {
-    let own = app.operations.iter().map(|operation| (app.name.clone(), None, operation));
+    let own = app
+        .operations
+        .iter()
+        .map(|operation| (app.name.clone(), None, operation));
     let of_workers = app.workers.iter().flat_map(|worker| {
         let service = format!("{}--{}", app.name, worker.name);
-        worker.operations.iter().map(move |operation| (service.clone(), Some(worker.name.as_str()), operation))
+        worker
+            .operations
+            .iter()
+            .map(move |operation| (service.clone(), Some(worker.name.as_str()), operation))
     });
     own.chain(of_workers).collect()
 }
@@ -108,7 +122,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let rows: Vec<(String, Option<&str>, &Operation)> = apps
         .into_iter()
         .flat_map(operations)
-        .filter(|(_, worker, _)| arguments.worker.is_none() || arguments.worker.as_deref() == *worker)
+        .filter(|(_, worker, _)| {
+            arguments.worker.is_none() || arguments.worker.as_deref() == *worker
+        })
         .collect();
     if rows.is_empty() && arguments.format == Format::Table {
         context.talk("No operations are defined; see https://docs.upsun.com/create-apps/runtime-operations.html\n");
@@ -134,22 +150,43 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let columns = if arguments.columns.is_empty() {
-        vec![Column::Service, Column::Name, Column::Start, Column::Stop, Column::Role]
+        vec![
+            Column::Service,
+            Column::Name,
+            Column::Start,
+            Column::Stop,
+            Column::Role,
+        ]
     } else {
         arguments.columns.clone()
     };
     let mut table: Vec<Vec<String>> = Vec::new();
     if !arguments.no_header {
-        table.push(columns.iter().map(|column| column.title().to_owned()).collect());
+        table.push(
+            columns
+                .iter()
+                .map(|column| column.title().to_owned())
+                .collect(),
+        );
     }
     for (service, _, operation) in &rows {
-        table.push(columns.iter().map(|column| column.value(service, operation)).collect());
+        table.push(
+            columns
+                .iter()
+                .map(|column| column.value(service, operation))
+                .collect(),
+        );
     }
     let text = match arguments.format {
         Format::Csv => super::table::separated(&table, ','),
         Format::Tsv => super::table::separated(&table, '\t'),
         Format::Plain => super::table::plain(&table),
-        Format::Table | Format::Json => super::table::aligned(&table, !arguments.no_header, arguments.full, context.out_style),
+        Format::Table | Format::Json => super::table::aligned(
+            &table,
+            !arguments.no_header,
+            arguments.full,
+            context.out_style,
+        ),
     };
     context.print(&text).map(|()| 0)
 }

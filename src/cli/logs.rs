@@ -33,7 +33,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let (app, worker) = workspace.target(&arguments.target)?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let container = workspace.find_container(&engine, app, worker).await?;
-    let range = LogRange { follow: arguments.follow, tail: arguments.lines, timestamps: arguments.timestamps };
+    let range = LogRange {
+        follow: arguments.follow,
+        tail: arguments.lines,
+        timestamps: arguments.timestamps,
+    };
     let mut stream = engine.logs(&container.id, range);
     loop {
         tokio::select! {

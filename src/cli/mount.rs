@@ -77,30 +77,50 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
     }
     let paths: Vec<String> = mounts.iter().map(|mount| mount.path.clone()).collect();
     let chosen = match &command {
-        Command::Upload(arguments) | Command::Download(arguments) => vec![find(mounts, &arguments.mount)?],
-        Command::Reset(ResetArguments { mount: Some(mount), .. }) => vec![find(mounts, mount)?],
+        Command::Upload(arguments) | Command::Download(arguments) => {
+            vec![find(mounts, &arguments.mount)?]
+        }
+        Command::Reset(ResetArguments {
+            mount: Some(mount), ..
+        }) => vec![find(mounts, mount)?],
         _ => paths,
     };
     if let Command::Reset(_) = &command {
         let names: Vec<String> = chosen.iter().map(|path| format!("/{path}")).collect();
-        confirm(context, &format!("Delete everything on {}?", names.join(", ")))?;
+        confirm(
+            context,
+            &format!("Delete everything on {}?", names.join(", ")),
+        )?;
     }
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let id = workspace.ensure_up(context, &engine, &shutdown, app, worker.map(|worker| worker.name.as_str())).await?;
+    let id = workspace
+        .ensure_up(
+            context,
+            &engine,
+            &shutdown,
+            app,
+            worker.map(|worker| worker.name.as_str()),
+        )
+        .await?;
     let listening = context.listen(false, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let user = User { uid: workspace.settings.user.uid, gid: workspace.settings.user.gid };
+    let user = User {
+        uid: workspace.settings.user.uid,
+        gid: workspace.settings.user.gid,
+    };
     let result = async {
         match &command {
             Command::List(_) => Ok(None),
             Command::Size(_) => Ok(Some(sandbox.mount_sizes(&id, &chosen).await?)),
-            Command::Upload(arguments) => {
-                sandbox.upload_to_mount(&id, &chosen[0], &arguments.local, user).await.map(|()| None)
-            }
-            Command::Download(arguments) => {
-                sandbox.download_from_mount(&id, &chosen[0], &arguments.local).await.map(|()| None)
-            }
+            Command::Upload(arguments) => sandbox
+                .upload_to_mount(&id, &chosen[0], &arguments.local, user)
+                .await
+                .map(|()| None),
+            Command::Download(arguments) => sandbox
+                .download_from_mount(&id, &chosen[0], &arguments.local)
+                .await
+                .map(|()| None),
             Command::Reset(_) => {
                 let _lock = sandbox.lock("mount reset").await?;
                 for mount in &chosen {
@@ -119,11 +139,22 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
                 return context.print(&format!("{text}\n")).map(|()| 0);
             }
             let header = vec!["Mount".to_owned(), "Size".to_owned(), "Files".to_owned()];
-            let rows = sizes
-                .iter()
-                .map(|usage| vec![format!("/{}", usage.mount), style::bytes(usage.bytes), usage.files.to_string()]);
+            let rows = sizes.iter().map(|usage| {
+                vec![
+                    format!("/{}", usage.mount),
+                    style::bytes(usage.bytes),
+                    usage.files.to_string(),
+                ]
+            });
             let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-            context.print(&super::table::aligned(&table, true, true, context.out_style)).map(|()| 0)
+            context
+                .print(&super::table::aligned(
+                    &table,
+                    true,
+                    true,
+                    context.out_style,
+                ))
+                .map(|()| 0)
         }
         _ => Ok(0),
     }
@@ -154,13 +185,27 @@ fn list(context: &Context, mounts: &[Mount], format: Format) -> Result<u8, Failu
         context.talk("No mounts are defined: everything but /tmp is read-only at run time.\n");
         return Ok(0);
     }
-    let header = ["Mount", "Source", "Of", "Source path"].map(str::to_owned).to_vec();
+    let header = ["Mount", "Source", "Of", "Source path"]
+        .map(str::to_owned)
+        .to_vec();
     let rows = mounts.iter().map(|mount| {
         let (source, owner) = source(mount);
-        vec![format!("/{}", mount.path), source.to_owned(), owner, mount.source_path.clone()]
+        vec![
+            format!("/{}", mount.path),
+            source.to_owned(),
+            owner,
+            mount.source_path.clone(),
+        ]
     });
     let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-    context.print(&super::table::aligned(&table, true, true, context.out_style)).map(|()| 0)
+    context
+        .print(&super::table::aligned(
+            &table,
+            true,
+            true,
+            context.out_style,
+        ))
+        .map(|()| 0)
 }
 
 fn find(mounts: &[Mount], wanted: &str) -> Result<String, Failure> {

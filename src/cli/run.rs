@@ -1,6 +1,5 @@
 //! `run`: one operation, in its app's container.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -96,7 +95,10 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn place(&self) -> String {
-        self.worker.map_or_else(|| self.app.name.clone(), |worker| format!("{}--{worker}", self.app.name))
+        self.worker.map_or_else(
+            || self.app.name.clone(),
+            |worker| format!("{}--{worker}", self.app.name),
+        )
     }
 }
 
@@ -110,26 +112,42 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let actor = actor(context, &workspace, &arguments)?;
     check_role(&actor, &found, &arguments)?;
     if arguments.no_wait {
-        context.talk(&format!("{}: `--no-wait` has no effect: operations are always waited for here\n", context.style.warning("warning")));
+        context.talk(&format!(
+            "{}: `--no-wait` has no effect: operations are always waited for here\n",
+            context.style.warning("warning")
+        ));
     }
     let timeout = match arguments.timeout {
-        Some(seconds) => Some(Duration::try_from_secs_f64(seconds).map_err(|_| Failure::usage("`--timeout` takes a number of seconds"))?),
+        Some(seconds) => Some(
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| Failure::usage("`--timeout` takes a number of seconds"))?,
+        ),
         None => found.operation.timeout,
     };
     let command_line = workspace.parse_variables(&arguments.variables)?;
     let tree = workspace.scan()?;
-    let (plan, image) = workspace.plan(found.app, &tree, &BTreeMap::new())?;
+    let (plan, image) =
+        workspace.plan(found.app, &tree, &crate::variables::UserVariables::new())?;
     let at = found.worker.map_or(0, |name| {
-        1 + found.app.workers.iter().position(|worker| worker.name == name).unwrap_or_default()
+        1 + found
+            .app
+            .workers
+            .iter()
+            .position(|worker| worker.name == name)
+            .unwrap_or_default()
     });
-    let container = plan.containers.get(at).ok_or_else(|| Failure::fault("the plan lacks a container"))?;
+    let container = plan
+        .containers
+        .get(at)
+        .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
     let json = arguments.format == Format::Json;
     if arguments.dry_run {
         let mut shown = plan.clone();
         shown.containers = vec![container.clone()];
         return print_plans(context, &[&shown], json);
     }
-    let variables = workspace.run_variables(found.app, found.worker, &tree, &command_line, container)?;
+    let variables =
+        workspace.run_variables(found.app, found.worker, &tree, &command_line, container)?;
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(json, &shutdown);
@@ -138,8 +156,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let id = run_id();
     let address = listens_at(found.app, found.worker);
     let result = async {
-        let _lock = sandbox.lock(&format!("run {}", found.operation.name)).await?;
-        let planned = workspace.planned(&plan, &image, &tree, arguments.pull.into(), arguments.rebuild);
+        let _lock = sandbox
+            .lock(&format!("run {}", found.operation.name))
+            .await?;
+        let planned = workspace.planned(
+            &plan,
+            &image,
+            &tree,
+            arguments.pull.into(),
+            arguments.rebuild,
+        );
         let containers = sandbox.containers().await?;
         let run = OperationRun {
             operation: found.operation,
@@ -178,11 +204,17 @@ fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
 
 /// Tells the processes of this run from those of any other, also one that just ended.
 fn run_id() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     format!("{:x}-{:x}", now.as_nanos(), std::process::id())
 }
 
-fn find<'a>(workspace: &'a Workspace, target: &super::Target, name: &str) -> Result<Found<'a>, Failure> {
+fn find<'a>(
+    workspace: &'a Workspace,
+    target: &super::Target,
+    name: &str,
+) -> Result<Found<'a>, Failure> {
     let apps: Vec<&App> = match &target.app {
         Some(app) => vec![find_app(&workspace.config, app)?],
         None => workspace.config.apps.values().collect(),
@@ -195,27 +227,53 @@ fn find<'a>(workspace: &'a Workspace, target: &super::Target, name: &str) -> Res
         .filter(|found| target.worker.is_none() || target.worker.as_deref() == found.worker)
         .collect();
     // An operation of an app comes before one of the same name on its own worker, as `--worker` is how one asks for that.
-    let of_apps: Vec<Found<'_>> = candidates.iter().copied().filter(|found| found.worker.is_none()).collect();
+    let of_apps: Vec<Found<'_>> = candidates
+        .iter()
+        .copied()
+        .filter(|found| found.worker.is_none())
+        .collect();
     match (candidates.as_slice(), of_apps.as_slice()) {
         ([only], _) => Ok(*only),
         ([], _) => Err(unknown(name, &all, target)),
-        (_, [only]) if candidates.iter().all(|found| found.app.name == only.app.name) => Ok(*only),
+        (_, [only])
+            if candidates
+                .iter()
+                .all(|found| found.app.name == only.app.name) =>
+        {
+            Ok(*only)
+        }
         _ => {
             let places: String = candidates
                 .iter()
                 .map(|found| {
-                    let worker = found.worker.map(|worker| format!(" --worker {worker}")).unwrap_or_default();
-                    format!("\n  upsun-local run {name} --app {}{worker}", found.app.name)
+                    let worker = found
+                        .worker
+                        .map(|worker| format!(" --worker {worker}"))
+                        .unwrap_or_default();
+                    format!(
+                        "\n  upsun-local run {name} --app {}{worker}",
+                        found.app.name
+                    )
                 })
                 .collect();
-            Err(Failure::usage(format!("the operation `{name}` is defined more than once; say which one you mean:{places}")))
+            Err(Failure::usage(format!(
+                "the operation `{name}` is defined more than once; say which one you mean:{places}"
+            )))
         }
     }
 }
 
 fn all_operations<'a>(apps: &[&'a App]) -> Vec<Found<'a>> {
     apps.iter()
-        .flat_map(|app| operations(app).into_iter().map(|(_, worker, operation)| Found { app, worker, operation }))
+        .flat_map(|app| {
+            operations(app)
+                .into_iter()
+                .map(|(_, worker, operation)| Found {
+                    app,
+                    worker,
+                    operation,
+                })
+        })
         .collect()
 }
 
@@ -227,16 +285,27 @@ fn unknown(name: &str, all: &[Found<'_>], target: &super::Target) -> Failure {
         (None, None) => String::new(),
     };
     let failure = Failure::usage(format!("there is no operation `{name}`{place}"));
-    let names: Vec<&str> = all.iter().map(|found| found.operation.name.as_str()).collect();
+    let names: Vec<&str> = all
+        .iter()
+        .map(|found| found.operation.name.as_str())
+        .collect();
     match nearest(name, names.iter().copied()) {
-        Some(near) => failure.hint(format!("did you mean `{near}`? `upsun-local list` shows all")),
-        None if names.is_empty() => failure.hint("define it under `applications.<app>.operations` in .upsun/config.yaml"),
+        Some(near) => failure.hint(format!(
+            "did you mean `{near}`? `upsun-local list` shows all"
+        )),
+        None if names.is_empty() => {
+            failure.hint("define it under `applications.<app>.operations` in .upsun/config.yaml")
+        }
         None => failure.hint(format!("there are: {}", names.join(", "))),
     }
 }
 
 /// Offers the operations on a terminal; elsewhere lists them and fails.
-fn choose<'a>(context: &Context, workspace: &'a Workspace, target: &super::Target) -> Result<Found<'a>, Failure> {
+fn choose<'a>(
+    context: &Context,
+    workspace: &'a Workspace,
+    target: &super::Target,
+) -> Result<Found<'a>, Failure> {
     let apps: Vec<&App> = match &target.app {
         Some(app) => vec![find_app(&workspace.config, app)?],
         None => workspace.config.apps.values().collect(),
@@ -248,8 +317,19 @@ fn choose<'a>(context: &Context, workspace: &'a Workspace, target: &super::Targe
     let lines: Vec<String> = all
         .iter()
         .map(|found| {
-            let command = found.operation.start.trim().lines().next().unwrap_or_default();
-            crate::reporter::style::safe(&format!("{} on {} ({}): {command}", found.operation.name, found.place(), found.operation.role))
+            let command = found
+                .operation
+                .start
+                .trim()
+                .lines()
+                .next()
+                .unwrap_or_default();
+            crate::reporter::style::safe(&format!(
+                "{} on {} ({}): {command}",
+                found.operation.name,
+                found.place(),
+                found.operation.role
+            ))
         })
         .collect();
     if all.is_empty() {
@@ -258,7 +338,8 @@ fn choose<'a>(context: &Context, workspace: &'a Workspace, target: &super::Targe
     }
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() || context.global.yes {
         let list: String = lines.iter().map(|line| format!("\n  {line}")).collect();
-        return Err(Failure::usage(format!("which operation? There are:{list}")).hint("upsun-local run <OPERATION>"));
+        return Err(Failure::usage(format!("which operation? There are:{list}"))
+            .hint("upsun-local run <OPERATION>"));
     }
     let chosen = dialoguer::Select::new()
         .with_prompt("Which operation")
@@ -266,10 +347,16 @@ fn choose<'a>(context: &Context, workspace: &'a Workspace, target: &super::Targe
         .default(0)
         .interact_opt()
         .map_err(|err| Failure::usage(format!("no operation was chosen: {err}")))?;
-    chosen.and_then(|at| all.get(at).copied()).ok_or_else(|| Failure::usage("no operation was chosen"))
+    chosen
+        .and_then(|at| all.get(at).copied())
+        .ok_or_else(|| Failure::usage("no operation was chosen"))
 }
 
-fn actor(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<Actor, Failure> {
+fn actor(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &Arguments,
+) -> Result<Actor, Failure> {
     let _ = context;
     let from_environment = variable("UPSUN_LOCAL_ROLE");
     roles::resolve(&roles::Question {
@@ -281,7 +368,11 @@ fn actor(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Res
         environment_type: workspace.environment_type,
     })
     .map_err(|err| {
-        let code = if matches!(err, roles::Error::NoAccess { .. }) { DENIED } else { super::failure::USAGE };
+        let code = if matches!(err, roles::Error::NoAccess { .. }) {
+            DENIED
+        } else {
+            super::failure::USAGE
+        };
         let failure = Failure::new(code, err.to_string());
         match err.hint() {
             Some(hint) => failure.hint(hint),
@@ -301,7 +392,11 @@ fn check_role(actor: &Actor, found: &Found<'_>, arguments: &Arguments) -> Result
         None => format!("the role `{}`", actor.role),
     };
     let place = operation.role_place.as_ref().unwrap_or(&operation.place);
-    let (key, verb) = if operation.role_place.is_some() { ("lower", "in") } else { ("set", "at") };
+    let (key, verb) = if operation.role_place.is_some() {
+        ("lower", "in")
+    } else {
+        ("set", "at")
+    };
     let try_it = if arguments.user.is_some() {
         format!("try `--role {}`", operation.role)
     } else {
@@ -309,17 +404,33 @@ fn check_role(actor: &Actor, found: &Found<'_>, arguments: &Arguments) -> Result
     };
     Err(Failure::new(
         DENIED,
-        format!("{who} may not run `{}` on `{}`: it needs `{}`", operation.name, found.place(), operation.role),
+        format!(
+            "{who} may not run `{}` on `{}`: it needs `{}`",
+            operation.name,
+            found.place(),
+            operation.role
+        ),
     )
-    .hint(format!("{try_it}, or {key} `operations.{}.role` {verb} {}:{}", operation.name, place.file, place.line)))
+    .hint(format!(
+        "{try_it}, or {key} `operations.{}.role` {verb} {}:{}",
+        operation.name, place.file, place.line
+    )))
 }
 
 /// Prints plans: as one JSON document, or as text.
-pub(super) fn print_plans(context: &Context, plans: &[&AppPlan], json: bool) -> Result<u8, Failure> {
+pub(super) fn print_plans(
+    context: &Context,
+    plans: &[&AppPlan],
+    json: bool,
+) -> Result<u8, Failure> {
     if json {
-        let text = serde_json::to_string_pretty(plans).map_err(|err| Failure::fault(err.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(plans).map_err(|err| Failure::fault(err.to_string()))?;
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
-    let text: String = plans.iter().map(|plan| super::describe::plan(plan, context.out_style)).collect();
+    let text: String = plans
+        .iter()
+        .map(|plan| super::describe::plan(plan, context.out_style))
+        .collect();
     context.print(&text).map(|()| 0)
 }

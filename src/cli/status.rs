@@ -23,15 +23,23 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let mut containers = engine.containers(&workspace.project.labels()).await?;
     containers.retain(|container| {
-        container.labels.get(LABEL_KIND).is_some_and(|kind| kind == "web" || kind == "worker")
+        container
+            .labels
+            .get(LABEL_KIND)
+            .is_some_and(|kind| kind == "web" || kind == "worker")
             && (context.global.environment.is_none()
                 || container.labels.get(LABEL_ENVIRONMENT) == Some(&workspace.environment.name))
     });
     containers.sort_by(|a, b| a.name.cmp(&b.name));
-    let label = |container: &crate::engine::spec::Container, name: &str| container.labels.get(name).cloned().unwrap_or_default();
+    let label = |container: &crate::engine::spec::Container, name: &str| {
+        container.labels.get(name).cloned().unwrap_or_default()
+    };
     let title = |container: &crate::engine::spec::Container| {
         let app = label(container, LABEL_APP);
-        container.labels.get(LABEL_WORKER).map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
+        container
+            .labels
+            .get(LABEL_WORKER)
+            .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
     };
     if arguments.format == super::run::Format::Json {
         let list: Vec<_> = containers
@@ -51,10 +59,16 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if containers.is_empty() {
-        context.talk(&format!("Nothing is up of {} ({}).\n", workspace.project.id, workspace.project.root.display()));
+        context.talk(&format!(
+            "Nothing is up of {} ({}).\n",
+            workspace.project.id,
+            workspace.project.root.display()
+        ));
         return Ok(0);
     }
-    let header = ["Environment", "Service", "Status", "Build", "Container"].map(str::to_owned).to_vec();
+    let header = ["Environment", "Service", "Status", "Build", "Container"]
+        .map(str::to_owned)
+        .to_vec();
     let rows = containers.iter().map(|container| {
         vec![
             label(container, LABEL_ENVIRONMENT),
@@ -65,5 +79,12 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         ]
     });
     let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-    context.print(&super::table::aligned(&table, true, true, context.out_style)).map(|()| 0)
+    context
+        .print(&super::table::aligned(
+            &table,
+            true,
+            true,
+            context.out_style,
+        ))
+        .map(|()| 0)
 }

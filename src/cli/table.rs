@@ -7,11 +7,21 @@ const CELL: usize = 48;
 
 /// Columns that line up; the first row is the header.
 pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Style) -> String {
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| one_line(cell, full)).collect()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| one_line(cell, full)).collect())
+        .collect();
     let columns = cells.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |at: usize| cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or_default()).collect();
+    let width = |at: usize| {
+        cells
+            .iter()
+            .filter_map(|row| row.get(at))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| width(at).unwrap_or_default())
+        .collect();
     let mut text = String::new();
     for (number, row) in cells.iter().enumerate() {
         let mut line = String::new();
@@ -20,7 +30,11 @@ pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Sty
             line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
         }
         let line = line.trim_end();
-        if number == 0 && header { text.push_str(&style.strong(line)) } else { text.push_str(line) }
+        if number == 0 && header {
+            text.push_str(&style.strong(line))
+        } else {
+            text.push_str(line)
+        }
         text.push('\n');
     }
     text
@@ -32,7 +46,10 @@ fn one_line(cell: &str, full: bool) -> String {
     if full {
         return safe.replace('\n', "\\n");
     }
-    let mut lines = safe.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut lines = safe
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let first = lines.next().unwrap_or_default().to_owned();
     let more = lines.next().is_some();
     if first.chars().count() > CELL || more {
@@ -53,7 +70,13 @@ pub(super) fn separated(rows: &[Vec<String>], separator: char) -> String {
         }
     };
     rows.iter()
-        .map(|row| row.iter().map(cell).collect::<Vec<_>>().join(&separator.to_string()) + "\n")
+        .map(|row| {
+            row.iter()
+                .map(cell)
+                .collect::<Vec<_>>()
+                .join(&separator.to_string())
+                + "\n"
+        })
         .collect()
 }
 
@@ -61,7 +84,10 @@ pub(super) fn separated(rows: &[Vec<String>], separator: char) -> String {
 pub(super) fn plain(rows: &[Vec<String>]) -> String {
     rows.iter()
         .map(|row| {
-            let cells: Vec<String> = row.iter().map(|cell| safe(&cell.replace(['\n', '\t'], " "))).collect();
+            let cells: Vec<String> = row
+                .iter()
+                .map(|cell| safe(&cell.replace(['\n', '\t'], " ")))
+                .collect();
             cells.join("\t") + "\n"
         })
         .collect()
@@ -73,7 +99,11 @@ mod tests {
 
     fn rows() -> Vec<Vec<String>> {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
-        vec![row(&["Name", "Command"]), row(&["a", "# why\nnext build\nrm x"]), row(&["long-one", "say \"hi\", you"])]
+        vec![
+            row(&["Name", "Command"]),
+            row(&["a", "# why\nnext build\nrm x"]),
+            row(&["long-one", "say \"hi\", you"]),
+        ]
     }
 
     #[test]
@@ -87,6 +117,9 @@ mod tests {
 
     #[test]
     fn csv_quotes_what_needs_quoting() {
-        assert_eq!(separated(&rows()[2..], ','), "long-one,\"say \"\"hi\"\", you\"\n");
+        assert_eq!(
+            separated(&rows()[2..], ','),
+            "long-one,\"say \"\"hi\"\", you\"\n"
+        );
     }
 }

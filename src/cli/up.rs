@@ -34,12 +34,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let wanted: Vec<&App> = if arguments.apps.is_empty() {
         workspace.config.apps.values().collect()
     } else {
-        arguments.apps.iter().map(|name| find_app(&workspace.config, name)).collect::<Result<_, _>>()?
+        arguments
+            .apps
+            .iter()
+            .map(|name| find_app(&workspace.config, name))
+            .collect::<Result<_, _>>()?
     };
     let tree = workspace.scan()?;
     let plans = wanted
         .iter()
-        .map(|app| workspace.plan(app, &tree, &std::collections::BTreeMap::new()))
+        .map(|app| workspace.plan(app, &tree, &crate::variables::UserVariables::new()))
         .collect::<Result<Vec<_>, _>>()?;
     let json = arguments.format == super::run::Format::Json;
     if arguments.dry_run {
@@ -55,13 +59,23 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let _lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
-            let planned = workspace.planned(plan, image, &tree, arguments.pull.into(), arguments.rebuild);
+            let planned =
+                workspace.planned(plan, image, &tree, arguments.pull.into(), arguments.rebuild);
             let containers = sandbox.containers().await?;
             for (at, container) in plan.containers.iter().enumerate() {
                 // A rebuild is for all containers of an app, so only the first of them asks for it.
-                let planned = crate::lifecycle::Planned { rebuild: planned.rebuild && at == 0, ..planned.clone() };
-                let containers = if arguments.rebuild { sandbox.containers().await? } else { containers.clone() };
-                let deployed = sandbox.ensure_container(&planned, container, &containers).await?;
+                let planned = crate::lifecycle::Planned {
+                    rebuild: planned.rebuild && at == 0,
+                    ..planned.clone()
+                };
+                let containers = if arguments.rebuild {
+                    sandbox.containers().await?
+                } else {
+                    containers.clone()
+                };
+                let deployed = sandbox
+                    .ensure_container(&planned, container, &containers)
+                    .await?;
                 failed |= !deployed.failed_hooks.is_empty();
             }
         }

@@ -20,7 +20,16 @@ const NAMES: [(&str, &[&str]); 12] = [
 
 /// Options before the command that take a value.
 const VALUED: [&str; 11] = [
-    "-C", "--dir", "--color", "--engine", "-e", "--environment", "--environment-type", "-p", "--project", "--format",
+    "-C",
+    "--dir",
+    "--color",
+    "--engine",
+    "-e",
+    "--environment",
+    "--environment-type",
+    "-p",
+    "--project",
+    "--format",
     "-A",
 ];
 
@@ -33,8 +42,12 @@ pub(super) fn translate(arguments: Vec<OsString>) -> Vec<OsString> {
         }
         at += if VALUED.contains(&argument) { 2 } else { 1 };
     }
-    let found = arguments.get(at).and_then(|name| NAMES.iter().find(|(upsun, _)| name == upsun));
-    let Some((_, ours)) = found else { return arguments };
+    let found = arguments
+        .get(at)
+        .and_then(|name| NAMES.iter().find(|(upsun, _)| name == upsun));
+    let Some((_, ours)) = found else {
+        return arguments;
+    };
     let mut translated = arguments;
     translated.splice(at..=at, ours.iter().map(OsString::from));
     translated
@@ -46,7 +59,11 @@ mod tests {
 
     fn line(text: &str) -> String {
         let words = text.split(' ').map(OsString::from).collect();
-        translate(words).iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        translate(words)
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
@@ -55,8 +72,14 @@ mod tests {
             line("upsun-local operation:run clear --project x --environment y"),
             "upsun-local run clear --project x --environment y"
         );
-        assert_eq!(line("upsun-local -C mount:list mount:list"), "upsun-local -C mount:list mount list");
+        assert_eq!(
+            line("upsun-local -C mount:list mount:list"),
+            "upsun-local -C mount:list mount list"
+        );
         assert_eq!(line("upsun-local -q ops"), "upsun-local -q ops");
-        assert_eq!(line("upsun-local run operation:run"), "upsun-local run operation:run");
+        assert_eq!(
+            line("upsun-local run operation:run"),
+            "upsun-local run operation:run"
+        );
     }
 }

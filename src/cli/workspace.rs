@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::context::{Context, variable};
 use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
 use crate::config::app::{App, Worker};
 use crate::config::{self, Config, Loaded};
-use crate::engine::spec::Container;
 use crate::engine::Engine;
+use crate::engine::spec::Container;
 use crate::event::Events;
 use crate::images;
 use crate::lifecycle::{ImageRecipe, Planned, Pull, Sandbox};
@@ -71,7 +71,11 @@ impl Workspace {
         let project = Project::of(&root, settings.project.as_deref(), &context.home)
             .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
         let loaded = config::load(&project.root);
-        let problems = loaded.problems.iter().map(|problem| render(context, &loaded, problem)).collect::<Vec<_>>();
+        let problems = loaded
+            .problems
+            .iter()
+            .map(|problem| render(context, &loaded, problem))
+            .collect::<Vec<_>>();
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
@@ -79,9 +83,16 @@ impl Workspace {
                 for problem in &problems {
                     context.talk(&format!("{problem}\n"));
                 }
-                let count = loaded.problems.iter().filter(|problem| problem.is_error()).count();
+                let count = loaded
+                    .problems
+                    .iter()
+                    .filter(|problem| problem.is_error())
+                    .count();
                 let plural = if count == 1 { "" } else { "s" };
-                return Err(Failure::new(BAD_CONFIGURATION, format!("the configuration has {count} error{plural}; Upsun would refuse it")));
+                return Err(Failure::new(
+                    BAD_CONFIGURATION,
+                    format!("the configuration has {count} error{plural}; Upsun would refuse it"),
+                ));
             }
         };
         let name = context
@@ -91,7 +102,9 @@ impl Workspace {
             .or_else(|| settings.environment.name.clone())
             .unwrap_or_else(|| ENVIRONMENT.to_owned());
         if name.trim().is_empty() || name.chars().any(char::is_control) {
-            return Err(Failure::usage("the environment's name is empty or not printable"));
+            return Err(Failure::usage(
+                "the environment's name is empty or not printable",
+            ));
         }
         let environment_type = context
             .global
@@ -99,22 +112,43 @@ impl Workspace {
             .map(|kind| kind.name().parse().unwrap_or_default())
             .or(settings.environment.r#type)
             .unwrap_or_default();
-        let environment = Environment { name, kind: environment_type.to_string() };
+        let environment = Environment {
+            name,
+            kind: environment_type.to_string(),
+        };
         let env_file = read_env_file(&root, &settings)?;
-        let certificates = if lenient { None } else { find_certificates(&root, &settings)? };
-        Ok(Workspace { config, problems, settings, project, environment, environment_type, env_file, certificates })
+        let certificates = if lenient {
+            None
+        } else {
+            find_certificates(&root, &settings)?
+        };
+        Ok(Workspace {
+            config,
+            problems,
+            settings,
+            project,
+            environment,
+            environment_type,
+            env_file,
+            certificates,
+        })
     }
 
     /// The repository's files, through the stat cache.
     pub(super) fn scan(&self) -> Result<Arc<Tree>, Failure> {
-        Ok(Arc::new(source::scan(&self.project.root, &self.project.state_dir)?))
+        Ok(Arc::new(source::scan(
+            &self.project.root,
+            &self.project.state_dir,
+        )?))
     }
 
     /// Tells what is worth a look before anything is done.
     pub(super) async fn warn(&self, events: &Events, tree: &Tree) {
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
-            events.warn(format!("`{path}` is left out: {}", skipped.reason), None).await;
+            events
+                .warn(format!("`{path}` is left out: {}", skipped.reason), None)
+                .await;
         }
     }
 
@@ -130,11 +164,20 @@ impl Workspace {
         events: &'a Events,
         shutdown: &'a Shutdown,
     ) -> Sandbox<'a, E> {
-        Sandbox { engine, project: &self.project, environment: &self.environment, events, shutdown }
+        Sandbox {
+            engine,
+            project: &self.project,
+            environment: &self.environment,
+            events,
+            shutdown,
+        }
     }
 
     fn user(&self) -> User {
-        User { uid: self.settings.user.uid, gid: self.settings.user.gid }
+        User {
+            uid: self.settings.user.uid,
+            gid: self.settings.user.gid,
+        }
     }
 
     /// Plans an app.
@@ -147,14 +190,21 @@ impl Workspace {
         let id = tree.id(&app.source_root).ok_or_else(|| {
             Failure::new(
                 BAD_CONFIGURATION,
-                format!("`source.root` of `{}` holds no file that Git would deploy: `{}`", app.name, app.source_root),
+                format!(
+                    "`source.root` of `{}` holds no file that Git would deploy: `{}`",
+                    app.name, app.source_root
+                ),
             )
             .hint("is it ignored, or not there?")
         })?;
         let tree_id = id.to_string();
         let recipe = self.recipe(app)?;
         let has_file = |name: &str| {
-            let path = if app.source_root.is_empty() { name.to_owned() } else { format!("{}/{name}", app.source_root) };
+            let path = if app.source_root.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}/{name}", app.source_root)
+            };
             tree.has(&path)
         };
         let build_variables = self.variables(app, None, Phase::Build, &tree_id, command_line);
@@ -204,7 +254,10 @@ impl Workspace {
             routes: &nothing,
         });
         let mut map: BTreeMap<String, String> = self.machine_variables();
-        map.extend(all.into_iter().map(|variable| (variable.name, variable.value)));
+        map.extend(
+            all.into_iter()
+                .map(|variable| (variable.name, variable.value)),
+        );
         map
     }
 
@@ -220,17 +273,25 @@ impl Workspace {
         if command_line.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let tree_id = tree.id(&app.source_root).map(|id| id.to_string()).unwrap_or_default();
+        let tree_id = tree
+            .id(&app.source_root)
+            .map(|id| id.to_string())
+            .unwrap_or_default();
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
         let all = self.variables(app, worker, Phase::Runtime, &tree_id, command_line);
-        Ok(all.into_iter().filter(|(name, value)| container.container.variables.get(name) != Some(value)).collect())
+        Ok(all
+            .into_iter()
+            .filter(|(name, value)| container.container.variables.get(name) != Some(value))
+            .collect())
     }
 
     /// `--variable` arguments.
     pub(super) fn parse_variables(&self, texts: &[String]) -> Result<UserVariables, Failure> {
         texts
             .iter()
-            .map(|text| variables::parse_assignment(text).map_err(|err| Failure::usage(err.to_string())))
+            .map(|text| {
+                variables::parse_assignment(text).map_err(|err| Failure::usage(err.to_string()))
+            })
             .collect()
     }
 
@@ -243,11 +304,20 @@ impl Workspace {
         pull: Pull,
         rebuild: bool,
     ) -> Planned<'a> {
-        Planned { plan, image, tree, pull, rebuild }
+        Planned {
+            plan,
+            image,
+            tree,
+            pull,
+            rebuild,
+        }
     }
 
     /// The app and worker that a command is about: the one that is named, or the only one.
-    pub(super) fn target(&self, target: &super::Target) -> Result<(&App, Option<&Worker>), Failure> {
+    pub(super) fn target(
+        &self,
+        target: &super::Target,
+    ) -> Result<(&App, Option<&Worker>), Failure> {
         let app = match &target.app {
             Some(name) => find_app(&self.config, name)?,
             None => {
@@ -255,19 +325,36 @@ impl Workspace {
                 match (apps.next(), apps.next()) {
                     (Some(only), None) => only,
                     _ => {
-                        let names: Vec<&str> = self.config.apps.keys().map(String::as_str).collect();
-                        return Err(Failure::usage("there are several apps; say which one you mean")
-                            .hint(format!("add `--app` with one of: {}", names.join(", "))));
+                        let names: Vec<&str> =
+                            self.config.apps.keys().map(String::as_str).collect();
+                        return Err(Failure::usage(
+                            "there are several apps; say which one you mean",
+                        )
+                        .hint(format!("add `--app` with one of: {}", names.join(", "))));
                     }
                 }
             }
         };
-        let Some(name) = &target.worker else { return Ok((app, None)) };
-        let worker = app.workers.iter().find(|worker| worker.name == *name).ok_or_else(|| {
-            let names: Vec<&str> = app.workers.iter().map(|worker| worker.name.as_str()).collect();
-            let failure = Failure::usage(format!("`{}` has no worker `{name}`", app.name));
-            if names.is_empty() { failure } else { failure.hint(format!("there are: {}", names.join(", "))) }
-        })?;
+        let Some(name) = &target.worker else {
+            return Ok((app, None));
+        };
+        let worker = app
+            .workers
+            .iter()
+            .find(|worker| worker.name == *name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = app
+                    .workers
+                    .iter()
+                    .map(|worker| worker.name.as_str())
+                    .collect();
+                let failure = Failure::usage(format!("`{}` has no worker `{name}`", app.name));
+                if names.is_empty() {
+                    failure
+                } else {
+                    failure.hint(format!("there are: {}", names.join(", ")))
+                }
+            })?;
         Ok((app, Some(worker)))
     }
 
@@ -280,16 +367,26 @@ impl Workspace {
     ) -> Result<Container, Failure> {
         let labels = self.project.environment_labels(&self.environment.name);
         let containers = engine.containers(&labels).await?;
-        let title = worker.map_or_else(|| app.name.clone(), |worker| format!("{}--{}", app.name, worker.name));
+        let title = worker.map_or_else(
+            || app.name.clone(),
+            |worker| format!("{}--{}", app.name, worker.name),
+        );
         containers
             .into_iter()
             .find(|container| {
-                let kind = container.labels.get(crate::project::LABEL_KIND).map(String::as_str);
+                let kind = container
+                    .labels
+                    .get(crate::project::LABEL_KIND)
+                    .map(String::as_str);
                 container.labels.get(crate::project::LABEL_APP) == Some(&app.name)
-                    && container.labels.get(crate::project::LABEL_WORKER) == worker.map(|worker| &worker.name)
+                    && container.labels.get(crate::project::LABEL_WORKER)
+                        == worker.map(|worker| &worker.name)
                     && matches!(kind, Some("web" | "worker"))
             })
-            .ok_or_else(|| Failure::new(BUSY, format!("`{title}` is not up")).hint("`upsun-local up` starts it"))
+            .ok_or_else(|| {
+                Failure::new(BUSY, format!("`{title}` is not up"))
+                    .hint("`upsun-local up` starts it")
+            })
     }
 
     /// Brings an app or worker up where it is not, and returns its container.
@@ -304,9 +401,16 @@ impl Workspace {
         let tree = self.scan()?;
         let (plan, image) = self.plan(app, &tree, &UserVariables::new())?;
         let at = worker.map_or(0, |name| {
-            1 + app.workers.iter().position(|worker| worker.name == name).unwrap_or_default()
+            1 + app
+                .workers
+                .iter()
+                .position(|worker| worker.name == name)
+                .unwrap_or_default()
         });
-        let container = plan.containers.get(at).ok_or_else(|| Failure::fault("the plan lacks a container"))?;
+        let container = plan
+            .containers
+            .get(at)
+            .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
         let listening = context.listen(false, shutdown);
         self.warn(&listening.events, &tree).await;
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
@@ -314,18 +418,25 @@ impl Workspace {
             let _lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
-            sandbox.ensure_container(&planned, container, &containers).await
+            sandbox
+                .ensure_container(&planned, container, &containers)
+                .await
         }
         .await;
         listening.finish();
-        result.map(|deployed| deployed.id).map_err(|err| Failure::of(err, shutdown))
+        result
+            .map(|deployed| deployed.id)
+            .map_err(|err| Failure::of(err, shutdown))
     }
 }
 
 fn root(context: &Context) -> Result<PathBuf, Failure> {
     if let Some(dir) = &context.global.dir {
         if !dir.is_dir() {
-            return Err(Failure::usage(format!("`{}` is not a directory", dir.display())));
+            return Err(Failure::usage(format!(
+                "`{}` is not a directory",
+                dir.display()
+            )));
         }
         return if dir.join(".upsun").is_dir() {
             Ok(dir.clone())
@@ -334,23 +445,31 @@ fn root(context: &Context) -> Result<PathBuf, Failure> {
                 .hint("`-C` takes the root of a repository that Upsun can deploy; see https://docs.upsun.com/create-apps.html"))
         };
     }
-    let here = std::env::current_dir().map_err(|err| Failure::usage(format!("the current directory is not there: {err}")))?;
+    let here = std::env::current_dir()
+        .map_err(|err| Failure::usage(format!("the current directory is not there: {err}")))?;
     config::find_root(&here).ok_or_else(|| {
-        Failure::usage(format!("there is no `.upsun/` in `{}` or above it", here.display()))
-            .hint("go into a repository that Upsun can deploy, or name one with `-C`")
+        Failure::usage(format!(
+            "there is no `.upsun/` in `{}` or above it",
+            here.display()
+        ))
+        .hint("go into a repository that Upsun can deploy, or name one with `-C`")
     })
 }
 
 fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {
-    let width = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col).max(40));
+    let width = rustix::termios::tcgetwinsize(std::io::stderr())
+        .map_or(80, |size| usize::from(size.ws_col).max(40));
     config::render::render(problem, &loaded.texts, context.style.color, width)
 }
 
 fn read_env_file(root: &std::path::Path, settings: &Settings) -> Result<UserVariables, Failure> {
-    let Some(path) = &settings.env_file else { return Ok(UserVariables::new()) };
+    let Some(path) = &settings.env_file else {
+        return Ok(UserVariables::new());
+    };
     let text = std::fs::read_to_string(root.join(path))
         .map_err(|err| Failure::new(BAD_FILE, format!("`env_file` {}: {err}", path.display())))?;
-    variables::parse_env_file(&text).map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", path.display())))
+    variables::parse_env_file(&text)
+        .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", path.display())))
 }
 
 /// The app of that name.
@@ -366,6 +485,85 @@ pub(super) fn find_app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Fa
 }
 
 /// The word that was probably meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     crate::settings::nearest(word, candidates)
+}
+
+impl Workspace {
+    fn recipe(&self, app: &App) -> Result<ImageRecipe, Failure> {
+        let crate::config::app::Image::Runtime(runtime) = &app.image else {
+            return Err(Failure::fault("composable"));
+        };
+        let base = self
+            .settings
+            .images
+            .get(&format!("{}:{}", runtime.name, runtime.version))
+            .cloned()
+            .unwrap_or(match runtime.name.as_str() {
+                "nodejs" => format!("node:{}-bookworm", runtime.version),
+                "php" => format!("php:{}-fpm-bookworm", runtime.version),
+                name => format!("{name}:{}-bookworm", runtime.version),
+            });
+        let mut docker = format!("FROM {base}\nUSER root\n");
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut add = |name: &str, bytes: &[u8]| {
+            let mut h = tar::Header::new_gnu();
+            h.set_size(bytes.len() as u64);
+            h.set_mode(0o644);
+            let _ = tar.append_data(&mut h, name, bytes);
+        };
+        if let Some(ca) = &self.certificates {
+            add("ca.crt", &ca.0);
+            docker.push_str("COPY ca.crt /etc/ssl/certs/ca-certificates.crt\n");
+        }
+        docker.push_str("RUN missing=; for c in bash git jq curl rsync; do command -v $c >/dev/null || missing=\"$missing $c\"; done; [ -z \"$missing\" ] || { apt-get update && apt-get install -y --no-install-recommends $missing procps; }\nRUN groupadd -g 10000 web && useradd -u 10000 -g 10000 -d /app -M -s /bin/bash web && mkdir -p /app /mnt/cache && chown 10000:10000 /app /mnt/cache\nENV HOME=/app\nENV PATH=/app/.global/bin:/app/.global/vendor/bin:$PATH\nUSER 10000:10000\nWORKDIR /app\n");
+        add("Dockerfile", docker.as_bytes());
+        let context = tar.into_inner().unwrap_or_default();
+        let tag = format!(
+            "upsun-local/{}-{}:{}",
+            runtime.name,
+            runtime.version,
+            &crate::project::hash(&context)[..12]
+        );
+        Ok(ImageRecipe {
+            tag,
+            bases: vec![base],
+            context: context.into(),
+            labels: [("local.upsun.kind".to_owned(), "image".to_owned())].into(),
+        })
+    }
+
+    fn machine_variables(&self) -> BTreeMap<String, String> {
+        if self.certificates.is_none() {
+            return BTreeMap::new();
+        }
+        [
+            "NODE_EXTRA_CA_CERTS",
+            "SSL_CERT_FILE",
+            "PIP_CERT",
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+            "GIT_SSL_CAINFO",
+        ]
+        .iter()
+        .map(|n| {
+            (
+                (*n).to_owned(),
+                "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+            )
+        })
+        .collect()
+    }
+}
+
+fn find_certificates(
+    _root: &std::path::Path,
+    _settings: &Settings,
+) -> Result<Option<images::CaBundle>, Failure> {
+    Ok(variable("SSL_CERT_FILE")
+        .and_then(|p| std::fs::read(p).ok())
+        .map(images::CaBundle))
 }

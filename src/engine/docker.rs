@@ -25,7 +25,9 @@ pub struct DockerEngine {
 
 impl std::fmt::Debug for DockerEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DockerEngine").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("DockerEngine")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,7 +43,13 @@ impl DockerEngine {
 fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
     let texts = labels
         .iter()
-        .map(|(name, value)| if value.is_empty() { name.clone() } else { format!("{name}={value}") })
+        .map(|(name, value)| {
+            if value.is_empty() {
+                name.clone()
+            } else {
+                format!("{name}={value}")
+            }
+        })
         .collect();
     std::collections::HashMap::from([("label".to_owned(), texts)])
 }
@@ -54,23 +62,39 @@ impl Engine for DockerEngine {
             .components
             .as_ref()
             .and_then(|all| all.first())
-            .map_or_else(|| "Docker Engine".to_owned(), |first| match first.name.as_str() {
-                "Engine" => "Docker Engine".to_owned(),
-                other => other.to_owned(),
-            });
+            .map_or_else(
+                || "Docker Engine".to_owned(),
+                |first| match first.name.as_str() {
+                    "Engine" => "Docker Engine".to_owned(),
+                    other => other.to_owned(),
+                },
+            );
         let security = info.security_options.unwrap_or_default();
         Ok(EngineInfo {
             address: self.address.clone(),
             name,
             version: version.version.unwrap_or_default(),
             api_version: version.api_version.unwrap_or_default(),
-            platform: format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default()),
+            platform: format!(
+                "{}/{}",
+                version.os.unwrap_or_default(),
+                version.arch.unwrap_or_default()
+            ),
             root: info.docker_root_dir.unwrap_or_default(),
             storage: info.driver.unwrap_or_default(),
-            cgroup_version: info.cgroup_version.map(|v| v.to_string()).unwrap_or_default(),
+            cgroup_version: info
+                .cgroup_version
+                .map(|v| v.to_string())
+                .unwrap_or_default(),
             rootless: security.iter().any(|option| option.contains("rootless")),
-            memory: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
-            processors: info.ncpu.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
+            memory: info
+                .mem_total
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or_default(),
+            processors: info
+                .ncpu
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or_default(),
         })
     }
 
@@ -80,10 +104,18 @@ impl Engine for DockerEngine {
     async fn images(&self, labels: &Labels) -> Result<Vec<Image>> {
         self.list_images(labels).await
     }
-    async fn pull_image(&self, reference: &str, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<()> {
+    async fn pull_image(
+        &self,
+        reference: &str,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<()> {
         self.pull(reference, progress).await
     }
-    async fn build_image(&self, build: &ImageBuild, line: &(dyn Fn(&str) + Send + Sync)) -> Result<()> {
+    async fn build_image(
+        &self,
+        build: &ImageBuild,
+        line: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<()> {
         self.build(build, line).await
     }
     async fn remove_image(&self, reference: &str) -> Result<()> {

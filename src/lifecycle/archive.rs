@@ -11,19 +11,25 @@ use crate::engine::ByteStream;
 const PIECE: usize = 512 * 1024;
 
 /// Runs `write` on a thread of its own and streams what it writes. An error of `write` becomes the stream's.
-pub(super) fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> ByteStream {
+pub(super) fn stream(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> ByteStream {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     tokio::task::spawn_blocking(move || {
-        let mut sink = Sink { sender, buffer: BytesMut::with_capacity(PIECE) };
+        let mut sink = Sink {
+            sender,
+            buffer: BytesMut::with_capacity(PIECE),
+        };
         let result = write(&mut sink).and_then(|()| sink.flush());
         if let Err(err) = result {
             // Nobody listens any more when the engine refused the stream; it says why itself.
             let _ = sink.sender.blocking_send(Err(err));
         }
     });
-    Box::pin(futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
-    }))
+    Box::pin(futures_util::stream::unfold(
+        receiver,
+        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+    ))
 }
 
 struct Sink {
@@ -45,12 +51,18 @@ impl Write for Sink {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PIECE)).freeze();
-        self.sender.blocking_send(Ok(piece)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+        self.sender
+            .blocking_send(Ok(piece))
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
 }
 
 /// A tar archive that only holds directories, each with its parents, owned by `uid` and `gid`.
-pub(super) fn directories<'a>(paths: impl IntoIterator<Item = &'a str>, uid: u32, gid: u32) -> io::Result<Bytes> {
+pub(super) fn directories<'a>(
+    paths: impl IntoIterator<Item = &'a str>,
+    uid: u32,
+    gid: u32,
+) -> io::Result<Bytes> {
     let mut all = std::collections::BTreeSet::new();
     for path in paths {
         let mut so_far = String::new();
@@ -81,7 +93,12 @@ pub(super) fn leading_directories<'a>(
     Ok(bytes)
 }
 
-fn append_directory<W: Write>(archive: &mut tar::Builder<W>, path: &str, uid: u32, gid: u32) -> io::Result<()> {
+fn append_directory<W: Write>(
+    archive: &mut tar::Builder<W>,
+    path: &str,
+    uid: u32,
+    gid: u32,
+) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Directory);
     header.set_mode(0o755);

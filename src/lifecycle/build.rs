@@ -26,16 +26,33 @@ impl<E: Engine> Sandbox<'_, E> {
         let plan = planned.plan;
         let build = &plan.build;
         if !planned.rebuild && is_built(build, volumes) {
-            self.emit(Event::BuildReused { app: plan.app.clone(), build: build.id.clone() }).await;
+            self.emit(Event::BuildReused {
+                app: plan.app.clone(),
+                build: build.id.clone(),
+            })
+            .await;
             return Ok(());
         }
         // Environments share builds, so two of them may want the same one at the same time.
         let name = crate::project::hash(plan.app.as_bytes());
-        let path = self.project.state_dir.join(format!("build-{}.lock", &name[..12]));
-        let _lock = Lock::take(&path, &format!("build of {}", plan.app), self.events, self.shutdown).await?;
+        let path = self
+            .project
+            .state_dir
+            .join(format!("build-{}.lock", &name[..12]));
+        let _lock = Lock::take(
+            &path,
+            &format!("build of {}", plan.app),
+            self.events,
+            self.shutdown,
+        )
+        .await?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
         if !planned.rebuild && is_built(build, &volumes) {
-            self.emit(Event::BuildReused { app: plan.app.clone(), build: build.id.clone() }).await;
+            self.emit(Event::BuildReused {
+                app: plan.app.clone(),
+                build: build.id.clone(),
+            })
+            .await;
             return Ok(());
         }
         self.ensure_image(planned.image, planned.pull).await?;
@@ -57,7 +74,13 @@ impl<E: Engine> Sandbox<'_, E> {
         let build = &plan.build;
         let began = Instant::now();
         let (files, bytes) = planned.tree.size(&plan.source_root);
-        self.emit(Event::BuildStarted { app: plan.app.clone(), build: build.id.clone(), files, bytes }).await;
+        self.emit(Event::BuildStarted {
+            app: plan.app.clone(),
+            build: build.id.clone(),
+            files,
+            bytes,
+        })
+        .await;
 
         // What a crash left, or what `--rebuild` replaces. The mark goes first: without it nothing counts as built.
         self.engine.remove_container(&build.container.name).await?;
@@ -76,12 +99,17 @@ impl<E: Engine> Sandbox<'_, E> {
             for step in &build.steps {
                 self.checkpoint()?;
                 let left = deadline.saturating_duration_since(Instant::now());
-                self.build_step(planned, &container, step.step, &step.script, left).await?;
+                self.build_step(planned, &container, step.step, &step.script, left)
+                    .await?;
             }
             self.make_mount_points(planned, &container).await?;
         }
-        self.emit(Event::BuildFinished { app: plan.app.clone(), build: build.id.clone(), duration: began.elapsed() })
-            .await;
+        self.emit(Event::BuildFinished {
+            app: plan.app.clone(),
+            build: build.id.clone(),
+            duration: began.elapsed(),
+        })
+        .await;
         Ok(())
     }
 
@@ -112,14 +140,19 @@ impl<E: Engine> Sandbox<'_, E> {
         let failure = Arc::new(std::sync::Mutex::new(None));
         let kept = Arc::clone(&failure);
         let stream = archive::stream(move |out| {
-            out.write_all(&archive::leading_directories(missing.iter().map(String::as_str), user.uid, user.gid)?)?;
-            tree.write_tar(&root, user.uid, user.gid, 0, out).map_err(|err| {
-                let message = err.to_string();
-                if let Ok(mut slot) = kept.lock() {
-                    *slot = Some(err);
-                }
-                std::io::Error::other(message)
-            })
+            out.write_all(&archive::leading_directories(
+                missing.iter().map(String::as_str),
+                user.uid,
+                user.gid,
+            )?)?;
+            tree.write_tar(&root, user.uid, user.gid, 0, out)
+                .map_err(|err| {
+                    let message = err.to_string();
+                    if let Ok(mut slot) = kept.lock() {
+                        *slot = Some(err);
+                    }
+                    std::io::Error::other(message)
+                })
         });
         let uploaded = self.engine.upload(container, "/app", stream).await;
         if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
@@ -138,7 +171,11 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<()> {
         let app = &planned.plan.app;
         let began = Instant::now();
-        self.emit(Event::StepStarted { app: app.clone(), step }).await;
+        self.emit(Event::StepStarted {
+            app: app.clone(),
+            step,
+        })
+        .await;
         let command = Command {
             container,
             title: app,
@@ -150,15 +187,39 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: Some(limit),
             grace: Duration::from_secs(2),
         };
-        let event = |output: Output| Event::StepOutput { app: app.clone(), step, output: Text(output) };
+        let event = |output: Output| Event::StepOutput {
+            app: app.clone(),
+            step,
+            output: Text(output),
+        };
         let end = self.execute(&command, event, |_| ()).await?;
         let exit_code = match end {
             End::Exited(code) => code,
             End::Cancelled | End::Left => return Err(Error::Interrupted),
-            End::TimedOut => return Err(Error::BuildTimeout { app: app.clone(), step, limit: BUILD_LIMIT }),
+            End::TimedOut => {
+                return Err(Error::BuildTimeout {
+                    app: app.clone(),
+                    step,
+                    limit: BUILD_LIMIT,
+                });
+            }
         };
-        self.emit(Event::StepFinished { app: app.clone(), step, exit_code, duration: began.elapsed() }).await;
-        if exit_code == 0 { Ok(()) } else { Err(Error::Build { app: app.clone(), step, exit_code }) }
+        self.emit(Event::StepFinished {
+            app: app.clone(),
+            step,
+            exit_code,
+            duration: began.elapsed(),
+        })
+        .await;
+        if exit_code == 0 {
+            Ok(())
+        } else {
+            Err(Error::Build {
+                app: app.clone(),
+                step,
+                exit_code,
+            })
+        }
     }
 
     /// Mount points that the build itself did not make, and the warning about those it filled.
@@ -180,7 +241,11 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let (code, output, errors) = self.capture(container, &spec).await?;
         if code != 0 {
-            return Err(crate::engine::Error::Other(format!("mount points cannot be made: {}", errors.trim())).into());
+            return Err(crate::engine::Error::Other(format!(
+                "mount points cannot be made: {}",
+                errors.trim()
+            ))
+            .into());
         }
         let warned: BTreeSet<&String> = plan
             .build
@@ -188,7 +253,11 @@ impl<E: Engine> Sandbox<'_, E> {
             .iter()
             .filter(|point| planned.tree.files_below(&join(&plan.source_root, point)) > 0)
             .collect();
-        for point in output.lines().map(str::to_owned).filter(|point| !warned.contains(point)) {
+        for point in output
+            .lines()
+            .map(str::to_owned)
+            .filter(|point| !warned.contains(point))
+        {
             self.warn_overlap(&plan.app, &point).await;
         }
         Ok(())
@@ -211,7 +280,10 @@ impl<E: Engine> Sandbox<'_, E> {
                 && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
                 && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
         };
-        let mut builds: Vec<&Volume> = volumes.iter().filter(|volume| of_app(volume, "build")).collect();
+        let mut builds: Vec<&Volume> = volumes
+            .iter()
+            .filter(|volume| of_app(volume, "build"))
+            .collect();
         builds.sort_by(|a, b| b.created.cmp(&a.created));
         for old in builds.into_iter().skip(KEEP - 1) {
             let mark = volumes
@@ -259,5 +331,9 @@ fn is_built(build: &BuildPlan, volumes: &[Volume]) -> bool {
 }
 
 fn join(root: &str, path: &str) -> String {
-    if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") }
+    if root.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{root}/{path}")
+    }
 }

@@ -162,9 +162,15 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn start(&self, command: &Command<'_>) -> Result<crate::engine::Exec> {
         let mut variables = command.variables.clone();
         variables.insert(RUN_VARIABLE.to_owned(), command.run.to_owned());
-        let mut words = ["/bin/dash", "-c", COMMAND, "upsun-local"].map(str::to_owned).to_vec();
+        let mut words = ["/bin/dash", "-c", COMMAND, "upsun-local"]
+            .map(str::to_owned)
+            .to_vec();
         words.extend(chunks(command.script));
-        let spec = ExecSpec { command: words, variables, ..ExecSpec::default() };
+        let spec = ExecSpec {
+            command: words,
+            variables,
+            ..ExecSpec::default()
+        };
         match self.engine.exec(command.container, &spec).await {
             Ok(exec) => Ok(exec),
             Err(err @ (crate::engine::Error::Conflict(_) | crate::engine::Error::NotFound(_))) => {
@@ -197,7 +203,11 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn is_running(&self, container: &str) -> Result<bool> {
-        Ok(self.engine.container_state(container).await?.is_some_and(|state| state.running))
+        Ok(self
+            .engine
+            .container_state(container)
+            .await?
+            .is_some_and(|state| state.running))
     }
 
     /// What to say when a container is not there any more, or is there and the engine has another trouble.
@@ -212,7 +222,11 @@ impl<E: Engine> Sandbox<'_, E> {
             Ok(None) => ": it was removed".to_owned(),
             Err(err) => return err.into(),
         };
-        Error::ContainerGone { container: command.title.to_owned(), what: command.what.to_owned(), detail }
+        Error::ContainerGone {
+            container: command.title.to_owned(),
+            what: command.what.to_owned(),
+            detail,
+        }
     }
 
     /// Ends everything that a run started, within the grace period or by force.
@@ -226,8 +240,14 @@ impl<E: Engine> Sandbox<'_, E> {
             &grace.as_secs().to_string(),
             command.stop.unwrap_or_default(),
         ];
-        let spec = ExecSpec { command: words.map(str::to_owned).to_vec(), ..ExecSpec::default() };
-        let unkillable = || Error::Unkillable { container: command.title.to_owned(), what: command.what.to_owned() };
+        let spec = ExecSpec {
+            command: words.map(str::to_owned).to_vec(),
+            ..ExecSpec::default()
+        };
+        let unkillable = || Error::Unkillable {
+            container: command.title.to_owned(),
+            what: command.what.to_owned(),
+        };
         let exec = match self.engine.exec(command.container, &spec).await {
             Ok(exec) => exec,
             // Nothing of it is left in a container that does not run.
@@ -246,12 +266,21 @@ impl<E: Engine> Sandbox<'_, E> {
                     .await;
             }
         };
-        if tokio::time::timeout(grace + KILL_LIMIT, drain).await.is_err() {
+        if tokio::time::timeout(grace + KILL_LIMIT, drain)
+            .await
+            .is_err()
+        {
             return Err(unkillable());
         }
         match self.engine.exec_exit_code(&exec.id).await {
             Ok(Some(0) | None) => Ok(()),
-            Ok(Some(_)) => if self.is_running(command.container).await? { Err(unkillable()) } else { Ok(()) },
+            Ok(Some(_)) => {
+                if self.is_running(command.container).await? {
+                    Err(unkillable())
+                } else {
+                    Ok(())
+                }
+            }
             Err(crate::engine::Error::NotFound(_)) => Ok(()),
             Err(err) => Err(err.into()),
         }
@@ -263,6 +292,17 @@ async fn until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
+}
+
+/// A command with its arguments, run in the app's root after `.environment`, as a shell on Upsun is.
+pub fn shell_command(words: &[String]) -> Vec<String> {
+    let script =
+        "cd /app || exit 1\nif [ -r ./.environment ]; then . ./.environment >&2; fi\nexec \"$@\"";
+    let mut command = ["/bin/dash", "-c", script, "upsun-local"]
+        .map(str::to_owned)
+        .to_vec();
+    command.extend(words.iter().cloned());
+    command
 }
 
 /// A script as arguments that the kernel takes; the script that runs them puts them together again.

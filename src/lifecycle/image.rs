@@ -59,10 +59,18 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let began = Instant::now();
         let base = recipe.bases.first().cloned().unwrap_or_default();
-        self.emit(Event::ImageStarted { image: recipe.tag.clone(), base }).await;
+        self.emit(Event::ImageStarted {
+            image: recipe.tag.clone(),
+            base,
+        })
+        .await;
         let mut labels = recipe.labels.clone();
         labels.insert(LABEL_BASE.to_owned(), base_ids);
-        let build = ImageBuild { tag: recipe.tag.clone(), context: recipe.context.clone(), labels };
+        let build = ImageBuild {
+            tag: recipe.tag.clone(),
+            context: recipe.context.clone(),
+            labels,
+        };
         let missing = std::sync::Mutex::new(Vec::new());
         let line = |line: &str| {
             if let Some(name) = line.trim().strip_prefix(NOT_EMULATED)
@@ -70,7 +78,9 @@ impl<E: Engine> Sandbox<'_, E> {
             {
                 missing.push(name.to_owned());
             }
-            self.events.offer(Event::ImageLine { line: line.to_owned() });
+            self.events.offer(Event::ImageLine {
+                line: line.to_owned(),
+            });
         };
         tokio::select! {
             result = self.engine.build_image(&build, &line) => result?,
@@ -84,7 +94,11 @@ impl<E: Engine> Sandbox<'_, E> {
                 )
                 .await;
         }
-        self.emit(Event::ImageFinished { image: recipe.tag.clone(), duration: began.elapsed() }).await;
+        self.emit(Event::ImageFinished {
+            image: recipe.tag.clone(),
+            duration: began.elapsed(),
+        })
+        .await;
         Ok(())
     }
 
@@ -102,7 +116,10 @@ impl<E: Engine> Sandbox<'_, E> {
             _ => {}
         }
         let began = Instant::now();
-        self.emit(Event::PullStarted { image: reference.to_owned() }).await;
+        self.emit(Event::PullStarted {
+            image: reference.to_owned(),
+        })
+        .await;
         let progress = |progress: crate::engine::spec::Progress| {
             self.events.offer(Event::PullProgress {
                 image: reference.to_owned(),
@@ -114,7 +131,11 @@ impl<E: Engine> Sandbox<'_, E> {
             result = self.engine.pull_image(reference, &progress) => result?,
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(super::Error::Interrupted),
         }
-        self.emit(Event::PullFinished { image: reference.to_owned(), duration: began.elapsed() }).await;
+        self.emit(Event::PullFinished {
+            image: reference.to_owned(),
+            duration: began.elapsed(),
+        })
+        .await;
         self.engine.image(reference).await?.ok_or_else(|| {
             EngineError::ImageNotFound {
                 image: reference.to_owned(),

@@ -30,9 +30,18 @@ impl<E: Engine> Sandbox<'_, E> {
         for mount in mounts {
             let script = "find \"/app/$1\" -xdev -type f -printf '%s\\n' | awk '{ n++; s += $1 } END { printf \"%d %.0f\\n\", n, s }'";
             let output = self.our_command(container, script, &[mount]).await?;
-            let mut numbers = output.split_whitespace().map(|word| word.parse::<u64>().unwrap_or_default());
-            let (files, bytes) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-            all.push(MountUsage { mount: mount.clone(), bytes, files });
+            let mut numbers = output
+                .split_whitespace()
+                .map(|word| word.parse::<u64>().unwrap_or_default());
+            let (files, bytes) = (
+                numbers.next().unwrap_or_default(),
+                numbers.next().unwrap_or_default(),
+            );
+            all.push(MountUsage {
+                mount: mount.clone(),
+                bytes,
+                files,
+            });
         }
         Ok(all)
     }
@@ -41,11 +50,19 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn empty_mount(&self, container: &str, mount: &str) -> Result<()> {
         // Mounts below this one stay where they are; only what is on this file system goes.
         let script = "find \"/app/$1\" -xdev -mindepth 1 -depth ! -type d -delete; find \"/app/$1\" -xdev -mindepth 1 -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2>/dev/null; true";
-        self.our_command(container, script, &[mount]).await.map(|_| ())
+        self.our_command(container, script, &[mount])
+            .await
+            .map(|_| ())
     }
 
     /// Copies a directory's content onto a mount; the files belong to the app's user there.
-    pub async fn upload_to_mount(&self, container: &str, mount: &str, from: &Path, user: User) -> Result<()> {
+    pub async fn upload_to_mount(
+        &self,
+        container: &str,
+        mount: &str,
+        from: &Path,
+        user: User,
+    ) -> Result<()> {
         let from = from.to_owned();
         if !from.is_dir() {
             let source = io::Error::new(io::ErrorKind::NotADirectory, "not a directory");
@@ -57,19 +74,28 @@ impl<E: Engine> Sandbox<'_, E> {
             append_tree(&mut tar, &from, Path::new(""), user)?;
             tar.finish()
         });
-        Ok(self.engine.upload(container, &format!("/app/{mount}"), stream).await?)
+        Ok(self
+            .engine
+            .upload(container, &format!("/app/{mount}"), stream)
+            .await?)
     }
 
     /// Copies what is on a mount into a directory, which is made when it is not there.
     pub async fn download_from_mount(&self, container: &str, mount: &str, to: &Path) -> Result<()> {
-        let failed = |source| Error::File { path: to.to_owned(), source };
+        let failed = |source| Error::File {
+            path: to.to_owned(),
+            source,
+        };
         std::fs::create_dir_all(to).map_err(failed)?;
         // `/.` asks for the directory's content rather than the directory.
         let mut stream = self.engine.download(container, &format!("/app/{mount}/."));
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
         let target: PathBuf = to.to_owned();
         let unpack = tokio::task::spawn_blocking(move || {
-            let mut archive = tar::Archive::new(Received { receiver, rest: Bytes::new() });
+            let mut archive = tar::Archive::new(Received {
+                receiver,
+                rest: Bytes::new(),
+            });
             archive.set_preserve_ownerships(false);
             // `unpack` refuses paths that leave the target, also by way of symbolic links.
             archive.unpack(target)
@@ -86,12 +112,26 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    async fn our_command(&self, container: &str, script: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = ["/bin/dash", "-c", script, "upsun-local"].map(str::to_owned).to_vec();
+    async fn our_command(
+        &self,
+        container: &str,
+        script: &str,
+        arguments: &[&str],
+    ) -> Result<String> {
+        let mut command = ["/bin/dash", "-c", script, "upsun-local"]
+            .map(str::to_owned)
+            .to_vec();
         command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let spec = ExecSpec { command, ..ExecSpec::default() };
+        let spec = ExecSpec {
+            command,
+            ..ExecSpec::default()
+        };
         let (code, output, errors) = self.capture(container, &spec).await?;
-        if code == 0 { Ok(output) } else { Err(EngineError::Other(errors.trim().to_owned()).into()) }
+        if code == 0 {
+            Ok(output)
+        } else {
+            Err(EngineError::Other(errors.trim().to_owned()).into())
+        }
     }
 }
 
@@ -146,4 +186,3 @@ impl Read for Received {
         Ok(length)
     }
 }
-

@@ -55,7 +55,9 @@ impl<E: Engine> Sandbox<'_, E> {
         run: &OperationRun<'_>,
         containers: &[crate::engine::spec::Container],
     ) -> Result<Report> {
-        let deployed = self.ensure_container(planned, run.container, containers).await?;
+        let deployed = self
+            .ensure_container(planned, run.container, containers)
+            .await?;
         if deployed.fresh
             && let Some(address) = run.listens_at
         {
@@ -87,16 +89,21 @@ impl<E: Engine> Sandbox<'_, E> {
             grace: GRACE,
         };
         let mut tail = Tail::default();
-        let event = |output| Event::OperationOutput { output: Text(output) };
-        let end = self.execute(&command, event, |piece| tail.push(piece.bytes())).await?;
+        let event = |output| Event::OperationOutput {
+            output: Text(output),
+        };
+        let end = self
+            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .await?;
         let (outcome, exit_code) = match end {
             End::Exited(0) => (Outcome::Success, 0),
             End::Exited(code) => (Outcome::Failure, code),
             End::TimedOut => (Outcome::Timeout, 124),
             End::Cancelled | End::Left => (Outcome::Cancelled, 130),
         };
-        let read_only =
-            (outcome == Outcome::Failure).then(|| tail.refused_write(&run.container.mounts)).flatten();
+        let read_only = (outcome == Outcome::Failure)
+            .then(|| tail.refused_write(&run.container.mounts))
+            .flatten();
         self.emit(Event::OperationFinished {
             app: app.clone(),
             worker: run.container.worker.clone(),
@@ -108,6 +115,10 @@ impl<E: Engine> Sandbox<'_, E> {
             read_only,
         })
         .await;
-        Ok(Report { outcome, exit_code, hooks_failed: !deployed.failed_hooks.is_empty() })
+        Ok(Report {
+            outcome,
+            exit_code,
+            hooks_failed: !deployed.failed_hooks.is_empty(),
+        })
     }
 }

@@ -43,15 +43,28 @@ impl Tail {
         let candidates = lines.iter().enumerate().filter(|(_, line)| about(line));
         let mut found = None;
         for (at, line) in candidates {
-            let path = path_in(line).or_else(|| lines.iter().skip(at + 1).take(8).find_map(|line| node_path(line)));
+            let path = path_in(line).or_else(|| {
+                lines
+                    .iter()
+                    .skip(at + 1)
+                    .take(8)
+                    .find_map(|line| node_path(line))
+            });
             if let Some(path) = path {
                 // The first refusal is the cause; what follows is usually its consequence.
                 found.get_or_insert(path);
             }
         }
         let path = found?;
-        let absolute = if path.starts_with('/') { path.clone() } else { format!("/app/{}", path.trim_start_matches("./")) };
-        Some(ReadOnlyWrite { mount: mount_for(&absolute, mounts), path: absolute })
+        let absolute = if path.starts_with('/') {
+            path.clone()
+        } else {
+            format!("/app/{}", path.trim_start_matches("./"))
+        };
+        Some(ReadOnlyWrite {
+            mount: mount_for(&absolute, mounts),
+            path: absolute,
+        })
     }
 }
 
@@ -59,7 +72,13 @@ impl Tail {
 fn path_in(line: &str) -> Option<String> {
     // Quoted: node `open '/app/.next/trace'`, python `[Errno 30] …: '/app/x'`, coreutils `cannot touch 'x'`,
     // `touch: cannot touch ‘x’`, ruby `@ rb_sysopen - /app/x`, php `mkdir(): Read-only file system` has none.
-    for (open, close) in [('\'', '\''), ('"', '"'), ('‘', '’'), ('`', '\''), ('`', '`')] {
+    for (open, close) in [
+        ('\'', '\''),
+        ('"', '"'),
+        ('‘', '’'),
+        ('`', '\''),
+        ('`', '`'),
+    ] {
         let mut rest = line;
         let mut last = None;
         while let Some(start) = rest.find(open) {
@@ -75,7 +94,18 @@ fn path_in(line: &str) -> Option<String> {
         }
     }
     // dash: `/bin/dash: 1: cannot create build/x: Read-only file system`; bash: `bash: x: Read-only file system`.
-    for marker in ["cannot create directory ", "cannot create ", "open ", "mkdir ", "unlink ", "rename ", "rb_sysopen - ", "fopen(", "file_put_contents(", "mkdir("] {
+    for marker in [
+        "cannot create directory ",
+        "cannot create ",
+        "open ",
+        "mkdir ",
+        "unlink ",
+        "rename ",
+        "rb_sysopen - ",
+        "fopen(",
+        "file_put_contents(",
+        "mkdir(",
+    ] {
         if let Some(at) = line.rfind(marker) {
             let rest = &line[at + marker.len()..];
             let end = rest.find([':', ')', ',']).unwrap_or(rest.len());
@@ -85,7 +115,10 @@ fn path_in(line: &str) -> Option<String> {
             }
         }
     }
-    let before = line.split(": Read-only file system").next().filter(|before| before.len() < line.len())?;
+    let before = line
+        .split(": Read-only file system")
+        .next()
+        .filter(|before| before.len() < line.len())?;
     let path = before.rsplit(": ").next()?.trim();
     looks_like_a_path(path).then(|| path.to_owned())
 }
@@ -110,17 +143,29 @@ fn looks_like_a_path(text: &str) -> bool {
 /// own directory when an existing mount lies on the way. `None` outside the app.
 fn mount_for(absolute: &str, mounts: &[String]) -> Option<String> {
     let inside = absolute.strip_prefix("/app/")?.trim_end_matches('/');
-    if mounts.iter().any(|mount| inside == mount || inside.starts_with(&format!("{mount}/"))) {
+    if mounts
+        .iter()
+        .any(|mount| inside == mount || inside.starts_with(&format!("{mount}/")))
+    {
         return None;
     }
     let first = inside.split('/').next().filter(|first| !first.is_empty())?;
     // A mount over node_modules or vendor would hide what the build installed; only the part written helps.
-    let hides_the_build = ["node_modules", "vendor", "src", "app", "web", "public_html"].contains(&first);
-    let beside_a_mount = mounts.iter().any(|mount| mount.starts_with(&format!("{first}/")));
+    let hides_the_build =
+        ["node_modules", "vendor", "src", "app", "web", "public_html"].contains(&first);
+    let beside_a_mount = mounts
+        .iter()
+        .any(|mount| mount.starts_with(&format!("{first}/")));
     if (hides_the_build || beside_a_mount) && inside.contains('/') {
         let parts: Vec<&str> = inside.split('/').collect();
         let directories = &parts[..parts.len() - 1];
-        let depth = directories.len().min(if first == "node_modules" && directories.get(1) == Some(&".cache") { 2 } else { directories.len() });
+        let depth = directories.len().min(
+            if first == "node_modules" && directories.get(1) == Some(&".cache") {
+                2
+            } else {
+                directories.len()
+            },
+        );
         return Some(directories[..depth.max(1)].join("/"));
     }
     Some(first.to_owned())
@@ -133,41 +178,93 @@ mod tests {
     fn path_of(output: &str) -> Option<(String, Option<String>)> {
         let mut tail = Tail::default();
         tail.push(output.as_bytes());
-        tail.refused_write(&["var".to_owned()]).map(|write| (write.path, write.mount))
+        tail.refused_write(&["var".to_owned()])
+            .map(|write| (write.path, write.mount))
     }
 
     fn expect(output: &str, path: &str, mount: Option<&str>) {
-        assert_eq!(path_of(output), Some((path.to_owned(), mount.map(str::to_owned))), "{output}");
+        assert_eq!(
+            path_of(output),
+            Some((path.to_owned(), mount.map(str::to_owned))),
+            "{output}"
+        );
     }
 
     #[test]
     fn each_language_has_its_own_wording() {
-        expect("Error: EROFS: read-only file system, mkdir '/app/.next'", "/app/.next", Some(".next"));
-        expect("EROFS: read-only file system, open '/app/.next/trace'\n", "/app/.next/trace", Some(".next"));
-        expect("OSError: [Errno 30] Read-only file system: 'static/site.css'", "/app/static/site.css", Some("static"));
-        expect("/bin/dash: 1: cannot create out.txt: Read-only file system", "/app/out.txt", Some("out.txt"));
-        expect("bash: line 1: logs/a: Read-only file system", "/app/logs/a", Some("logs"));
-        expect("touch: cannot touch 'cache/x': Read-only file system", "/app/cache/x", Some("cache"));
-        expect("mkdir: cannot create directory ‘tmp data’: Read-only file system", "/app/tmp data", Some("tmp data"));
+        expect(
+            "Error: EROFS: read-only file system, mkdir '/app/.next'",
+            "/app/.next",
+            Some(".next"),
+        );
+        expect(
+            "EROFS: read-only file system, open '/app/.next/trace'\n",
+            "/app/.next/trace",
+            Some(".next"),
+        );
+        expect(
+            "OSError: [Errno 30] Read-only file system: 'static/site.css'",
+            "/app/static/site.css",
+            Some("static"),
+        );
+        expect(
+            "/bin/dash: 1: cannot create out.txt: Read-only file system",
+            "/app/out.txt",
+            Some("out.txt"),
+        );
+        expect(
+            "bash: line 1: logs/a: Read-only file system",
+            "/app/logs/a",
+            Some("logs"),
+        );
+        expect(
+            "touch: cannot touch 'cache/x': Read-only file system",
+            "/app/cache/x",
+            Some("cache"),
+        );
+        expect(
+            "mkdir: cannot create directory ‘tmp data’: Read-only file system",
+            "/app/tmp data",
+            Some("tmp data"),
+        );
         expect(
             "PHP Warning:  file_put_contents(/app/web/x.txt): Failed to open stream: Read-only file system in /app/a.php on line 3",
             "/app/web/x.txt",
             Some("web"),
         );
-        expect("open /app/data/db: read-only file system", "/app/data/db", Some("data"));
-        expect("Read-only file system @ rb_sysopen - /app/log/dev.log (Errno::EROFS)", "/app/log/dev.log (Errno", Some("log"));
+        expect(
+            "open /app/data/db: read-only file system",
+            "/app/data/db",
+            Some("data"),
+        );
+        expect(
+            "Read-only file system @ rb_sysopen - /app/log/dev.log (Errno::EROFS)",
+            "/app/log/dev.log (Errno",
+            Some("log"),
+        );
     }
 
     #[test]
     fn node_may_print_the_path_on_a_line_of_its_own() {
-        expect("  errno: -30,\n  code: 'EROFS',\n  syscall: 'mkdir',\n  path: '/app/.cache'\n}", "/app/.cache", Some(".cache"));
+        expect(
+            "  errno: -30,\n  code: 'EROFS',\n  syscall: 'mkdir',\n  path: '/app/.cache'\n}",
+            "/app/.cache",
+            Some(".cache"),
+        );
     }
 
     #[test]
     fn outside_the_app_no_mount_helps_and_ordinary_output_says_nothing() {
-        expect("touch: cannot touch '/etc/x': Read-only file system", "/etc/x", None);
+        expect(
+            "touch: cannot touch '/etc/x': Read-only file system",
+            "/etc/x",
+            None,
+        );
         assert_eq!(path_of("all good\n"), None);
-        assert_eq!(path_of("we talk about a read-only file system here\n"), None);
+        assert_eq!(
+            path_of("we talk about a read-only file system here\n"),
+            None
+        );
     }
 
     #[test]

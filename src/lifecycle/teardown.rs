@@ -31,7 +31,9 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Removes containers, then networks, then volumes. Works on whatever a crash left.
     pub async fn down(&self, down: Down) -> Result<Kept> {
         let labels = match down {
-            Down::KeepVolumes | Down::WithVolumes => self.project.environment_labels(&self.environment.name),
+            Down::KeepVolumes | Down::WithVolumes => {
+                self.project.environment_labels(&self.environment.name)
+            }
             Down::Everything => self.project.labels(),
         };
         let mut removed = 0;
@@ -41,7 +43,11 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.engine.stop_container(&container.id).await?;
             }
             self.engine.remove_container(&container.id).await?;
-            self.emit(Event::Removed { kind: "container", name: container.name.clone() }).await;
+            self.emit(Event::Removed {
+                kind: "container",
+                name: container.name.clone(),
+            })
+            .await;
             Ok::<_, super::Error>(())
         });
         for result in futures_util::future::join_all(stops).await {
@@ -50,7 +56,11 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         for network in self.engine.networks(&labels).await? {
             self.engine.remove_network(&network).await?;
-            self.emit(Event::Removed { kind: "network", name: network }).await;
+            self.emit(Event::Removed {
+                kind: "network",
+                name: network,
+            })
+            .await;
             removed += 1;
         }
         if down != Down::KeepVolumes {
@@ -63,16 +73,54 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut removed = 0;
         let mut volumes = self.engine.volumes(labels).await?;
         if down == Down::WithVolumes {
-            volumes.retain(|volume| volume.labels.get(LABEL_KIND).is_some_and(|kind| DATA.contains(&kind.as_str())));
+            volumes.retain(|volume| {
+                volume
+                    .labels
+                    .get(LABEL_KIND)
+                    .is_some_and(|kind| DATA.contains(&kind.as_str()))
+            });
         }
         // A volume that stands for a directory goes before the volume that it lies in.
-        volumes.sort_by_key(|volume| volume.labels.get(LABEL_KIND).is_none_or(|kind| kind != "directory"));
+        volumes.sort_by_key(|volume| {
+            volume
+                .labels
+                .get(LABEL_KIND)
+                .is_none_or(|kind| kind != "directory")
+        });
         for volume in volumes {
             self.engine.remove_volume(&volume.name).await?;
-            self.emit(Event::Removed { kind: "volume", name: volume.name }).await;
+            self.emit(Event::Removed {
+                kind: "volume",
+                name: volume.name,
+            })
+            .await;
             removed += 1;
         }
         Ok(removed)
+    }
+
+    /// Removes containers of this environment whose app or worker the configuration no longer has.
+    pub async fn remove_strangers(&self, config: &crate::config::Config) -> Result<()> {
+        for container in self.containers().await? {
+            let label = |name: &str| container.labels.get(name).map(String::as_str);
+            let Some(app) = label(crate::project::LABEL_APP) else {
+                continue;
+            };
+            let known = match (config.apps.get(app), label(crate::project::LABEL_WORKER)) {
+                (Some(_), None) => true,
+                (Some(app), Some(name)) => app.workers.iter().any(|worker| worker.name == name),
+                (None, _) => false,
+            };
+            if !known {
+                self.engine.remove_container(&container.id).await?;
+                self.emit(Event::Removed {
+                    kind: "container",
+                    name: container.name.clone(),
+                })
+                .await;
+            }
+        }
+        Ok(())
     }
 
     /// Removes derived images that no container uses. Images in use stay, silently.
@@ -83,7 +131,11 @@ impl<E: Engine> Sandbox<'_, E> {
             let name = image.tags.first().cloned().unwrap_or(image.id);
             match self.engine.remove_image(&name).await {
                 Ok(()) => {
-                    self.emit(Event::Removed { kind: "image", name }).await;
+                    self.emit(Event::Removed {
+                        kind: "image",
+                        name,
+                    })
+                    .await;
                     removed += 1;
                 }
                 Err(EngineError::Conflict(_)) => {}

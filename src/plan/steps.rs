@@ -30,20 +30,29 @@ pub fn build(app: &App, has_file: &dyn Fn(&str) -> bool) -> Vec<BuildStep> {
 
 /// The deploy and post-deploy hooks.
 pub fn hooks(app: &App) -> Vec<BuildStep> {
-    [(Step::DeployHook, &app.hooks.deploy), (Step::PostDeployHook, &app.hooks.post_deploy)]
-        .into_iter()
-        .filter_map(|(step, script)| Some(BuildStep { step, script: script.clone()? }))
-        .filter(|step| !step.script.trim().is_empty())
-        .collect()
+    [
+        (Step::DeployHook, &app.hooks.deploy),
+        (Step::PostDeployHook, &app.hooks.post_deploy),
+    ]
+    .into_iter()
+    .filter_map(|(step, script)| {
+        Some(BuildStep {
+            step,
+            script: script.clone()?,
+        })
+    })
+    .filter(|step| !step.script.trim().is_empty())
+    .collect()
 }
 
 /// What the flavor does.
 /// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#build>
 fn flavor(app: &App, has_file: &dyn Fn(&str) -> bool) -> Option<String> {
-    let Image::Runtime(runtime) = &app.image else { return None };
+    let Image::Runtime(runtime) = &app.image else {
+        return None;
+    };
     let npm = "npm prune --userconfig .npmrc && npm install --userconfig .npmrc";
-    let composer =
-        "composer --no-ansi --no-interaction install --no-progress --prefer-dist --optimize-autoloader";
+    let composer = "composer --no-ansi --no-interaction install --no-progress --prefer-dist --optimize-autoloader";
     let (name, default) = match runtime.name.as_str() {
         "nodejs" => ("nodejs", true),
         "php" => ("composer", true),
@@ -52,7 +61,13 @@ fn flavor(app: &App, has_file: &dyn Fn(&str) -> bool) -> Option<String> {
     let wanted = match &app.flavor {
         Flavor::None => return None,
         Flavor::Default => name,
-        Flavor::Named(named) if named == "default" => if default { name } else { return None },
+        Flavor::Named(named) if named == "default" => {
+            if default {
+                name
+            } else {
+                return None;
+            }
+        }
         Flavor::Named(named) => named,
     };
     match wanted {
@@ -69,8 +84,10 @@ fn dependencies(all: &IndexMap<String, IndexMap<String, Value>>) -> Option<Strin
         if packages.is_empty() {
             continue;
         }
-        let list: Vec<(String, String)> =
-            packages.iter().map(|(name, version)| (name.clone(), version_text(version))).collect();
+        let list: Vec<(String, String)> = packages
+            .iter()
+            .map(|(name, version)| (name.clone(), version_text(version)))
+            .collect();
         let lines = match language.as_str() {
             "nodejs" => npm(&list),
             "python3" | "python2" | "python" => pip(&list),
@@ -99,7 +116,13 @@ fn any(version: &str) -> bool {
 fn npm(packages: &[(String, String)]) -> String {
     let words: Vec<String> = packages
         .iter()
-        .map(|(name, version)| quote(&if any(version) { name.clone() } else { format!("{name}@{version}") }))
+        .map(|(name, version)| {
+            quote(&if any(version) {
+                name.clone()
+            } else {
+                format!("{name}@{version}")
+            })
+        })
         .collect();
     format!("npm install --global --prefix {GLOBAL} {}", words.join(" "))
 }
@@ -138,7 +161,10 @@ fn gem(packages: &[(String, String)]) -> String {
 fn composer(packages: &IndexMap<String, Value>) -> String {
     let (require, repositories) = match packages.get("require") {
         Some(Value::Object(require)) => (
-            require.iter().map(|(name, version)| (name.clone(), version.clone())).collect(),
+            require
+                .iter()
+                .map(|(name, version)| (name.clone(), version.clone()))
+                .collect(),
             packages.get("repositories").cloned().unwrap_or(Value::Null),
         ),
         _ => (packages.clone(), Value::Null),
@@ -163,14 +189,20 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, &str)]) -> IndexMap<String, Value> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), Value::String((*v).to_owned()))).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), Value::String((*v).to_owned())))
+            .collect()
     }
 
     #[test]
     fn each_language_installs_with_its_own_tool() {
         let all = IndexMap::from([
             ("nodejs".to_owned(), map(&[("pm2", "^6"), ("yarn", "*")])),
-            ("python3".to_owned(), map(&[("gunicorn", "23.0.0"), ("uv", ">=0.5"), ("pipenv", "*")])),
+            (
+                "python3".to_owned(),
+                map(&[("gunicorn", "23.0.0"), ("uv", ">=0.5"), ("pipenv", "*")]),
+            ),
             ("ruby".to_owned(), map(&[("sass", "3.4.7")])),
             ("php".to_owned(), map(&[("drush/drush", "^13")])),
         ]);
@@ -187,6 +219,9 @@ mod tests {
 
     #[test]
     fn a_hostile_version_stays_one_word() {
-        assert_eq!(npm(&[("a".into(), "1'; rm -rf /; '".into())]), r"npm install --global --prefix /app/.global 'a@1'\''; rm -rf /; '\'''");
+        assert_eq!(
+            npm(&[("a".into(), "1'; rm -rf /; '".into())]),
+            r"npm install --global --prefix /app/.global 'a@1'\''; rm -rf /; '\'''"
+        );
     }
 }

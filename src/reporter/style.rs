@@ -12,7 +12,11 @@ pub struct Style {
 
 impl Style {
     fn paint(self, code: &str, text: impl fmt::Display) -> String {
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
     }
 
     /// What went wrong.
@@ -49,7 +53,11 @@ pub fn duration(duration: Duration) -> String {
     } else if seconds < 60.0 {
         format!("{seconds:.1} s")
     } else {
-        format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
+        format!(
+            "{} min {} s",
+            duration.as_secs() / 60,
+            duration.as_secs() % 60
+        )
     }
 }
 
@@ -65,7 +73,11 @@ pub fn bytes(bytes: u64) -> String {
         value /= 1000.0;
         unit = next;
     }
-    if unit == "B" || value >= 99.5 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+    if unit == "B" || value >= 99.5 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
 }
 
 /// `1 file`, `1,204 files`.
@@ -85,8 +97,12 @@ pub fn count(n: usize, noun: &str) -> String {
 pub fn safe(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let shown: Box<dyn Iterator<Item = char>> =
-                if c.is_control() && c != '\n' && c != '\t' { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) };
+            let shown: Box<dyn Iterator<Item = char>> = if c.is_control() && c != '\n' && c != '\t'
+            {
+                Box::new(c.escape_default())
+            } else {
+                Box::new(std::iter::once(c))
+            };
             shown
         })
         .collect()

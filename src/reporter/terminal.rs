@@ -41,7 +41,15 @@ impl Terminal {
     /// A reporter for the process's own standard streams.
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let moving = io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        Terminal { style, verbosity, moving, bars: HashMap::new(), line: Vec::new(), hidden: Vec::new(), last: b'\n' }
+        Terminal {
+            style,
+            verbosity,
+            moving,
+            bars: HashMap::new(),
+            line: Vec::new(),
+            hidden: Vec::new(),
+            last: b'\n',
+        }
     }
 
     fn say(&mut self, line: &str) {
@@ -74,7 +82,8 @@ impl Terminal {
         }
         let bar = self.bars.entry(image.to_owned()).or_insert_with(|| {
             let template = "{prefix:>9} {bar:24} {bytes} of {total_bytes} {bytes_per_sec}";
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             bar.set_style(style.progress_chars("=> "));
             bar.set_prefix("Pulling");
@@ -107,7 +116,13 @@ impl Terminal {
         talk(&text);
     }
 
-    fn step_finished(&mut self, app: &str, step: Step, exit_code: i64, duration: std::time::Duration) {
+    fn step_finished(
+        &mut self,
+        app: &str,
+        step: Step,
+        exit_code: i64,
+        duration: std::time::Duration,
+    ) {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
             self.indented(&line);
@@ -116,7 +131,10 @@ impl Terminal {
         if exit_code == 0 {
             return;
         }
-        for line in hidden.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in hidden
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
             self.indented(line);
         }
         if matches!(step, Step::DeployHook | Step::PostDeployHook) {
@@ -131,16 +149,39 @@ impl Terminal {
     }
 
     fn operation_finished(&mut self, finished: &Finished<'_>) {
-        let Finished { place, operation, role, exit_code, result, duration, read_only } = finished;
+        let Finished {
+            place,
+            operation,
+            role,
+            exit_code,
+            result,
+            duration,
+            read_only,
+        } = finished;
         let time = style::duration(*duration);
-        let subject = format!("{} on {place} as {role}", self.style.strong(safe(operation)));
+        let subject = format!(
+            "{} on {place} as {role}",
+            self.style.strong(safe(operation))
+        );
         let line = match result {
-            Outcome::Success => format!("{} {subject}: exit code 0 in {time}", self.style.good("     done")),
-            Outcome::Failure => format!("{} {subject}: exit code {exit_code} in {time}", self.style.error("   failed")),
-            Outcome::Cancelled => format!("{} {subject} after {time}", self.style.warning("cancelled")),
+            Outcome::Success => format!(
+                "{} {subject}: exit code 0 in {time}",
+                self.style.good("     done")
+            ),
+            Outcome::Failure => format!(
+                "{} {subject}: exit code {exit_code} in {time}",
+                self.style.error("   failed")
+            ),
+            Outcome::Cancelled => {
+                format!("{} {subject} after {time}", self.style.warning("cancelled"))
+            }
             Outcome::Timeout => format!("{} {subject} after {time}", self.style.error("timed out")),
         };
-        if *result == Outcome::Success { self.say(&line) } else { self.insist(&line) }
+        if *result == Outcome::Success {
+            self.say(&line)
+        } else {
+            self.insist(&line)
+        }
         if let Some(write) = read_only {
             let text = self.explain(write);
             self.insist(&text);
@@ -227,40 +268,97 @@ impl Reporter for Terminal {
                     bar.finish_and_clear();
                     format!(" ({})", style::bytes(bar.length().unwrap_or_default()))
                 });
-                self.step("Pulled", &format!("{image}{} in {}", size.unwrap_or_default(), style::duration(duration)));
+                self.step(
+                    "Pulled",
+                    &format!(
+                        "{image}{} in {}",
+                        size.unwrap_or_default(),
+                        style::duration(duration)
+                    ),
+                );
             }
-            Event::ImageStarted { base, .. } => self.step("Preparing", &format!("an image with Upsun's tools on {base}")),
+            Event::ImageStarted { base, .. } => self.step(
+                "Preparing",
+                &format!("an image with Upsun's tools on {base}"),
+            ),
             Event::ImageLine { line } => {
                 if self.verbosity == Verbosity::Verbose {
                     self.indented(safe(&line).as_bytes());
                 }
             }
             Event::ImageFinished { image, duration } => {
-                self.step("Prepared", &format!("{image} in {}", style::duration(duration)));
+                self.step(
+                    "Prepared",
+                    &format!("{image} in {}", style::duration(duration)),
+                );
             }
             Event::BuildReused { app, build } => {
-                self.step("Reusing", &format!("the build {} of {} for this tree", short(&build), safe(&app)));
+                self.step(
+                    "Reusing",
+                    &format!(
+                        "the build {} of {} for this tree",
+                        short(&build),
+                        safe(&app)
+                    ),
+                );
             }
-            Event::BuildStarted { app, files, bytes, .. } => {
-                let what = format!("{} ({}, {})", safe(&app), style::count(files, "file"), style::bytes(bytes));
+            Event::BuildStarted {
+                app, files, bytes, ..
+            } => {
+                let what = format!(
+                    "{} ({}, {})",
+                    safe(&app),
+                    style::count(files, "file"),
+                    style::bytes(bytes)
+                );
                 self.step("Building", &what);
             }
-            Event::StepStarted { app, step } => self.step("Running", &format!("{} of {}", step.key(), safe(&app))),
+            Event::StepStarted { app, step } => {
+                self.step("Running", &format!("{} of {}", step.key(), safe(&app)))
+            }
             Event::StepOutput { output, .. } => self.step_output(&output.0),
-            Event::StepFinished { app, step, exit_code, duration } => {
+            Event::StepFinished {
+                app,
+                step,
+                exit_code,
+                duration,
+            } => {
                 self.step_finished(&app, step, exit_code, duration);
             }
             Event::BuildFinished { app, duration, .. } => {
-                self.step("Built", &format!("{} in {}", safe(&app), style::duration(duration)));
+                self.step(
+                    "Built",
+                    &format!("{} in {}", safe(&app), style::duration(duration)),
+                );
             }
             Event::DeployStarted { .. } => {}
-            Event::DeployFinished { container, duration } => {
-                self.step("Started", &format!("{} in {}", safe(&container), style::duration(duration)));
+            Event::DeployFinished {
+                container,
+                duration,
+            } => {
+                self.step(
+                    "Started",
+                    &format!("{} in {}", safe(&container), style::duration(duration)),
+                );
             }
-            Event::OperationStarted { app, worker, operation, role, user, .. } => {
-                let who = user.map_or_else(|| role.clone(), |user| format!("{} ({role})", safe(&user)));
+            Event::OperationStarted {
+                app,
+                worker,
+                operation,
+                role,
+                user,
+                ..
+            } => {
+                let who =
+                    user.map_or_else(|| role.clone(), |user| format!("{} ({role})", safe(&user)));
                 let place = place(&app, worker.as_deref());
-                self.step("Running", &format!("{} on {place} as {who}", self.style.strong(safe(&operation))));
+                self.step(
+                    "Running",
+                    &format!(
+                        "{} on {place} as {who}",
+                        self.style.strong(safe(&operation))
+                    ),
+                );
             }
             Event::Cancelling { reason, grace } => {
                 let line = format!(
@@ -270,7 +368,16 @@ impl Reporter for Terminal {
                 );
                 self.insist(&line);
             }
-            Event::OperationFinished { app, worker, operation, role, exit_code, result, duration, read_only } => {
+            Event::OperationFinished {
+                app,
+                worker,
+                operation,
+                role,
+                exit_code,
+                result,
+                duration,
+                read_only,
+            } => {
                 self.operation_finished(&Finished {
                     place: place(&app, worker.as_deref()),
                     operation: &operation,

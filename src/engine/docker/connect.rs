@@ -59,7 +59,10 @@ pub(super) async fn connect(surroundings: &Surroundings) -> Result<(Docker, Stri
         match try_one(&candidate).await {
             Ok(docker) => return Ok((docker, candidate.address)),
             Err(Attempt::TooOld(found)) => {
-                return Err(Error::TooOld { address: candidate.address, found });
+                return Err(Error::TooOld {
+                    address: candidate.address,
+                    found,
+                });
             }
             Err(Attempt::Failed(reason)) => {
                 denied |= reason.contains("ermission denied");
@@ -74,7 +77,10 @@ pub(super) async fn connect(surroundings: &Surroundings) -> Result<(Docker, Stri
     } else {
         "install and start Docker (https://docs.docker.com/engine/install/), or name an engine with `--engine` or `DOCKER_HOST`"
     };
-    Err(Error::Unavailable { tried, hint: hint.to_owned() })
+    Err(Error::Unavailable {
+        tried,
+        hint: hint.to_owned(),
+    })
 }
 
 enum Attempt {
@@ -83,7 +89,10 @@ enum Attempt {
 }
 
 async fn try_one(candidate: &Candidate) -> Result<Docker, Attempt> {
-    let (scheme, rest) = candidate.address.split_once("://").unwrap_or(("unix", &candidate.address));
+    let (scheme, rest) = candidate
+        .address
+        .split_once("://")
+        .unwrap_or(("unix", &candidate.address));
     if scheme == "unix" {
         // A missing socket and a forbidden one both fail late and unclearly in the client.
         if let Err(err) = std::os::unix::net::UnixStream::connect(rest) {
@@ -92,7 +101,8 @@ async fn try_one(candidate: &Candidate) -> Result<Docker, Attempt> {
     }
     let mut version = OLDEST;
     loop {
-        let docker = client(candidate, scheme, rest, version).map_err(|err| Attempt::Failed(reason(&err)))?;
+        let docker = client(candidate, scheme, rest, version)
+            .map_err(|err| Attempt::Failed(reason(&err)))?;
         let answer = tokio::time::timeout(std::time::Duration::from_secs(20), docker.ping()).await;
         let err = match answer {
             Ok(Ok(_)) => return Ok(docker),
@@ -115,7 +125,10 @@ fn client(
     rest: &str,
     version: (usize, usize),
 ) -> Result<Docker, bollard::errors::Error> {
-    let version = ClientVersion { major_version: version.0, minor_version: version.1 };
+    let version = ClientVersion {
+        major_version: version.0,
+        minor_version: version.1,
+    };
     match scheme {
         "unix" => Docker::connect_with_unix(rest, TIMEOUT, &version),
         "ssh" => Docker::connect_with_ssh(&candidate.address, TIMEOUT, &version, None),
@@ -136,16 +149,27 @@ fn client(
 /// The `major.minor` that follows `marker` in an engine's refusal.
 fn version_after(text: &str, marker: &str) -> Option<(usize, usize)> {
     let rest = &text[text.find(marker)? + marker.len()..];
-    let word: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let word: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
     let (major, minor) = word.trim_end_matches('.').split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Where to look, in order; and whether the user named the one place.
 fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, bool) {
-    let environment_tls = || s.tls_verify.then(|| s.cert_path.clone().or_else(|| docker_config(s))).flatten();
+    let environment_tls = || {
+        s.tls_verify
+            .then(|| s.cert_path.clone().or_else(|| docker_config(s)))
+            .flatten()
+    };
     let one = |address: &str, why: &str, certificates| {
-        vec![Candidate { address: address.to_owned(), why: why.to_owned(), certificates }]
+        vec![Candidate {
+            address: address.to_owned(),
+            why: why.to_owned(),
+            certificates,
+        }]
     };
     if let Some(wanted) = &s.wanted {
         if wanted.contains("://") {
@@ -201,7 +225,9 @@ fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, boo
 }
 
 fn docker_config(s: &Surroundings) -> Option<PathBuf> {
-    s.docker_config.clone().or_else(|| Some(s.home.as_ref()?.join(".docker")))
+    s.docker_config
+        .clone()
+        .or_else(|| Some(s.home.as_ref()?.join(".docker")))
 }
 
 fn read_json(path: &Path) -> Option<Value> {
@@ -225,12 +251,21 @@ fn context(s: &Surroundings, name: &str) -> Result<Candidate, String> {
     }
     let config = docker_config(s).ok_or_else(missing)?;
     let digest = hex_of_sha256(name.as_bytes());
-    let meta = read_json(&config.join("contexts/meta").join(&digest).join("meta.json")).ok_or_else(missing)?;
+    let meta = read_json(&config.join("contexts/meta").join(&digest).join("meta.json"))
+        .ok_or_else(missing)?;
     let endpoint = meta.pointer("/Endpoints/docker").ok_or_else(missing)?;
-    let address = endpoint.get("Host").and_then(Value::as_str).ok_or_else(missing)?.to_owned();
+    let address = endpoint
+        .get("Host")
+        .and_then(Value::as_str)
+        .ok_or_else(missing)?
+        .to_owned();
     let tls = config.join("contexts/tls").join(&digest).join("docker");
     let certificates = tls.join("ca.pem").exists().then_some(tls);
-    Ok(Candidate { address, why: format!(" (docker context `{name}`)"), certificates })
+    Ok(Candidate {
+        address,
+        why: format!(" (docker context `{name}`)"),
+        certificates,
+    })
 }
 
 /// SHA-256, for the one file name that docker derives from it.
@@ -239,10 +274,12 @@ mod sha2_hex {
     use std::fmt::Write;
 
     pub(super) fn hex_of_sha256(bytes: &[u8]) -> String {
-        Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        Sha256::digest(bytes)
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 }
 
@@ -251,7 +288,11 @@ mod tests {
     use super::*;
 
     fn addresses(s: &Surroundings) -> Vec<String> {
-        candidates(s, &mut Vec::new()).0.into_iter().map(|c| c.address).collect()
+        candidates(s, &mut Vec::new())
+            .0
+            .into_iter()
+            .map(|c| c.address)
+            .collect()
     }
 
     #[test]
@@ -273,8 +314,14 @@ mod tests {
         };
         let all = addresses(&s);
         assert_eq!(all[0], "unix:///var/run/docker.sock");
-        assert!(all.contains(&"unix:///run/user/1000/docker.sock".to_owned()), "{all:?}");
-        assert!(all.contains(&"unix:///home/ada/.colima/default/docker.sock".to_owned()), "{all:?}");
+        assert!(
+            all.contains(&"unix:///run/user/1000/docker.sock".to_owned()),
+            "{all:?}"
+        );
+        assert!(
+            all.contains(&"unix:///home/ada/.colima/default/docker.sock".to_owned()),
+            "{all:?}"
+        );
     }
 
     #[test]
@@ -283,15 +330,25 @@ mod tests {
         let digest = hex_of_sha256(b"remote");
         let meta = dir.path().join("contexts/meta").join(&digest);
         std::fs::create_dir_all(&meta).unwrap();
-        std::fs::write(dir.path().join("config.json"), r#"{"currentContext":"remote"}"#).unwrap();
+        std::fs::write(
+            dir.path().join("config.json"),
+            r#"{"currentContext":"remote"}"#,
+        )
+        .unwrap();
         std::fs::write(
             meta.join("meta.json"),
             r#"{"Name":"remote","Endpoints":{"docker":{"Host":"ssh://ada@example.org"}}}"#,
         )
         .unwrap();
-        let s = Surroundings { docker_config: Some(dir.path().into()), ..Surroundings::default() };
+        let s = Surroundings {
+            docker_config: Some(dir.path().into()),
+            ..Surroundings::default()
+        };
         assert_eq!(addresses(&s), ["ssh://ada@example.org"]);
-        let missing = Surroundings { docker_context: Some("nope".into()), ..s };
+        let missing = Surroundings {
+            docker_context: Some("nope".into()),
+            ..s
+        };
         let mut tried = Vec::new();
         assert_eq!(candidates(&missing, &mut tried).0, []);
         assert_eq!(tried, ["docker context `nope`: not found"]);
@@ -299,9 +356,16 @@ mod tests {
 
     #[test]
     fn an_engine_that_refuses_old_clients_says_which_version_it_wants() {
-        let refusal = "client version 1.41 is too old. Minimum supported API version is 1.44, please upgrade";
-        assert_eq!(version_after(refusal, "inimum supported API version is "), Some((1, 44)));
+        let refusal =
+            "client version 1.41 is too old. Minimum supported API version is 1.44, please upgrade";
+        assert_eq!(
+            version_after(refusal, "inimum supported API version is "),
+            Some((1, 44))
+        );
         let too_old = "client version 1.41 is too new. Maximum supported API version is 1.39";
-        assert_eq!(version_after(too_old, "aximum supported API version is "), Some((1, 39)));
+        assert_eq!(
+            version_after(too_old, "aximum supported API version is "),
+            Some((1, 39))
+        );
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
-use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig};
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
+};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
     ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -15,7 +17,9 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::error::{gone_is_fine, is_disk_full};
 use super::{DockerEngine, label_filter};
-use crate::engine::spec::{Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogRange, Output};
+use crate::engine::spec::{
+    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogRange, Output,
+};
 use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
 
 /// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
@@ -23,7 +27,10 @@ const OUTPUT_BUFFER: usize = 256 * 1024;
 
 impl DockerEngine {
     pub(super) async fn list_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&label_filter(labels)).build();
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&label_filter(labels))
+            .build();
         let found = self.docker.list_containers(Some(options)).await?;
         Ok(found
             .into_iter()
@@ -34,7 +41,9 @@ impl DockerEngine {
                     .and_then(|names| names.into_iter().next())
                     .map(|name| name.trim_start_matches('/').to_owned())
                     .unwrap_or_default(),
-                running: summary.state.is_some_and(|state| state.to_string() == "running"),
+                running: summary
+                    .state
+                    .is_some_and(|state| state.to_string() == "running"),
                 status: summary.status.unwrap_or_default(),
                 image_id: summary.image_id.unwrap_or_default(),
                 labels: summary.labels.unwrap_or_default().into_iter().collect(),
@@ -44,13 +53,21 @@ impl DockerEngine {
     }
 
     pub(super) async fn create(&self, spec: &ContainerSpec) -> Result<String> {
-        let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
-        let created = self.docker.create_container(Some(options), container_body(spec)).await;
+        let options = CreateContainerOptionsBuilder::default()
+            .name(&spec.name)
+            .build();
+        let created = self
+            .docker
+            .create_container(Some(options), container_body(spec))
+            .await;
         match created {
             Ok(created) => Ok(created.id),
             Err(err) => match Error::from(err) {
                 Error::NotFound(reason) if reason.contains("No such image") => {
-                    Err(Error::ImageNotFound { image: spec.image.clone(), reason })
+                    Err(Error::ImageNotFound {
+                        image: spec.image.clone(),
+                        reason,
+                    })
                 }
                 err => Err(err),
             },
@@ -58,7 +75,11 @@ impl DockerEngine {
     }
 
     pub(super) async fn start(&self, id: &str) -> Result<()> {
-        gone_is_not_fine_but_started_is(self.docker.start_container(id, None::<StartContainerOptions>).await)
+        gone_is_not_fine_but_started_is(
+            self.docker
+                .start_container(id, None::<StartContainerOptions>)
+                .await,
+        )
     }
 
     pub(super) async fn rename(&self, id: &str, name: &str) -> Result<()> {
@@ -67,22 +88,36 @@ impl DockerEngine {
     }
 
     pub(super) async fn stop(&self, id: &str) -> Result<()> {
-        gone_is_fine(self.docker.stop_container(id, None::<StopContainerOptions>).await)
+        gone_is_fine(
+            self.docker
+                .stop_container(id, None::<StopContainerOptions>)
+                .await,
+        )
     }
 
     pub(super) async fn delete_container(&self, id: &str) -> Result<()> {
         // `v` takes anonymous volumes along (an image's `VOLUME`); named ones stay.
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
         gone_is_fine(self.docker.remove_container(id, Some(options)).await)
     }
 
     pub(super) async fn state(&self, id: &str) -> Result<Option<ContainerState>> {
-        match self.docker.inspect_container(id, None::<InspectContainerOptions>).await {
-            Ok(found) => Ok(Some(found.state.map_or_else(ContainerState::default, |state| ContainerState {
-                running: state.running.unwrap_or_default(),
-                exit_code: state.exit_code.unwrap_or_default(),
-                out_of_memory: state.oom_killed.unwrap_or_default(),
-            }))),
+        match self
+            .docker
+            .inspect_container(id, None::<InspectContainerOptions>)
+            .await
+        {
+            Ok(found) => Ok(Some(found.state.map_or_else(
+                ContainerState::default,
+                |state| ContainerState {
+                    running: state.running.unwrap_or_default(),
+                    exit_code: state.exit_code.unwrap_or_default(),
+                    out_of_memory: state.oom_killed.unwrap_or_default(),
+                },
+            ))),
             Err(err) => match Error::from(err) {
                 Error::NotFound(_) => Ok(None),
                 err => Err(err),
@@ -91,7 +126,9 @@ impl DockerEngine {
     }
 
     pub(super) fn read_logs(&self, id: &str, range: LogRange) -> OutputStream {
-        let tail = range.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        let tail = range
+            .tail
+            .map_or_else(|| "all".to_owned(), |lines| lines.to_string());
         let options = LogsOptionsBuilder::default()
             .stdout(true)
             .stderr(true)
@@ -111,9 +148,10 @@ impl DockerEngine {
                 }
             }
         });
-        Box::pin(futures_util::stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|item| (item, receiver))
-        }))
+        Box::pin(futures_util::stream::unfold(
+            receiver,
+            |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+        ))
     }
 
     pub(super) async fn start_command(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
@@ -122,33 +160,63 @@ impl DockerEngine {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             tty: Some(spec.terminal),
-            env: Some(spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+            env: Some(
+                spec.variables
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            ),
             cmd: Some(spec.command.clone()),
             user: spec.user.clone(),
             working_dir: spec.working_dir.clone(),
             ..CreateExecOptions::default()
         };
         let created = self.docker.create_exec(container, options).await?;
-        let start = StartExecOptions { detach: false, tty: spec.terminal, output_capacity: Some(OUTPUT_BUFFER) };
+        let start = StartExecOptions {
+            detach: false,
+            tty: spec.terminal,
+            output_capacity: Some(OUTPUT_BUFFER),
+        };
         match self.docker.start_exec(&created.id, Some(start)).await? {
-            StartExecResults::Attached { output: stream, input } => {
-                Ok(Exec { id: created.id, output: Box::pin(stream.map(output)), input })
+            StartExecResults::Attached {
+                output: stream,
+                input,
+            } => Ok(Exec {
+                id: created.id,
+                output: Box::pin(stream.map(output)),
+                input,
+            }),
+            StartExecResults::Detached => {
+                Err(Error::Other("the command was started detached".to_owned()))
             }
-            StartExecResults::Detached => Err(Error::Other("the command was started detached".to_owned())),
         }
     }
 
     pub(super) async fn command_exit_code(&self, exec: &str) -> Result<Option<i64>> {
         let found = self.docker.inspect_exec(exec).await?;
-        Ok(if found.running.unwrap_or_default() { None } else { found.exit_code })
+        Ok(if found.running.unwrap_or_default() {
+            None
+        } else {
+            found.exit_code
+        })
     }
 
     pub(super) async fn resize(&self, exec: &str, width: u16, height: u16) -> Result<()> {
-        Ok(self.docker.resize_exec(exec, ResizeExecOptions { width, height }).await?)
+        Ok(self
+            .docker
+            .resize_exec(exec, ResizeExecOptions { width, height })
+            .await?)
     }
 
-    pub(super) async fn unpack(&self, container: &str, path: &str, archive: ByteStream) -> Result<()> {
-        let options = UploadToContainerOptionsBuilder::default().path(path).build();
+    pub(super) async fn unpack(
+        &self,
+        container: &str,
+        path: &str,
+        archive: ByteStream,
+    ) -> Result<()> {
+        let options = UploadToContainerOptionsBuilder::default()
+            .path(path)
+            .build();
         // When our side fails to read, the engine only sees a cut stream; the first error is kept aside.
         let failure = std::sync::Arc::new(std::sync::Mutex::new(None));
         let kept = failure.clone();
@@ -159,7 +227,10 @@ impl DockerEngine {
             }
             told
         }));
-        let result = self.docker.upload_to_container(container, Some(options), bollard::body_try_stream(archive)).await;
+        let result = self
+            .docker
+            .upload_to_container(container, Some(options), bollard::body_try_stream(archive))
+            .await;
         if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
             return Err(Error::Io(err));
         }
@@ -167,7 +238,9 @@ impl DockerEngine {
     }
 
     pub(super) fn pack(&self, container: &str, path: &str) -> ByteStream {
-        let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let options = DownloadFromContainerOptionsBuilder::default()
+            .path(path)
+            .build();
         let docker = self.docker.clone();
         let container = container.to_owned();
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
@@ -181,16 +254,21 @@ impl DockerEngine {
                 }
             }
         });
-        Box::pin(futures_util::stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|item| (item, receiver))
-        }))
+        Box::pin(futures_util::stream::unfold(
+            receiver,
+            |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+        ))
     }
 }
 
 fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -> Result<()> {
     match result {
-        Err(bollard::errors::Error::DockerResponseServerError { status_code: 304, .. }) => Ok(()),
-        Err(bollard::errors::Error::DockerResponseServerError { message, .. }) if is_disk_full(&message) => {
+        Err(bollard::errors::Error::DockerResponseServerError {
+            status_code: 304, ..
+        }) => Ok(()),
+        Err(bollard::errors::Error::DockerResponseServerError { message, .. })
+            if is_disk_full(&message) =>
+        {
             Err(Error::DiskFull(message))
         }
         other => Ok(other?),
@@ -200,9 +278,9 @@ fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -
 fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
     Ok(match item? {
         LogOutput::StdErr { message } => Output::Stderr(message),
-        LogOutput::StdOut { message } | LogOutput::StdIn { message } | LogOutput::Console { message } => {
-            Output::Stdout(message)
-        }
+        LogOutput::StdOut { message }
+        | LogOutput::StdIn { message }
+        | LogOutput::Console { message } => Output::Stdout(message),
     })
 }
 
@@ -219,12 +297,18 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
             ..Mount::default()
         })
         .collect();
-    let tmpfs: HashMap<String, String> =
-        spec.tmpfs.iter().map(|tmpfs| (tmpfs.target.clone(), tmpfs.options.clone())).collect();
+    let tmpfs: HashMap<String, String> = spec
+        .tmpfs
+        .iter()
+        .map(|tmpfs| (tmpfs.target.clone(), tmpfs.options.clone()))
+        .collect();
     let networking = spec.network.as_ref().map(|network| NetworkingConfig {
         endpoints_config: Some(HashMap::from([(
             network.name.clone(),
-            EndpointSettings { aliases: Some(network.aliases.clone()), ..EndpointSettings::default() },
+            EndpointSettings {
+                aliases: Some(network.aliases.clone()),
+                ..EndpointSettings::default()
+            },
         )])),
     });
     ContainerCreateBody {
@@ -235,7 +319,12 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
         user: Some(spec.user.clone()),
         working_dir: Some(spec.working_dir.clone()),
         hostname: Some(spec.hostname.clone()),
-        env: Some(spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        env: Some(
+            spec.variables
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        ),
         labels: Some(spec.labels.clone().into_iter().collect()),
         stop_timeout: i64::try_from(spec.stop_grace.as_secs()).ok(),
         networking_config: networking,
@@ -244,7 +333,12 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
             tmpfs: Some(tmpfs),
             readonly_rootfs: Some(spec.read_only),
             network_mode: spec.network.as_ref().map(|network| network.name.clone()),
-            extra_hosts: Some(spec.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()),
+            extra_hosts: Some(
+                spec.hosts
+                    .iter()
+                    .map(|(name, address)| format!("{name}:{address}"))
+                    .collect(),
+            ),
             pids_limit: spec.pids_limit,
             init: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),

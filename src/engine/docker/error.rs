@@ -34,7 +34,10 @@ pub(super) fn is_disk_full(message: &str) -> bool {
 impl From<Bollard> for Error {
     fn from(err: Bollard) -> Self {
         match err {
-            Bollard::DockerResponseServerError { status_code, message } => {
+            Bollard::DockerResponseServerError {
+                status_code,
+                message,
+            } => {
                 if is_disk_full(&message) {
                     return Error::DiskFull(plain(&message));
                 }
@@ -44,12 +47,14 @@ impl From<Bollard> for Error {
                     _ => Error::Other(plain(&message)),
                 }
             }
-            Bollard::DockerStreamError { error } if is_disk_full(&error) => Error::DiskFull(plain(&error)),
+            Bollard::DockerStreamError { error } if is_disk_full(&error) => {
+                Error::DiskFull(plain(&error))
+            }
             Bollard::DockerStreamError { error } => Error::Other(plain(&error)),
             Bollard::RequestTimeoutError => Error::Lost("it took too long to answer".to_owned()),
-            err @ (Bollard::IOError { .. } | Bollard::HyperResponseError { .. } | Bollard::HyperLegacyError { .. }) => {
-                Error::Lost(reason(&err))
-            }
+            err @ (Bollard::IOError { .. }
+            | Bollard::HyperResponseError { .. }
+            | Bollard::HyperLegacyError { .. }) => Error::Lost(reason(&err)),
             err => Error::Other(reason(&err)),
         }
     }
@@ -58,13 +63,15 @@ impl From<Bollard> for Error {
 /// `Ok(())` where the object was gone already.
 pub(super) fn gone_is_fine(result: Result<(), Bollard>) -> Result<(), Error> {
     match result {
-        Err(Bollard::DockerResponseServerError { status_code: 404 | 304, .. }) => Ok(()),
+        Err(Bollard::DockerResponseServerError {
+            status_code: 404 | 304,
+            ..
+        }) => Ok(()),
         // Two removals at once: the other one does it.
-        Err(Bollard::DockerResponseServerError { status_code: 409, message })
-            if message.contains("already in progress") =>
-        {
-            Ok(())
-        }
+        Err(Bollard::DockerResponseServerError {
+            status_code: 409,
+            message,
+        }) if message.contains("already in progress") => Ok(()),
         other => Ok(other?),
     }
 }

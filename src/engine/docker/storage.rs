@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
-use bollard::query_parameters::{ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
+use bollard::query_parameters::{
+    ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
 
 use super::error::gone_is_fine;
 use super::{DockerEngine, label_filter};
@@ -12,7 +14,9 @@ use crate::engine::{Error, Result};
 
 impl DockerEngine {
     pub(super) async fn list_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
-        let options = ListVolumesOptionsBuilder::default().filters(&label_filter(labels)).build();
+        let options = ListVolumesOptionsBuilder::default()
+            .filters(&label_filter(labels))
+            .build();
         let found = self.docker.list_volumes(Some(options)).await?;
         Ok(found
             .volumes
@@ -21,7 +25,10 @@ impl DockerEngine {
             .map(|volume| Volume {
                 name: volume.name,
                 labels: volume.labels.into_iter().collect(),
-                created: volume.created_at.map(|time| time.to_string()).unwrap_or_default(),
+                created: volume
+                    .created_at
+                    .map(|time| time.to_string())
+                    .unwrap_or_default(),
                 mountpoint: volume.mountpoint,
             })
             .collect())
@@ -34,7 +41,11 @@ impl DockerEngine {
         let options = match &spec.directory_of {
             None => HashMap::new(),
             Some(directory) => {
-                let parent = self.docker.inspect_volume(&directory.volume).await.map_err(Error::from)?;
+                let parent = self
+                    .docker
+                    .inspect_volume(&directory.volume)
+                    .await
+                    .map_err(Error::from)?;
                 let device = if directory.path.is_empty() {
                     parent.mountpoint
                 } else {
@@ -63,9 +74,14 @@ impl DockerEngine {
     }
 
     pub(super) async fn list_networks(&self, labels: &Labels) -> Result<Vec<String>> {
-        let options = ListNetworksOptionsBuilder::default().filters(&label_filter(labels)).build();
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&label_filter(labels))
+            .build();
         let found = self.docker.list_networks(Some(options)).await?;
-        Ok(found.into_iter().filter_map(|network| network.name).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(|network| network.name)
+            .collect())
     }
 
     pub(super) async fn make_network(&self, name: &str, labels: &Labels) -> Result<()> {
@@ -78,7 +94,10 @@ impl DockerEngine {
             Ok(_) => Ok(()),
             Err(err) => match Error::from(err) {
                 Error::Conflict(_) => Ok(()),
-                Error::Other(reason) if reason.contains("could not find an available") || reason.contains("fully subnetted") => {
+                Error::Other(reason)
+                    if reason.contains("could not find an available")
+                        || reason.contains("fully subnetted") =>
+                {
                     Err(Error::Other(format!(
                         "{reason} (too many networks: `docker network prune` removes those that no container uses)"
                     )))

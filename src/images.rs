@@ -1,0 +1,4 @@
+//! Interim.
+/// CA certificates.
+#[derive(Debug, Clone)]
+pub struct CaBundle(pub Vec<u8>);
