@@ -37,7 +37,7 @@ use self::failure::Failure;
     subcommand_required = true,
     arg_required_else_help = true
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
@@ -46,7 +46,7 @@ pub struct Cli {
 
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// The repository [default: the nearest parent directory with `.upsun/`]
     #[arg(
         short = 'C',
@@ -109,7 +109,7 @@ pub struct Global {
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
+pub(crate) enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Always
@@ -120,7 +120,7 @@ pub enum ColorChoice {
 
 /// Upsun's environment types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EnvironmentType {
+pub(crate) enum EnvironmentType {
     /// The one production environment
     Production,
     /// What comes before it
@@ -172,7 +172,7 @@ enum Command {
 
 /// Which app, or which worker of it.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Target {
+pub(crate) struct Target {
     /// The app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,

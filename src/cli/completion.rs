@@ -8,7 +8,7 @@ use super::failure::Failure;
 
 /// Arguments of `completion`.
 #[derive(Debug, Args)]
-pub struct CompletionArguments {
+pub(super) struct CompletionArguments {
     /// The shell
     shell: Shell,
 }

@@ -17,7 +17,7 @@ use crate::shutdown::Shutdown;
 
 /// The process: its options, its terminal, its environment.
 #[derive(Debug)]
-pub struct Context {
+pub(super) struct Context {
     /// The options that every command takes.
     pub global: Global,
     /// Colours on standard error.
@@ -30,7 +30,7 @@ pub struct Context {
 
 /// A listener for events that is waited for at the end.
 #[derive(Debug)]
-pub struct Listening {
+pub(super) struct Listening {
     /// Where to send them.
     pub events: Events,
     thread: JoinHandle<()>,

@@ -11,7 +11,7 @@ use crate::reporter::style;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::run::Format,

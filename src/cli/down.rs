@@ -11,7 +11,7 @@ use crate::lifecycle::Down;
 
 /// Arguments of `down`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Delete the data of mounts too
     #[arg(short = 'V', long)]
     volumes: bool,
@@ -22,7 +22,7 @@ pub struct Arguments {
 
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
-pub struct CleanArguments {
+pub(super) struct CleanArguments {
     /// Remove derived images too, of all repositories, unless a container uses them
     #[arg(long)]
     images: bool,

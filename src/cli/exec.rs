@@ -16,7 +16,7 @@ use crate::roles;
 
 /// Arguments of `exec`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     target: super::Target,
     /// The role to act under

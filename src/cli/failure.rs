@@ -25,7 +25,7 @@ const BUILD_FAILED: u8 = 1;
 
 /// The end of a command that did not succeed.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The exit code.
     pub code: u8,
     /// What went wrong; lower case, no full stop. Empty when everything was said already.

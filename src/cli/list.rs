@@ -10,7 +10,7 @@ use crate::config::app::{App, Operation};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Only of this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
@@ -33,7 +33,7 @@ pub struct Arguments {
 
 /// How to print a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// A table for people
     Table,
     /// Comma-separated, as spreadsheets read it
@@ -48,7 +48,7 @@ pub enum Format {
 
 /// A column of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Column {
+pub(super) enum Column {
     /// The app, or `app--worker`
     Service,
     /// The operation's name

@@ -12,7 +12,7 @@ use crate::shutdown::Urgency;
 
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     target: super::Target,
     /// Go on with what comes

@@ -16,7 +16,7 @@ use crate::reporter::style;
 
 /// What to do with mounts.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// List the mounts
     List(ListArguments),
     /// Show how much is on them
@@ -31,7 +31,7 @@ pub enum Command {
 
 /// Arguments of `mount list` and `mount size`.
 #[derive(Debug, Args)]
-pub struct ListArguments {
+pub(super) struct ListArguments {
     #[command(flatten)]
     target: super::Target,
     /// How to print
@@ -41,7 +41,7 @@ pub struct ListArguments {
 
 /// Arguments of `mount upload` and `mount download`.
 #[derive(Debug, Args)]
-pub struct CopyArguments {
+pub(super) struct CopyArguments {
     #[command(flatten)]
     target: super::Target,
     /// The mount's path, as in the configuration
@@ -54,7 +54,7 @@ pub struct CopyArguments {
 
 /// Arguments of `mount reset`.
 #[derive(Debug, Args)]
-pub struct ResetArguments {
+pub(super) struct ResetArguments {
     #[command(flatten)]
     target: super::Target,
     /// The mount's path, as in the configuration; all of them when none is given

@@ -17,7 +17,7 @@ use crate::roles::{self, Actor};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The operation
     #[arg(value_name = "OPERATION")]
     operation: Option<String>,
@@ -57,7 +57,7 @@ pub struct Arguments {
 
 /// Text for people or JSON for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people
     Text,
     /// One JSON event a line; plans and lists as one document
@@ -66,7 +66,7 @@ pub enum Format {
 
 /// When to ask the registry for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PullChoice {
+pub(super) enum PullChoice {
     /// When the engine does not have it
     Missing,
     /// Every time

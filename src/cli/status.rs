@@ -11,7 +11,7 @@ use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABE
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::run::Format,

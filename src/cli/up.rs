@@ -10,7 +10,7 @@ use crate::config::app::App;
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Only these apps
     #[arg(value_name = "APP")]
     apps: Vec<String>,

@@ -29,7 +29,7 @@ const ENVIRONMENT: &str = "local";
 
 /// Everything about a repository that commands start from.
 #[derive(Debug)]
-pub struct Workspace {
+pub(super) struct Workspace {
     /// The configuration.
     pub config: Config,
     /// What is worth a look in it.

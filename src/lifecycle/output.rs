@@ -14,13 +14,13 @@ const LOWER: &str = "read-only file system";
 
 /// The last part of an operation's output, without the cost of keeping all of it.
 #[derive(Debug, Default)]
-pub struct Tail {
+pub(super) struct Tail {
     bytes: Vec<u8>,
 }
 
 impl Tail {
     /// Takes note of more output. Large pieces cost no more than small ones.
-    pub fn push(&mut self, piece: &[u8]) {
+    pub(super) fn push(&mut self, piece: &[u8]) {
         if piece.len() >= KEEP {
             self.bytes.clear();
             self.bytes.extend_from_slice(&piece[piece.len() - KEEP..]);
@@ -36,7 +36,7 @@ impl Tail {
 
     /// The refused write that the output speaks of last, if it does. `mounts` are the app's, relative to
     /// its root; a path on one of them is not what failed.
-    pub fn refused_write(&self, mounts: &[String]) -> Option<ReadOnlyWrite> {
+    pub(super) fn refused_write(&self, mounts: &[String]) -> Option<ReadOnlyWrite> {
         let text = String::from_utf8_lossy(&self.bytes);
         let lines: Vec<&str> = text.lines().collect();
         let about = |line: &str| WORDINGS.iter().any(|w| line.contains(w)) || line.contains(LOWER);
@@ -84,7 +84,8 @@ fn path_in(line: &str) -> Option<String> {
         while let Some(start) = rest.find(open) {
             let after = &rest[start + open.len_utf8()..];
             let Some(end) = after.find(close) else { break };
-            if looks_like_a_path(&after[..end]) {
+            // Typographic quotes are coreutils', and hold a path whatever it looks like.
+            if looks_like_a_path(&after[..end]) || (open == '‘' && end > 0) {
                 last = Some(after[..end].to_owned());
             }
             rest = &after[end + close.len_utf8()..];
@@ -95,21 +96,21 @@ fn path_in(line: &str) -> Option<String> {
     }
     // dash: `/bin/dash: 1: cannot create build/x: Read-only file system`; bash: `bash: x: Read-only file system`.
     for marker in [
+        "fopen(",
+        "file_put_contents(",
+        "mkdir(",
         "cannot create directory ",
         "cannot create ",
+        "rb_sysopen - ",
         "open ",
         "mkdir ",
         "unlink ",
         "rename ",
-        "rb_sysopen - ",
-        "fopen(",
-        "file_put_contents(",
-        "mkdir(",
     ] {
         if let Some(at) = line.rfind(marker) {
             let rest = &line[at + marker.len()..];
             let end = rest.find([':', ')', ',']).unwrap_or(rest.len());
-            let path = rest[..end].trim();
+            let path = rest[..end].split(" (").next().unwrap_or_default().trim();
             if looks_like_a_path(path) {
                 return Some(path.to_owned());
             }
@@ -239,7 +240,7 @@ mod tests {
         );
         expect(
             "Read-only file system @ rb_sysopen - /app/log/dev.log (Errno::EROFS)",
-            "/app/log/dev.log (Errno",
+            "/app/log/dev.log",
             Some("log"),
         );
     }
