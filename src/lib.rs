@@ -20,6 +20,7 @@
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
 pub mod config;
+pub mod images;
 pub mod project;
 pub mod roles;
 pub mod settings;
