@@ -219,8 +219,10 @@ impl<'a> Stack<'a> {
         }
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.runtimes.iter().any(|entry| entry.runtime.name == name)
+    fn find(&self, name: &str) -> Option<&StackRuntime> {
+        self.runtimes
+            .iter()
+            .find(|entry| entry.runtime.name == name)
     }
 }
 
@@ -322,18 +324,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Upsun's Java containers hold Maven and Gradle; Composer is copied only from an image that the
-    /// settings name, and fetched by the setup script otherwise.
+    /// Upsun's Java containers hold Maven and Gradle, its PHP containers Composer. Where the settings put another
+    /// image in PHP's place, Composer is taken from an image only if they name one: that image may have it
+    /// already, and the setup script fetches it if not.
     fn copy_build_tools(
         &mut self,
         stack: &Stack<'_>,
         overrides: &IndexMap<String, String>,
     ) -> Result<(), Error> {
-        if let Some(java) = stack
-            .runtimes
-            .iter()
-            .find(|entry| entry.runtime.name == "java")
-        {
+        if let Some(java) = stack.find("java") {
             let version = runtime::version(&java.runtime)?;
             for (key, image, directory) in [
                 (
@@ -347,19 +346,24 @@ impl Writer {
                 self.copy(&ImageRef::new(image)?, directory, directory);
             }
         }
-        if let Some(image) = overrides.get("composer").filter(|_| stack.has("php")) {
-            let composer = "/usr/bin/composer";
-            self.copy(&ImageRef::new(image)?, composer, "/usr/local/bin/composer");
+        if let Some(php) = stack.find("php") {
+            let own_image =
+                overrides.contains_key("php") || overrides.contains_key(&label_of(&php.runtime));
+            let image = match overrides.get("composer") {
+                Some(image) => Some(image.as_str()),
+                None if own_image => None,
+                None => Some("composer:2"),
+            };
+            if let Some(image) = image {
+                let composer = "/usr/bin/composer";
+                self.copy(&ImageRef::new(image)?, composer, "/usr/local/bin/composer");
+            }
         }
         Ok(())
     }
 
     fn list_extensions(&mut self, stack: &Stack<'_>) {
-        let Some(php) = stack
-            .runtimes
-            .iter()
-            .find(|entry| entry.runtime.name == "php")
-        else {
+        let Some(php) = stack.find("php") else {
             return;
         };
         let disabled: Vec<String> = php
@@ -500,7 +504,8 @@ pub enum Notice {
 
 /// Reads one line of a build's output; `None` for a line that is not for us.
 pub fn notice(line: &str) -> Option<Notice> {
-    let (kind, rest) = line.trim().strip_prefix("upsun-local: ")?.split_once(' ')?;
+    let line = without_colours(line.trim());
+    let (kind, rest) = line.strip_prefix("upsun-local: ")?.split_once(' ')?;
     Some(match kind {
         "not-emulated" => Notice::Warning(not_emulated_package(rest)),
         "not-emulated-extension" => {
@@ -516,6 +521,18 @@ pub fn notice(line: &str) -> Option<Notice> {
         "failed" => Notice::Failure(rest.to_owned()),
         _ => return None,
     })
+}
+
+/// The line without the colours in front of it: Docker's builder paints what goes to stderr red, and the end of
+/// that paint stands at the start of the next line.
+fn without_colours(mut line: &str) -> &str {
+    while let Some((_, rest)) = line
+        .strip_prefix("\u{1b}[")
+        .and_then(|rest| rest.split_once('m'))
+    {
+        line = rest;
+    }
+    line
 }
 
 #[cfg(test)]

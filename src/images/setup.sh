@@ -20,11 +20,12 @@ fail() {
     printf 'upsun-local: failed %s\n' "$*"
     exit 1
 }
+# Whether there is such a command. No function of this script may have a command's name.
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # Installs system packages; the lists are fetched once, and only when something is missing.
 listed=
-packages() {
+install_packages() {
     if have apt-get; then
         if [ -z "$listed" ]; then
             apt-get update -q || return 1
@@ -40,7 +41,7 @@ packages() {
 
 # Certificates come before anything that uses the network. Only those that the image does not know yet
 # are added, one to a file, since update-ca-certificates reads the first certificate of each file only.
-trust() {
+add_certificates() {
     [ -s "$here/certificates.pem" ] || return 0
     added=/usr/local/share/ca-certificates
     mkdir -p "$added" "$(dirname "$bundle")"
@@ -78,7 +79,7 @@ trust() {
 }
 
 # Upsun's containers have more commands than most images.
-tools() {
+add_tools() {
     required='bash:bash curl:curl dash:dash git:git jq:jq ps:procps rsync:rsync update-ca-certificates:ca-certificates'
     optional='bzip2:bzip2 file:file less:less nano:nano patch:patch ssh:openssh-client unzip:unzip vi:vim-tiny wget:wget xz:xz-utils zip:zip'
     need=
@@ -92,7 +93,7 @@ tools() {
     if [ -n "$need$like" ]; then
         have apt-get || like=$(printf '%s' "$like" | sed 's/xz-utils/xz/; s/vim-tiny/vim/')
         # shellcheck disable=SC2086
-        packages $need $like || { [ -n "$need" ] && packages $need; } || :
+        install_packages $need $like || { [ -n "$need" ] && install_packages $need; } || :
     fi
     for pair in $required; do
         have "${pair%%:*}" || fail "the image lacks \`${pair%%:*}\`, and the package \`${pair#*:}\` cannot be installed in it"
@@ -116,7 +117,7 @@ free_id() {
 }
 
 # The user and group `web`; whoever has their ids already gets others.
-user() {
+add_user() {
     other=$(free_id /etc/group)
     awk -F: -v OFS=: -v id="$gid" -v other="$other" \
         '$1 == "web" { next } $3 == id { $3 = other } { print }' /etc/group | rewrite /etc/group
@@ -138,20 +139,20 @@ user() {
 
 # Further runtimes were copied to the places that they have in their own images. A copy that does not run
 # lacks shared libraries, or its image keeps the runtime elsewhere: then the distribution's version has to do.
-further_runtimes() {
+add_runtimes() {
     [ -s "$here/runtimes" ] || return 0
     ldconfig 2>/dev/null || :
     while IFS="$tab" read -r name command check libraries fallback <&3; do
         sh -c "$check" >/dev/null 2>&1 && continue
         if have "$command"; then
             for library in $libraries; do
-                [ "$library" = - ] || packages "$library" || :
+                [ "$library" = - ] || install_packages "$library" || :
             done
             sh -c "$check" >/dev/null 2>&1 && continue
             rm -f "/usr/local/bin/$command"
         fi
         # shellcheck disable=SC2086
-        if [ "$fallback" != - ] && packages $fallback && sh -c "$check" >/dev/null 2>&1; then
+        if [ "$fallback" != - ] && install_packages $fallback && sh -c "$check" >/dev/null 2>&1; then
             say "approximated-runtime $name"
         else
             say "not-emulated-runtime $name"
@@ -159,7 +160,7 @@ further_runtimes() {
     done 3<"$here/runtimes"
 }
 
-composer() {
+php_composer() {
     have composer && return 0
     phar=/usr/local/bin/composer
     if curl -fsSL --connect-timeout 10 -o "$phar" https://getcomposer.org/download/latest-2.x/composer.phar &&
@@ -168,7 +169,7 @@ composer() {
         return 0
     fi
     rm -f "$phar"
-    packages composer || say "not-emulated-tool composer"
+    install_packages composer || say "not-emulated-tool composer"
 }
 
 php_lacks() {
@@ -186,6 +187,7 @@ php_libraries() {
     enchant) echo libenchant-2-dev ;;
     event) echo libevent-dev libssl-dev ;;
     ffi) echo libffi-dev ;;
+    ftp | mongodb) echo libssl-dev ;;
     gd) echo libfreetype-dev libjpeg62-turbo-dev libpng-dev libwebp-dev ;;
     gmp) echo libgmp-dev ;;
     gnupg) echo libgpgme-dev ;;
@@ -193,7 +195,6 @@ php_libraries() {
     intl) echo libicu-dev ;;
     ldap) echo libldap-dev ;;
     memcached) echo libmemcached-dev libssl-dev zlib1g-dev ;;
-    mongodb) echo libssl-dev ;;
     pdo_pgsql | pgsql) echo libpq-dev ;;
     rdkafka) echo librdkafka-dev ;;
     soap | xsl) echo libxml2-dev libxslt1-dev ;;
@@ -226,8 +227,8 @@ php_extensions() {
             fi
         done
         # shellcheck disable=SC2086
-        [ -z "$(echo $libraries)" ] || packages $libraries ||
-            for library in $libraries; do packages "$library" || :; done
+        [ -z "$(echo $libraries)" ] || install_packages $libraries ||
+            for library in $libraries; do install_packages "$library" || :; done
         case " $bundled " in
         *" gd "*) docker-php-ext-configure gd --with-freetype --with-jpeg --with-webp || : ;;
         esac
@@ -248,7 +249,7 @@ php_extensions() {
             dom | simplexml | xmlreader | xmlwriter | xsl) package=xml ;;
             *) package=$extension ;;
             esac
-            packages "php$version-$package" || packages "php-$package" || :
+            install_packages "php$version-$package" || install_packages "php-$package" || :
         done
     fi
     # shellcheck disable=SC2086
@@ -267,7 +268,7 @@ php_disabled_extensions() {
 }
 
 # Packages of `stack.packages`: each with the ways to get it, tried in turn.
-stack_packages() {
+add_stack_packages() {
     [ -s "$here/packages" ] || return 0
     while IFS="$tab" read -r name ways <&3; do
         found=
@@ -275,7 +276,7 @@ stack_packages() {
             package=${way#*:}
             case $way in
             have:*) have "$package" ;;
-            deb:*) packages "$package" ;;
+            deb:*) install_packages "$package" ;;
             npm:*) have npm && npm install --global --prefix /usr/local "$package" ;;
             pip:*) have pip3 && pip3 install --break-system-packages "$package" ;;
             *) false ;;
@@ -288,27 +289,27 @@ stack_packages() {
     if have batcat && ! have bat; then ln -s "$(command -v batcat)" /usr/local/bin/bat; fi
 }
 
-trust
-tools
-user
+add_certificates
+add_tools
+add_user
 if [ "$primary" = python ]; then
     have python3 || fail 'the image lacks `python3`'
-    have pip3 || packages python3-pip || say "not-emulated-tool pip"
+    have pip3 || install_packages python3-pip || say "not-emulated-tool pip"
 fi
 if [ "$primary" = nodejs ]; then
     have node || fail 'the image lacks `node`'
-    have npm || packages npm || say "not-emulated-tool npm"
+    have npm || install_packages npm || say "not-emulated-tool npm"
 fi
 if [ "$primary" = ruby ]; then
     have bundle || gem install bundler || say "not-emulated-tool bundle"
 fi
-further_runtimes
+add_runtimes
 if have php; then
-    composer
+    php_composer
     php_extensions
     php_disabled_extensions
 fi
-stack_packages
+add_stack_packages
 if have python3; then
     # Where Debian's own Python is used, it would refuse `pip install`; Upsun's does not.
     rm -f /usr/lib/python3*/EXTERNALLY-MANAGED /usr/local/lib/python3*/EXTERNALLY-MANAGED

@@ -183,22 +183,26 @@ fn php_has_upsuns_extensions_and_those_asked_for() {
     assert!(extensions.ends_with(&["redis", "pdo_pgsql", "blackfire"]));
     assert_eq!(file(&recipe, "disabled-extensions"), Some("gd\n"));
     assert_eq!(recipe.warnings, ["PHP's extension `a b` is not emulated"]);
-    assert!(!recipe.dockerfile.contains("composer"));
 }
 
 #[test]
-fn composer_comes_from_an_image_where_one_is_named() {
+fn composer_comes_from_its_image_unless_php_has_an_image_of_its_own() {
+    let php = single("php:8.4");
     let mut given = given();
+    let line = "COPY --from=composer:2 /usr/bin/composer /usr/local/bin/composer\n";
+    assert!(given.recipe(&php).dockerfile.contains(line));
+    assert!(given.recipe(&single("nodejs:24")).copied_from.is_empty());
+
+    given.overrides.insert("php:8.4".into(), "my/php".into());
+    assert!(given.recipe(&php).copied_from.is_empty());
+
     given
         .overrides
-        .insert("composer".into(), "composer:2".into());
-    let recipe = given.recipe(&single("php:8.4"));
-    assert!(
-        recipe
-            .dockerfile
-            .contains("COPY --from=composer:2 /usr/bin/composer /usr/local/bin/composer\n")
+        .insert("composer".into(), "my/composer".into());
+    assert_eq!(
+        given.recipe(&php).copied_from,
+        [ImageRef::new("my/composer").unwrap()]
     );
-    assert!(given.recipe(&single("nodejs:24")).copied_from.is_empty());
 }
 
 #[test]
@@ -219,6 +223,7 @@ fn further_runtimes_are_copied_onto_the_primary_one() {
          USER root\n\
          COPY --from=node:24-bookworm /usr/local/ /usr/local/\n\
          COPY --from=golang:1.26-bookworm /usr/local/go/ /usr/local/go/\n\
+         COPY --from=composer:2 /usr/bin/composer /usr/local/bin/composer\n\
          ENV PATH=\"/usr/local/go/bin:$PATH\"\n"
     ));
     assert!(
@@ -271,6 +276,10 @@ fn lines_for_the_builder_become_warnings() {
     assert_eq!(
         notice("upsun-local: failed the image lacks `node`"),
         Some(Notice::Failure("the image lacks `node`".to_owned()))
+    );
+    assert_eq!(
+        warning("\u{1b}[0mupsun-local: not-emulated-tool composer"),
+        "the command `composer` is missing in the container: Upsun's has it"
     );
     assert_eq!(notice("Setting up jq (1.7.1) ..."), None);
     assert_eq!(notice("upsun-local: something else"), None);
