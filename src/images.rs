@@ -20,7 +20,8 @@ pub use self::proxy::Proxy;
 pub use self::runtime::{ImageRef, official};
 use crate::config::app::{App, Image, Runtime, StackRuntime};
 use crate::project::{Kind, Labels};
-use crate::settings::{User, quoted_list};
+use crate::settings::User;
+use crate::suggestion::{nearest, quoted_list};
 
 /// Part of every content hash; to be raised when an image has to be built anew for a reason that its files
 /// do not show.
@@ -158,7 +159,7 @@ impl Error {
         match self {
             Error::UnknownRuntime(name) => {
                 let known = || runtime::KNOWN.iter().map(|known| known.name);
-                let near = crate::settings::nearest(name, known())
+                let near = nearest(name, known())
                     .map(|near| format!("did you mean `{near}`? "))
                     .unwrap_or_default();
                 Some(format!(

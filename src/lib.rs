@@ -24,4 +24,5 @@ pub mod images;
 pub mod project;
 pub mod roles;
 pub mod settings;
+pub mod suggestion;
 pub mod variables;
