@@ -33,4 +33,5 @@ pub mod roles;
 pub mod settings;
 pub mod shutdown;
 pub mod source;
+pub mod suggestion;
 pub mod variables;

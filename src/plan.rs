@@ -253,11 +253,10 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         hostname: format!("{}-build", host_name(&app.name)),
         variables: inputs.build_variables.clone(),
         labels: labelled("building"),
-        volumes: vec![mount(&volume, "/app"), mount(&cache, steps::CACHE_DIR)],
-        tmpfs: vec![Tmpfs {
-            target: "/tmp".to_owned(),
-            options: "rw,exec,mode=1777".to_owned(),
-        }],
+        volumes: vec![
+            mount(&volume, "/app"),
+            mount(&cache, crate::variables::CACHE_DIRECTORY),
+        ],
         stop_grace: Duration::from_secs(1),
         pids_limit: Some(PIDS),
         ..ContainerSpec::default()

@@ -158,8 +158,8 @@ fn linked_id(root: &Path) -> Option<String> {
     Some(value.get("id")?.as_str()?.to_owned())
 }
 
-/// Lower-case letters, digits and single dashes only.
-fn plain(text: &str, longest: usize) -> String {
+/// The text with lower-case letters, digits and single dashes only, at most so long.
+pub fn plain(text: &str, longest: usize) -> String {
     let mut out = String::new();
     for c in text.chars() {
         let c = c.to_ascii_lowercase();

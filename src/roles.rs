@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use indexmap::IndexMap;
 
+use crate::suggestion::{nearest, quoted_list};
+
 /// A role on an environment type; a later one may do everything an earlier one may.
 ///
 /// Source: <https://docs.upsun.com/administration/users.html>
@@ -287,8 +289,8 @@ impl Error {
                 Some("no users are known: add them under `users` in .upsun-local.yaml".to_owned())
             }
             Error::UnknownUser { name, known } => {
-                let near = crate::settings::nearest(name, known.iter().map(String::as_str));
-                let known = crate::settings::quoted_list(known.iter().map(String::as_str));
+                let near = nearest(name, known.iter().map(String::as_str));
+                let known = quoted_list(known.iter().map(String::as_str));
                 Some(match near {
                     Some(near) => format!("did you mean `{near}`? known users: {known}"),
                     None => format!("known users: {known}"),

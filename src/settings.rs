@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::roles::{EnvironmentType, Grants};
+use crate::suggestion::{nearest, quoted_list};
 use crate::variables::UserVariable;
 
 /// The name of the file.
@@ -219,25 +220,6 @@ fn line_of_key(text: &str, key: &str, from: usize) -> Option<usize> {
         .map(|index| index + 1)
 }
 
-/// The candidate that was probably meant, if one is near enough.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Names in backticks, separated by commas.
-pub(crate) fn quoted_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names
-        .into_iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 /// `admin`, `production:viewer,…`, or a map from environment type to role.
 struct GrantsSetting(Grants);
 
@@ -284,8 +266,9 @@ fn optional_grants<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 fn users<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IndexMap<String, Grants>, D::Error> {
-    IndexMap::<String, GrantsSetting>::deserialize(deserializer).map(|users| {
+    Option::<IndexMap<String, GrantsSetting>>::deserialize(deserializer).map(|users| {
         users
+            .unwrap_or_default()
             .into_iter()
             .map(|(name, role)| (name, role.0))
             .collect()
@@ -441,7 +424,8 @@ fn yes() -> bool {
 fn variables<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<IndexMap<String, UserVariable>, D::Error> {
-    let written = IndexMap::<String, VariableSetting>::deserialize(deserializer)?;
+    let written = Option::<IndexMap<String, VariableSetting>>::deserialize(deserializer)?;
+    let written = written.unwrap_or_default();
     if let Some(name) = written.keys().find(|name| !crate::variables::is_name(name)) {
         return Err(de::Error::custom(format_args!(
             "`{name}` cannot be the name of a variable"
@@ -542,7 +526,14 @@ services: {db: {}}
 
     #[test]
     fn nothing_is_the_default() {
-        for text in ["", "# nothing yet\n", "{}\n", "---\n", "users: {}\n"] {
+        for text in [
+            "",
+            "# nothing yet\n",
+            "{}\n",
+            "---\n",
+            "users:\n",
+            "variables: {project: }\n",
+        ] {
             assert_eq!(parse(text), Settings::default(), "{text:?}");
         }
         assert_eq!(Settings::default().user.uid, 10_000);
@@ -614,11 +605,5 @@ services: {db: {}}
             Settings::load(folder.path()),
             Err(Error::Read { .. })
         ));
-    }
-
-    #[test]
-    fn far_words_are_not_near() {
-        assert_eq!(nearest("xyz", ["project", "role"]), None);
-        assert_eq!(nearest("rol", ["project", "role"]), Some("role"));
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{self, Config, Loaded};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::Events;
-use crate::images;
+use crate::images::{self, Certificates};
 use crate::lifecycle::{ImageRecipe, Planned, Pull, Sandbox};
 use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
@@ -45,7 +45,9 @@ pub(super) struct Workspace {
     /// Variables from `env_file`.
     env_file: UserVariables,
     /// CA certificates of this machine that containers need.
-    certificates: Option<images::CaBundle>,
+    certificates: Option<Certificates>,
+    /// The proxy of this machine or of the settings.
+    proxy: images::Proxy,
 }
 
 impl Workspace {
@@ -117,6 +119,7 @@ impl Workspace {
             kind: environment_type.to_string(),
         };
         let env_file = read_env_file(&root, &settings)?;
+        let proxy = images::Proxy::find(&settings.proxy, variable);
         let certificates = if lenient {
             None
         } else {
@@ -131,6 +134,7 @@ impl Workspace {
             environment_type,
             env_file,
             certificates,
+            proxy,
         })
     }
 
@@ -489,81 +493,69 @@ pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    crate::settings::nearest(word, candidates)
+    crate::suggestion::nearest(word, candidates)
 }
 
 impl Workspace {
     fn recipe(&self, app: &App) -> Result<ImageRecipe, Failure> {
-        let crate::config::app::Image::Runtime(runtime) = &app.image else {
-            return Err(Failure::fault("composable"));
+        let recipe = images::recipe(
+            app,
+            &images::Setup {
+                overrides: &self.settings.images,
+                certificates: self.certificates.as_ref(),
+                proxy: &self.proxy,
+                user: self.settings.user,
+                base_id: None,
+            },
+        )
+        .map_err(|err| {
+            let failure = Failure::new(BAD_CONFIGURATION, format!("`{}`: {err}", app.name));
+            match err.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        let failed = |err: std::io::Error| {
+            Failure::fault(format!("the build context cannot be made: {err}"))
         };
-        let base = self
-            .settings
-            .images
-            .get(&format!("{}:{}", runtime.name, runtime.version))
-            .cloned()
-            .unwrap_or(match runtime.name.as_str() {
-                "nodejs" => format!("node:{}-bookworm", runtime.version),
-                "php" => format!("php:{}-fpm-bookworm", runtime.version),
-                name => format!("{name}:{}-bookworm", runtime.version),
-            });
-        let mut docker = format!("FROM {base}\nUSER root\n");
-        let mut tar = tar::Builder::new(Vec::new());
-        let mut add = |name: &str, bytes: &[u8]| {
-            let mut h = tar::Header::new_gnu();
-            h.set_size(bytes.len() as u64);
-            h.set_mode(0o644);
-            let _ = tar.append_data(&mut h, name, bytes);
-        };
-        if let Some(ca) = &self.certificates {
-            add("ca.crt", &ca.0);
-            docker.push_str("COPY ca.crt /etc/ssl/certs/ca-certificates.crt\n");
+        let mut archive = tar::Builder::new(Vec::new());
+        for file in recipe.context() {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(file.bytes.len() as u64);
+            header.set_mode(file.mode);
+            archive
+                .append_data(&mut header, &file.path, file.bytes.as_slice())
+                .map_err(failed)?;
         }
-        docker.push_str("RUN missing=; for c in bash git jq curl rsync; do command -v $c >/dev/null || missing=\"$missing $c\"; done; [ -z \"$missing\" ] || { apt-get update && apt-get install -y --no-install-recommends $missing procps; }\nRUN groupadd -g 10000 web && useradd -u 10000 -g 10000 -d /app -M -s /bin/bash web && mkdir -p /app /mnt/cache && chown 10000:10000 /app /mnt/cache\nENV HOME=/app\nENV PATH=/app/.global/bin:/app/.global/vendor/bin:$PATH\nUSER 10000:10000\nWORKDIR /app\n");
-        add("Dockerfile", docker.as_bytes());
-        let context = tar.into_inner().unwrap_or_default();
-        let tag = format!(
-            "upsun-local/{}-{}:{}",
-            runtime.name,
-            runtime.version,
-            &crate::project::hash(&context)[..12]
-        );
+        let bases = std::iter::once(&recipe.base).chain(&recipe.copied_from);
         Ok(ImageRecipe {
-            tag,
-            bases: vec![base],
-            context: context.into(),
-            labels: [("local.upsun.kind".to_owned(), "image".to_owned())].into(),
+            bases: bases.map(|base| base.as_str().to_owned()).collect(),
+            tag: recipe.tag,
+            context: archive.into_inner().map_err(failed)?.into(),
+            labels: recipe.labels,
+            arguments: recipe.build_arguments.into_iter().collect(),
+            warnings: recipe.warnings,
         })
     }
 
+    /// What containers on this machine need besides what Upsun gives them: certificates and a proxy.
     fn machine_variables(&self) -> BTreeMap<String, String> {
-        if self.certificates.is_none() {
-            return BTreeMap::new();
+        let mut variables: BTreeMap<String, String> = self.proxy.variables().into_iter().collect();
+        if self.certificates.is_some() {
+            variables.extend(
+                images::certificate_variables()
+                    .into_iter()
+                    .map(|(name, path)| (name.to_owned(), path.to_owned())),
+            );
         }
-        [
-            "NODE_EXTRA_CA_CERTS",
-            "SSL_CERT_FILE",
-            "PIP_CERT",
-            "REQUESTS_CA_BUNDLE",
-            "CURL_CA_BUNDLE",
-            "GIT_SSL_CAINFO",
-        ]
-        .iter()
-        .map(|n| {
-            (
-                (*n).to_owned(),
-                "/etc/ssl/certs/ca-certificates.crt".to_owned(),
-            )
-        })
-        .collect()
+        variables
     }
 }
 
 fn find_certificates(
-    _root: &std::path::Path,
-    _settings: &Settings,
-) -> Result<Option<images::CaBundle>, Failure> {
-    Ok(variable("SSL_CERT_FILE")
-        .and_then(|p| std::fs::read(p).ok())
-        .map(images::CaBundle))
+    root: &std::path::Path,
+    settings: &Settings,
+) -> Result<Option<Certificates>, Failure> {
+    images::find_ca_bundle(settings, root, variable, |path| std::fs::read(path))
+        .map_err(|err| Failure::new(BAD_FILE, err.to_string()))
 }

@@ -167,6 +167,8 @@ pub struct ImageBuild {
     pub context: Bytes,
     /// Labels.
     pub labels: Labels,
+    /// Build arguments.
+    pub arguments: BTreeMap<String, String>,
 }
 
 /// A command to run in a running container.

@@ -9,12 +9,10 @@ use super::{Result, Sandbox};
 use crate::engine::spec::{Image, ImageBuild, Labels};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
+use crate::images::{Notice, notice};
 
 /// On a derived image: the content id of the image below it.
 const LABEL_BASE: &str = "local.upsun.base";
-
-/// What a recipe's build prints for a package that it could not install.
-const NOT_EMULATED: &str = "upsun-local: not-emulated ";
 
 /// How a derived image is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +25,10 @@ pub struct ImageRecipe {
     pub context: Bytes,
     /// Its labels.
     pub labels: Labels,
+    /// Arguments of the build, such as a proxy.
+    pub arguments: std::collections::BTreeMap<String, String>,
+    /// What is known beforehand not to be as on Upsun.
+    pub warnings: Vec<String>,
 }
 
 /// When to ask the registry for an image.
@@ -70,29 +72,36 @@ impl<E: Engine> Sandbox<'_, E> {
             tag: recipe.tag.clone(),
             context: recipe.context.clone(),
             labels,
+            arguments: recipe.arguments.clone(),
         };
-        let missing = std::sync::Mutex::new(Vec::new());
+        let notices = std::sync::Mutex::new(Vec::new());
         let line = |line: &str| {
-            if let Some(name) = line.trim().strip_prefix(NOT_EMULATED)
-                && let Ok(mut missing) = missing.lock()
-            {
-                missing.push(name.to_owned());
+            if let (Some(notice), Ok(mut notices)) = (notice(line), notices.lock()) {
+                notices.push(notice);
             }
             self.events.offer(Event::ImageLine {
                 line: line.to_owned(),
             });
         };
-        tokio::select! {
-            result = self.engine.build_image(&build, &line) => result?,
+        let result = tokio::select! {
+            result = self.engine.build_image(&build, &line) => result,
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(super::Error::Interrupted),
+        };
+        for warning in &recipe.warnings {
+            self.events.warn(warning.clone(), None).await;
         }
-        for name in missing.into_inner().unwrap_or_default() {
-            self.events
-                .warn(
-                    format!("the package `{name}` of `stack.packages` is not emulated: Debian has none of that name"),
-                    Some("name an image that has it with `images` in .upsun-local.yaml".to_owned()),
-                )
-                .await;
+        let mut failure = None;
+        for notice in notices.into_inner().unwrap_or_default() {
+            match notice {
+                Notice::Warning(message) => self.events.warn(message, None).await,
+                Notice::Failure(reason) => failure = Some(reason),
+            }
+        }
+        match (result, failure) {
+            (Err(EngineError::ImageBuild { image, .. }), Some(reason)) => {
+                return Err(EngineError::ImageBuild { image, reason }.into());
+            }
+            (result, _) => result?,
         }
         self.emit(Event::ImageFinished {
             image: recipe.tag.clone(),

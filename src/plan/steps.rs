@@ -7,12 +7,9 @@ use super::BuildStep;
 use crate::config::app::{App, Flavor, Image};
 use crate::event::Step;
 
-/// Where `PLATFORM_CACHE_DIR` points.
-pub const CACHE_DIR: &str = "/mnt/cache";
-
 /// Where global dependencies go.
 /// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#dependencies>
-pub const GLOBAL: &str = "/app/.global";
+const GLOBAL: &str = crate::variables::GLOBAL_DIRECTORY;
 
 /// The scripts of a build, in order. What would do nothing is left out.
 pub fn build(app: &App, has_file: &dyn Fn(&str) -> bool) -> Vec<BuildStep> {

@@ -36,11 +36,20 @@ fn no_engine_answers_and_everything_tried_is_told() {
 
 #[test]
 fn an_invalid_configuration_stops_everything_but_what_cleans_up() {
-    let project = TestProject::new("applications:\n  app:\n    type: nodejs:24\n    operatoins: {}\n");
+    let project =
+        TestProject::new("applications:\n  app:\n    type: nodejs:24\n    operatoins: {}\n");
     let result = project.run(&["run", "go"]);
     assert_eq!(result.code, 78, "{}", result.stderr);
-    assert!(result.stderr.contains("did you mean `operations`"), "{}", result.stderr);
-    assert!(result.stderr.contains(".upsun/config.yaml:4:5"), "{}", result.stderr);
+    assert!(
+        result.stderr.contains("did you mean `operations`"),
+        "{}",
+        result.stderr
+    );
+    assert!(
+        result.stderr.contains(".upsun/config.yaml:4:5"),
+        "{}",
+        result.stderr
+    );
 }
 
 #[test]
@@ -56,7 +65,11 @@ fn bad_settings_name_the_line() {
 fn usage_errors_have_the_code_of_usage_errors() {
     let project = TestProject::new(CONFIG);
     assert_eq!(project.run(&["run", "go", "--no-such-flag"]).code, 64);
-    assert_eq!(project.run(&["down", "--volumes"]).code, 64, "needs an answer, and nobody can give one");
+    assert_eq!(
+        project.run(&["down", "--volumes"]).code,
+        64,
+        "needs an answer, and nobody can give one"
+    );
     assert_eq!(project.run(&["--version"]).code, 0);
 }
 
@@ -68,5 +81,8 @@ fn a_path_with_spaces_and_unicode_is_no_trouble() {
     std::fs::write(odd.join(".upsun/config.yaml"), CONFIG).expect("a file");
     let mut command = project.command(&["list", "--format", "plain", "--no-header"]);
     command.current_dir(&odd);
-    assert_eq!(outcome(&mut command, &odd).expect(0).stdout, "app\tgo\ttrue\t\tcontributor\n");
+    assert_eq!(
+        outcome(&mut command, &odd).expect(0).stdout,
+        "app\tgo\ttrue\t\tcontributor\n"
+    );
 }

@@ -57,8 +57,28 @@ fn users_and_roles_come_from_the_settings_per_environment_type() {
     assert!(denied(&project, &["run", "wipe"]));
     assert!(!denied(&project, &["run", "wipe", "--as", "ada"]));
     assert!(!denied(&project, &["run", "wipe", "--as", "bob"]));
-    assert!(denied(&project, &["run", "wipe", "--as", "bob", "--environment-type", "production"]));
-    assert!(denied(&project, &["run", "look", "--as", "bob", "--environment-type", "staging"]));
+    assert!(denied(
+        &project,
+        &[
+            "run",
+            "wipe",
+            "--as",
+            "bob",
+            "--environment-type",
+            "production"
+        ]
+    ));
+    assert!(denied(
+        &project,
+        &[
+            "run",
+            "look",
+            "--as",
+            "bob",
+            "--environment-type",
+            "staging"
+        ]
+    ));
     assert_eq!(project.run(&["run", "look", "--as", "eve"]).code, 64);
 }
 
@@ -67,6 +87,9 @@ fn a_shell_needs_the_role_of_access_ssh() {
     let project = TestProject::new(
         "applications:\n  app:\n    type: nodejs:24\n    access: { ssh: admin }\n",
     );
-    assert!(denied(&project, &["exec", "--role", "contributor", "--", "true"]));
+    assert!(denied(
+        &project,
+        &["exec", "--role", "contributor", "--", "true"]
+    ));
     assert!(!denied(&project, &["ssh", "--role", "admin", "--", "true"]));
 }

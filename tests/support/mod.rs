@@ -1,6 +1,10 @@
 //! A whole small Upsun project in a temporary directory, and the binary run on it.
 
-#![allow(unreachable_pub, missing_docs, reason = "each test program has this as a module of its own")]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "each test program has this as a module of its own"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,13 +31,20 @@ impl Outcome {
     /// Fails the test unless the code is that one.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 
     /// Code, standard output and standard error, for snapshots.
     pub fn shown(&self) -> String {
-        format!("code: {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
+        format!(
+            "code: {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }
 
@@ -42,10 +53,17 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 impl TestProject {
     /// A project with this `.upsun/config.yaml`.
     pub fn new(config: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("upsun-test-").tempdir().expect("a temporary directory");
+        let dir = tempfile::Builder::new()
+            .prefix("upsun-test-")
+            .tempdir()
+            .expect("a temporary directory");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let id = format!("test-{}-{number}", std::process::id());
-        let project = TestProject { dir, id, engine: false };
+        let project = TestProject {
+            dir,
+            id,
+            engine: false,
+        };
         project.file(".upsun/config.yaml", config);
         project.file(".upsun-local.yaml", &format!("project: {}\n", project.id));
         project
@@ -75,7 +93,10 @@ impl TestProject {
     /// The binary with these arguments, in the repository, with an environment of its own.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upsun-local"));
-        command.args(arguments).current_dir(self.root()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.root())
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             if name.starts_with("UPSUN_LOCAL_") || name == "NO_COLOR" {
@@ -96,7 +117,9 @@ impl TestProject {
 pub fn outcome(command: &mut Command, root: &Path) -> Outcome {
     let output = command.output().expect("the binary runs");
     let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&root.display().to_string(), "[REPO]");
+    let text = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes).replace(&root.display().to_string(), "[REPO]")
+    };
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: text(&output.stdout),

@@ -113,10 +113,16 @@ impl DockerEngine {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
+        let arguments: HashMap<&str, &str> = build
+            .arguments
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let options = BuildImageOptionsBuilder::default()
             .dockerfile("Dockerfile")
             .t(&build.tag)
             .labels(&labels)
+            .buildargs(&arguments)
             .rm(true)
             .forcerm(true)
             .build();
