@@ -57,7 +57,7 @@ pub(super) struct Known {
     pub(super) variables: &'static [(&'static str, &'static str)],
     /// The command that has to be there.
     pub(super) command: &'static str,
-    /// The command line that shows that it runs.
+    /// The command line that shows that it runs, and prints its version.
     pub(super) check: &'static str,
     /// Debian's packages of shared libraries that it may need outside its own image.
     pub(super) libraries: &'static str,
@@ -91,7 +91,7 @@ pub(super) const KNOWN: [Known; 12] = [
         path: "",
         variables: &[],
         command: "python3",
-        check: "python3 -c 'import ssl, sqlite3, zlib'",
+        check: "python3 -c 'import ssl, sqlite3, zlib' && python3 --version && pip3 --version",
         libraries: "libffi8 libreadline8 libsqlite3-0 libuuid1",
         fallback: "python3 python3-pip python3-venv",
     },

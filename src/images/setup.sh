@@ -101,8 +101,8 @@ add_tools() {
     for pair in $optional; do
         have "${pair%%:*}" || say "not-emulated-tool ${pair%%:*}"
     done
-    [ -x /bin/dash ] || ln -s "$(command -v dash)" /bin/dash
-    [ -x /bin/bash ] || ln -s "$(command -v bash)" /bin/bash
+    [ -x /bin/dash ] || ln -sf "$(command -v dash)" /bin/dash
+    [ -x /bin/bash ] || ln -sf "$(command -v bash)" /bin/bash
 }
 
 # Rewrites a file in place, so that its owner and mode stay.
@@ -143,16 +143,19 @@ add_runtimes() {
     [ -s "$here/runtimes" ] || return 0
     ldconfig 2>/dev/null || :
     while IFS="$tab" read -r name command check libraries fallback <&3; do
-        sh -c "$check" >/dev/null 2>&1 && continue
-        if have "$command"; then
+        runtime_runs "$name" && continue
+        if [ -e "/usr/local/bin/$command" ]; then
             for library in $libraries; do
                 [ "$library" = - ] || install_packages "$library" || :
             done
-            sh -c "$check" >/dev/null 2>&1 && continue
+            runtime_runs "$name" && continue
             rm -f "/usr/local/bin/$command"
         fi
         # shellcheck disable=SC2086
-        if [ "$fallback" != - ] && install_packages $fallback && sh -c "$check" >/dev/null 2>&1; then
+        [ "$fallback" = - ] || install_packages $fallback || :
+        if runtime_runs "$name"; then
+            :
+        elif sh -c "$check" >/dev/null 2>&1; then
             say "approximated-runtime $name"
         else
             say "not-emulated-runtime $name"
@@ -160,16 +163,31 @@ add_runtimes() {
     done 3<"$here/runtimes"
 }
 
+# Whether the runtime of the current line runs, and says that it has the version asked for.
+runtime_runs() {
+    said=$(sh -c "$check" 2>&1) || return 1
+    case $1 in
+    *:*) printf '%s\n' "$said" | grep -qE "(^|[^0-9.])${1#*:}([^0-9]|\$)" ;;
+    esac
+}
+
+# Composer as one file, as its image and its site have it; a distribution's Composer needs further files, so
+# that a copy of its command alone does not run.
 php_composer() {
-    have composer && return 0
-    phar=/usr/local/bin/composer
-    if curl -fsSL --connect-timeout 10 -o "$phar" https://getcomposer.org/download/latest-2.x/composer.phar &&
-        php "$phar" --version >/dev/null 2>&1; then
-        chmod 755 "$phar"
+    file=/usr/local/bin/composer
+    composer_runs && return 0
+    rm -f "$file"
+    composer_runs && return 0
+    url=https://getcomposer.org/download/latest-2.x/composer.phar
+    if curl -fsSL --connect-timeout 10 -o "$file" "$url" && chmod 755 "$file" && composer_runs; then
         return 0
     fi
-    rm -f "$phar"
-    install_packages composer || say "not-emulated-tool composer"
+    rm -f "$file"
+    install_packages composer && composer_runs || say "not-emulated-tool composer"
+}
+
+composer_runs() {
+    COMPOSER_ALLOW_SUPERUSER=1 composer --version >/dev/null 2>&1 </dev/null
 }
 
 php_lacks() {
@@ -241,16 +259,18 @@ php_extensions() {
         docker-php-source delete
     else
         version=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+        wanted=
         for extension in $missing; do
             case $extension in
-            pdo_mysql | mysqli | mysqlnd) package=mysql ;;
-            pdo_pgsql) package=pgsql ;;
-            pdo_sqlite) package=sqlite3 ;;
-            dom | simplexml | xmlreader | xmlwriter | xsl) package=xml ;;
-            *) package=$extension ;;
+            pdo_mysql | mysqli | mysqlnd) extension=mysql ;;
+            pdo_pgsql) extension=pgsql ;;
+            pdo_sqlite) extension=sqlite3 ;;
+            dom | simplexml | xmlreader | xmlwriter | xsl) extension=xml ;;
             esac
-            install_packages "php$version-$package" || install_packages "php-$package" || :
+            wanted="$wanted php$version-$extension"
         done
+        # shellcheck disable=SC2086
+        install_packages $wanted || for package in $wanted; do install_packages "$package" || :; done
     fi
     # shellcheck disable=SC2086
     for extension in $(php_lacks $missing); do say "not-emulated-extension $extension"; done
@@ -284,9 +304,9 @@ add_stack_packages() {
         done
         [ -n "$found" ] || say "not-emulated $name"
     done 3<"$here/packages"
-    if have yarnpkg && ! have yarn; then ln -s "$(command -v yarnpkg)" /usr/local/bin/yarn; fi
-    if have fdfind && ! have fd; then ln -s "$(command -v fdfind)" /usr/local/bin/fd; fi
-    if have batcat && ! have bat; then ln -s "$(command -v batcat)" /usr/local/bin/bat; fi
+    if have yarnpkg && ! have yarn; then ln -sf "$(command -v yarnpkg)" /usr/local/bin/yarn; fi
+    if have fdfind && ! have fd; then ln -sf "$(command -v fdfind)" /usr/local/bin/fd; fi
+    if have batcat && ! have bat; then ln -sf "$(command -v batcat)" /usr/local/bin/bat; fi
 }
 
 add_certificates
@@ -313,9 +333,9 @@ add_stack_packages
 if have python3; then
     # Where Debian's own Python is used, it would refuse `pip install`; Upsun's does not.
     rm -f /usr/lib/python3*/EXTERNALLY-MANAGED /usr/local/lib/python3*/EXTERNALLY-MANAGED
-    have python || ln -s "$(command -v python3)" /usr/local/bin/python
-    if have pip3 && ! have pip; then ln -s "$(command -v pip3)" /usr/local/bin/pip; fi
+    have python || ln -sf "$(command -v python3)" /usr/local/bin/python
+    if have pip3 && ! have pip; then ln -sf "$(command -v pip3)" /usr/local/bin/pip; fi
 fi
-if [ -x /usr/share/maven/bin/mvn ] && ! have mvn; then ln -s /usr/share/maven/bin/mvn /usr/local/bin/mvn; fi
-if [ -x /opt/gradle/bin/gradle ] && ! have gradle; then ln -s /opt/gradle/bin/gradle /usr/local/bin/gradle; fi
+if [ -x /usr/share/maven/bin/mvn ] && ! have mvn; then ln -sf /usr/share/maven/bin/mvn /usr/local/bin/mvn; fi
+if [ -x /opt/gradle/bin/gradle ] && ! have gradle; then ln -sf /opt/gradle/bin/gradle /usr/local/bin/gradle; fi
 rm -rf /var/lib/apt/lists/* /root/.npm /root/.cache /tmp/pear
