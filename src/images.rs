@@ -29,6 +29,9 @@ const RECIPE_VERSION: &str = "1";
 /// Where the setup script and its data stand in the image.
 const SETUP_DIRECTORY: &str = "/usr/local/lib/upsun-local";
 
+/// The script that is the main process of every app's container.
+pub const SUPERVISE: &str = "/usr/local/lib/upsun-local/supervise.sh";
+
 /// The label that says which runtime a derived image is for.
 pub const RUNTIME_LABEL: &str = "local.upsun.runtime";
 
@@ -186,6 +189,9 @@ pub fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     writer.copy_build_tools(&stack, setup.overrides)?;
     writer.list_extensions(&stack);
     writer.list_packages(stack.packages);
+    // Last, because `$PATH` stands for what the lines before it made of it.
+    let path = crate::variables::path(app, "$PATH");
+    writer.variables.push(("PATH".to_owned(), path));
     let primary = stack.runtimes.first().map(|entry| &entry.runtime);
     Ok(writer.finish(&stack, primary, base, setup))
 }
@@ -260,6 +266,10 @@ impl Writer {
             warnings: Vec::new(),
         };
         writer.file("setup.sh", include_str!("images/setup.sh").to_owned());
+        writer.file(
+            "supervise.sh",
+            include_str!("images/supervise.sh").to_owned(),
+        );
         if let Some(certificates) = setup.certificates {
             writer.file("certificates.pem", certificates.to_pem());
         }

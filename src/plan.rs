@@ -14,6 +14,7 @@ use crate::engine::spec::{
     ContainerSpec, Labels, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
 };
 use crate::event::Step;
+use crate::images::SUPERVISE;
 use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
 
 /// Changes whenever an earlier version's builds must not be taken for this version's.
@@ -27,8 +28,6 @@ const PIDS: i64 = 4096;
 /// Upsun lets an app's process end within so long before it kills it.
 /// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#workers>
 const STOP_GRACE: Duration = Duration::from_secs(15);
-
-const SUPERVISE: &str = include_str!("lifecycle/scripts/supervise.sh");
 
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -330,7 +329,7 @@ fn container(
     let mut container = ContainerSpec {
         name: project.name(&parts),
         image: inputs.image.to_owned(),
-        command: supervisor(&place, commands, user_config(inputs)),
+        command: supervisor(&place, commands),
         user: user.spec(),
         working_dir: "/app".to_owned(),
         hostname: host_name(&title),
@@ -384,26 +383,15 @@ fn container(
     }
 }
 
-/// What `/run/config.json` holds. Its full form is not documented; tools read the application from it.
-fn user_config(inputs: &Inputs<'_>) -> Value {
-    json!({ "applications": [inputs.app.raw], "info": {
-        "environment": inputs.environment.name,
-        "project": inputs.project.id,
-    }})
-}
-
-fn supervisor(place: &str, commands: &Commands, config: Value) -> Vec<String> {
+fn supervisor(place: &str, commands: &Commands) -> Vec<String> {
     let text = |command: &Option<String>| command.clone().unwrap_or_default();
     vec![
         "/bin/dash".to_owned(),
-        "-c".to_owned(),
         SUPERVISE.to_owned(),
-        "upsun-local".to_owned(),
         format!("{place}.commands.start"),
         text(&commands.pre_start),
         text(&commands.start),
         text(&commands.post_start),
-        config.to_string(),
     ]
 }
 

@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 
 use crate::engine::spec::Labels;
 
-/// On everything we make: the project's id.
+/// On everything we make: the project's key.
 pub const LABEL_PROJECT: &str = "local.upsun.project";
 /// The environment's name.
 pub const LABEL_ENVIRONMENT: &str = "local.upsun.environment";
@@ -34,8 +34,11 @@ const LONGEST: usize = 63;
 /// A repository's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// Its id: letters, digits and `-`.
+    /// Its id, as `PLATFORM_PROJECT` says it: letters, digits and `-`.
     pub id: String,
+    /// What its objects are called after: the id with a hash of the repository's real path, because two
+    /// checkouts of one project must share nothing.
+    pub key: String,
     /// The repository's root, with symbolic links resolved.
     pub root: PathBuf,
     /// Where we keep locks and caches of this project, outside the repository.
@@ -68,28 +71,31 @@ impl Project {
     /// keeps in `.upsun/local/project.yaml`, the one of the settings, or one made from folder and path.
     pub fn of(root: &Path, settings_id: Option<&str>, home: &Home) -> std::io::Result<Project> {
         let root = std::fs::canonicalize(root)?;
-        let id = linked_id(&root)
+        let path_hash = &hash(root.as_os_str().as_encoded_bytes())[..8];
+        let given = linked_id(&root)
             .or_else(|| settings_id.map(str::to_owned))
-            .map(|id| plain(&id, 40))
-            .filter(|id| !id.is_empty())
-            .unwrap_or_else(|| {
-                let folder = root
-                    .file_name()
-                    .map(|name| plain(&name.to_string_lossy(), 24))
-                    .unwrap_or_default();
-                let folder = if folder.is_empty() {
-                    "project".to_owned()
-                } else {
-                    folder
-                };
-                format!(
-                    "{folder}-{}",
-                    &hash(root.as_os_str().as_encoded_bytes())[..8]
-                )
-            });
-        let state_dir = home.state_dir().join(&id);
+            .map(|id| plain(&id, 24))
+            .filter(|id| !id.is_empty());
+        let (id, key) = if let Some(id) = given {
+            let key = format!("{id}-{path_hash}");
+            (id, key)
+        } else {
+            let folder = root
+                .file_name()
+                .map(|name| plain(&name.to_string_lossy(), 24))
+                .unwrap_or_default();
+            let folder = if folder.is_empty() {
+                "project".to_owned()
+            } else {
+                folder
+            };
+            let id = format!("{folder}-{path_hash}");
+            (id.clone(), id)
+        };
+        let state_dir = home.state_dir().join(&key);
         Ok(Project {
             id,
+            key,
             root,
             state_dir,
         })
@@ -97,7 +103,7 @@ impl Project {
 
     /// The labels that everything of this project carries, and nothing else.
     pub fn labels(&self) -> Labels {
-        Labels::from([(LABEL_PROJECT.to_owned(), self.id.clone())])
+        Labels::from([(LABEL_PROJECT.to_owned(), self.key.clone())])
     }
 
     /// The labels of one environment.
@@ -132,7 +138,7 @@ impl Project {
     /// fit or is not plain is told apart by a hash.
     pub fn name(&self, parts: &[&str]) -> String {
         let last = parts.len().saturating_sub(1);
-        let mut readable = format!("upsun-{}", self.id);
+        let mut readable = format!("upsun-{}", self.key);
         for (at, part) in parts.iter().enumerate() {
             let part = plain(part, LONGEST);
             readable.push('-');
@@ -193,6 +199,7 @@ mod tests {
     fn project(id: &str) -> Project {
         Project {
             id: id.into(),
+            key: id.into(),
             root: "/r".into(),
             state_dir: "/s".into(),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1};
@@ -83,7 +84,6 @@ pub fn scan(repository: &Path, _cache_dir: &Path) -> Result<Tree, Error> {
         if path.starts_with(".upsun/local") {
             continue;
         }
-        use std::os::unix::fs::PermissionsExt;
         let (mode, content) = if meta.is_symlink() {
             (
                 0o120_000,

@@ -106,7 +106,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             ));
         }
         None => {
-            text.push_str("  project     none here (no `.upsun/` in this directory or above it)\n")
+            text.push_str("  project     none here (no `.upsun/` in this directory or above it)\n");
         }
     }
     if let Ok(info) = &engine {

@@ -110,7 +110,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         None => choose(context, &workspace, &arguments.target)?,
     };
     let actor = actor(context, &workspace, &arguments)?;
-    check_role(&actor, &found, &arguments)?;
+    check_role(&actor, &found)?;
     if arguments.no_wait {
         context.talk(&format!(
             "{}: `--no-wait` has no effect: operations are always waited for here\n",
@@ -147,7 +147,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         return print_plans(context, &[&shown], json);
     }
     let variables =
-        workspace.run_variables(found.app, found.worker, &tree, &command_line, container)?;
+        workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(json, &shutdown);
@@ -382,7 +382,7 @@ fn actor(
 }
 
 /// Upsun refuses before anything is done, and so do we.
-fn check_role(actor: &Actor, found: &Found<'_>, arguments: &Arguments) -> Result<(), Failure> {
+fn check_role(actor: &Actor, found: &Found<'_>) -> Result<(), Failure> {
     let operation = found.operation;
     if actor.role.may(operation.role) {
         return Ok(());
@@ -397,11 +397,7 @@ fn check_role(actor: &Actor, found: &Found<'_>, arguments: &Arguments) -> Result
     } else {
         ("set", "at")
     };
-    let try_it = if arguments.user.is_some() {
-        format!("try `--role {}`", operation.role)
-    } else {
-        format!("try `--role {}`", operation.role)
-    };
+    let try_it = format!("try `--role {}`", operation.role);
     Err(Failure::new(
         DENIED,
         format!(

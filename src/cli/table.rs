@@ -31,9 +31,9 @@ pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Sty
         }
         let line = line.trim_end();
         if number == 0 && header {
-            text.push_str(&style.strong(line))
+            text.push_str(&style.strong(line));
         } else {
-            text.push_str(line)
+            text.push_str(line);
         }
         text.push('\n');
     }

@@ -32,8 +32,6 @@ const ENVIRONMENT: &str = "local";
 pub(super) struct Workspace {
     /// The configuration.
     pub config: Config,
-    /// What is worth a look in it.
-    problems: Vec<String>,
     /// `.upsun-local.yaml`.
     pub settings: Settings,
     /// The project.
@@ -127,7 +125,6 @@ impl Workspace {
         };
         Ok(Workspace {
             config,
-            problems,
             settings,
             project,
             environment,
@@ -154,11 +151,6 @@ impl Workspace {
                 .warn(format!("`{path}` is left out: {}", skipped.reason), None)
                 .await;
         }
-    }
-
-    /// The warnings about the configuration, ready to print.
-    pub(super) fn problems(&self) -> &[String] {
-        &self.problems
     }
 
     /// The environment on an engine.
@@ -273,9 +265,9 @@ impl Workspace {
         tree: &Tree,
         command_line: &UserVariables,
         container: &ContainerPlan,
-    ) -> Result<BTreeMap<String, String>, Failure> {
+    ) -> BTreeMap<String, String> {
         if command_line.is_empty() {
-            return Ok(BTreeMap::new());
+            return BTreeMap::new();
         }
         let tree_id = tree
             .id(&app.source_root)
@@ -283,10 +275,9 @@ impl Workspace {
             .unwrap_or_default();
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
         let all = self.variables(app, worker, Phase::Runtime, &tree_id, command_line);
-        Ok(all
-            .into_iter()
+        all.into_iter()
             .filter(|(name, value)| container.container.variables.get(name) != Some(value))
-            .collect())
+            .collect()
     }
 
     /// `--variable` arguments.
@@ -322,21 +313,18 @@ impl Workspace {
         &self,
         target: &super::Target,
     ) -> Result<(&App, Option<&Worker>), Failure> {
-        let app = match &target.app {
-            Some(name) => find_app(&self.config, name)?,
-            None => {
-                let mut apps = self.config.apps.values();
-                match (apps.next(), apps.next()) {
-                    (Some(only), None) => only,
-                    _ => {
-                        let names: Vec<&str> =
-                            self.config.apps.keys().map(String::as_str).collect();
-                        return Err(Failure::usage(
-                            "there are several apps; say which one you mean",
-                        )
-                        .hint(format!("add `--app` with one of: {}", names.join(", "))));
-                    }
-                }
+        let app = if let Some(name) = &target.app {
+            find_app(&self.config, name)?
+        } else {
+            let mut apps = self.config.apps.values();
+            if let (Some(only), None) = (apps.next(), apps.next()) {
+                only
+            } else {
+                let names: Vec<&str> = self.config.apps.keys().map(String::as_str).collect();
+                return Err(
+                    Failure::usage("there are several apps; say which one you mean")
+                        .hint(format!("add `--app` with one of: {}", names.join(", "))),
+                );
             }
         };
         let Some(name) = &target.worker else {

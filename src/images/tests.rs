@@ -109,6 +109,7 @@ fn a_single_runtime_is_its_official_image_and_the_setup() {
         recipe.dockerfile,
         r#"FROM node:24-bookworm
 USER root
+ENV PATH="/app/.global/bin:$PATH"
 COPY setup/ /usr/local/lib/upsun-local/
 RUN ["/bin/sh", "/usr/local/lib/upsun-local/setup.sh", "10000", "10000", "nodejs"]
 ENV HOME="/app"
@@ -123,10 +124,10 @@ USER 10000:10000
     let (name, hash) = recipe.tag.split_once(':').unwrap();
     assert_eq!(name, "upsun-local/nodejs-24");
     assert_eq!(hash.len(), 12);
-    assert_eq!(recipe.files.len(), 1);
-    assert_eq!(recipe.context().len(), 2);
+    assert_eq!(recipe.files.len(), 2, "setup.sh and supervise.sh");
+    assert_eq!(recipe.context().len(), 3);
     assert_eq!(recipe.labels[RUNTIME_LABEL], "nodejs:24");
-    assert_eq!(recipe.labels[crate::project::label::KIND], "image");
+    assert_eq!(recipe.labels[crate::project::LABEL_KIND], "image");
 }
 
 #[test]

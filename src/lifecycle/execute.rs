@@ -115,17 +115,14 @@ impl<E: Engine> Sandbox<'_, E> {
                     self.events.offer(Event::Cancelling { reason: format!("the time limit of {limit} s"), grace: command.grace });
                     cancel = Some(Box::pin(self.end(command, command.grace)));
                 }
-                result = async { cancel.as_mut().expect("checked by the condition").await }, if cancel.is_some() => {
+                result = ended(&mut cancel), if cancel.is_some() => {
                     cancel = None;
                     result?;
                     // All of it has ended; what is left to read is on its way already.
                     exited.get_or_insert((0, Instant::now() + DRAIN));
                 }
                 sent = self.events.reserve(), if pending.is_some() => {
-                    match (sent, pending.take()) {
-                        (Some(permit), Some(event)) => permit.send(event),
-                        _ => {}
-                    }
+                    if let (Some(permit), Some(event)) = (sent, pending.take()) { permit.send(event) }
                 }
                 item = output.next(), if open && pending.is_none() => match item {
                     Some(Ok(piece)) => {
@@ -284,6 +281,14 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(crate::engine::Error::NotFound(_)) => Ok(()),
             Err(err) => Err(err.into()),
         }
+    }
+}
+
+/// Waits for a cancellation that is under way; for ever where there is none.
+async fn ended(cancel: &mut Option<Cancel<'_>>) -> Result<()> {
+    match cancel {
+        Some(cancel) => cancel.await,
+        None => std::future::pending().await,
     }
 }
 

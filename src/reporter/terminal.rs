@@ -178,9 +178,9 @@ impl Terminal {
             Outcome::Timeout => format!("{} {subject} after {time}", self.style.error("timed out")),
         };
         if *result == Outcome::Success {
-            self.say(&line)
+            self.say(&line);
         } else {
-            self.insist(&line)
+            self.insist(&line);
         }
         if let Some(write) = read_only {
             let text = self.explain(write);
@@ -314,7 +314,7 @@ impl Reporter for Terminal {
                 self.step("Building", &what);
             }
             Event::StepStarted { app, step } => {
-                self.step("Running", &format!("{} of {}", step.key(), safe(&app)))
+                self.step("Running", &format!("{} of {}", step.key(), safe(&app)));
             }
             Event::StepOutput { output, .. } => self.step_output(&output.0),
             Event::StepFinished {

@@ -131,9 +131,11 @@ impl Drop for TestProject {
     fn drop(&mut self) {
         if self.engine {
             let cleaned = self.run(&["clean", "--yes", "--quiet"]);
-            if cleaned.code != 0 && !std::thread::panicking() {
-                panic!("the project was not cleaned up: {}", cleaned.stderr);
-            }
+            assert!(
+                cleaned.code == 0 || std::thread::panicking(),
+                "the project was not cleaned up: {}",
+                cleaned.stderr
+            );
         }
     }
 }

@@ -25,10 +25,7 @@ impl DockerEngine {
             .map(|volume| Volume {
                 name: volume.name,
                 labels: volume.labels.into_iter().collect(),
-                created: volume
-                    .created_at
-                    .map(|time| time.to_string())
-                    .unwrap_or_default(),
+                created: volume.created_at.unwrap_or_default(),
                 mountpoint: volume.mountpoint,
             })
             .collect())

@@ -1,10 +1,14 @@
 # The main process of an app's container, below its init: runs `pre_start`, then `start` again whenever
 # it ends, and `post_start` once `start` is on its way. What they print is the container's log.
-# Arguments: what `start` is called in messages, pre_start, start, post_start (an empty one is left out),
-# and the content of /run/config.json.
+# Arguments: what `start` is called in messages, pre_start, start, post_start; an empty one is left out.
 cd /app || exit 1
 name=$1 pre_start=$2 start=$3 post_start=$4
-printf '%s\n' "$5" >/run/config.json
+# Its full form is not documented; tools read the application from it.
+{
+    printf '{"applications":['
+    printf '%s' "$PLATFORM_APPLICATION" | base64 -d
+    printf '],"info":{"project":"%s","environment":"%s"}}\n' "$PLATFORM_PROJECT" "$PLATFORM_BRANCH"
+} >/run/config.json
 child=
 
 say() { printf 'upsun-local: %s\n' "$*" >&2; }
