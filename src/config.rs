@@ -5,6 +5,8 @@
 pub mod app;
 mod decode;
 mod include;
+mod lint;
+mod meaning;
 mod merge;
 mod node;
 pub mod problem;
@@ -12,6 +14,7 @@ pub mod render;
 mod report;
 mod scalar;
 mod schema;
+mod shell;
 mod source;
 pub mod versions;
 mod yaml;
@@ -147,10 +150,12 @@ fn read(root: &Path, report: &mut Report) -> Option<Config> {
             None => broken = true,
         }
     }
-    if !merged.has_applications && !broken {
+    if !merged.has_applications && !merged.has_empty && !broken {
         missing_applications(report);
     }
     schema::check_all(&merged, report);
+    meaning::check(&merged, &repository, broken, report);
+    lint::check(&merged, &repository, report);
     if let Some(entry) = decode::too_large(&merged) {
         let message = "with what its workers take over this application is too large";
         report.add(report.error("U106", Class::Yaml, entry.key_span, message));
@@ -162,6 +167,9 @@ fn read(root: &Path, report: &mut Report) -> Option<Config> {
 /// The names of the YAML files at the first level of `.upsun/`, in order.
 fn first_level(repository: &Repository) -> Result<Vec<std::ffi::OsString>, ReadError> {
     let folder = repository.resolve(FOLDER)?;
+    if !folder.is_dir() {
+        return Err(ReadError::NoDirectory);
+    }
     let mut names = Vec::new();
     for entry in folder.read_dir()? {
         let name = entry?.file_name();
@@ -196,7 +204,22 @@ fn unreadable(name: &str, error: &ReadError) -> Problem {
         ReadError::Missing if name == FOLDER => "there is no directory `.upsun`".to_owned(),
         error => format!("`{name}` cannot be read: {error}"),
     };
-    Problem::error("U101", Class::Yaml, start_of(name), message)
+    let hint = match error {
+        ReadError::Missing if name == FOLDER => {
+            "run this in a repository with an `.upsun` directory, or name one"
+        }
+        ReadError::Missing => "remove the link, or let it lead to a file of the repository",
+        ReadError::Outside | ReadError::Loop => {
+            "Upsun sees only what is in the repository: replace the link by the file"
+        }
+        ReadError::Directory => "only files at the first level of `.upsun` are read: rename it",
+        ReadError::NoDirectory => "make it a directory with a file such as `config.yaml` in it",
+        ReadError::Special => "replace it by a regular file",
+        ReadError::TooLarge => "split it into several files",
+        ReadError::Permission => "give yourself the permission to read it: `chmod u+r`",
+        ReadError::Other(_) => "check the file and the disk it is on",
+    };
+    Problem::error("U101", Class::Yaml, start_of(name), message).hint(hint)
 }
 
 fn start_of(name: &str) -> Place {

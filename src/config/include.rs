@@ -31,14 +31,14 @@ pub(crate) struct Reader<'a> {
 }
 
 /// Where a value stands, as far as includes need to know.
-#[derive(Debug, Clone, Default)]
-struct Context {
+#[derive(Debug, Clone, Copy, Default)]
+struct Context<'c> {
     /// `source.root` of the app around it.
-    source_root: String,
+    source_root: &'c str,
     /// The folder of the file that it stands in.
-    folder: String,
+    folder: &'c str,
     depth: usize,
-    /// Dotted keys are said to be ignored, except in files that are included as they are.
+    /// Whether its keys are mounts: a dot there has a remedy of its own.
     in_mounts: bool,
 }
 
@@ -58,27 +58,27 @@ impl<'a> Reader<'a> {
     pub(crate) fn document(&mut self, file: u32) -> Option<Node> {
         let mut root = yaml::parse(file, self.report, &mut self.budget)?;
         let context = Context {
-            folder: ".upsun".to_owned(),
+            folder: ".upsun",
             ..Context::default()
         };
         self.stack = vec![self.report.sources.file(file).name.clone()];
-        self.unwrap(&mut root, &context);
+        self.unwrap(&mut root, context);
         let Value::Map(entries) = &mut root.value else {
             return Some(root);
         };
         for entry in entries.iter_mut() {
             if &*entry.key == "applications" {
-                self.applications(&mut entry.value, &context);
+                self.applications(&mut entry.value, context);
             } else {
-                self.resolve(&mut entry.value, &context);
+                self.resolve(&mut entry.value, context);
             }
         }
-        self.flatten(&mut root, &context, true);
+        self.flatten(&mut root, context, true);
         Some(root)
     }
 
     /// An app's own `source.root` is the first place where its includes are looked for.
-    fn applications(&mut self, node: &mut Node, context: &Context) {
+    fn applications(&mut self, node: &mut Node, context: Context<'_>) {
         self.unwrap(node, context);
         let Value::Map(entries) = &mut node.value else {
             return self.resolve(node, context);
@@ -86,17 +86,18 @@ impl<'a> Reader<'a> {
         for entry in entries.iter_mut() {
             self.unwrap(&mut entry.value, context);
             let root = source_root(&entry.value).unwrap_or_default().to_owned();
+            let root = join("", root.trim_matches('/')).unwrap_or_default();
             let context = Context {
-                source_root: join("", root.trim_matches('/')).unwrap_or_default(),
+                source_root: &root,
                 depth: 2,
-                ..context.clone()
+                ..context
             };
-            self.resolve(&mut entry.value, &context);
+            self.resolve(&mut entry.value, context);
         }
         self.flatten(node, context, false);
     }
 
-    fn resolve(&mut self, node: &mut Node, context: &Context) {
+    fn resolve(&mut self, node: &mut Node, context: Context<'_>) {
         if context.depth > MAX_DEPTH {
             let problem = self.report.error(
                 "U105",
@@ -117,7 +118,7 @@ impl<'a> Reader<'a> {
         let inner = Context {
             depth: context.depth + 1,
             in_mounts: false,
-            ..context.clone()
+            ..context
         };
         match &mut node.value {
             Value::List(items) => {
@@ -126,7 +127,7 @@ impl<'a> Reader<'a> {
                         item.value,
                         Value::List(_) | Value::Map(_) | Value::Tagged(..)
                     ) {
-                        self.resolve(item, &inner);
+                        self.resolve(item, inner);
                     }
                 }
             }
@@ -138,9 +139,9 @@ impl<'a> Reader<'a> {
                     ) {
                         let inner = Context {
                             in_mounts: &*entry.key == "mounts",
-                            ..inner.clone()
+                            ..inner
                         };
-                        self.resolve(&mut entry.value, &inner);
+                        self.resolve(&mut entry.value, inner);
                     }
                 }
                 self.flatten(node, context, false);
@@ -150,20 +151,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Carries out the tag of the node itself, so that its entries can be looked at.
-    fn unwrap(&mut self, node: &mut Node, context: &Context) {
+    fn unwrap(&mut self, node: &mut Node, context: Context<'_>) {
         if let Value::Tagged(..) = node.value {
             self.carry_out(node, context);
         }
     }
 
     /// Applies merge keys and takes out the keys that start with a dot.
-    fn flatten(&mut self, node: &mut Node, context: &Context, top: bool) {
+    fn flatten(&mut self, node: &mut Node, context: Context<'_>, top: bool) {
         let Value::Map(entries) = &mut node.value else {
             return;
         };
         if !entries
             .iter()
-            .any(|entry| entry.key.starts_with('.') || &*entry.key == "<<")
+            .any(|entry| is_dotted(&entry.key) || &*entry.key == "<<")
         {
             return;
         }
@@ -172,7 +173,7 @@ impl<'a> Reader<'a> {
         for entry in std::mem::take(entries) {
             if &*entry.key == "<<" {
                 merged.push(entry.value);
-            } else if entry.key.starts_with('.') {
+            } else if is_dotted(&entry.key) {
                 if !top {
                     self.dotted(&entry, context);
                 }
@@ -213,7 +214,7 @@ impl<'a> Reader<'a> {
         *entries = kept;
     }
 
-    fn dotted(&mut self, entry: &Entry, context: &Context) {
+    fn dotted(&mut self, entry: &Entry, context: Context<'_>) {
         // A key whose value carries an anchor is there for the anchor: nothing to say.
         if self
             .report
@@ -240,7 +241,7 @@ impl<'a> Reader<'a> {
         self.report.add(problem);
     }
 
-    fn carry_out(&mut self, node: &mut Node, context: &Context) {
+    fn carry_out(&mut self, node: &mut Node, context: Context<'_>) {
         let taken = std::mem::replace(&mut node.value, Value::Unknown);
         let Value::Tagged(tag, inner) = taken else {
             return;
@@ -257,7 +258,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn archive(&mut self, inner: &Node, span: Span, context: &Context) -> Option<Node> {
+    fn archive(&mut self, inner: &Node, span: Span, context: Context<'_>) -> Option<Node> {
         let Some(path) = inner.text() else {
             let message = "`!archive` takes the path of a directory";
             let problem = self
@@ -272,9 +273,7 @@ impl<'a> Reader<'a> {
             if found.is_dir() {
                 Ok(())
             } else {
-                Err(ReadError::Other(std::io::Error::other(
-                    "it is a file, not a directory",
-                )))
+                Err(ReadError::NoDirectory)
             }
         });
         found.map(|_| Node {
@@ -283,7 +282,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn include(&mut self, inner: &Node, span: Span, context: &Context) -> Option<Node> {
+    fn include(&mut self, inner: &Node, span: Span, context: Context<'_>) -> Option<Node> {
         let (kind, path) = self.include_form(inner, span)?;
         if kind == "yaml"
             && let Some(file) = self.opened_here(&path, context)
@@ -318,14 +317,14 @@ impl<'a> Reader<'a> {
         self.include_yaml(file, context)
     }
 
-    fn opened_here(&mut self, path: &str, context: &Context) -> Option<u32> {
-        let name = join(&context.source_root, path)?;
+    fn opened_here(&mut self, path: &str, context: Context<'_>) -> Option<u32> {
+        let name = join(context.source_root, path)?;
         let file = *self.opened.get(&name)?;
         let length = self.report.sources.file(file).text.len();
         self.budget.take(length).then_some(file)
     }
 
-    fn include_yaml(&mut self, file: u32, context: &Context) -> Option<Node> {
+    fn include_yaml(&mut self, file: u32, context: Context<'_>) -> Option<Node> {
         let name = self.report.sources.file(file).name.clone();
         if self.stack.contains(&name) || self.stack.len() > 16 {
             let chain = self.stack[1..].join("`, `");
@@ -344,15 +343,12 @@ impl<'a> Reader<'a> {
         }
         self.stack.push(name.clone());
         let context = Context {
-            folder: name
-                .rsplit_once('/')
-                .map_or("", |(folder, _)| folder)
-                .to_owned(),
-            ..context.clone()
+            folder: name.rsplit_once('/').map_or("", |(folder, _)| folder),
+            ..context
         };
         let mut node = yaml::parse(file, self.report, &mut self.budget);
         if let Some(node) = &mut node {
-            self.resolve(node, &context);
+            self.resolve(node, context);
         }
         self.stack.pop();
         node
@@ -421,14 +417,14 @@ impl<'a> Reader<'a> {
         &mut self,
         path: &str,
         span: Span,
-        context: &Context,
+        context: Context<'_>,
         tag: &str,
         read: impl Fn(&Repository, &str) -> Result<T, ReadError>,
     ) -> Option<(String, T)> {
         let shown = clean(path);
         let mut tried: Vec<String> = Vec::new();
         let mut outside = false;
-        for base in [context.source_root.as_str(), ".upsun", &context.folder] {
+        for base in [context.source_root, ".upsun", context.folder] {
             let Some(candidate) = join(base, path) else {
                 outside = true;
                 continue;
@@ -482,7 +478,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn relative_to(&mut self, path: &str, base: &str, span: Span, context: &Context) {
+    fn relative_to(&mut self, path: &str, base: &str, span: Span, context: Context<'_>) {
         let root = if context.source_root.is_empty() {
             "the repository's root".to_owned()
         } else {
@@ -541,4 +537,9 @@ fn source_root(app: &Node) -> Option<&str> {
         Value::List(items) => items.iter().find_map(source_root),
         _ => source_root(merged),
     }
+}
+
+/// Whether Upsun passes over a key. A path such as `../x` is left in, so that it is reported.
+fn is_dotted(key: &str) -> bool {
+    key.starts_with('.') && !key.starts_with("..")
 }

@@ -21,6 +21,8 @@ pub(crate) struct Merged {
     pub(crate) routes: Section,
     /// Whether any file has the key `applications`.
     pub(crate) has_applications: bool,
+    /// Whether any file holds nothing.
+    pub(crate) has_empty: bool,
 }
 
 /// The entries of one top-level key by name.
@@ -32,14 +34,14 @@ impl Merged {
         match root.value {
             Value::Map(entries) => {
                 if entries.is_empty() {
-                    empty(&root_span(root.span), report);
+                    self.empty(root.span.file, report);
                 }
                 for entry in entries {
                     self.top(entry, report);
                 }
             }
             Value::Unknown => {}
-            Value::Null => empty(&root_span(root.span), report),
+            Value::Null => self.empty(root.span.file, report),
             _ => {
                 let kind = root.kind();
                 let message = format!("the file is {kind}, and it must be a mapping");
@@ -48,6 +50,17 @@ impl Merged {
                 report.add(problem.hint(hint).docs(DOCS));
             }
         }
+    }
+
+    fn empty(&mut self, file: u32, report: &mut Report) {
+        self.has_empty = true;
+        let begin = super::source::Span {
+            file,
+            ..super::source::Span::default()
+        };
+        let problem = report.error("U123", Class::Schema, begin, "the file is empty");
+        let hint = "each file holds at least one of `applications`, `services`, `routes`";
+        report.add(problem.hint(hint).docs(DOCS));
     }
 
     fn top(&mut self, entry: Entry, report: &mut Report) {
@@ -75,10 +88,10 @@ impl Merged {
             Value::Null if noun != "application" => {}
             Value::Null => {
                 let problem = report.error(
-                    "U202",
-                    Class::Schema,
+                    "U303",
+                    Class::Meaning,
                     entry.key_span,
-                    "`applications` is empty, and it must be a mapping",
+                    "`applications` is empty: there is nothing to deploy",
                 );
                 report.add(
                     problem
@@ -92,8 +105,13 @@ impl Merged {
                     entry.key,
                     entry.value.kind()
                 );
-                let problem = report.error("U202", Class::Schema, entry.value.span, message);
-                let hint = format!("use the name of each {noun} as a key");
+                // A list of applications is the older form: it reads well, and Upsun cannot use it.
+                let (code, class) = match &entry.value.value {
+                    Value::List(_) if noun == "application" => ("U303", Class::Meaning),
+                    _ => ("U202", Class::Schema),
+                };
+                let problem = report.error(code, class, entry.value.span, message);
+                let hint = format!("use the name of each {noun} as a key instead");
                 report.add(problem.hint(hint).docs(DOCS));
             }
         }
@@ -142,12 +160,6 @@ fn unknown(entry: &Entry, report: &mut Report) {
     } else {
         "the top-level keys are `applications`, `services`, `routes`".to_owned()
     };
-    report.add(problem.hint(hint).docs(DOCS));
-}
-
-fn empty(span: &super::source::Span, report: &mut Report) {
-    let problem = report.error("U123", Class::Schema, *span, "the file is empty");
-    let hint = "each file holds at least one of `applications`, `services`, `routes`";
     report.add(problem.hint(hint).docs(DOCS));
 }
 

@@ -96,6 +96,39 @@ pub(crate) fn check_all(merged: &Merged, report: &mut Report) {
             check(&entry.value, kind, Owner::new(entry), report);
         }
     }
+    for entry in merged.routes.values() {
+        route(entry, report);
+    }
+}
+
+/// A route has what its type needs.
+fn route(entry: &Entry, report: &mut Report) {
+    let node = &entry.value;
+    let (needed, other) = match node.text_of("type") {
+        Some("upstream") => ("upstream", "to"),
+        Some("redirect" | "proxy") => ("to", "upstream"),
+        _ => return,
+    };
+    let kind = node.text_of("type").unwrap_or_default();
+    if node.entry(needed).is_none() {
+        let message = format!(
+            "the route `{}` of type `{kind}` has no `{needed}`",
+            entry.key
+        );
+        let problem = report.error("U203", Class::Schema, entry.key_span, message);
+        let hint = match (needed, node.entry(other)) {
+            (_, Some(_)) => format!(
+                "`{other}` belongs to another type of route: add `{needed}`, or change `type`"
+            ),
+            ("to", None) => "say with `to` where it leads".to_owned(),
+            _ => "name the application: `upstream: \"app:http\"`".to_owned(),
+        };
+        report.add(problem.hint(hint).docs(tables::ROUTE_OBJECT.docs));
+    } else if let Some(other) = node.entry(other) {
+        let message = format!("`{}` does not go with a route of type `{kind}`", other.key);
+        let problem = report.error("U201", Class::Schema, other.key_span, message);
+        report.add(problem.hint("remove it").docs(tables::ROUTE_OBJECT.docs));
+    }
 }
 
 /// An "application" that is really a key of one, written too far to the left.
@@ -215,7 +248,7 @@ fn fields(node: &Node, object: &Object, owner: Owner<'_>, report: &mut Report) {
         }
     }
     for key in object.keys.iter().filter(|key| key.required) {
-        if node.entry(key.name).is_none() && !excused.contains(&key.name) {
+        if node.entry(key.name).is_none() && !excused.contains(&key.name) && !report.is_full() {
             let message = format!("`{}` has no `{}`", owner.key, key.name);
             let problem = report.error("U203", Class::Schema, owner.span, message);
             let hint = format!("{} needs `{}`", object.noun, key.name);
@@ -232,6 +265,10 @@ fn unknown(
     node: &Node,
     report: &mut Report,
 ) -> Option<&'static str> {
+    if report.is_full() {
+        report.add(report.error("U201", Class::Schema, entry.key_span, String::new()));
+        return None;
+    }
     let mistaken = object
         .mistaken
         .iter()
@@ -248,10 +285,6 @@ fn unknown(
         .map(|key| key.name)
         .or(near)
         .filter(|meant| node.entry(meant).is_none());
-    if report.is_full() {
-        report.add(report.error("U201", Class::Schema, entry.key_span, String::new()));
-        return meant;
-    }
     let message = format!("unknown key `{}` in {}", entry.key, object.noun);
     let problem = if object.closed || required(object, meant) {
         report.error("U201", Class::Schema, entry.key_span, message)

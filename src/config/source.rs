@@ -118,6 +118,8 @@ pub(crate) enum ReadError {
     Outside,
     #[error("it is a directory, not a file")]
     Directory,
+    #[error("it is a file, not a directory")]
+    NoDirectory,
     #[error("it is not a regular file")]
     Special,
     #[error("it is larger than 16 MiB")]
@@ -152,6 +154,17 @@ impl Repository {
     pub(crate) fn new(root: &Path) -> io::Result<Self> {
         Ok(Self {
             root: root.canonicalize()?,
+        })
+    }
+
+    /// Whether there is nothing but the configuration: no source that it could be held against.
+    pub(crate) fn is_bare(&self) -> bool {
+        const BESIDE: [&str; 3] = [".upsun", ".git", ".upsun-local.yaml"];
+        let Ok(mut entries) = self.root.read_dir() else {
+            return true;
+        };
+        entries.all(|entry| {
+            entry.is_ok_and(|entry| BESIDE.iter().any(|name| entry.file_name() == *name))
         })
     }
 

@@ -1,5 +1,8 @@
 //! Whole configurations, from files to the typed model.
 
+mod hostile;
+mod lints;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -216,8 +219,13 @@ fn the_later_file_replaces_an_application_whole() {
 
 #[test]
 fn a_byte_order_mark_and_carriage_returns_are_fine() {
-    let loaded = one("\u{FEFF}applications:\r\n  äpp:\r\n    typ: nodejs:24\r\n").load();
-    insta::assert_snapshot!(list(&loaded), @r"error U201 .upsun/config.yaml:3:5: unknown key `typ` in an application (did you mean `type`?)");
+    let loaded =
+        one("\u{FEFF}# ä\r\napplications:\r\n  app:\r\n    timezone: ä\r\n    typ: nodejs:24\r\n")
+            .load();
+    insta::assert_snapshot!(list(&loaded), @r"
+    error U311 .upsun/config.yaml:4:15: `ä` is not a time zone (name one of the tz database, such as `Europe/Berlin`)
+    error U201 .upsun/config.yaml:5:5: unknown key `typ` in an application (did you mean `type`?)
+    ");
 }
 
 #[test]

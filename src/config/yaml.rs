@@ -83,8 +83,7 @@ pub(crate) fn parse(file: u32, report: &mut Report, budget: &mut Budget) -> Opti
             }
             Err(error) => {
                 let at = builder.offsets.byte(error.marker().index());
-                let context = builder.open_keys();
-                let problem = explain::syntax(report, file, at, error.info(), &context);
+                let problem = explain::syntax(report, file, at, error.info());
                 report.add(problem);
                 return None;
             }
@@ -196,19 +195,6 @@ impl Builder<'_> {
             self.offsets.byte(start),
             self.offsets.byte(end.max(start)),
         )
-    }
-
-    fn open_keys(&self) -> Vec<Span> {
-        self.open
-            .iter()
-            .filter_map(|open| match &open.content {
-                Content::Map { key, entries, .. } => key
-                    .as_ref()
-                    .map(|(_, span)| *span)
-                    .or_else(|| entries.last().map(|entry| entry.key_span)),
-                Content::List(_) => None,
-            })
-            .collect()
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
@@ -327,6 +313,7 @@ impl Builder<'_> {
         let plain = style == ScalarStyle::Plain;
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             span.end = self.trim_end(span);
+            span.start = self.indicator(span);
         }
         let value = match tag {
             None if plain => scalar::resolve(text),
@@ -348,6 +335,21 @@ impl Builder<'_> {
     fn trim_end(&self, span: Span) -> u32 {
         let text = self.report.sources.text(span);
         span.start + offset(text.trim_end().len())
+    }
+
+    /// A block scalar's span begins with its first line: go back to the `|` or `>` before it.
+    fn indicator(&self, span: Span) -> u32 {
+        let text = &self.report.sources.file(span.file).text;
+        let before = text[..span.start as usize].trim_end();
+        if text[span.start as usize..].starts_with(['|', '>', '!', '&']) {
+            return span.start;
+        }
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let header = before[line..].split(" #").next().unwrap_or_default();
+        match header.rfind(['|', '>']) {
+            Some(at) => offset(line + at),
+            None => span.start,
+        }
     }
 
     fn tag(&mut self, tag: &YamlTag, span: Span) -> Option<Tag> {

@@ -28,15 +28,273 @@ pub(super) fn duplicate(report: &Report, key: &str, span: Span, earlier: Span) -
     let line = report.place(earlier).line;
     report
         .error(
-            "U103",
-            Class::Yaml,
+            "U301",
+            Class::Meaning,
             span,
             format!("duplicate key `{key}`: it is already on line {line}"),
         )
         .hint("only one of them can count: merge the two, or rename one")
 }
 
-/// What the parser stumbled over at byte `at`; `keys` are the keys of the mappings that are open there.
-pub(super) fn syntax(report: &Report, file: u32, at: usize, info: &str, _keys: &[Span]) -> Problem {
-    report.error("U101", Class::Yaml, span(file, at, at + 1), info.to_owned())
+/// What the parser stumbled over at byte `at`, where it says `info`.
+pub(super) fn syntax(report: &Report, file: u32, at: usize, info: &str) -> Problem {
+    let text = report.sources.file(file).text.clone();
+    let at = at.min(text.len());
+    let line = Line::around(&text, at);
+    let Cause {
+        start,
+        end,
+        message,
+        hint,
+    } = cause(&text, at, &line, info);
+    let end = end.max(start + 1).min(text.len());
+    let code = if info.contains("recursion limit") {
+        "U105"
+    } else {
+        "U101"
+    };
+    report
+        .error(code, Class::Yaml, span(file, start, end), message)
+        .hint(hint)
+}
+
+struct Cause {
+    start: usize,
+    end: usize,
+    message: String,
+    hint: String,
+}
+
+/// One line of the text.
+struct Line<'a> {
+    begin: usize,
+    text: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn around(text: &'a str, at: usize) -> Self {
+        let begin = text[..at].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[begin..].find('\n').map_or(text.len(), |at| begin + at);
+        Self {
+            begin,
+            text: text[begin..end].trim_end(),
+        }
+    }
+
+    /// The nearest line before this one that is not blank.
+    fn before(&self, text: &'a str) -> Option<Self> {
+        let mut begin = self.begin;
+        while begin > 0 {
+            let line = Self::around(text, begin - 1);
+            if !line.text.trim().is_empty() {
+                return Some(line);
+            }
+            begin = line.begin;
+        }
+        None
+    }
+
+    /// Where its first character that is no blank stands.
+    fn first(&self) -> usize {
+        self.begin + self.text.len() - self.text.trim_start().len()
+    }
+
+    fn end(&self) -> usize {
+        self.begin + self.text.len()
+    }
+}
+
+fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
+    let here = |message: &str, hint: &str| Cause {
+        start: at,
+        end: at + text[at..].chars().next().map_or(0, char::len_utf8),
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+    };
+    let whole_line = |message: &str, hint: &str| Cause {
+        start: line.first(),
+        end: line.end(),
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+    };
+    let rest = &text[at..];
+    if info.contains("tab")
+        || line.text[..line.text.len() - line.text.trim_start().len()].contains('\t')
+    {
+        let tab = line.text.find('\t').map_or(at, |tab| line.begin + tab);
+        return Cause {
+            start: tab,
+            end: tab + 1,
+            message: "a tab cannot be used to indent YAML".to_owned(),
+            hint: "indent with spaces".to_owned(),
+        };
+    }
+    if info.contains("unknown anchor") {
+        let name: String = rest
+            .chars()
+            .take_while(|char| !char.is_whitespace() && *char != ',')
+            .collect();
+        return Cause {
+            start: at,
+            end: at + name.len(),
+            message: format!("the alias `{name}` has no anchor before it"),
+            hint: format!(
+                "put `&{}` in front of the value to repeat, or quote the text if it is no alias",
+                name.trim_start_matches('*')
+            ),
+        };
+    }
+    if info.contains("anchor or alias") {
+        let begin = begin_of_token(text, at, &['*', '&']);
+        return Cause {
+            start: begin,
+            end: line.end(),
+            message: "a value that starts with `*` or `&` is read as an alias or an anchor"
+                .to_owned(),
+            hint: format!("put it in quotes: \"{}\"", text[begin..line.end()].trim()),
+        };
+    }
+    if info.contains("unexpected character") || rest.starts_with(['@', '`', '%']) {
+        let char = rest.chars().next().unwrap_or(' ');
+        return Cause {
+            start: at,
+            end: line.end(),
+            message: format!("a value cannot start with `{char}`").replace("```", "a backtick"),
+            hint: format!("put it in quotes: \"{}\"", text[at..line.end()].trim()),
+        };
+    }
+    if info.contains("quoted scalar") && info.contains("trailing") {
+        return here(
+            "there is text after the closing quote",
+            "write a quote inside quotes as `\\\"`, or use the other kind of quotes around the whole",
+        );
+    }
+    if info.contains("quoted scalar") || info.contains("quoted") && info.contains("end of stream") {
+        return here(
+            "this quote is never closed",
+            "close the quote on the same line; inside double quotes `\\\"` does not close it",
+        );
+    }
+    if info.contains("mapping values are not allowed") {
+        return colon(text, at, line);
+    }
+    if info.contains("flow") || info.contains("',' or") {
+        return here(
+            "a bracket or brace is not closed, or a comma is missing before this",
+            "check that every `[` has its `]` and every `{` its `}`",
+        );
+    }
+    if info.contains("did not find expected key") || info.contains("block collection") {
+        if line.text.trim_start().starts_with("- ") || line.text.trim() == "-" {
+            return whole_line(
+                "a list item stands where a key is expected",
+                "a mapping cannot hold list items beside its keys: remove the hyphen, or indent the list below a key of its own",
+            );
+        }
+        return whole_line(
+            "this line is not indented like the keys around it",
+            "give all keys of one mapping the same indentation",
+        );
+    }
+    if info.contains("simple key") {
+        let hint = "a line of a mapping reads `key: value`; an unquoted text that goes on over several lines must be indented";
+        return whole_line("this line has no colon after its key", hint);
+    }
+    if info.contains("document start") {
+        return whole_line(
+            "this line belongs to nothing: the value before it has already ended",
+            "check the indentation here, and that the lines above read `key: value` with a space after the colon",
+        );
+    }
+    if info.contains("recursion limit") {
+        return here(
+            "brackets are nested too deep",
+            "no configuration needs this: look for brackets that are never closed",
+        );
+    }
+    if info.contains("escape") {
+        return here(
+            "this is no escape that YAML knows",
+            "inside double quotes write a backslash as `\\\\`, or use single quotes",
+        );
+    }
+    if info.contains("indentation") {
+        return whole_line(
+            "this line is not indented enough for where it stands",
+            "indent it further than the key that it belongs to",
+        );
+    }
+    here(
+        &format!("this cannot be read as YAML: {info}"),
+        "look at this line and the one above for a missing quote, colon or space",
+    )
+}
+
+/// A colon where none may be: inside an unquoted text, or because the line above is not a key.
+fn colon(text: &str, at: usize, line: &Line<'_>) -> Cause {
+    let before = &text[line.begin..at.max(line.begin)];
+    let in_value = before.contains(": ");
+    if !in_value && let Some(above) = line.before(text) {
+        let trimmed = above.text.trim_start();
+        let key_length = trimmed
+            .find(|char: char| !char.is_alphanumeric() && !matches!(char, '_' | '-' | '.' | '/'))
+            .unwrap_or(trimmed.len());
+        let after_key = &trimmed[key_length..];
+        if key_length > 0
+            && after_key.starts_with(':')
+            && after_key.len() > 1
+            && !after_key.starts_with(": ")
+        {
+            let start = above.first();
+            return Cause {
+                start,
+                end: start + key_length + 1,
+                message: format!(
+                    "there is no space after the colon of `{}`",
+                    &trimmed[..key_length]
+                ),
+                hint: format!(
+                    "write `{}: {}`",
+                    &trimmed[..key_length],
+                    after_key[1..].trim()
+                ),
+            };
+        }
+        if above.first() - above.begin < line.first() - line.begin {
+            return Cause {
+                start: line.first(),
+                end: line.end(),
+                message: "this key is read as part of the value above it".to_owned(),
+                hint: "a key has either a value on its line or keys below it: check the indentation, or a `|` that is missing above"
+                    .to_owned(),
+            };
+        }
+        return Cause {
+            start: line.first(),
+            end: line.end(),
+            message: "a colon is not expected here".to_owned(),
+            hint: "check the line above: a quote, a colon or a space after the colon is missing, or the indentation differs".to_owned(),
+        };
+    }
+    let value = before
+        .find(": ")
+        .map_or(line.first(), |colon| line.begin + colon + 2);
+    Cause {
+        start: at,
+        end: at + 1,
+        message: "a colon followed by a space ends a key, also inside an unquoted text".to_owned(),
+        hint: format!(
+            "put the value in quotes: '{}'",
+            text[value..line.end()].trim()
+        ),
+    }
+}
+
+/// The parser points behind the sign that misled it: go back to the sign.
+fn begin_of_token(text: &str, at: usize, signs: &[char]) -> usize {
+    let before = text[..at].char_indices().next_back();
+    match before {
+        Some((begin, char)) if !text[at..].starts_with(signs) && signs.contains(&char) => begin,
+        _ => at,
+    }
 }

@@ -1,0 +1,134 @@
+//! Workers that take more from their application than was meant, and mounts that hide files.
+
+use ignore::WalkBuilder;
+
+use super::super::decode::normalize;
+use super::super::meaning::{entries, source, workers as workers_of};
+use super::super::node::{Entry, Node};
+use super::super::problem::Class;
+use super::super::report::Report;
+use super::super::source::{Repository, join};
+
+/// How many entries of a directory are looked at before it counts as empty.
+const MOST_ENTRIES: usize = 500;
+
+/// A property of a worker replaces the application's whole; part of it was probably meant.
+pub(super) fn workers(app: &Entry, report: &mut Report) {
+    for worker in workers_of(app) {
+        for key in ["variables", "relationships", "mounts"] {
+            let (Some(own), Some(theirs)) = (worker.value.entry(key), app.value.get(key)) else {
+                continue;
+            };
+            let lost = lost(&own.value, theirs, key);
+            if lost.is_empty() {
+                continue;
+            }
+            let names: Vec<String> = lost
+                .iter()
+                .take(5)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let more = if lost.len() > 5 { ", …" } else { "" };
+            let message = format!(
+                "`{key}` of the worker `{}` replaces the application's whole: {}{more} will not be there",
+                worker.key,
+                names.join(", ")
+            );
+            let problem = report.warning("U408", Class::Lint, own.key_span, message);
+            let hint =
+                format!("repeat in it what the worker needs, or remove `{key}` to take over all");
+            report.add(
+                problem
+                    .hint(hint)
+                    .docs("/create-apps/app-reference/single-runtime-image.html#workers"),
+            );
+        }
+    }
+}
+
+/// What the application has and the worker's own property lacks. Nothing when it is empty on purpose.
+fn lost(own: &Node, theirs: &Node, key: &str) -> Vec<String> {
+    if own.entries().is_empty() {
+        return Vec::new();
+    }
+    let mut lost = Vec::new();
+    for entry in theirs.entries() {
+        match (key, own.get(&entry.key)) {
+            ("variables", Some(group)) => lost.extend(
+                entry
+                    .value
+                    .entries()
+                    .iter()
+                    .filter(|variable| group.get(&variable.key).is_none())
+                    .map(|variable| format!("{}:{}", entry.key, variable.key)),
+            ),
+            ("variables", None) => lost.extend(
+                entry
+                    .value
+                    .entries()
+                    .iter()
+                    .map(|variable| format!("{}:{}", entry.key, variable.key)),
+            ),
+            (_, None) => lost.push(entry.key.to_string()),
+            (_, Some(_)) => {}
+        }
+    }
+    // Mounts of a worker are often others altogether, which is then no mistake.
+    let shares_some = theirs
+        .entries()
+        .iter()
+        .any(|entry| own.get(&entry.key).is_some());
+    if key == "mounts" && !shares_some {
+        lost.clear();
+    }
+    lost
+}
+
+/// A mount over a folder that is in Git hides what is in it.
+pub(super) fn mounts(app: &Entry, repository: &Repository, report: &mut Report) {
+    let source_root = source::root(app);
+    for mount in entries(&app.value, "mounts") {
+        let path = normalize(&mount.key);
+        if path.is_empty() {
+            continue;
+        }
+        let Some(folder) = join(&source_root, &path) else {
+            continue;
+        };
+        let Some(file) = repository
+            .resolve(&folder)
+            .ok()
+            .and_then(|folder| first_file(&folder))
+        else {
+            continue;
+        };
+        let message = format!(
+            "the mount `{}` hides a folder of the source that is not empty: it holds `{file}`",
+            mount.key
+        );
+        let problem = report.warning("U409", Class::Lint, mount.key_span, message);
+        let hint =
+            "move the files out of the folder, or copy them into the mount in the deploy hook";
+        report.add(
+            problem
+                .hint(hint)
+                .docs("/create-apps/troubleshoot-mounts.html"),
+        );
+    }
+}
+
+/// A file that Git does not ignore and that is not there only to keep the folder.
+fn first_file(folder: &std::path::Path) -> Option<String> {
+    const KEEPERS: [&str; 3] = [".gitkeep", ".gitignore", ".keep"];
+    WalkBuilder::new(folder)
+        .hidden(false)
+        .require_git(false)
+        .git_global(false)
+        .follow_links(false)
+        .build()
+        .take(MOST_ENTRIES)
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_some_and(|kind| !kind.is_dir()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .find(|name| !KEEPERS.contains(&name.as_str()))
+}

@@ -1,0 +1,263 @@
+//! Crons: that their times are times.
+//!
+//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
+
+use super::super::node::{Entry, Node};
+use super::super::report::Report;
+use super::{entries, error, warning};
+
+const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#crons";
+/// The shortest time between two runs, in minutes.
+const SHORTEST: u32 = 5;
+
+pub(super) fn check(app: &Entry, report: &mut Report) {
+    for cron in entries(&app.value, "crons") {
+        if let Some(spec) = cron.value.get("spec")
+            && let Some(text) = spec.text()
+        {
+            match minutes(text) {
+                Err(why) => {
+                    let message = format!("the cron `{}` has no valid times: {why}", cron.key);
+                    let problem = error(report, "U360", spec.span, message);
+                    let hint = "five fields: minute, hour, day of the month, month, day of the week; `H` stands for any";
+                    report.add(problem.hint(hint).docs(DOCS));
+                }
+                Ok(minutes) if is_too_often(&minutes) => {
+                    let message = format!(
+                        "the cron `{}` runs more often than every 5 minutes",
+                        cron.key
+                    );
+                    let problem = warning(report, "U361", spec.span, message);
+                    report.add(
+                        problem
+                            .hint("Upsun waits at least that long between two runs: write `*/5`")
+                            .docs(DOCS),
+                    );
+                }
+                Ok(_) => {}
+            }
+        }
+        let has_commands = cron.value.get("commands").is_some();
+        let old = cron.value.entry("cmd");
+        match (has_commands, old) {
+            (true, Some(old)) => {
+                let message = "`cmd` and `commands` are both given";
+                let problem = warning(report, "U362", old.key_span, message);
+                report.add(problem.hint("remove `cmd`").docs(DOCS));
+            }
+            (false, None) if matches!(cron.value.value, super::super::node::Value::Map(_)) => {
+                let message = format!("the cron `{}` has nothing to run", cron.key);
+                let problem = error(report, "U362", cron.key_span, message);
+                report.add(
+                    problem
+                        .hint("write `commands:` with `start:` below it")
+                        .docs(DOCS),
+                );
+            }
+            _ => {}
+        }
+        let start = cron
+            .value
+            .get("commands")
+            .and_then(|commands| commands.get("start"))
+            .or(old.map(|old| &old.value));
+        if start
+            .and_then(Node::text)
+            .is_some_and(|text| text.trim().is_empty())
+        {
+            let span = start.map_or(cron.key_span, |start| start.span);
+            let message = format!("the command of the cron `{}` is empty", cron.key);
+            let problem = error(report, "U362", span, message);
+            report.add(
+                problem
+                    .hint("write what it shall run, or remove the cron")
+                    .docs(DOCS),
+            );
+        }
+    }
+}
+
+struct Field {
+    name: &'static str,
+    low: u32,
+    high: u32,
+    names: &'static [&'static str],
+}
+
+const FIELDS: [Field; 5] = [
+    Field {
+        name: "minute",
+        low: 0,
+        high: 59,
+        names: &[],
+    },
+    Field {
+        name: "hour",
+        low: 0,
+        high: 23,
+        names: &[],
+    },
+    Field {
+        name: "day of the month",
+        low: 1,
+        high: 31,
+        names: &[],
+    },
+    Field {
+        name: "month",
+        low: 1,
+        high: 12,
+        names: &[
+            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+        ],
+    },
+    Field {
+        name: "day of the week",
+        low: 0,
+        high: 7,
+        names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+    },
+];
+
+/// The minutes of an hour at which a cron runs; a `H` is left out, since it is one of them only.
+fn minutes(spec: &str) -> Result<Vec<u32>, String> {
+    let parts: Vec<&str> = spec.split_whitespace().collect();
+    if spec.trim_start().starts_with('@') {
+        return Err(format!(
+            "`{}` is a shorthand that Upsun does not have",
+            spec.trim()
+        ));
+    }
+    if parts.len() != FIELDS.len() {
+        return Err(format!("it has {} fields", parts.len()));
+    }
+    let mut minutes = Vec::new();
+    for (index, (part, field)) in parts.iter().zip(&FIELDS).enumerate() {
+        let values = values(part, field)?;
+        if index == 0 {
+            minutes = values;
+        }
+    }
+    Ok(minutes)
+}
+
+/// What one field stands for.
+fn values(text: &str, field: &Field) -> Result<Vec<u32>, String> {
+    let mut values = Vec::new();
+    for item in text.split(',') {
+        let (range, step) = match item.split_once('/') {
+            Some((range, step)) => {
+                let step: u32 = step
+                    .parse()
+                    .ok()
+                    .filter(|step| *step > 0)
+                    .ok_or_else(|| format!("`{step}` is not a step of the {}", field.name))?;
+                (range, Some(step))
+            }
+            None => (item, None),
+        };
+        let (low, high) = if range == "*" {
+            (field.low, field.high)
+        } else if let Some(rest) = range.strip_prefix('H') {
+            match rest
+                .strip_prefix('(')
+                .and_then(|rest| rest.strip_suffix(')'))
+            {
+                Some(inner) => bounds(inner, field)?,
+                None if rest.is_empty() => (field.low, field.high),
+                None => return Err(format!("`{range}` is not a {}", field.name)),
+            }
+        } else {
+            bounds(range, field)?
+        };
+        match step {
+            Some(step) => {
+                // A single number with a step goes on to the end of the field.
+                let high = if low == high { field.high } else { high };
+                values.extend((low..=high).step_by(step as usize));
+            }
+            None if range.starts_with('H') => {}
+            None => values.extend(low..=high),
+        }
+    }
+    Ok(values)
+}
+
+fn bounds(range: &str, field: &Field) -> Result<(u32, u32), String> {
+    let (low, high) = range.split_once('-').unwrap_or((range, range));
+    let (low, high) = (number(low, field)?, number(high, field)?);
+    if low > high {
+        return Err(format!(
+            "the range `{range}` of the {} runs backwards",
+            field.name
+        ));
+    }
+    Ok((low, high))
+}
+
+fn number(text: &str, field: &Field) -> Result<u32, String> {
+    let named = field
+        .names
+        .iter()
+        .position(|name| name.eq_ignore_ascii_case(text))
+        .and_then(|index| u32::try_from(index).ok())
+        .map(|index| index + field.low);
+    let value = named.or_else(|| text.parse().ok());
+    match value {
+        Some(value) if (field.low..=field.high).contains(&value) => Ok(value),
+        Some(value) => Err(format!(
+            "the {} is {value}, and it goes from {} to {}",
+            field.name, field.low, field.high
+        )),
+        None => Err(format!("`{text}` is not a {}", field.name)),
+    }
+}
+
+fn is_too_often(minutes: &[u32]) -> bool {
+    let mut sorted = minutes.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.windows(2).any(|pair| pair[1] - pair[0] < SHORTEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_has_five_fields_within_their_bounds() {
+        let table = [
+            ("*/5 * * * *", "ok"),
+            ("H * * * *", "ok"),
+            ("H/15 2 * * *", "ok"),
+            ("H(0-29)/10 2 * * *", "ok"),
+            ("0,30 9-17 1 jan mon-fri", "ok"),
+            ("0 0 * * 7", "ok"),
+            ("* * * * *", "often"),
+            ("*/4 * * * *", "often"),
+            ("0,2 * * * *", "often"),
+            ("61 * * * *", "the minute is 61, and it goes from 0 to 59"),
+            ("0 24 * * *", "the hour is 24, and it goes from 0 to 23"),
+            (
+                "0 0 0 * *",
+                "the day of the month is 0, and it goes from 1 to 31",
+            ),
+            ("* * * *", "it has 4 fields"),
+            ("@daily", "`@daily` is a shorthand that Upsun does not have"),
+            ("*/0 * * * *", "`0` is not a step of the minute"),
+            ("a * * * *", "`a` is not a minute"),
+            (
+                "10-5 * * * *",
+                "the range `10-5` of the minute runs backwards",
+            ),
+        ];
+        for (spec, expected) in table {
+            let found = match minutes(spec) {
+                Ok(minutes) if is_too_often(&minutes) => "often".to_owned(),
+                Ok(_) => "ok".to_owned(),
+                Err(why) => why,
+            };
+            assert_eq!(found, expected, "{spec}");
+        }
+    }
+}

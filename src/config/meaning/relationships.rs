@@ -1,0 +1,237 @@
+//! Relationships: that their targets and endpoints exist, and that none leads back to its beginning.
+//!
+//! Source: <https://docs.upsun.com/create-apps/multi-app/relationships.html>
+
+use std::collections::HashMap;
+
+use super::super::merge::Merged;
+use super::super::node::{Entry, Node, Value};
+use super::super::report::Report;
+use super::super::schema::nearest;
+use super::super::source::Span;
+use super::super::versions;
+use super::{containers, entries, error};
+
+const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#relationships";
+const CYCLE_DOCS: &str = "/create-apps/multi-app/relationships.html";
+
+/// A relationship as far as it can be followed.
+struct Target<'a> {
+    name: &'a str,
+    name_span: Span,
+    endpoint: Option<(&'a str, Span)>,
+}
+
+pub(super) fn check(merged: &Merged, partial: bool, report: &mut Report) {
+    let mut edges: HashMap<&str, Vec<(&str, Span)>> = HashMap::new();
+    for app in merged.applications.values() {
+        for (index, (_, container)) in containers(app).enumerate() {
+            for entry in entries(container, "relationships") {
+                let Some(target) = target(entry) else {
+                    continue;
+                };
+                follow(&target, merged, partial, report);
+                // A worker is a container of its own: it may well ask its application.
+                let is_web = index == 0 || app.value.get("web").is_some() && index == 1;
+                if is_web {
+                    let edge = (target.name, target.name_span);
+                    edges.entry(&app.key).or_default().push(edge);
+                }
+            }
+        }
+    }
+    for service in merged.services.values() {
+        for entry in entries(&service.value, "relationships") {
+            let Some(target) = target(entry) else {
+                continue;
+            };
+            follow(&target, merged, partial, report);
+            let edge = (target.name, target.name_span);
+            edges.entry(&service.key).or_default().push(edge);
+        }
+    }
+    cycles(merged, &edges, report);
+}
+
+fn target(entry: &Entry) -> Option<Target<'_>> {
+    let span = entry.value.span;
+    match &entry.value.value {
+        Value::Null => Some(Target {
+            name: &entry.key,
+            name_span: entry.key_span,
+            endpoint: None,
+        }),
+        Value::Text(text) => Some(match text.split_once(':') {
+            Some((name, endpoint)) => Target {
+                name,
+                name_span: span,
+                endpoint: Some((endpoint, span)),
+            },
+            None => Target {
+                name: text,
+                name_span: span,
+                endpoint: None,
+            },
+        }),
+        Value::Map(_) => {
+            let service = entry.value.get("service");
+            let endpoint = entry.value.get("endpoint");
+            Some(Target {
+                name: service.map_or(Some(&*entry.key), Node::text)?,
+                name_span: service.map_or(entry.key_span, |service| service.span),
+                endpoint: endpoint.and_then(|node| Some((node.text()?, node.span))),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn follow(target: &Target<'_>, merged: &Merged, partial: bool, report: &mut Report) {
+    let name = target.name;
+    if merged.applications.contains_key(name) {
+        match target.endpoint {
+            Some(("http", _)) => {}
+            Some((endpoint, span)) => {
+                let message = format!("the application `{name}` has no endpoint `{endpoint}`");
+                let problem = error(report, "U341", span, message);
+                report.add(
+                    problem
+                        .hint("an application has one endpoint, `http`")
+                        .docs(DOCS),
+                );
+            }
+            None => {
+                let message =
+                    format!("`{name}` is an application, and those have no default endpoint");
+                let problem = error(report, "U341", target.name_span, message);
+                let hint = format!("write `{{service: {name}, endpoint: http}}`");
+                report.add(problem.hint(hint).docs(DOCS));
+            }
+        }
+        return;
+    }
+    if let Some(service) = merged.services.get(name) {
+        if let Some((endpoint, span)) = target.endpoint {
+            service_endpoint(service, endpoint, span, report);
+        }
+        return;
+    }
+    if partial {
+        return;
+    }
+    let message = format!("there is no service or application `{name}`");
+    let problem = error(report, "U340", target.name_span, message);
+    let known = merged.services.keys().chain(merged.applications.keys());
+    let hint = match nearest(name, known.map(|key| &**key)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define `{name}` under `services`, or correct the name"),
+    };
+    report.add(problem.hint(hint).docs(DOCS));
+}
+
+/// Endpoints that the service's configuration defines, or else the one that its type has.
+fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Report) {
+    let kind = service.value.text_of("type").unwrap_or_default();
+    let kind = kind.split(':').next().unwrap_or_default();
+    let configured: Vec<&str> = service
+        .value
+        .get("configuration")
+        .map(|configuration| entries(configuration, "endpoints"))
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| &*entry.key)
+        .collect();
+    let known: Vec<&str> = match kind {
+        "mariadb" | "mysql" | "oracle-mysql" | "postgresql" | "solr" | "vault-kms"
+            if !configured.is_empty() =>
+        {
+            configured
+        }
+        // Their endpoints are not all documented: nothing is held against them.
+        "chrome-headless" | "gotenberg" | "network-storage" | "valkey" | "valkey-persistent"
+        | "varnish" | "vault-kms" | "influxdb" | "rabbitmq" | "mercure" | "redis"
+        | "redis-persistent" => {
+            return;
+        }
+        kind => match versions::find(kind) {
+            Some(available) if available.is_service => vec![available.endpoint],
+            _ => return,
+        },
+    };
+    if known.contains(&endpoint) {
+        return;
+    }
+    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!("the service `{}` has no endpoint `{endpoint}`", service.key);
+    let problem = error(report, "U341", span, message);
+    report.add(
+        problem
+            .hint(format!("its endpoints are {}", list.join(", ")))
+            .docs(DOCS),
+    );
+}
+
+/// Every cycle is reported once, at its first relationship in the order of the files.
+fn cycles<'a>(
+    merged: &'a Merged,
+    edges: &HashMap<&'a str, Vec<(&'a str, Span)>>,
+    report: &mut Report,
+) {
+    let mut done: HashMap<&str, bool> = HashMap::new();
+    let names = merged.applications.keys().chain(merged.services.keys());
+    for start in names {
+        // The path from `start`, each step with the edge to try next.
+        let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        while let Some((name, next)) = path.last_mut() {
+            let name = *name;
+            if *next == 0 && done.contains_key(name) {
+                path.pop();
+                continue;
+            }
+            let Some((target, _)) = edges.get(name).and_then(|edges| edges.get(*next)) else {
+                done.insert(name, true);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            if let Some(begin) = path.iter().position(|(step, _)| step == target) {
+                cycle(&path[begin..], edges, report);
+            } else if !done.contains_key(target) {
+                path.push((target, 0));
+            }
+        }
+    }
+}
+
+fn cycle(steps: &[(&str, usize)], edges: &HashMap<&str, Vec<(&str, Span)>>, report: &mut Report) {
+    let first = steps
+        .iter()
+        .filter_map(|(name, next)| Some((*name, edges.get(name)?.get(next - 1)?.1)))
+        .min_by_key(|(_, span)| (span.file, span.start));
+    let Some((name, span)) = first else { return };
+    let problem = if steps.len() == 1 {
+        error(
+            report,
+            "U342",
+            span,
+            format!("`{name}` has a relationship to itself"),
+        )
+    } else {
+        let from = steps
+            .iter()
+            .position(|(step, _)| *step == name)
+            .unwrap_or(0);
+        let mut names: Vec<String> = steps[from..]
+            .iter()
+            .chain(&steps[..=from])
+            .map(|(step, _)| format!("`{step}`"))
+            .collect();
+        if names.len() > 8 {
+            names.splice(4..names.len() - 2, ["…".to_owned()]);
+        }
+        let message = format!("these relationships form a cycle: {}", names.join(" → "));
+        error(report, "U342", span, message)
+    };
+    let hint = "none of them could start first: remove one, and call by its public address instead";
+    report.add(problem.hint(hint).docs(CYCLE_DOCS));
+}

@@ -1,0 +1,212 @@
+//! Routes: that they are addresses, lead somewhere, and do not lead round in circles.
+//!
+//! Source: <https://docs.upsun.com/define-routes.html>
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::merge::Merged;
+use super::super::node::{Entry, Node};
+use super::super::problem::Problem;
+use super::super::report::Report;
+use super::super::schema::nearest;
+use super::{entries, error, pattern, warning};
+
+const DOCS: &str = "/define-routes.html";
+
+pub(super) fn check(merged: &Merged, partial: bool, report: &mut Report) {
+    let mut seen: HashMap<String, &Entry> = HashMap::new();
+    for route in merged.routes.values() {
+        address(route, report);
+        if let Some(earlier) = seen.insert(canonical(&route.key), route) {
+            let place = report.place(earlier.key_span);
+            let message = format!(
+                "`{}` is the same address as `{}` on line {}",
+                route.key, earlier.key, place.line
+            );
+            let problem = error(report, "U353", route.key_span, message);
+            add(report, problem, "keep one of them");
+        }
+        upstream(route, merged, partial, report);
+        if let Some(redirects) = route.value.get("redirects") {
+            for path in entries(redirects, "paths") {
+                redirect(path, report);
+            }
+        }
+    }
+    loops(merged, &seen, report);
+}
+
+fn add(report: &mut Report, problem: Problem, hint: impl Into<String>) {
+    report.add(problem.hint(hint).docs(DOCS));
+}
+
+/// The address as it would be compared: without a slash at the end, the host in lower case.
+fn canonical(url: &str) -> String {
+    url.trim_end_matches('/').to_lowercase()
+}
+
+fn address(route: &Entry, report: &mut Report) {
+    let key = &*route.key;
+    let rest = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        let message = format!("the route `{key}` is not an address");
+        let problem = error(report, "U350", route.key_span, message);
+        let hint = if key.starts_with('/') {
+            format!("write the whole address: `https://{{default}}{key}`")
+        } else if key.contains("://") {
+            "a route begins with `https://` or `http://`".to_owned()
+        } else {
+            format!("it begins with `https://` or `http://`: `https://{key}`")
+        };
+        add(report, problem, hint);
+        return;
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() {
+        let message = format!("the route `{key}` has no host");
+        let problem = error(report, "U350", route.key_span, message);
+        add(
+            report,
+            problem,
+            "write `https://{default}/` for the default domain",
+        );
+        return;
+    }
+    if host.contains(char::is_whitespace) {
+        let message = format!("the host of the route `{key}` holds a space");
+        let problem = error(report, "U350", route.key_span, message);
+        add(report, problem, "remove the space");
+        return;
+    }
+    placeholders(route, rest, report);
+}
+
+fn placeholders(route: &Entry, address: &str, report: &mut Report) {
+    let mut rest = address;
+    while let Some(open) = rest.find(['{', '}']) {
+        let inside = &rest[open..];
+        let close = inside.find('}');
+        let (Some(close), true) = (close, inside.starts_with('{')) else {
+            let message = format!("the braces of `{}` do not pair up", route.key);
+            let problem = error(report, "U351", route.key_span, message);
+            add(report, problem, "a placeholder is `{default}` or `{all}`");
+            return;
+        };
+        let name = &inside[1..close];
+        if name != "default" && name != "all" {
+            let message = format!("`{{{name}}}` is not a placeholder");
+            let problem = error(report, "U351", route.key_span, message);
+            add(report, problem, "there are `{default}` and `{all}`");
+        }
+        rest = &inside[close + 1..];
+    }
+}
+
+fn upstream(route: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
+    let Some(node) = route.value.get("upstream") else {
+        return;
+    };
+    let Some(text) = node.text() else { return };
+    let (name, endpoint) = match text.split_once(':') {
+        Some((name, endpoint)) => (name, Some(endpoint)),
+        None => (text, None),
+    };
+    if merged.applications.contains_key(name) {
+        if let Some(endpoint) = endpoint
+            && endpoint != "http"
+        {
+            let message = format!("the application `{name}` has no endpoint `{endpoint}`");
+            let problem = error(report, "U352", node.span, message);
+            add(report, problem, format!("write `{name}:http`"));
+        } else if endpoint.is_none() {
+            let message = format!("the upstream `{name}` names no endpoint");
+            let problem = warning(report, "U352", node.span, message);
+            add(report, problem, format!("write `{name}:http`"));
+        }
+        return;
+    }
+    if merged.services.contains_key(name) || partial {
+        return;
+    }
+    let message = format!("there is no application or service `{name}` for this route");
+    let problem = error(report, "U352", node.span, message);
+    let known = merged.applications.keys().chain(merged.services.keys());
+    let hint = if let Some(near) = nearest(name, known.map(|key| &**key)) {
+        format!("did you mean `{near}:http`?")
+    } else {
+        let names: Vec<String> = merged
+            .applications
+            .keys()
+            .take(8)
+            .map(|key| format!("`{key}:http`"))
+            .collect();
+        format!("the applications are {}", names.join(", "))
+    };
+    add(report, problem, hint);
+}
+
+fn redirect(path: &Entry, report: &mut Report) {
+    if let Some(code) = path.value.get("code")
+        && let super::super::node::Value::Integer(number) = code.value
+        && !matches!(number, 301 | 302 | 307 | 308)
+    {
+        let message = format!("`{number}` is not a code of a redirect");
+        let problem = error(report, "U355", code.span, message);
+        add(report, problem, "it is one of 301, 302, 307, 308");
+    }
+    let is_pattern = path
+        .value
+        .get("regexp")
+        .is_some_and(|node| matches!(node.value, super::super::node::Value::Bool(true)));
+    if is_pattern && let Err(why) = pattern::check(&path.key) {
+        let message = format!("`{}` is not a regular expression: {why}", path.key);
+        let problem = error(report, "U356", path.key_span, message);
+        add(
+            report,
+            problem,
+            "escape the character with a backslash, or set `regexp: false`",
+        );
+    }
+}
+
+/// Whole-route redirects that end where they began.
+fn loops(merged: &Merged, routes: &HashMap<String, &Entry>, report: &mut Report) {
+    let next = |route: &Entry| -> Option<String> {
+        (route.value.text_of("type")? == "redirect")
+            .then(|| route.value.text_of("to").map(canonical))?
+    };
+    let mut reported: HashSet<String> = HashSet::new();
+    for route in merged.routes.values() {
+        let begin = canonical(&route.key);
+        let mut at = next(route);
+        // A longer way round than this is not looked for.
+        for _ in 0..routes.len().min(100) {
+            let Some(to) = at else { break };
+            if to == begin {
+                if !reported.contains(&begin) {
+                    let span = route
+                        .value
+                        .get("to")
+                        .map_or(route.key_span, |to: &Node| to.span);
+                    let message = format!("the redirect of `{}` leads back to it", route.key);
+                    let problem = error(report, "U354", span, message);
+                    add(
+                        report,
+                        problem,
+                        "one of the routes must be served by an `upstream`",
+                    );
+                }
+                // The other routes of the same circle need no report of their own.
+                let mut step = next(route);
+                while let Some(to) = step.filter(|to| *to != begin) {
+                    step = routes.get(&to).and_then(|route| next(route));
+                    reported.insert(to);
+                }
+                break;
+            }
+            at = routes.get(&to).and_then(|route| next(route));
+        }
+    }
+}
