@@ -85,3 +85,15 @@ version_at_least() {
     local minor=${rest%%[!0-9]*} wanted_minor=${wanted_rest%%[!0-9]*}
     [ "$major" -gt "$wanted_major" ] || { [ "$major" -eq "$wanted_major" ] && [ "$minor" -ge "$wanted_minor" ]; }
 }
+
+# A part of the toolchain that cargo runs as a command of its own: `require_component <command> <component>`.
+require_component() {
+    if cargo "$1" --version >/dev/null 2>&1; then return; fi
+    if have rustup && rustup component add "$2" >&2; then return; fi
+    fail "\`cargo $1\` is missing" "run \`rustup component add $2\`, or install your system's package of it"
+}
+
+# Where cargo puts what it builds; a setting of the user may move it.
+target_dir() {
+    cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}

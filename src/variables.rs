@@ -180,6 +180,23 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     table.0.into_values().collect()
 }
 
+/// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB, so the scripts of
+/// operations, the longest part that nobody reads from there, are left out of one that would be.
+fn application(raw: &Value) -> String {
+    const LONGEST: usize = 120 * 1024;
+    let whole = base64_json(raw);
+    if whole.len() <= LONGEST {
+        return whole;
+    }
+    let mut reduced = raw.clone();
+    if let Some(object) = reduced.as_object_mut() {
+        object.remove("operations");
+        object.remove("crons");
+        object.remove("hooks");
+    }
+    base64_json(&reduced)
+}
+
 /// The variables so far, by name.
 #[derive(Default)]
 struct Table(BTreeMap<String, Variable>);
@@ -275,7 +292,7 @@ fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
     ];
     match context.phase {
         Phase::Build => variables.extend([
-            ("PLATFORM_APPLICATION", base64_json(&build_relevant(app))),
+            ("PLATFORM_APPLICATION", application(&build_relevant(app))),
             // The docs name `CI` but not its value.
             ("CI", "true".to_owned()),
             ("PLATFORM_CACHE_DIR", CACHE_DIRECTORY.to_owned()),
@@ -288,7 +305,7 @@ fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
                 .worker
                 .map_or(&app.web.commands, |worker| &worker.commands);
             variables.extend([
-                ("PLATFORM_APPLICATION", base64_json(raw)),
+                ("PLATFORM_APPLICATION", application(raw)),
                 ("PLATFORM_BRANCH", context.branch.to_owned()),
                 ("PLATFORM_ENVIRONMENT", context.environment.to_owned()),
                 (

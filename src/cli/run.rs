@@ -151,7 +151,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(json, &shutdown);
-    workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
@@ -167,6 +166,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             arguments.rebuild,
         );
         let containers = sandbox.containers().await?;
+        // Said when something is made, and not again with every run.
+        if arguments.rebuild || !container.is_current(&containers) {
+            workspace.warn(&listening.events, &tree).await;
+        }
         let run = OperationRun {
             operation: found.operation,
             role: actor.role.name(),

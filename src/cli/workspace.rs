@@ -32,6 +32,8 @@ const ENVIRONMENT: &str = "local";
 pub(super) struct Workspace {
     /// The configuration.
     pub config: Config,
+    /// What is worth a look in it, with how to mend it.
+    warnings: Vec<(String, Option<String>)>,
     /// `.upsun-local.yaml`.
     pub settings: Settings,
     /// The project.
@@ -71,17 +73,24 @@ impl Workspace {
         let project = Project::of(&root, settings.project.as_deref(), &context.home)
             .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
         let loaded = config::load(&project.root);
-        let problems = loaded
+        let warnings = loaded
             .problems
             .iter()
-            .map(|problem| render(context, &loaded, problem))
-            .collect::<Vec<_>>();
+            .filter(|problem| !problem.is_error())
+            .map(|problem| {
+                let place = format!("{}:{}", problem.place.file, problem.place.line);
+                (
+                    format!("{place}: {}", problem.message),
+                    problem.hint.clone(),
+                )
+            })
+            .collect();
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
             None => {
-                for problem in &problems {
-                    context.talk(&format!("{problem}\n"));
+                for problem in loaded.problems.iter().filter(|problem| problem.is_error()) {
+                    context.talk(&format!("{}\n", render(context, &loaded, problem)));
                 }
                 let count = loaded
                     .problems
@@ -125,6 +134,7 @@ impl Workspace {
         };
         Ok(Workspace {
             config,
+            warnings,
             settings,
             project,
             environment,
@@ -143,8 +153,11 @@ impl Workspace {
         )?))
     }
 
-    /// Tells what is worth a look before anything is done.
+    /// Tells what is worth a look before anything is built or started.
     pub(super) async fn warn(&self, events: &Events, tree: &Tree) {
+        for (message, hint) in &self.warnings {
+            events.warn(message.clone(), hint.clone()).await;
+        }
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
             events
@@ -404,12 +417,14 @@ impl Workspace {
             .get(at)
             .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
         let listening = context.listen(false, shutdown);
-        self.warn(&listening.events, &tree).await;
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
         let result = async {
             let _lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
+            if !container.is_current(&containers) {
+                self.warn(&listening.events, &tree).await;
+            }
             sandbox
                 .ensure_container(&planned, container, &containers)
                 .await

@@ -346,6 +346,13 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
+impl ContainerPlan {
+    /// Whether a container is up with just this plan.
+    pub fn is_current(&self, containers: &[Container]) -> bool {
+        up_to_date(self, containers).is_some()
+    }
+}
+
 /// The id of the container that is up with just this plan.
 fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
     containers
