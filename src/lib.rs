@@ -19,5 +19,19 @@
 //! plan out on an [`engine::Engine`] and tells what it does as [`event::Event`]s. The engine speaks
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
+pub mod cli;
 pub mod config;
+pub mod engine;
+pub mod event;
+pub mod images;
+pub mod lifecycle;
+pub mod lock;
+pub mod plan;
+pub mod project;
+pub mod reporter;
 pub mod roles;
+pub mod settings;
+pub mod shutdown;
+pub mod source;
+pub mod suggestion;
+pub mod variables;

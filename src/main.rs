@@ -1,5 +1,5 @@
 //! The `upsun-local` command. Everything it does is in the library.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    upsun_local::cli::main()
 }

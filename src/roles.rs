@@ -1,7 +1,14 @@
-//! Who may trigger what: Upsun's roles and their order.
+//! Who may trigger what: Upsun's roles, the environment types they are held on, and who acts now.
+//!
+//! Roles are simulated: nothing here asks Upsun who somebody really is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+
+use indexmap::IndexMap;
+
+use crate::suggestion::{nearest, quoted_list};
 
 /// A role on an environment type; a later one may do everything an earlier one may.
 ///
@@ -58,6 +65,286 @@ impl FromStr for Role {
     }
 }
 
+/// The type of an environment; roles are held per type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum EnvironmentType {
+    /// The live site.
+    Production,
+    /// Where releases are tried.
+    Staging,
+    /// Everything else, and what a sandbox is unless told otherwise.
+    #[default]
+    Development,
+}
+
+impl EnvironmentType {
+    /// Every type.
+    pub const ALL: [EnvironmentType; 3] = [
+        EnvironmentType::Production,
+        EnvironmentType::Staging,
+        EnvironmentType::Development,
+    ];
+
+    /// The name as Upsun writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EnvironmentType::Production => "production",
+            EnvironmentType::Staging => "staging",
+            EnvironmentType::Development => "development",
+        }
+    }
+}
+
+impl fmt::Display for EnvironmentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text is none of `production`, `staging`, `development`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an environment type: it is one of `production`, `staging`, `development`")]
+pub struct UnknownEnvironmentType(pub String);
+
+impl FromStr for EnvironmentType {
+    type Err = UnknownEnvironmentType;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        EnvironmentType::ALL
+            .into_iter()
+            .find(|r#type| r#type.name() == text)
+            .ok_or_else(|| UnknownEnvironmentType(text.to_owned()))
+    }
+}
+
+/// The roles that somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grants {
+    /// One role on every environment. `Admin` is a project admin, who may do everything.
+    Everywhere(Role),
+    /// A role per environment type; no access on a type that is not listed.
+    PerType(BTreeMap<EnvironmentType, Role>),
+}
+
+impl Grants {
+    /// The role on environments of one type; `None` for no access.
+    pub fn role_on(&self, environment_type: EnvironmentType) -> Option<Role> {
+        match self {
+            Grants::Everywhere(role) => Some(*role),
+            Grants::PerType(roles) => roles.get(&environment_type).copied(),
+        }
+    }
+}
+
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Grants::Everywhere(role) => write!(f, "{role}"),
+            Grants::PerType(roles) if roles.is_empty() => f.write_str("none"),
+            Grants::PerType(roles) => {
+                for (index, (environment_type, role)) in roles.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { "," };
+                    write!(f, "{comma}{environment_type}:{role}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Why a text names no roles.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantsError {
+    /// A role that does not exist.
+    #[error(transparent)]
+    Role(#[from] UnknownRole),
+    /// An environment type that does not exist.
+    #[error(transparent)]
+    EnvironmentType(#[from] UnknownEnvironmentType),
+    /// The same environment type with two roles.
+    #[error("`{0}` is given two roles")]
+    Twice(EnvironmentType),
+    /// There is nothing between two commas, or nothing at all.
+    #[error("a role is missing: write `viewer`, or `production:viewer,development:contributor`")]
+    Empty,
+}
+
+impl FromStr for Grants {
+    type Err = GrantsError;
+
+    /// Reads a bare role, or the notation of Upsun's CLI: `production:viewer,development:contributor`.
+    /// `*` (or `%`) stands for the types that are not listed, the role `none` for no access, and a
+    /// bare `admin` anywhere in the list makes a project admin.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut roles: BTreeMap<EnvironmentType, Option<Role>> = BTreeMap::new();
+        let mut others = None;
+        let mut project = None;
+        for part in text.split(',').map(str::trim) {
+            match part.split_once(':') {
+                None if part.is_empty() => return Err(GrantsError::Empty),
+                None => project = project.max(role_or_none(part)?),
+                Some(("*" | "%", role)) => others = role_or_none(role.trim())?,
+                Some((name, role)) => {
+                    let environment_type = name.trim().parse()?;
+                    let role = role_or_none(role.trim())?;
+                    if roles.insert(environment_type, role).is_some() {
+                        return Err(GrantsError::Twice(environment_type));
+                    }
+                }
+            }
+        }
+        if project == Some(Role::Admin) {
+            return Ok(Grants::Everywhere(Role::Admin));
+        }
+        if let Some(role) = project
+            && roles.is_empty()
+            && others.is_none()
+        {
+            return Ok(Grants::Everywhere(role));
+        }
+        // A bare role next to others holds where nothing more exact is said.
+        for environment_type in EnvironmentType::ALL {
+            roles.entry(environment_type).or_insert(others.or(project));
+        }
+        Ok(Grants::PerType(
+            roles
+                .into_iter()
+                .filter_map(|(environment_type, role)| Some((environment_type, role?)))
+                .collect(),
+        ))
+    }
+}
+
+fn role_or_none(text: &str) -> Result<Option<Role>, UnknownRole> {
+    match text {
+        "none" => Ok(None),
+        role => role.parse().map(Some),
+    }
+}
+
+/// Everything that can say who acts; the first of these that is given counts: `flag`, `user`,
+/// `variable`, `default`, and at last a project admin, since it is the caller's own sandbox.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question<'a> {
+    /// `--role`.
+    pub flag: Option<&'a str>,
+    /// `--as`: one of `users`.
+    pub user: Option<&'a str>,
+    /// The value of `UPSUN_LOCAL_ROLE`.
+    pub variable: Option<&'a str>,
+    /// `role` of the settings.
+    pub default: Option<&'a Grants>,
+    /// `users` of the settings.
+    pub users: Option<&'a IndexMap<String, Grants>>,
+    /// The type of the environment that is acted on.
+    pub environment_type: EnvironmentType,
+}
+
+/// Who acts, and with which role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The user's name, when one was given.
+    pub name: Option<String>,
+    /// The role on the environment that is acted on.
+    pub role: Role,
+}
+
+/// Why nobody can act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// `--role` or `UPSUN_LOCAL_ROLE` cannot be read.
+    #[error("{origin}: {error}")]
+    Role {
+        /// `--role` or `UPSUN_LOCAL_ROLE`.
+        origin: &'static str,
+        /// What is wrong with it.
+        error: GrantsError,
+    },
+    /// `--as` names nobody that the settings know.
+    #[error("unknown user `{name}`")]
+    UnknownUser {
+        /// The name as given.
+        name: String,
+        /// The names that the settings know.
+        known: Vec<String>,
+    },
+    /// The roles that were found say nothing for this type of environment.
+    #[error("{who} has no access to `{environment_type}` environments")]
+    NoAccess {
+        /// `user `alice`` or `this role`.
+        who: String,
+        /// The roles that are held.
+        grants: String,
+        /// The type asked about.
+        environment_type: EnvironmentType,
+    },
+}
+
+impl Error {
+    /// How to mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Role { .. } => None,
+            Error::UnknownUser { known, .. } if known.is_empty() => {
+                Some("no users are known: add them under `users` in .upsun-local.yaml".to_owned())
+            }
+            Error::UnknownUser { name, known } => {
+                let near = nearest(name, known.iter().map(String::as_str));
+                let known = quoted_list(known.iter().map(String::as_str));
+                Some(match near {
+                    Some(near) => format!("did you mean `{near}`? known users: {known}"),
+                    None => format!("known users: {known}"),
+                })
+            }
+            Error::NoAccess { grants, .. } => Some(format!(
+                "the roles held are `{grants}`: add one for this type, or try another `--environment-type`"
+            )),
+        }
+    }
+}
+
+/// Says who acts, and with which role.
+pub fn resolve(question: &Question<'_>) -> Result<Actor, Error> {
+    let read = |origin, text: &str| {
+        text.parse::<Grants>()
+            .map_err(|error| Error::Role { origin, error })
+    };
+    let user = match (question.user, question.users) {
+        (None, _) => None,
+        (Some(name), users) => {
+            let grants = users.and_then(|users| users.get(name));
+            Some((name, grants))
+        }
+    };
+    let grants = match (question.flag, user, question.variable) {
+        (Some(flag), ..) => read("--role", flag)?,
+        (None, Some((_, Some(grants))), _) => grants.clone(),
+        (None, Some((name, None)), _) => {
+            return Err(Error::UnknownUser {
+                name: name.to_owned(),
+                known: question
+                    .users
+                    .map(|users| users.keys().cloned().collect())
+                    .unwrap_or_default(),
+            });
+        }
+        (None, None, Some(variable)) if !variable.is_empty() => read("UPSUN_LOCAL_ROLE", variable)?,
+        (None, None, _) => question
+            .default
+            .cloned()
+            .unwrap_or(Grants::Everywhere(Role::Admin)),
+    };
+    let name = question.user.map(str::to_owned);
+    match grants.role_on(question.environment_type) {
+        Some(role) => Ok(Actor { name, role }),
+        None => Err(Error::NoAccess {
+            who: name.map_or_else(|| "this role".to_owned(), |name| format!("user `{name}`")),
+            grants: grants.to_string(),
+            environment_type: question.environment_type,
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +369,159 @@ mod tests {
     fn case_matters() {
         assert_eq!("Admin".parse::<Role>(), Err(UnknownRole("Admin".into())));
         assert_eq!("admin".parse::<Role>(), Ok(Role::Admin));
+    }
+
+    fn grants(text: &str) -> Grants {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bare_role_holds_everywhere() {
+        for environment_type in EnvironmentType::ALL {
+            assert_eq!(
+                grants("viewer").role_on(environment_type),
+                Some(Role::Viewer)
+            );
+        }
+    }
+
+    #[test]
+    fn upsuns_notation_holds_per_type() {
+        let grants = grants("production:viewer, development:contributor");
+        assert_eq!(
+            grants.role_on(EnvironmentType::Production),
+            Some(Role::Viewer)
+        );
+        assert_eq!(grants.role_on(EnvironmentType::Staging), None);
+        assert_eq!(
+            grants.to_string(),
+            "production:viewer,development:contributor"
+        );
+    }
+
+    #[test]
+    fn a_wildcard_and_none_fill_the_rest() {
+        let grants = grants("*:contributor,production:none");
+        assert_eq!(grants.role_on(EnvironmentType::Production), None);
+        assert_eq!(
+            grants.role_on(EnvironmentType::Staging),
+            Some(Role::Contributor)
+        );
+    }
+
+    #[test]
+    fn a_project_admin_may_do_everything_whatever_else_is_listed() {
+        assert_eq!(
+            grants("admin,production:viewer"),
+            Grants::Everywhere(Role::Admin)
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_grant_is_refused() {
+        let message = |text: &str| text.parse::<Grants>().unwrap_err().to_string();
+        assert_eq!(
+            message("owner"),
+            "`owner` is not a role: it is one of `viewer`, `contributor`, `admin`"
+        );
+        assert_eq!(
+            message("prod:viewer"),
+            "`prod` is not an environment type: it is one of `production`, `staging`, `development`"
+        );
+        assert_eq!(
+            message("staging:viewer,staging:admin"),
+            "`staging` is given two roles"
+        );
+        assert_eq!("".parse::<Grants>(), Err(GrantsError::Empty));
+        assert_eq!("viewer,".parse::<Grants>(), Err(GrantsError::Empty));
+    }
+
+    #[test]
+    fn without_a_word_it_is_an_admin() {
+        let actor = resolve(&Question::default()).unwrap();
+        assert_eq!(
+            actor,
+            Actor {
+                name: None,
+                role: Role::Admin
+            }
+        );
+    }
+
+    #[test]
+    fn the_flag_wins_then_the_user_then_the_variable_then_the_settings() {
+        let users = IndexMap::from([("alice".to_owned(), grants("contributor"))]);
+        let default = grants("viewer");
+        let mut question = Question {
+            flag: Some("admin"),
+            user: Some("alice"),
+            variable: Some("viewer"),
+            default: Some(&default),
+            users: Some(&users),
+            environment_type: EnvironmentType::Development,
+        };
+        assert_eq!(resolve(&question).unwrap().role, Role::Admin);
+        question.flag = None;
+        let actor = resolve(&question).unwrap();
+        assert_eq!(
+            (actor.name.as_deref(), actor.role),
+            (Some("alice"), Role::Contributor)
+        );
+        question.user = None;
+        assert_eq!(resolve(&question).unwrap().role, Role::Viewer);
+        question.variable = Some("");
+        assert_eq!(resolve(&question).unwrap().role, Role::Viewer);
+        question.default = None;
+        assert_eq!(resolve(&question).unwrap().role, Role::Admin);
+    }
+
+    #[test]
+    fn an_unknown_user_is_told_who_is_known() {
+        let users = IndexMap::from([
+            ("alice".to_owned(), grants("admin")),
+            ("bob".to_owned(), grants("viewer")),
+        ]);
+        let error = resolve(&Question {
+            user: Some("alic"),
+            users: Some(&users),
+            ..Question::default()
+        })
+        .unwrap_err();
+        assert_eq!(error.to_string(), "unknown user `alic`");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("did you mean `alice`? known users: `alice`, `bob`")
+        );
+    }
+
+    #[test]
+    fn a_user_without_access_to_the_type_is_told_so() {
+        let users = IndexMap::from([("carol".to_owned(), grants("development:admin"))]);
+        let error = resolve(&Question {
+            user: Some("carol"),
+            users: Some(&users),
+            environment_type: EnvironmentType::Production,
+            ..Question::default()
+        })
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "user `carol` has no access to `production` environments"
+        );
+        assert!(error.hint().unwrap().contains("`development:admin`"));
+    }
+
+    #[test]
+    fn a_role_that_cannot_be_read_says_where_it_came_from() {
+        let error = resolve(&Question {
+            variable: Some("boss"),
+            ..Question::default()
+        })
+        .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("UPSUN_LOCAL_ROLE: `boss` is not a role")
+        );
     }
 }

@@ -1,0 +1,238 @@
+//! The command line: arguments in, exit code out. One module per command, each with its arguments and a
+//! short `run`.
+
+mod completion;
+mod context;
+mod describe;
+mod doctor;
+mod down;
+mod exec;
+mod failure;
+mod list;
+mod logs;
+mod mount;
+mod run;
+mod status;
+mod table;
+mod up;
+mod upsun_names;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use self::context::Context;
+use self::failure::Failure;
+
+/// Run an Upsun project's runtime operations on your machine, in containers with Upsun's read-only file
+/// system, mounts and roles.
+#[derive(Debug, Parser)]
+#[command(
+    name = "upsun-local",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The repository [default: the nearest parent directory with `.upsun/`]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "REPO",
+        help_heading = "Global options"
+    )]
+    dir: Option<PathBuf>,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    quiet: bool,
+    /// Say everything that happens
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    verbose: bool,
+    /// Whether to use colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
+    color: ColorChoice,
+    /// The container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context
+    #[arg(
+        long,
+        global = true,
+        value_name = "ENGINE",
+        env = "UPSUN_LOCAL_ENGINE",
+        help_heading = "Global options"
+    )]
+    engine: Option<String>,
+    /// The environment; each has containers and mount data of its own
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "UPSUN_LOCAL_ENVIRONMENT",
+        help_heading = "Global options"
+    )]
+    environment: Option<String>,
+    /// What the environment passes for
+    #[arg(
+        long,
+        global = true,
+        value_name = "TYPE",
+        env = "UPSUN_LOCAL_ENVIRONMENT_TYPE",
+        help_heading = "Global options"
+    )]
+    environment_type: Option<EnvironmentType>,
+    /// Accepted as Upsun's CLI does; the project is always that of the repository
+    #[arg(short = 'p', long, global = true, value_name = "ID", hide = true)]
+    project: Option<String>,
+    /// Answer every question with yes
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    yes: bool,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Upsun's environment types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvironmentType {
+    /// The one production environment
+    Production,
+    /// What comes before it
+    Staging,
+    /// Everything else
+    Development,
+}
+
+impl EnvironmentType {
+    fn name(self) -> &'static str {
+        match self {
+            EnvironmentType::Production => "production",
+            EnvironmentType::Staging => "staging",
+            EnvironmentType::Development => "development",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an operation in its app's container, building and starting what is not current
+    Run(run::Arguments),
+    /// List the operations
+    #[command(alias = "ops")]
+    List(list::Arguments),
+    /// Build and start the apps and their workers
+    Up(up::Arguments),
+    /// Stop and remove the containers; the data of mounts stay
+    Down(down::Arguments),
+    /// Show what is up
+    Status(status::Arguments),
+    /// Show what an app's processes print
+    Logs(logs::Arguments),
+    /// Run a command, or a shell, in an app's container
+    #[command(alias = "ssh")]
+    Exec(exec::Arguments),
+    /// Look at and change what is on the writable mounts
+    #[command(subcommand)]
+    Mount(mount::Command),
+    /// Check this machine and the engine, and say what is only approximated
+    Doctor(doctor::Arguments),
+    /// Remove everything that was made for this repository: containers, mount data, builds, caches
+    Clean(down::CleanArguments),
+    /// Print the completion script of a shell
+    Completion(completion::CompletionArguments),
+    /// Print the manual page
+    Man,
+}
+
+/// Which app, or which worker of it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Target {
+    /// The app
+    #[arg(short = 'A', long, value_name = "APP")]
+    app: Option<String>,
+    /// The worker of the app
+    #[arg(long, value_name = "WORKER")]
+    worker: Option<String>,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = upsun_names::translate(std::env::args_os().collect());
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(err) => {
+            // clap's own usage code is 2; ours is that of sysexits.
+            let code = if err.use_stderr() { failure::USAGE } else { 0 };
+            return match err.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(failure::USAGE),
+            };
+        }
+    };
+    let context = Context::of_process(cli.global);
+    let result = match cli.command {
+        Command::Completion(arguments) => completion::run(&arguments),
+        Command::Man => completion::man(),
+        command => start(&context, command),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.print(&context);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn start(context: &Context, command: Command) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|err| Failure::fault(format!("the async runtime cannot be started: {err}")))?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Run(arguments) => run::run(context, arguments).await,
+            Command::List(arguments) => list::run(context, &arguments),
+            Command::Up(arguments) => up::run(context, arguments).await,
+            Command::Down(arguments) => down::run(context, &arguments).await,
+            Command::Status(arguments) => status::run(context, &arguments).await,
+            Command::Logs(arguments) => logs::run(context, &arguments).await,
+            Command::Exec(arguments) => exec::run(context, arguments).await,
+            Command::Mount(command) => mount::run(context, command).await,
+            Command::Doctor(arguments) => doctor::run(context, &arguments).await,
+            Command::Clean(arguments) => down::clean(context, &arguments).await,
+            Command::Completion(arguments) => completion::run(&arguments),
+            Command::Man => completion::man(),
+        }
+    });
+    // Whatever still runs in the background (a read of a terminal) must not hold up the end.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,164 @@
+//! What a command knows of the process it runs in. The only module that reads the environment.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use super::failure::Failure;
+use super::{ColorChoice, Global};
+use crate::engine::docker::{DockerEngine, Surroundings};
+use crate::event::Events;
+use crate::project::Home;
+use crate::reporter;
+use crate::reporter::json::Json;
+use crate::reporter::style::Style;
+use crate::reporter::terminal::{Terminal, Verbosity};
+use crate::shutdown::Shutdown;
+
+/// The process: its options, its terminal, its environment.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// The options that every command takes.
+    pub global: Global,
+    /// Colours on standard error.
+    pub style: Style,
+    /// Colours on standard output.
+    pub out_style: Style,
+    /// Where state is kept.
+    pub home: Home,
+}
+
+/// A listener for events that is waited for at the end.
+#[derive(Debug)]
+pub(super) struct Listening {
+    /// Where to send them.
+    pub events: Events,
+    thread: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Lets the listener say the rest.
+    pub(super) fn finish(self) {
+        drop(self.events);
+        // It only fails when it panicked, which has been told on standard error by then.
+        let _ = self.thread.join();
+    }
+}
+
+/// A variable of this process's environment; empty ones count as not set.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn path_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+impl Context {
+    /// Of this process.
+    pub(super) fn of_process(global: Global) -> Self {
+        let colored = |terminal: bool| {
+            let color = match global.color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => {
+                    terminal
+                        && variable("NO_COLOR").is_none()
+                        && variable("TERM").as_deref() != Some("dumb")
+                }
+            };
+            Style { color }
+        };
+        let style = colored(io::stderr().is_terminal());
+        let out_style = colored(io::stdout().is_terminal());
+        let home = Home {
+            state: path_variable("XDG_STATE_HOME"),
+            home: path_variable("HOME"),
+        };
+        Context {
+            global,
+            style,
+            out_style,
+            home,
+        }
+    }
+
+    /// Says something on standard error.
+    pub(super) fn talk(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes());
+    }
+
+    /// Prints data on standard output. A closed pipe is quiet.
+    pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Ok(()) => Ok(()),
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(141)),
+            Err(err) => Err(Failure::fault(format!(
+                "standard output cannot be written: {err}"
+            ))),
+        }
+    }
+
+    /// How much to say.
+    pub(super) fn verbosity(&self) -> Verbosity {
+        match (self.global.quiet, self.global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+
+    /// Starts listening to events: as text, or as JSON on standard output.
+    pub(super) fn listen(&self, json: bool, shutdown: &Shutdown) -> Listening {
+        let (events, receiver) = Events::channel();
+        let thread = if json {
+            reporter::spawn(Json, receiver, shutdown.clone())
+        } else {
+            reporter::spawn(
+                Terminal::new(self.style, self.verbosity()),
+                receiver,
+                shutdown.clone(),
+            )
+        };
+        Listening { events, thread }
+    }
+
+    /// Counts signals from now on.
+    pub(super) fn shutdown(&self) -> Result<Shutdown, Failure> {
+        let shutdown = Shutdown::new();
+        shutdown
+            .listen()
+            .map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
+        Ok(shutdown)
+    }
+
+    /// Connects to the engine. `setting` is the settings' choice, below `--engine`.
+    pub(super) async fn engine(&self, setting: Option<&str>) -> Result<DockerEngine, Failure> {
+        Ok(DockerEngine::connect(&self.surroundings(setting)).await?)
+    }
+
+    fn surroundings(&self, setting: Option<&str>) -> Surroundings {
+        Surroundings {
+            wanted: self
+                .global
+                .engine
+                .clone()
+                .or_else(|| setting.map(str::to_owned))
+                .filter(|name| name != "docker"),
+            docker_host: variable("DOCKER_HOST"),
+            docker_context: variable("DOCKER_CONTEXT"),
+            docker_config: path_variable("DOCKER_CONFIG"),
+            cert_path: path_variable("DOCKER_CERT_PATH"),
+            tls_verify: variable("DOCKER_TLS_VERIFY").is_some(),
+            home: path_variable("HOME"),
+            runtime_dir: path_variable("XDG_RUNTIME_DIR"),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `doctor`: whether this machine can do the job, and what is only approximated.
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::failure::{Failure, NO_ENGINE};
+use super::workspace::Workspace;
+use crate::engine::Engine;
+use crate::reporter::style;
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: super::run::Format,
+}
+
+/// Where the sandbox is known to differ from Upsun, in one place. What is listed here is not a bug.
+const DIFFERENCES: &[(&str, &str)] = &[
+    (
+        "services",
+        "services and relationships are not started yet: `PLATFORM_RELATIONSHIPS` is an empty object",
+    ),
+    (
+        "routes",
+        "there is no router in front of the apps yet: `PLATFORM_ROUTES` is an empty object, `web.locations` is not served",
+    ),
+    ("crons", "crons do not run"),
+    (
+        "images",
+        "containers are made from the official images of each runtime with Upsun's tools on top, not from Upsun's own images",
+    ),
+    (
+        "extensions",
+        "`runtime` and `runtime.extensions` are not applied",
+    ),
+    (
+        "composable",
+        "packages of a composable image come from Debian, under the same name where there is one",
+    ),
+    (
+        "resources",
+        "CPU, memory and disk sizes are not limited; `instance` and `tmp` mounts have no 8 GB limit",
+    ),
+    (
+        "tmp mounts",
+        "a `tmp` mount is a volume emptied with each new container, not a folder that is also seen under /tmp",
+    ),
+    (
+        "operations",
+        "assumed: operations run in dash without `set -e`, as hooks and crons are documented to",
+    ),
+    (
+        "cancel",
+        "assumed: a cancelled operation has 10 s to end, as crons are documented to",
+    ),
+    (
+        "user",
+        "assumed: everything runs as `web`, uid and gid 10000 (`user` in .upsun-local.yaml)",
+    ),
+    ("firewall", "`firewall.outbound` is not applied"),
+];
+
+/// Looks, and says what it found. Fails when no engine answers.
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let workspace = Workspace::open_lenient(context).ok();
+    let setting = workspace
+        .as_ref()
+        .and_then(|workspace| workspace.settings.engine.as_deref());
+    let engine = match context.engine(setting).await {
+        Ok(engine) => engine.info().await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    if arguments.format == super::run::Format::Json {
+        let document = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "engine": engine.as_ref().ok(),
+            "engine_error": engine.as_ref().err().map(|failure| &failure.message),
+            "project": workspace.as_ref().map(|workspace| &workspace.project.id),
+            "repository": workspace.as_ref().map(|workspace| &workspace.project.root),
+            "state": workspace.as_ref().map(|workspace| &workspace.project.state_dir),
+            "differences": DIFFERENCES.iter().map(|(topic, text)| json!({ "topic": topic, "text": text })).collect::<Vec<_>>(),
+        });
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        context.print(&format!("{text}\n"))?;
+        return Ok(if engine.is_ok() { 0 } else { NO_ENGINE });
+    }
+    let strong = |text: &str| context.out_style.strong(text);
+    let mut text = format!("{} {}\n", strong("upsun-local"), env!("CARGO_PKG_VERSION"));
+    match &workspace {
+        Some(workspace) => {
+            text.push_str(&format!(
+                "  project     {} ({})\n",
+                workspace.project.id,
+                workspace.project.root.display()
+            ));
+            text.push_str(&format!(
+                "  environment {} ({})\n",
+                workspace.environment.name, workspace.environment.kind
+            ));
+            text.push_str(&format!(
+                "  state       {}\n",
+                workspace.project.state_dir.display()
+            ));
+        }
+        None => {
+            text.push_str("  project     none here (no `.upsun/` in this directory or above it)\n");
+        }
+    }
+    if let Ok(info) = &engine {
+        text.push_str(&format!(
+            "{} {} {} at {}\n  API {}, {}, cgroup v{}, storage {}, {} processors, {} of memory{}\n",
+            strong("engine"),
+            info.name,
+            info.version,
+            info.address,
+            info.api_version,
+            info.platform,
+            info.cgroup_version,
+            info.storage,
+            info.processors,
+            style::bytes(info.memory),
+            if info.rootless { ", rootless" } else { "" },
+        ));
+    }
+    text.push_str(&format!("{}\n", strong("known differences from Upsun")));
+    for (topic, difference) in DIFFERENCES {
+        text.push_str(&format!("  {topic:<11} {difference}\n"));
+    }
+    context.print(&text)?;
+    engine.map(|_| 0)
+}

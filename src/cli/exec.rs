@@ -1,0 +1,180 @@
+//! `exec`: a command or a shell in an app's container, where `access.ssh` lets the role.
+
+use std::io::{IsTerminal, Read, Write};
+
+use clap::Args;
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+
+use super::context::{Context, variable};
+use super::failure::{DENIED, Failure};
+use super::workspace::Workspace;
+use crate::engine::Engine;
+use crate::engine::spec::{ExecSpec, Output};
+use crate::lifecycle::shell_command;
+use crate::roles;
+
+/// Arguments of `exec`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: super::Target,
+    /// The role to act under
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// The user of .upsun-local.yaml to act as
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+    /// The command; a shell when none is given
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    command: Vec<String>,
+}
+
+/// Runs it and returns its exit code.
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
+    let workspace = Workspace::open(context)?;
+    let (app, worker) = workspace.target(&arguments.target)?;
+    let from_environment = variable("UPSUN_LOCAL_ROLE");
+    let actor = roles::resolve(&roles::Question {
+        flag: arguments.role.as_deref(),
+        user: arguments.user.as_deref(),
+        variable: from_environment.as_deref(),
+        default: workspace.settings.role.as_ref(),
+        users: Some(&workspace.settings.users),
+        environment_type: workspace.environment_type,
+    })
+    .map_err(|err| Failure::new(DENIED, err.to_string()))?;
+    let needed = worker.map_or(app.ssh, |worker| worker.ssh);
+    if !actor.role.may(needed) {
+        return Err(Failure::new(
+            DENIED,
+            format!(
+                "the role `{}` may not open a shell on `{}`: it needs `{needed}`",
+                actor.role, app.name
+            ),
+        )
+        .hint(format!(
+            "try `--role {needed}`; `access.ssh` of the app decides"
+        )));
+    }
+    let shutdown = context.shutdown()?;
+    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
+    let id = workspace
+        .ensure_up(
+            context,
+            &engine,
+            &shutdown,
+            app,
+            worker.map(|worker| worker.name.as_str()),
+        )
+        .await?;
+    let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let command = if arguments.command.is_empty() {
+        vec!["/bin/bash".to_owned()]
+    } else {
+        arguments.command
+    };
+    let spec = ExecSpec {
+        command: shell_command(&command),
+        terminal: interactive,
+        stdin: true,
+        variables: if interactive {
+            variable("TERM")
+                .map(|term| ("TERM".to_owned(), term))
+                .into_iter()
+                .collect()
+        } else {
+            std::collections::BTreeMap::default()
+        },
+        ..ExecSpec::default()
+    };
+    let exec = engine.exec(&id, &spec).await?;
+    let _raw = if interactive { RawMode::enter() } else { None };
+    let mut input = exec.input;
+    let (keys, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(8);
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(length @ 1..) = stdin.read(&mut buffer) {
+            if keys.blocking_send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(bytes) = typed.recv().await {
+            if input.write_all(&bytes).await.is_err() || input.flush().await.is_err() {
+                return;
+            }
+        }
+        let _ = input.shutdown().await;
+    });
+    let mut output = exec.output;
+    let mut resized = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change())
+        .map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
+    if interactive {
+        resize(&engine, &exec.id).await;
+    }
+    loop {
+        tokio::select! {
+            piece = output.next() => match piece {
+                None => break,
+                Some(piece) => write(&piece?)?,
+            },
+            _ = resized.recv(), if interactive => resize(&engine, &exec.id).await,
+            () = shutdown.reached(crate::shutdown::Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
+        }
+    }
+    let code = engine.exec_exit_code(&exec.id).await?.unwrap_or_default();
+    Ok(u8::try_from(code).unwrap_or(255))
+}
+
+fn write(piece: &Output) -> Result<(), Failure> {
+    let written = match piece {
+        Output::Stdout(bytes) => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+        Output::Stderr(bytes) => std::io::stderr().lock().write_all(bytes),
+    };
+    written.map_err(|_| Failure::silent(141))
+}
+
+async fn resize(engine: &impl Engine, exec: &str) {
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
+        // It may have ended in between; then its size does not matter.
+        let _ = engine.resize_exec(exec, size.ws_col, size.ws_row).await;
+    }
+}
+
+/// The terminal passes every key on until this is dropped.
+struct RawMode(rustix::termios::Termios);
+
+impl RawMode {
+    fn enter() -> Option<Self> {
+        let before = rustix::termios::tcgetattr(std::io::stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        rustix::termios::tcsetattr(
+            std::io::stdin(),
+            rustix::termios::OptionalActions::Now,
+            &raw,
+        )
+        .ok()?;
+        Some(RawMode(before))
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        let _ = rustix::termios::tcsetattr(
+            std::io::stdin(),
+            rustix::termios::OptionalActions::Now,
+            &self.0,
+        );
+    }
+}

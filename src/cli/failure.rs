@@ -1,0 +1,166 @@
+//! What the program ends with when it cannot do what it was asked: a code, a message, a hint.
+
+use super::context::Context;
+use crate::reporter::style::safe;
+use crate::{engine, lifecycle, lock, shutdown, source};
+
+/// Unknown, missing or ambiguous words on the command line.
+pub(super) const USAGE: u8 = 64;
+/// A file given to us is bad.
+pub(super) const BAD_FILE: u8 = 65;
+/// No engine, or it went away.
+pub(super) const NO_ENGINE: u8 = 69;
+/// A fault of ours.
+pub(super) const FAULT: u8 = 70;
+/// An image, volume or container cannot be made.
+pub(super) const CANNOT_MAKE: u8 = 73;
+/// Busy; try again.
+pub(super) const BUSY: u8 = 75;
+/// The role may not.
+pub(super) const DENIED: u8 = 77;
+/// The configuration is invalid.
+pub(super) const BAD_CONFIGURATION: u8 = 78;
+/// The build failed.
+const BUILD_FAILED: u8 = 1;
+
+/// The end of a command that did not succeed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What went wrong; lower case, no full stop. Empty when everything was said already.
+    pub message: String,
+    /// How to go on.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// With a code and a message.
+    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
+        Failure {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The command line makes no sense.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Failure::new(USAGE, message)
+    }
+
+    /// Our own fault.
+    pub(super) fn fault(message: impl Into<String>) -> Self {
+        Failure::new(FAULT, message)
+    }
+
+    /// Nothing more to say.
+    pub(super) fn silent(code: u8) -> Self {
+        Failure::new(code, "")
+    }
+
+    /// With a hint.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints it, once, at the top.
+    pub(super) fn print(&self, context: &Context) {
+        if self.message.is_empty() {
+            return;
+        }
+        let style = context.style;
+        context.talk(&format!(
+            "{}: {}\n",
+            style.error("error"),
+            safe(&self.message)
+        ));
+        if let Some(hint) = &self.hint {
+            context.talk(&format!("\n{}: {}\n", style.hint("hint"), safe(hint)));
+        }
+    }
+}
+
+impl From<engine::Error> for Failure {
+    fn from(err: engine::Error) -> Self {
+        use engine::Error as E;
+        let message = err.to_string();
+        match err {
+            E::Unavailable { tried, hint } => {
+                let tried: String = tried.iter().map(|line| format!("\n  {line}")).collect();
+                Failure::new(NO_ENGINE, format!("{message}; tried:{tried}")).hint(hint)
+            }
+            E::Lost(_) => Failure::new(NO_ENGINE, message).hint("is the engine running? `upsun-local doctor` looks"),
+            E::TooOld { .. } => Failure::new(NO_ENGINE, message).hint("update Docker to 20.10 or newer"),
+            E::ImageNotFound { image, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
+                "name another image in .upsun-local.yaml: `images: {{ \"<type>\": <image> }}`, or fetch this one with `docker pull {image}`"
+            )),
+            E::Registry { .. } => Failure::new(CANNOT_MAKE, message)
+                .hint("is the network there? Behind a proxy, the engine itself must know it: https://docs.docker.com/engine/daemon/proxy/"),
+            E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
+                "behind a company proxy, set `ca_certificates` in .upsun-local.yaml; `-v` shows everything the build prints",
+            ),
+            E::DiskFull(_) => Failure::new(CANNOT_MAKE, message)
+                .hint("free some: `upsun-local clean`, `docker system df`, `docker system prune`"),
+            E::NotFound(_) | E::Conflict(_) => Failure::new(CANNOT_MAKE, message)
+                .hint("something else changed the sandbox in between; try again, or `upsun-local down` first"),
+            E::Io(_) => Failure::new(CANNOT_MAKE, message),
+            E::Other(_) => Failure::new(CANNOT_MAKE, message),
+        }
+    }
+}
+
+impl From<lock::Error> for Failure {
+    fn from(err: lock::Error) -> Self {
+        let message = err.to_string();
+        match err {
+            lock::Error::File { .. } => {
+                Failure::new(FAULT, message).hint("`XDG_STATE_HOME` can name another directory")
+            }
+            lock::Error::Busy { .. } => Failure::new(BUSY, message),
+            lock::Error::Interrupted { .. } => Failure::new(BUSY, message),
+        }
+    }
+}
+
+impl From<source::Error> for Failure {
+    fn from(err: source::Error) -> Self {
+        Failure::new(BAD_FILE, err.to_string())
+    }
+}
+
+impl Failure {
+    /// What a failure of the lifecycle means. An interruption has the code of the signal that came.
+    pub(super) fn of(err: lifecycle::Error, shutdown: &shutdown::Shutdown) -> Self {
+        use lifecycle::Error as E;
+        let message = err.to_string();
+        if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) =
+            (&err, shutdown.exit_code())
+        {
+            return if code == 141 {
+                Failure::silent(code)
+            } else {
+                Failure::new(code, message)
+            };
+        }
+        match err {
+            E::Engine(err) => err.into(),
+            E::Lock(err) => err.into(),
+            E::Source(err) => err.into(),
+            E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
+                .hint("a failing build hook aborts the deploy on Upsun too; nothing was deployed"),
+            E::ContainerGone { .. } => {
+                Failure::new(NO_ENGINE, message).hint("`upsun-local up` starts it again")
+            }
+            E::ContainerEnded { .. } => {
+                Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine")
+            }
+            E::Unkillable { .. } => Failure::new(FAULT, message)
+                .hint("`upsun-local down` removes the container with them"),
+            E::Interrupted => Failure::new(130, message),
+            E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
+            E::File { .. } => Failure::new(BAD_FILE, message),
+        }
+    }
+}

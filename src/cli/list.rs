@@ -1,0 +1,192 @@
+//! `list`: the operations of every app and worker.
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::workspace::{Workspace, find_app};
+use crate::config::app::{App, Operation};
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only of this app
+    #[arg(short = 'A', long, value_name = "APP")]
+    app: Option<String>,
+    /// Only of this worker
+    #[arg(long, value_name = "WORKER")]
+    worker: Option<String>,
+    /// How to print them
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    /// Which columns, in which order
+    #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
+    columns: Vec<Column>,
+    /// Leave out the header
+    #[arg(long)]
+    no_header: bool,
+    /// Print commands whole
+    #[arg(long)]
+    full: bool,
+}
+
+/// How to print a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table for people
+    Table,
+    /// Comma-separated, as spreadsheets read it
+    Csv,
+    /// Tab-separated
+    Tsv,
+    /// Tab-separated without quoting
+    Plain,
+    /// A JSON document
+    Json,
+}
+
+/// A column of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Column {
+    /// The app, or `app--worker`
+    Service,
+    /// The operation's name
+    #[value(alias = "operation")]
+    Name,
+    /// `commands.start`
+    Start,
+    /// `commands.stop`
+    Stop,
+    /// The minimum role
+    Role,
+    /// `timeout`, in seconds
+    Timeout,
+}
+
+impl Column {
+    fn title(self) -> &'static str {
+        match self {
+            Column::Service => "Service",
+            Column::Name => "Operation name",
+            Column::Start => "Start command",
+            Column::Stop => "Stop command",
+            Column::Role => "Role",
+            Column::Timeout => "Timeout",
+        }
+    }
+
+    fn value(self, service: &str, operation: &Operation) -> String {
+        match self {
+            Column::Service => service.to_owned(),
+            Column::Name => operation.name.clone(),
+            Column::Start => operation.start.trim().to_owned(),
+            Column::Stop => operation
+                .stop
+                .as_deref()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+            Column::Role => operation.role.to_string(),
+            Column::Timeout => operation
+                .timeout
+                .map(|timeout| timeout.as_secs().to_string())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// The operations of an app, then of its workers, each with the name of what it runs in.
+pub(super) fn operations(app: &App) -> Vec<(String, Option<&str>, &Operation)> {
+    let own = app
+        .operations
+        .iter()
+        .map(|operation| (app.name.clone(), None, operation));
+    let of_workers = app.workers.iter().flat_map(|worker| {
+        let service = format!("{}--{}", app.name, worker.name);
+        worker
+            .operations
+            .iter()
+            .map(move |operation| (service.clone(), Some(worker.name.as_str()), operation))
+    });
+    own.chain(of_workers).collect()
+}
+
+/// Prints the operations.
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let workspace = Workspace::open(context)?;
+    let apps: Vec<&App> = match &arguments.app {
+        Some(name) => vec![find_app(&workspace.config, name)?],
+        None => workspace.config.apps.values().collect(),
+    };
+    let rows: Vec<(String, Option<&str>, &Operation)> = apps
+        .into_iter()
+        .flat_map(operations)
+        .filter(|(_, worker, _)| {
+            arguments.worker.is_none() || arguments.worker.as_deref() == *worker
+        })
+        .collect();
+    if rows.is_empty() && arguments.format == Format::Table {
+        context.talk("No operations are defined; see https://docs.upsun.com/create-apps/runtime-operations.html\n");
+        return Ok(0);
+    }
+    if arguments.format == Format::Json {
+        let list: Vec<_> = rows
+            .iter()
+            .map(|(service, worker, operation)| {
+                json!({
+                    "service": service,
+                    "app": service.split("--").next(),
+                    "worker": worker,
+                    "name": operation.name,
+                    "start": operation.start,
+                    "stop": operation.stop,
+                    "role": operation.role.name(),
+                    "timeout": operation.timeout.map(|timeout| timeout.as_secs()),
+                })
+            })
+            .collect();
+        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        return context.print(&format!("{text}\n")).map(|()| 0);
+    }
+    let columns = if arguments.columns.is_empty() {
+        vec![
+            Column::Service,
+            Column::Name,
+            Column::Start,
+            Column::Stop,
+            Column::Role,
+        ]
+    } else {
+        arguments.columns.clone()
+    };
+    let mut table: Vec<Vec<String>> = Vec::new();
+    if !arguments.no_header {
+        table.push(
+            columns
+                .iter()
+                .map(|column| column.title().to_owned())
+                .collect(),
+        );
+    }
+    for (service, _, operation) in &rows {
+        table.push(
+            columns
+                .iter()
+                .map(|column| column.value(service, operation))
+                .collect(),
+        );
+    }
+    let text = match arguments.format {
+        Format::Csv => super::table::separated(&table, ','),
+        Format::Tsv => super::table::separated(&table, '\t'),
+        Format::Plain => super::table::plain(&table),
+        Format::Table | Format::Json => super::table::aligned(
+            &table,
+            !arguments.no_header,
+            arguments.full,
+            context.out_style,
+        ),
+    };
+    context.print(&text).map(|()| 0)
+}

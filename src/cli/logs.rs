@@ -1,0 +1,64 @@
+//! `logs`: what an app's processes print.
+
+use clap::Args;
+use futures_util::StreamExt;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::workspace::Workspace;
+use crate::engine::Engine;
+use crate::engine::spec::{LogRange, Output};
+use crate::shutdown::Urgency;
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: super::Target,
+    /// Go on with what comes
+    #[arg(short, long, visible_alias = "tail")]
+    follow: bool,
+    /// Only the last so many lines
+    #[arg(short = 'n', long, value_name = "LINES")]
+    lines: Option<u64>,
+    /// Put the time before each line
+    #[arg(short, long)]
+    timestamps: bool,
+}
+
+/// Prints a container's log.
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let workspace = Workspace::open(context)?;
+    let shutdown = context.shutdown()?;
+    let (app, worker) = workspace.target(&arguments.target)?;
+    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
+    let container = workspace.find_container(&engine, app, worker).await?;
+    let range = LogRange {
+        follow: arguments.follow,
+        tail: arguments.lines,
+        timestamps: arguments.timestamps,
+    };
+    let mut stream = engine.logs(&container.id, range);
+    loop {
+        tokio::select! {
+            () = shutdown.reached(Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
+            piece = stream.next() => match piece {
+                None => return Ok(0),
+                Some(piece) => write(&piece?)?,
+            }
+        }
+    }
+}
+
+/// A container's standard output and error go to ours.
+fn write(piece: &Output) -> Result<(), Failure> {
+    use std::io::Write;
+    let written = match piece {
+        Output::Stdout(bytes) => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+        Output::Stderr(bytes) => std::io::stderr().lock().write_all(bytes),
+    };
+    written.map_err(|_| Failure::silent(141))
+}

@@ -1,0 +1,435 @@
+//! `run`: one operation, in its app's container.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::context::{Context, variable};
+use super::failure::{DENIED, Failure};
+use super::list::operations;
+use super::workspace::{Workspace, find_app, nearest};
+use crate::config::app::{App, Operation, SocketFamily};
+use crate::event::Outcome;
+use crate::lifecycle::{OperationRun, Pull};
+use crate::plan::AppPlan;
+use crate::roles::{self, Actor};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The operation
+    #[arg(value_name = "OPERATION")]
+    operation: Option<String>,
+    #[command(flatten)]
+    target: super::Target,
+    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// The user of .upsun-local.yaml to run it as
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+    /// End it after so many seconds [default: the operation's `timeout`]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// A variable for this run, such as `env:NAME=value`
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Build again although the build is there
+    #[arg(long)]
+    rebuild: bool,
+    /// When to ask the registry for images
+    #[arg(long, value_name = "WHEN", default_value = "missing")]
+    pull: PullChoice,
+    /// How to print what happens
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Accepted as Upsun's CLI does: it always waits
+    #[arg(long, hide = true)]
+    wait: bool,
+    /// Accepted as Upsun's CLI does, with a warning: it always waits
+    #[arg(short = 'W', long, hide = true)]
+    no_wait: bool,
+}
+
+/// Text for people or JSON for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One JSON event a line; plans and lists as one document
+    Json,
+}
+
+/// When to ask the registry for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PullChoice {
+    /// When the engine does not have it
+    Missing,
+    /// Every time
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<PullChoice> for Pull {
+    fn from(choice: PullChoice) -> Self {
+        match choice {
+            PullChoice::Missing => Pull::Missing,
+            PullChoice::Always => Pull::Always,
+            PullChoice::Never => Pull::Never,
+        }
+    }
+}
+
+/// An operation and where it is defined.
+#[derive(Debug, Clone, Copy)]
+struct Found<'a> {
+    app: &'a App,
+    worker: Option<&'a str>,
+    operation: &'a Operation,
+}
+
+impl Found<'_> {
+    fn place(&self) -> String {
+        self.worker.map_or_else(
+            || self.app.name.clone(),
+            |worker| format!("{}--{worker}", self.app.name),
+        )
+    }
+}
+
+/// Runs an operation and returns its exit code.
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
+    let workspace = Workspace::open(context)?;
+    let found = match &arguments.operation {
+        Some(name) => find(&workspace, &arguments.target, name)?,
+        None => choose(context, &workspace, &arguments.target)?,
+    };
+    let actor = actor(context, &workspace, &arguments)?;
+    check_role(&actor, &found)?;
+    if arguments.no_wait {
+        context.talk(&format!(
+            "{}: `--no-wait` has no effect: operations are always waited for here\n",
+            context.style.warning("warning")
+        ));
+    }
+    let timeout = match arguments.timeout {
+        Some(seconds) => Some(
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| Failure::usage("`--timeout` takes a number of seconds"))?,
+        ),
+        None => found.operation.timeout,
+    };
+    let command_line = workspace.parse_variables(&arguments.variables)?;
+    let tree = workspace.scan()?;
+    let (plan, image) =
+        workspace.plan(found.app, &tree, &crate::variables::UserVariables::new())?;
+    let at = found.worker.map_or(0, |name| {
+        1 + found
+            .app
+            .workers
+            .iter()
+            .position(|worker| worker.name == name)
+            .unwrap_or_default()
+    });
+    let container = plan
+        .containers
+        .get(at)
+        .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
+    let json = arguments.format == Format::Json;
+    if arguments.dry_run {
+        let mut shown = plan.clone();
+        shown.containers = vec![container.clone()];
+        return print_plans(context, &[&shown], json);
+    }
+    let variables =
+        workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
+    let shutdown = context.shutdown()?;
+    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
+    let listening = context.listen(json, &shutdown);
+    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
+    let id = run_id();
+    let address = listens_at(found.app, found.worker);
+    let result = async {
+        let _lock = sandbox
+            .lock(&format!("run {}", found.operation.name))
+            .await?;
+        let planned = workspace.planned(
+            &plan,
+            &image,
+            &tree,
+            arguments.pull.into(),
+            arguments.rebuild,
+        );
+        let containers = sandbox.containers().await?;
+        // Said when something is made, and not again with every run.
+        if arguments.rebuild || !container.is_current(&containers) {
+            workspace.warn(&listening.events, &tree).await;
+        }
+        let run = OperationRun {
+            operation: found.operation,
+            role: actor.role.name(),
+            user: actor.name.as_deref(),
+            container,
+            variables: &variables,
+            timeout,
+            id: &id,
+            listens_at: address.as_deref(),
+        };
+        sandbox.run_operation(&planned, &run, &containers).await
+    }
+    .await;
+    listening.finish();
+    let report = result.map_err(|err| Failure::of(err, &shutdown))?;
+    Ok(match report.outcome {
+        Outcome::Timeout => 124,
+        Outcome::Cancelled => shutdown.exit_code().unwrap_or(130),
+        Outcome::Success => 0,
+        // Codes outside a byte do not exist on Linux; a failure must never look like a success.
+        Outcome::Failure => u8::try_from(report.exit_code).unwrap_or(255),
+    })
+}
+
+/// Where requests would reach the app: its port or its socket. `None` for what nobody reaches.
+fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
+    if worker.is_some() || app.web.commands.start.is_none() {
+        return None;
+    }
+    Some(match app.web.socket_family {
+        SocketFamily::Tcp => "8888".to_owned(),
+        SocketFamily::Unix => "/run/app.sock".to_owned(),
+    })
+}
+
+/// Tells the processes of this run from those of any other, also one that just ended.
+fn run_id() -> String {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("{:x}-{:x}", now.as_nanos(), std::process::id())
+}
+
+fn find<'a>(
+    workspace: &'a Workspace,
+    target: &super::Target,
+    name: &str,
+) -> Result<Found<'a>, Failure> {
+    let apps: Vec<&App> = match &target.app {
+        Some(app) => vec![find_app(&workspace.config, app)?],
+        None => workspace.config.apps.values().collect(),
+    };
+    let all = all_operations(&apps);
+    let candidates: Vec<Found<'_>> = all
+        .iter()
+        .copied()
+        .filter(|found| found.operation.name == name)
+        .filter(|found| target.worker.is_none() || target.worker.as_deref() == found.worker)
+        .collect();
+    // An operation of an app comes before one of the same name on its own worker, as `--worker` is how one asks for that.
+    let of_apps: Vec<Found<'_>> = candidates
+        .iter()
+        .copied()
+        .filter(|found| found.worker.is_none())
+        .collect();
+    match (candidates.as_slice(), of_apps.as_slice()) {
+        ([only], _) => Ok(*only),
+        ([], _) => Err(unknown(name, &all, target)),
+        (_, [only])
+            if candidates
+                .iter()
+                .all(|found| found.app.name == only.app.name) =>
+        {
+            Ok(*only)
+        }
+        _ => {
+            let places: String = candidates
+                .iter()
+                .map(|found| {
+                    let worker = found
+                        .worker
+                        .map(|worker| format!(" --worker {worker}"))
+                        .unwrap_or_default();
+                    format!(
+                        "\n  upsun-local run {name} --app {}{worker}",
+                        found.app.name
+                    )
+                })
+                .collect();
+            Err(Failure::usage(format!(
+                "the operation `{name}` is defined more than once; say which one you mean:{places}"
+            )))
+        }
+    }
+}
+
+fn all_operations<'a>(apps: &[&'a App]) -> Vec<Found<'a>> {
+    apps.iter()
+        .flat_map(|app| {
+            operations(app)
+                .into_iter()
+                .map(|(_, worker, operation)| Found {
+                    app,
+                    worker,
+                    operation,
+                })
+        })
+        .collect()
+}
+
+fn unknown(name: &str, all: &[Found<'_>], target: &super::Target) -> Failure {
+    let place = match (&target.app, &target.worker) {
+        (Some(app), Some(worker)) => format!(" on `{app}--{worker}`"),
+        (Some(app), None) => format!(" on `{app}`"),
+        (None, Some(worker)) => format!(" on a worker `{worker}`"),
+        (None, None) => String::new(),
+    };
+    let failure = Failure::usage(format!("there is no operation `{name}`{place}"));
+    let names: Vec<&str> = all
+        .iter()
+        .map(|found| found.operation.name.as_str())
+        .collect();
+    match nearest(name, names.iter().copied()) {
+        Some(near) => failure.hint(format!(
+            "did you mean `{near}`? `upsun-local list` shows all"
+        )),
+        None if names.is_empty() => {
+            failure.hint("define it under `applications.<app>.operations` in .upsun/config.yaml")
+        }
+        None => failure.hint(format!("there are: {}", names.join(", "))),
+    }
+}
+
+/// Offers the operations on a terminal; elsewhere lists them and fails.
+fn choose<'a>(
+    context: &Context,
+    workspace: &'a Workspace,
+    target: &super::Target,
+) -> Result<Found<'a>, Failure> {
+    let apps: Vec<&App> = match &target.app {
+        Some(app) => vec![find_app(&workspace.config, app)?],
+        None => workspace.config.apps.values().collect(),
+    };
+    let all: Vec<Found<'a>> = all_operations(&apps)
+        .into_iter()
+        .filter(|found| target.worker.is_none() || target.worker.as_deref() == found.worker)
+        .collect();
+    let lines: Vec<String> = all
+        .iter()
+        .map(|found| {
+            let command = found
+                .operation
+                .start
+                .trim()
+                .lines()
+                .next()
+                .unwrap_or_default();
+            crate::reporter::style::safe(&format!(
+                "{} on {} ({}): {command}",
+                found.operation.name,
+                found.place(),
+                found.operation.role
+            ))
+        })
+        .collect();
+    if all.is_empty() {
+        return Err(Failure::usage("no operations are defined")
+            .hint("define one under `applications.<app>.operations` in .upsun/config.yaml; see https://docs.upsun.com/create-apps/runtime-operations.html"));
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() || context.global.yes {
+        let list: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+        return Err(Failure::usage(format!("which operation? There are:{list}"))
+            .hint("upsun-local run <OPERATION>"));
+    }
+    let chosen = dialoguer::Select::new()
+        .with_prompt("Which operation")
+        .items(&lines)
+        .default(0)
+        .interact_opt()
+        .map_err(|err| Failure::usage(format!("no operation was chosen: {err}")))?;
+    chosen
+        .and_then(|at| all.get(at).copied())
+        .ok_or_else(|| Failure::usage("no operation was chosen"))
+}
+
+fn actor(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &Arguments,
+) -> Result<Actor, Failure> {
+    let _ = context;
+    let from_environment = variable("UPSUN_LOCAL_ROLE");
+    roles::resolve(&roles::Question {
+        flag: arguments.role.as_deref(),
+        user: arguments.user.as_deref(),
+        variable: from_environment.as_deref(),
+        default: workspace.settings.role.as_ref(),
+        users: Some(&workspace.settings.users),
+        environment_type: workspace.environment_type,
+    })
+    .map_err(|err| {
+        let code = if matches!(err, roles::Error::NoAccess { .. }) {
+            DENIED
+        } else {
+            super::failure::USAGE
+        };
+        let failure = Failure::new(code, err.to_string());
+        match err.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// Upsun refuses before anything is done, and so do we.
+fn check_role(actor: &Actor, found: &Found<'_>) -> Result<(), Failure> {
+    let operation = found.operation;
+    if actor.role.may(operation.role) {
+        return Ok(());
+    }
+    let who = match &actor.name {
+        Some(name) => format!("`{name}`, who is `{}`,", actor.role),
+        None => format!("the role `{}`", actor.role),
+    };
+    let place = operation.role_place.as_ref().unwrap_or(&operation.place);
+    let (key, verb) = if operation.role_place.is_some() {
+        ("lower", "in")
+    } else {
+        ("set", "at")
+    };
+    let try_it = format!("try `--role {}`", operation.role);
+    Err(Failure::new(
+        DENIED,
+        format!(
+            "{who} may not run `{}` on `{}`: it needs `{}`",
+            operation.name,
+            found.place(),
+            operation.role
+        ),
+    )
+    .hint(format!(
+        "{try_it}, or {key} `operations.{}.role` {verb} {}:{}",
+        operation.name, place.file, place.line
+    )))
+}
+
+/// Prints plans: as one JSON document, or as text.
+pub(super) fn print_plans(
+    context: &Context,
+    plans: &[&AppPlan],
+    json: bool,
+) -> Result<u8, Failure> {
+    if json {
+        let text =
+            serde_json::to_string_pretty(plans).map_err(|err| Failure::fault(err.to_string()))?;
+        return context.print(&format!("{text}\n")).map(|()| 0);
+    }
+    let text: String = plans
+        .iter()
+        .map(|plan| super::describe::plan(plan, context.out_style))
+        .collect();
+    context.print(&text).map(|()| 0)
+}

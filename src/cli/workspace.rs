@@ -1,0 +1,564 @@
+//! The repository a command works on: its configuration, settings, project and environment, and the
+//! plans made from them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::context::{Context, variable};
+use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
+use crate::config::app::{App, Worker};
+use crate::config::{self, Config, Loaded};
+use crate::engine::Engine;
+use crate::engine::spec::Container;
+use crate::event::Events;
+use crate::images::{self, Certificates};
+use crate::lifecycle::{ImageRecipe, Planned, Pull, Sandbox};
+use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
+use crate::project::Project;
+use crate::roles::EnvironmentType;
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+use crate::source::{self, Tree};
+use crate::variables::{self, Phase, UserVariables};
+
+/// The environment's name unless one is given.
+const ENVIRONMENT: &str = "local";
+
+/// Everything about a repository that commands start from.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    /// The configuration.
+    pub config: Config,
+    /// What is worth a look in it, with how to mend it.
+    warnings: Vec<(String, Option<String>)>,
+    /// `.upsun-local.yaml`.
+    pub settings: Settings,
+    /// The project.
+    pub project: Project,
+    /// The environment.
+    pub environment: Environment,
+    /// The environment's type.
+    pub environment_type: EnvironmentType,
+    /// Variables from `env_file`.
+    env_file: UserVariables,
+    /// CA certificates of this machine that containers need.
+    certificates: Option<Certificates>,
+    /// The proxy of this machine or of the settings.
+    proxy: images::Proxy,
+}
+
+impl Workspace {
+    /// Reads everything; a configuration with errors ends it.
+    pub(super) fn open(context: &Context) -> Result<Self, Failure> {
+        Self::read(context, false)
+    }
+
+    /// Reads what can be read: for what must work with a broken configuration too.
+    pub(super) fn open_lenient(context: &Context) -> Result<Self, Failure> {
+        Self::read(context, true)
+    }
+
+    fn read(context: &Context, lenient: bool) -> Result<Self, Failure> {
+        let root = root(context)?;
+        let settings = Settings::load(&root).map_err(|err| {
+            let failure = Failure::new(BAD_FILE, err.to_string());
+            match err.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        let project = Project::of(&root, settings.project.as_deref(), &context.home)
+            .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
+        let loaded = config::load(&project.root);
+        let warnings = loaded
+            .problems
+            .iter()
+            .filter(|problem| !problem.is_error())
+            .map(|problem| {
+                let place = format!("{}:{}", problem.place.file, problem.place.line);
+                (
+                    format!("{place}: {}", problem.message),
+                    problem.hint.clone(),
+                )
+            })
+            .collect();
+        let config = match loaded.config {
+            Some(config) => config,
+            None if lenient => Config::default(),
+            None => {
+                for problem in loaded.problems.iter().filter(|problem| problem.is_error()) {
+                    context.talk(&format!("{}\n", render(context, &loaded, problem)));
+                }
+                let count = loaded
+                    .problems
+                    .iter()
+                    .filter(|problem| problem.is_error())
+                    .count();
+                let plural = if count == 1 { "" } else { "s" };
+                return Err(Failure::new(
+                    BAD_CONFIGURATION,
+                    format!("the configuration has {count} error{plural}; Upsun would refuse it"),
+                ));
+            }
+        };
+        let name = context
+            .global
+            .environment
+            .clone()
+            .or_else(|| settings.environment.name.clone())
+            .unwrap_or_else(|| ENVIRONMENT.to_owned());
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            return Err(Failure::usage(
+                "the environment's name is empty or not printable",
+            ));
+        }
+        let environment_type = context
+            .global
+            .environment_type
+            .map(|kind| kind.name().parse().unwrap_or_default())
+            .or(settings.environment.r#type)
+            .unwrap_or_default();
+        let environment = Environment {
+            name,
+            kind: environment_type.to_string(),
+        };
+        let env_file = read_env_file(&root, &settings)?;
+        let proxy = images::Proxy::find(&settings.proxy, variable);
+        let certificates = if lenient {
+            None
+        } else {
+            find_certificates(&root, &settings)?
+        };
+        Ok(Workspace {
+            config,
+            warnings,
+            settings,
+            project,
+            environment,
+            environment_type,
+            env_file,
+            certificates,
+            proxy,
+        })
+    }
+
+    /// The repository's files, through the stat cache.
+    pub(super) fn scan(&self) -> Result<Arc<Tree>, Failure> {
+        Ok(Arc::new(source::scan(
+            &self.project.root,
+            &self.project.state_dir,
+        )?))
+    }
+
+    /// Tells what is worth a look before anything is built or started.
+    pub(super) async fn warn(&self, events: &Events, tree: &Tree) {
+        for (message, hint) in &self.warnings {
+            events.warn(message.clone(), hint.clone()).await;
+        }
+        for skipped in tree.skipped() {
+            let path = skipped.path.display().to_string();
+            events
+                .warn(format!("`{path}` is left out: {}", skipped.reason), None)
+                .await;
+        }
+    }
+
+    /// The environment on an engine.
+    pub(super) fn sandbox<'a, E: Engine>(
+        &'a self,
+        engine: &'a E,
+        events: &'a Events,
+        shutdown: &'a Shutdown,
+    ) -> Sandbox<'a, E> {
+        Sandbox {
+            engine,
+            project: &self.project,
+            environment: &self.environment,
+            events,
+            shutdown,
+        }
+    }
+
+    fn user(&self) -> User {
+        User {
+            uid: self.settings.user.uid,
+            gid: self.settings.user.gid,
+        }
+    }
+
+    /// Plans an app.
+    pub(super) fn plan(
+        &self,
+        app: &App,
+        tree: &Tree,
+        command_line: &UserVariables,
+    ) -> Result<(AppPlan, ImageRecipe), Failure> {
+        let id = tree.id(&app.source_root).ok_or_else(|| {
+            Failure::new(
+                BAD_CONFIGURATION,
+                format!(
+                    "`source.root` of `{}` holds no file that Git would deploy: `{}`",
+                    app.name, app.source_root
+                ),
+            )
+            .hint("is it ignored, or not there?")
+        })?;
+        let tree_id = id.to_string();
+        let recipe = self.recipe(app)?;
+        let has_file = |name: &str| {
+            let path = if app.source_root.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}/{name}", app.source_root)
+            };
+            tree.has(&path)
+        };
+        let build_variables = self.variables(app, None, Phase::Build, &tree_id, command_line);
+        let runtime = std::iter::once(None)
+            .chain(app.workers.iter().map(Some))
+            .map(|worker| self.variables(app, worker, Phase::Runtime, &tree_id, command_line))
+            .collect();
+        let plan = plan::app(&plan::Inputs {
+            project: &self.project,
+            environment: &self.environment,
+            app,
+            image: &recipe.tag,
+            tree: &tree_id,
+            has_file: &has_file,
+            user: self.user(),
+            build_relevant: &variables::build_relevant(app),
+            build_variables,
+            runtime_variables: runtime,
+        });
+        Ok((plan, recipe))
+    }
+
+    fn variables(
+        &self,
+        app: &App,
+        worker: Option<&Worker>,
+        phase: Phase,
+        tree: &str,
+        command_line: &UserVariables,
+    ) -> BTreeMap<String, String> {
+        let nothing = json!({});
+        let mut environment_variables = self.env_file.clone();
+        environment_variables.extend(self.settings.variables.environment.clone());
+        let all = variables::variables(&variables::Context {
+            app,
+            worker,
+            phase,
+            project: &self.project.id,
+            environment: &self.environment.name,
+            environment_type: self.environment_type,
+            branch: &self.environment.name,
+            tree,
+            project_variables: &self.settings.variables.project,
+            environment_variables: &environment_variables,
+            command_line,
+            relationships: &nothing,
+            routes: &nothing,
+        });
+        let mut map: BTreeMap<String, String> = self.machine_variables();
+        map.extend(
+            all.into_iter()
+                .map(|variable| (variable.name, variable.value)),
+        );
+        map
+    }
+
+    /// The variables of one run that differ from the container's, because of `--variable`.
+    pub(super) fn run_variables(
+        &self,
+        app: &App,
+        worker: Option<&str>,
+        tree: &Tree,
+        command_line: &UserVariables,
+        container: &ContainerPlan,
+    ) -> BTreeMap<String, String> {
+        if command_line.is_empty() {
+            return BTreeMap::new();
+        }
+        let tree_id = tree
+            .id(&app.source_root)
+            .map(|id| id.to_string())
+            .unwrap_or_default();
+        let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
+        let all = self.variables(app, worker, Phase::Runtime, &tree_id, command_line);
+        all.into_iter()
+            .filter(|(name, value)| container.container.variables.get(name) != Some(value))
+            .collect()
+    }
+
+    /// `--variable` arguments.
+    pub(super) fn parse_variables(&self, texts: &[String]) -> Result<UserVariables, Failure> {
+        texts
+            .iter()
+            .map(|text| {
+                variables::parse_assignment(text).map_err(|err| Failure::usage(err.to_string()))
+            })
+            .collect()
+    }
+
+    /// An app's plan and what carrying it out needs besides.
+    pub(super) fn planned<'a>(
+        &self,
+        plan: &'a AppPlan,
+        image: &'a ImageRecipe,
+        tree: &'a Arc<Tree>,
+        pull: Pull,
+        rebuild: bool,
+    ) -> Planned<'a> {
+        Planned {
+            plan,
+            image,
+            tree,
+            pull,
+            rebuild,
+        }
+    }
+
+    /// The app and worker that a command is about: the one that is named, or the only one.
+    pub(super) fn target(
+        &self,
+        target: &super::Target,
+    ) -> Result<(&App, Option<&Worker>), Failure> {
+        let app = if let Some(name) = &target.app {
+            find_app(&self.config, name)?
+        } else {
+            let mut apps = self.config.apps.values();
+            if let (Some(only), None) = (apps.next(), apps.next()) {
+                only
+            } else {
+                let names: Vec<&str> = self.config.apps.keys().map(String::as_str).collect();
+                return Err(
+                    Failure::usage("there are several apps; say which one you mean")
+                        .hint(format!("add `--app` with one of: {}", names.join(", "))),
+                );
+            }
+        };
+        let Some(name) = &target.worker else {
+            return Ok((app, None));
+        };
+        let worker = app
+            .workers
+            .iter()
+            .find(|worker| worker.name == *name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = app
+                    .workers
+                    .iter()
+                    .map(|worker| worker.name.as_str())
+                    .collect();
+                let failure = Failure::usage(format!("`{}` has no worker `{name}`", app.name));
+                if names.is_empty() {
+                    failure
+                } else {
+                    failure.hint(format!("there are: {}", names.join(", ")))
+                }
+            })?;
+        Ok((app, Some(worker)))
+    }
+
+    /// The container of an app or worker, running or not.
+    pub(super) async fn find_container(
+        &self,
+        engine: &impl Engine,
+        app: &App,
+        worker: Option<&Worker>,
+    ) -> Result<Container, Failure> {
+        let labels = self.project.environment_labels(&self.environment.name);
+        let containers = engine.containers(&labels).await?;
+        let title = worker.map_or_else(
+            || app.name.clone(),
+            |worker| format!("{}--{}", app.name, worker.name),
+        );
+        containers
+            .into_iter()
+            .find(|container| {
+                let kind = container
+                    .labels
+                    .get(crate::project::LABEL_KIND)
+                    .map(String::as_str);
+                container.labels.get(crate::project::LABEL_APP) == Some(&app.name)
+                    && container.labels.get(crate::project::LABEL_WORKER)
+                        == worker.map(|worker| &worker.name)
+                    && matches!(kind, Some("web" | "worker"))
+            })
+            .ok_or_else(|| {
+                Failure::new(BUSY, format!("`{title}` is not up"))
+                    .hint("`upsun-local up` starts it")
+            })
+    }
+
+    /// Brings an app or worker up where it is not, and returns its container.
+    pub(super) async fn ensure_up(
+        &self,
+        context: &Context,
+        engine: &impl Engine,
+        shutdown: &Shutdown,
+        app: &App,
+        worker: Option<&str>,
+    ) -> Result<String, Failure> {
+        let tree = self.scan()?;
+        let (plan, image) = self.plan(app, &tree, &UserVariables::new())?;
+        let at = worker.map_or(0, |name| {
+            1 + app
+                .workers
+                .iter()
+                .position(|worker| worker.name == name)
+                .unwrap_or_default()
+        });
+        let container = plan
+            .containers
+            .get(at)
+            .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
+        let listening = context.listen(false, shutdown);
+        let sandbox = self.sandbox(engine, &listening.events, shutdown);
+        let result = async {
+            let _lock = sandbox.lock("up").await?;
+            let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
+            let containers = sandbox.containers().await?;
+            if !container.is_current(&containers) {
+                self.warn(&listening.events, &tree).await;
+            }
+            sandbox
+                .ensure_container(&planned, container, &containers)
+                .await
+        }
+        .await;
+        listening.finish();
+        result
+            .map(|deployed| deployed.id)
+            .map_err(|err| Failure::of(err, shutdown))
+    }
+}
+
+fn root(context: &Context) -> Result<PathBuf, Failure> {
+    if let Some(dir) = &context.global.dir {
+        if !dir.is_dir() {
+            return Err(Failure::usage(format!(
+                "`{}` is not a directory",
+                dir.display()
+            )));
+        }
+        return if dir.join(".upsun").is_dir() {
+            Ok(dir.clone())
+        } else {
+            Err(Failure::usage(format!("there is no `.upsun/` in `{}`", dir.display()))
+                .hint("`-C` takes the root of a repository that Upsun can deploy; see https://docs.upsun.com/create-apps.html"))
+        };
+    }
+    let here = std::env::current_dir()
+        .map_err(|err| Failure::usage(format!("the current directory is not there: {err}")))?;
+    config::find_root(&here).ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no `.upsun/` in `{}` or above it",
+            here.display()
+        ))
+        .hint("go into a repository that Upsun can deploy, or name one with `-C`")
+    })
+}
+
+fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {
+    let width = rustix::termios::tcgetwinsize(std::io::stderr())
+        .map_or(80, |size| usize::from(size.ws_col).max(40));
+    config::render::render(problem, &loaded.texts, context.style.color, width)
+}
+
+fn read_env_file(root: &std::path::Path, settings: &Settings) -> Result<UserVariables, Failure> {
+    let Some(path) = &settings.env_file else {
+        return Ok(UserVariables::new());
+    };
+    let text = std::fs::read_to_string(root.join(path))
+        .map_err(|err| Failure::new(BAD_FILE, format!("`env_file` {}: {err}", path.display())))?;
+    variables::parse_env_file(&text)
+        .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", path.display())))
+}
+
+/// The app of that name.
+pub(super) fn find_app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Failure> {
+    config.apps.get(name).ok_or_else(|| {
+        let names: Vec<&str> = config.apps.keys().map(String::as_str).collect();
+        let failure = Failure::new(USAGE, format!("there is no app `{name}`"));
+        match nearest(name, names.iter().copied()) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure.hint(format!("there are: {}", names.join(", "))),
+        }
+    })
+}
+
+/// The word that was probably meant.
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    crate::suggestion::nearest(word, candidates)
+}
+
+impl Workspace {
+    fn recipe(&self, app: &App) -> Result<ImageRecipe, Failure> {
+        let recipe = images::recipe(
+            app,
+            &images::Setup {
+                overrides: &self.settings.images,
+                certificates: self.certificates.as_ref(),
+                proxy: &self.proxy,
+                user: self.settings.user,
+                base_id: None,
+            },
+        )
+        .map_err(|err| {
+            let failure = Failure::new(BAD_CONFIGURATION, format!("`{}`: {err}", app.name));
+            match err.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        let failed = |err: std::io::Error| {
+            Failure::fault(format!("the build context cannot be made: {err}"))
+        };
+        let mut archive = tar::Builder::new(Vec::new());
+        for file in recipe.context() {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(file.bytes.len() as u64);
+            header.set_mode(file.mode);
+            archive
+                .append_data(&mut header, &file.path, file.bytes.as_slice())
+                .map_err(failed)?;
+        }
+        let bases = std::iter::once(&recipe.base).chain(&recipe.copied_from);
+        Ok(ImageRecipe {
+            bases: bases.map(|base| base.as_str().to_owned()).collect(),
+            tag: recipe.tag,
+            context: archive.into_inner().map_err(failed)?.into(),
+            labels: recipe.labels,
+            arguments: recipe.build_arguments.into_iter().collect(),
+            warnings: recipe.warnings,
+        })
+    }
+
+    /// What containers on this machine need besides what Upsun gives them: certificates and a proxy.
+    fn machine_variables(&self) -> BTreeMap<String, String> {
+        let mut variables: BTreeMap<String, String> = self.proxy.variables().into_iter().collect();
+        if self.certificates.is_some() {
+            variables.extend(
+                images::certificate_variables()
+                    .into_iter()
+                    .map(|(name, path)| (name.to_owned(), path.to_owned())),
+            );
+        }
+        variables
+    }
+}
+
+fn find_certificates(
+    root: &std::path::Path,
+    settings: &Settings,
+) -> Result<Option<Certificates>, Failure> {
+    images::find_ca_bundle(settings, root, variable, |path| std::fs::read(path))
+        .map_err(|err| Failure::new(BAD_FILE, err.to_string()))
+}

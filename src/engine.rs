@@ -1,0 +1,191 @@
+//! What containers, volumes and images are asked of: one trait, spoken in plain data.
+//!
+//! An engine knows no Upsun word. There are two: [`docker`] for everything that speaks Docker's API,
+//! and [`fake`], which only records and is for tests.
+
+pub mod docker;
+pub mod fake;
+pub mod spec;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::io::AsyncWrite;
+
+use self::spec::{
+    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
+    LogRange, Output, Progress, Volume, VolumeSpec,
+};
+
+/// Why an engine did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No engine answers.
+    #[error("no container engine answers")]
+    Unavailable {
+        /// What was tried, with the reason for each: `unix:///var/run/docker.sock: no such file`.
+        tried: Vec<String>,
+        /// What could help.
+        hint: String,
+    },
+    /// It answered, and went away.
+    #[error("the container engine stopped answering: {0}")]
+    Lost(String),
+    /// It speaks too old an API.
+    #[error(
+        "the container engine at {address} is too old: it speaks API {found}, and 1.41 (Docker 20.10) is needed"
+    )]
+    TooOld {
+        /// How it is reached.
+        address: String,
+        /// The API version it speaks.
+        found: String,
+    },
+    /// There is no such object.
+    #[error("{0}")]
+    NotFound(String),
+    /// An object of that name is there already, or is in use.
+    #[error("{0}")]
+    Conflict(String),
+    /// The registry has no such image.
+    #[error("the image `{image}` was not found: {reason}")]
+    ImageNotFound {
+        /// The reference.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// The registry cannot be reached.
+    #[error("the image `{image}` cannot be pulled: {reason}")]
+    Registry {
+        /// The reference.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// Building an image failed.
+    #[error("the image `{image}` cannot be built: {reason}")]
+    ImageBuild {
+        /// The reference.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// The engine's disk is full.
+    #[error("the container engine's disk is full: {0}")]
+    DiskFull(String),
+    /// Reading what should be sent, or writing what came, failed on our side.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Anything else, in the engine's words.
+    #[error("the container engine says: {0}")]
+    Other(String),
+}
+
+/// What an engine's calls return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Output as it comes.
+pub type OutputStream = Pin<Box<dyn Stream<Item = Result<Output>> + Send>>;
+
+/// Bytes of an archive as they come.
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// A command that runs in a container.
+pub struct Exec {
+    /// The engine's id of it.
+    pub id: String,
+    /// What it writes; ends when it has ended.
+    pub output: OutputStream,
+    /// Its standard input, or its terminal.
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+/// A container engine.
+pub trait Engine: Send + Sync {
+    /// What it says of itself.
+    fn info(&self) -> impl Future<Output = Result<EngineInfo>> + Send;
+
+    /// The image of that reference, if the engine has it.
+    fn image(&self, reference: &str) -> impl Future<Output = Result<Option<Image>>> + Send;
+    /// All images that carry these labels (an empty value asks for the label only).
+    fn images(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Image>>> + Send;
+    /// Fetches an image from its registry.
+    fn pull_image(
+        &self,
+        reference: &str,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> impl Future<Output = Result<()>> + Send;
+    /// Builds an image and hands over every line that the build prints.
+    fn build_image(
+        &self,
+        build: &ImageBuild,
+        line: &(dyn Fn(&str) + Send + Sync),
+    ) -> impl Future<Output = Result<()>> + Send;
+    /// Removes an image; fine when it is gone already.
+    fn remove_image(&self, reference: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// All containers, running or not, that carry these labels.
+    fn containers(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Container>>> + Send;
+    /// Creates a container and returns its id.
+    fn create_container(&self, spec: &ContainerSpec)
+    -> impl Future<Output = Result<String>> + Send;
+    /// Starts it.
+    fn start_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
+    /// Gives it another name.
+    fn rename_container(&self, id: &str, name: &str) -> impl Future<Output = Result<()>> + Send;
+    /// Stops it: SIGTERM, its grace period, SIGKILL. Fine when it is stopped or gone already.
+    fn stop_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
+    /// Kills and removes it; fine when it is gone already. Its named volumes stay.
+    fn remove_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
+    /// What is known of its process; `None` when there is no such container.
+    fn container_state(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<ContainerState>>> + Send;
+    /// Its log.
+    fn logs(&self, id: &str, range: LogRange) -> OutputStream;
+
+    /// Starts a command in a running container.
+    fn exec(&self, container: &str, spec: &ExecSpec) -> impl Future<Output = Result<Exec>> + Send;
+    /// The exit code of a command that has ended; `None` while it runs.
+    fn exec_exit_code(&self, exec: &str) -> impl Future<Output = Result<Option<i64>>> + Send;
+    /// Tells a command's terminal its size, in characters.
+    fn resize_exec(
+        &self,
+        exec: &str,
+        width: u16,
+        height: u16,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Unpacks a tar stream at a path of a container, which need not run. Owners are kept.
+    fn upload(
+        &self,
+        container: &str,
+        path: &str,
+        archive: ByteStream,
+    ) -> impl Future<Output = Result<()>> + Send;
+    /// A path of a container as a tar stream.
+    fn download(&self, container: &str, path: &str) -> ByteStream;
+
+    /// All volumes that carry these labels.
+    fn volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send;
+    /// Creates a volume; fine when one of that name is there.
+    fn create_volume(&self, spec: &VolumeSpec) -> impl Future<Output = Result<()>> + Send;
+    /// Removes a volume with what is in it; fine when it is gone already.
+    fn remove_volume(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// The names of all networks that carry these labels.
+    fn networks(&self, labels: &Labels) -> impl Future<Output = Result<Vec<String>>> + Send;
+    /// Creates a network; fine when one of that name is there.
+    fn create_network(
+        &self,
+        name: &str,
+        labels: &Labels,
+    ) -> impl Future<Output = Result<()>> + Send;
+    /// Removes a network; fine when it is gone already.
+    fn remove_network(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
+}

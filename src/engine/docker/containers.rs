@@ -1,0 +1,350 @@
+//! Containers, the commands in them, and files in and out of them.
+
+use std::collections::HashMap;
+
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
+    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    RenameContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
+    UploadToContainerOptionsBuilder,
+};
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::error::{gone_is_fine, is_disk_full};
+use super::{DockerEngine, label_filter};
+use crate::engine::spec::{
+    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogRange, Output,
+};
+use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
+
+/// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
+const OUTPUT_BUFFER: usize = 256 * 1024;
+
+impl DockerEngine {
+    pub(super) async fn list_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&label_filter(labels))
+            .build();
+        let found = self.docker.list_containers(Some(options)).await?;
+        Ok(found
+            .into_iter()
+            .map(|summary| Container {
+                id: summary.id.unwrap_or_default(),
+                name: summary
+                    .names
+                    .and_then(|names| names.into_iter().next())
+                    .map(|name| name.trim_start_matches('/').to_owned())
+                    .unwrap_or_default(),
+                running: summary
+                    .state
+                    .is_some_and(|state| state.to_string() == "running"),
+                status: summary.status.unwrap_or_default(),
+                image_id: summary.image_id.unwrap_or_default(),
+                labels: summary.labels.unwrap_or_default().into_iter().collect(),
+                created: summary.created.unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    pub(super) async fn create(&self, spec: &ContainerSpec) -> Result<String> {
+        let options = CreateContainerOptionsBuilder::default()
+            .name(&spec.name)
+            .build();
+        let created = self
+            .docker
+            .create_container(Some(options), container_body(spec))
+            .await;
+        match created {
+            Ok(created) => Ok(created.id),
+            Err(err) => match Error::from(err) {
+                Error::NotFound(reason) if reason.contains("No such image") => {
+                    Err(Error::ImageNotFound {
+                        image: spec.image.clone(),
+                        reason,
+                    })
+                }
+                err => Err(err),
+            },
+        }
+    }
+
+    pub(super) async fn start(&self, id: &str) -> Result<()> {
+        gone_is_not_fine_but_started_is(
+            self.docker
+                .start_container(id, None::<StartContainerOptions>)
+                .await,
+        )
+    }
+
+    pub(super) async fn rename(&self, id: &str, name: &str) -> Result<()> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        Ok(self.docker.rename_container(id, options).await?)
+    }
+
+    pub(super) async fn stop(&self, id: &str) -> Result<()> {
+        gone_is_fine(
+            self.docker
+                .stop_container(id, None::<StopContainerOptions>)
+                .await,
+        )
+    }
+
+    pub(super) async fn delete_container(&self, id: &str) -> Result<()> {
+        // `v` takes anonymous volumes along (an image's `VOLUME`); named ones stay.
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
+        gone_is_fine(self.docker.remove_container(id, Some(options)).await)
+    }
+
+    pub(super) async fn state(&self, id: &str) -> Result<Option<ContainerState>> {
+        match self
+            .docker
+            .inspect_container(id, None::<InspectContainerOptions>)
+            .await
+        {
+            Ok(found) => Ok(Some(found.state.map_or_else(
+                ContainerState::default,
+                |state| ContainerState {
+                    running: state.running.unwrap_or_default(),
+                    exit_code: state.exit_code.unwrap_or_default(),
+                    out_of_memory: state.oom_killed.unwrap_or_default(),
+                },
+            ))),
+            Err(err) => match Error::from(err) {
+                Error::NotFound(_) => Ok(None),
+                err => Err(err),
+            },
+        }
+    }
+
+    pub(super) fn read_logs(&self, id: &str, range: LogRange) -> OutputStream {
+        let tail = range
+            .tail
+            .map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .follow(range.follow)
+            .timestamps(range.timestamps)
+            .tail(&tail)
+            .build();
+        let docker = self.docker.clone();
+        let id = id.to_owned();
+        // The client's stream borrows it; the task keeps both alive for as long as somebody listens.
+        let (sender, receiver) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            let mut stream = docker.logs(&id, Some(options)).map(output);
+            while let Some(item) = stream.next().await {
+                if sender.send(item).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Box::pin(futures_util::stream::unfold(
+            receiver,
+            |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+        ))
+    }
+
+    pub(super) async fn start_command(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
+        let options = CreateExecOptions {
+            attach_stdin: Some(spec.stdin),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            tty: Some(spec.terminal),
+            env: Some(
+                spec.variables
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            ),
+            cmd: Some(spec.command.clone()),
+            user: spec.user.clone(),
+            working_dir: spec.working_dir.clone(),
+            ..CreateExecOptions::default()
+        };
+        let created = self.docker.create_exec(container, options).await?;
+        let start = StartExecOptions {
+            detach: false,
+            tty: spec.terminal,
+            output_capacity: Some(OUTPUT_BUFFER),
+        };
+        match self.docker.start_exec(&created.id, Some(start)).await? {
+            StartExecResults::Attached {
+                output: stream,
+                input,
+            } => Ok(Exec {
+                id: created.id,
+                output: Box::pin(stream.map(output)),
+                input,
+            }),
+            StartExecResults::Detached => {
+                Err(Error::Other("the command was started detached".to_owned()))
+            }
+        }
+    }
+
+    pub(super) async fn command_exit_code(&self, exec: &str) -> Result<Option<i64>> {
+        let found = self.docker.inspect_exec(exec).await?;
+        Ok(if found.running.unwrap_or_default() {
+            None
+        } else {
+            found.exit_code
+        })
+    }
+
+    pub(super) async fn resize(&self, exec: &str, width: u16, height: u16) -> Result<()> {
+        Ok(self
+            .docker
+            .resize_exec(exec, ResizeExecOptions { width, height })
+            .await?)
+    }
+
+    pub(super) async fn unpack(
+        &self,
+        container: &str,
+        path: &str,
+        archive: ByteStream,
+    ) -> Result<()> {
+        let options = UploadToContainerOptionsBuilder::default()
+            .path(path)
+            .build();
+        // When our side fails to read, the engine only sees a cut stream; the first error is kept aside.
+        let failure = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let kept = failure.clone();
+        let archive: ByteStream = Box::pin(archive.map_err(move |err| {
+            let told = std::io::Error::new(err.kind(), err.to_string());
+            if let Ok(mut slot) = kept.lock() {
+                slot.get_or_insert(err);
+            }
+            told
+        }));
+        let result = self
+            .docker
+            .upload_to_container(container, Some(options), bollard::body_try_stream(archive))
+            .await;
+        if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
+            return Err(Error::Io(err));
+        }
+        Ok(result?)
+    }
+
+    pub(super) fn pack(&self, container: &str, path: &str) -> ByteStream {
+        let options = DownloadFromContainerOptionsBuilder::default()
+            .path(path)
+            .build();
+        let docker = self.docker.clone();
+        let container = container.to_owned();
+        let (sender, receiver) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            let mut stream = docker
+                .download_from_container(&container, Some(options))
+                .map_err(|err| std::io::Error::other(Error::from(err).to_string()));
+            while let Some(item) = stream.next().await {
+                if sender.send(item).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Box::pin(futures_util::stream::unfold(
+            receiver,
+            |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+        ))
+    }
+}
+
+fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -> Result<()> {
+    match result {
+        Err(bollard::errors::Error::DockerResponseServerError {
+            status_code: 304, ..
+        }) => Ok(()),
+        Err(bollard::errors::Error::DockerResponseServerError { message, .. })
+            if is_disk_full(&message) =>
+        {
+            Err(Error::DiskFull(message))
+        }
+        other => Ok(other?),
+    }
+}
+
+fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
+    Ok(match item? {
+        LogOutput::StdErr { message } => Output::Stderr(message),
+        LogOutput::StdOut { message }
+        | LogOutput::StdIn { message }
+        | LogOutput::Console { message } => Output::Stdout(message),
+    })
+}
+
+/// The engine's own form of a container.
+fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
+    let mounts = spec
+        .volumes
+        .iter()
+        .map(|mount| Mount {
+            target: Some(mount.target.clone()),
+            source: Some(mount.volume.clone()),
+            typ: Some(MountType::VOLUME),
+            read_only: Some(mount.read_only),
+            ..Mount::default()
+        })
+        .collect();
+    let tmpfs: HashMap<String, String> = spec
+        .tmpfs
+        .iter()
+        .map(|tmpfs| (tmpfs.target.clone(), tmpfs.options.clone()))
+        .collect();
+    let networking = spec.network.as_ref().map(|network| NetworkingConfig {
+        endpoints_config: Some(HashMap::from([(
+            network.name.clone(),
+            EndpointSettings {
+                aliases: Some(network.aliases.clone()),
+                ..EndpointSettings::default()
+            },
+        )])),
+    });
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        // An empty entry point switches off the image's own.
+        entrypoint: Some(Vec::new()),
+        cmd: Some(spec.command.clone()),
+        user: Some(spec.user.clone()),
+        working_dir: Some(spec.working_dir.clone()),
+        hostname: Some(spec.hostname.clone()),
+        env: Some(
+            spec.variables
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        ),
+        labels: Some(spec.labels.clone().into_iter().collect()),
+        stop_timeout: i64::try_from(spec.stop_grace.as_secs()).ok(),
+        networking_config: networking,
+        host_config: Some(HostConfig {
+            mounts: Some(mounts),
+            tmpfs: Some(tmpfs),
+            readonly_rootfs: Some(spec.read_only),
+            network_mode: spec.network.as_ref().map(|network| network.name.clone()),
+            extra_hosts: Some(
+                spec.hosts
+                    .iter()
+                    .map(|(name, address)| format!("{name}:{address}"))
+                    .collect(),
+            ),
+            pids_limit: spec.pids_limit,
+            init: Some(true),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            security_opt: Some(vec!["no-new-privileges".to_owned()]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}

@@ -1,0 +1,266 @@
+//! Images: found, pulled, built, removed.
+
+use std::collections::HashMap;
+
+use bollard::auth::DockerCredentials;
+use bollard::models::{BuildInfo, CreateImageInfo};
+use bollard::query_parameters::{
+    BuildImageOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
+    RemoveImageOptionsBuilder,
+};
+use futures_util::StreamExt;
+
+use super::error::is_disk_full;
+use super::{DockerEngine, label_filter};
+use crate::engine::spec::{Image, ImageBuild, Labels, Progress};
+use crate::engine::{Error, Result};
+
+impl DockerEngine {
+    pub(super) async fn find_image(&self, reference: &str) -> Result<Option<Image>> {
+        match self.docker.inspect_image(reference).await {
+            Ok(found) => {
+                let config = found.config.unwrap_or_default();
+                Ok(Some(Image {
+                    id: found.id.unwrap_or_default(),
+                    tags: found.repo_tags.unwrap_or_default(),
+                    size: found
+                        .size
+                        .and_then(|n| u64::try_from(n).ok())
+                        .unwrap_or_default(),
+                    labels: config.labels.unwrap_or_default().into_iter().collect(),
+                    variables: config.env.unwrap_or_default(),
+                    created: 0,
+                }))
+            }
+            Err(err) => match Error::from(err) {
+                Error::NotFound(_) => Ok(None),
+                err => Err(err),
+            },
+        }
+    }
+
+    pub(super) async fn list_images(&self, labels: &Labels) -> Result<Vec<Image>> {
+        let options = ListImagesOptionsBuilder::default()
+            .filters(&label_filter(labels))
+            .build();
+        let found = self.docker.list_images(Some(options)).await?;
+        Ok(found
+            .into_iter()
+            .map(|summary| Image {
+                id: summary.id,
+                tags: summary
+                    .repo_tags
+                    .into_iter()
+                    .filter(|tag| tag != "<none>:<none>")
+                    .collect(),
+                size: u64::try_from(summary.size).unwrap_or_default(),
+                labels: summary.labels.into_iter().collect(),
+                variables: Vec::new(),
+                created: summary.created,
+            })
+            .collect())
+    }
+
+    pub(super) async fn pull(
+        &self,
+        reference: &str,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<()> {
+        let options = CreateImageOptionsBuilder::default()
+            .from_image(&with_tag(reference))
+            .build();
+        let mut stream = self
+            .docker
+            .create_image(Some(options), None, None::<DockerCredentials>);
+        // Layer id → bytes done and in all, in each layer's own words.
+        let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
+        while let Some(item) = stream.next().await {
+            let info: CreateImageInfo = item.map_err(|err| pull_error(reference, err.into()))?;
+            if let Some(detail) = &info.error_detail {
+                let reason = detail.message.clone().unwrap_or_default();
+                return Err(pull_error(reference, Error::Other(reason)));
+            }
+            let Some(layer) = info.id.clone() else {
+                continue;
+            };
+            let downloading = info.status.as_deref() == Some("Downloading");
+            let complete = matches!(
+                info.status.as_deref(),
+                Some("Download complete" | "Pull complete")
+            );
+            if let (true, Some(detail)) = (downloading, &info.progress_detail) {
+                let number =
+                    |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+                layers.insert(layer, (number(detail.current), number(detail.total)));
+            } else if let (true, Some(known)) = (complete, layers.get_mut(&layer)) {
+                known.0 = known.1;
+            }
+            let (done, total) = layers
+                .values()
+                .fold((0, 0), |sum, layer| (sum.0 + layer.0, sum.1 + layer.1));
+            progress(Progress { done, total });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn build(
+        &self,
+        build: &ImageBuild,
+        line: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<()> {
+        let labels: HashMap<&str, &str> = build
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let arguments: HashMap<&str, &str> = build
+            .arguments
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let options = BuildImageOptionsBuilder::default()
+            .dockerfile("Dockerfile")
+            .t(&build.tag)
+            .labels(&labels)
+            .buildargs(&arguments)
+            .rm(true)
+            .forcerm(true)
+            .build();
+        let mut stream = self.docker.build_image(
+            options,
+            None,
+            Some(bollard::body_full(build.context.clone())),
+        );
+        let mut last = Vec::new();
+        let failed = |reason: String| {
+            if is_disk_full(&reason) {
+                Error::DiskFull(reason)
+            } else {
+                Error::ImageBuild {
+                    image: build.tag.clone(),
+                    reason,
+                }
+            }
+        };
+        while let Some(item) = stream.next().await {
+            let info: BuildInfo = match item {
+                Ok(info) => info,
+                Err(err) => return Err(failed(with_tail(&super::error::reason(&err), &last))),
+            };
+            if let Some(detail) = info.error_detail {
+                return Err(failed(with_tail(
+                    &detail.message.unwrap_or_default(),
+                    &last,
+                )));
+            }
+            for text in info
+                .stream
+                .iter()
+                .flat_map(|text| text.lines())
+                .filter(|text| !text.trim().is_empty())
+            {
+                line(text);
+                last.push(text.to_owned());
+                if last.len() > 12 {
+                    last.remove(0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete_image(&self, reference: &str) -> Result<()> {
+        let options = RemoveImageOptionsBuilder::default().force(false).build();
+        match self
+            .docker
+            .remove_image(reference, Some(options), None)
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(err) => match Error::from(err) {
+                Error::NotFound(_) => Ok(()),
+                err => Err(err),
+            },
+        }
+    }
+}
+
+/// Without a tag the engine would pull every tag there is.
+fn with_tag(reference: &str) -> String {
+    let last = reference.rsplit('/').next().unwrap_or(reference);
+    if last.contains(':') || last.contains('@') {
+        reference.to_owned()
+    } else {
+        format!("{reference}:latest")
+    }
+}
+
+fn with_tail(reason: &str, last: &[String]) -> String {
+    if last.is_empty() {
+        reason.to_owned()
+    } else {
+        format!("{reason}\n  {}", last.join("\n  "))
+    }
+}
+
+/// A pull fails for one of three reasons, and the engine only tells them apart by its wording.
+fn pull_error(image: &str, err: Error) -> Error {
+    let image = image.to_owned();
+    match err {
+        Error::DiskFull(_) | Error::Lost(_) => err,
+        Error::NotFound(reason) => Error::ImageNotFound { image, reason },
+        err => {
+            let reason = match err {
+                Error::Other(reason) => reason,
+                err => err.to_string(),
+            };
+            if is_disk_full(&reason) {
+                Error::DiskFull(reason)
+            } else if [
+                "not found",
+                "manifest unknown",
+                "access denied",
+                "does not exist",
+            ]
+            .iter()
+            .any(|word| reason.contains(word))
+            {
+                Error::ImageNotFound { image, reason }
+            } else {
+                Error::Registry { image, reason }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_untagged_reference_means_latest_and_a_port_is_no_tag() {
+        assert_eq!(with_tag("node"), "node:latest");
+        assert_eq!(
+            with_tag("localhost:5000/node"),
+            "localhost:5000/node:latest"
+        );
+        assert_eq!(with_tag("node:24"), "node:24");
+        assert_eq!(with_tag("node@sha256:0"), "node@sha256:0");
+    }
+
+    #[test]
+    fn a_failed_pull_says_whether_the_image_or_the_registry_is_missing() {
+        let missing = Error::Other("manifest for node:99 not found: manifest unknown".into());
+        assert!(matches!(
+            pull_error("node:99", missing),
+            Error::ImageNotFound { .. }
+        ));
+        let offline = Error::Other("Get \"https://registry/v2/\": dial tcp: no such host".into());
+        assert!(matches!(
+            pull_error("node:24", offline),
+            Error::Registry { .. }
+        ));
+        let full = Error::Other("write /var/lib/docker: no space left on device".into());
+        assert!(matches!(pull_error("node:24", full), Error::DiskFull(_)));
+    }
+}

@@ -1,0 +1,110 @@
+//! Volumes and networks.
+
+use std::collections::HashMap;
+
+use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
+use bollard::query_parameters::{
+    ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
+
+use super::error::gone_is_fine;
+use super::{DockerEngine, label_filter};
+use crate::engine::spec::{Labels, Volume, VolumeSpec};
+use crate::engine::{Error, Result};
+
+impl DockerEngine {
+    pub(super) async fn list_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
+        let options = ListVolumesOptionsBuilder::default()
+            .filters(&label_filter(labels))
+            .build();
+        let found = self.docker.list_volumes(Some(options)).await?;
+        Ok(found
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|volume| Volume {
+                name: volume.name,
+                labels: volume.labels.into_iter().collect(),
+                created: volume.created_at.unwrap_or_default(),
+                mountpoint: volume.mountpoint,
+            })
+            .collect())
+    }
+
+    pub(super) async fn make_volume(&self, spec: &VolumeSpec) -> Result<()> {
+        // A directory of a volume is a volume of the local driver that binds that directory. This works
+        // with every API version, on remote engines and in Docker Desktop's VM, because the path is the
+        // engine's own.
+        let options = match &spec.directory_of {
+            None => HashMap::new(),
+            Some(directory) => {
+                let parent = self
+                    .docker
+                    .inspect_volume(&directory.volume)
+                    .await
+                    .map_err(Error::from)?;
+                let device = if directory.path.is_empty() {
+                    parent.mountpoint
+                } else {
+                    format!("{}/{}", parent.mountpoint, directory.path)
+                };
+                HashMap::from([
+                    ("type".to_owned(), "none".to_owned()),
+                    ("o".to_owned(), "bind".to_owned()),
+                    ("device".to_owned(), device),
+                ])
+            }
+        };
+        let request = VolumeCreateRequest {
+            name: Some(spec.name.clone()),
+            labels: Some(spec.labels.clone().into_iter().collect()),
+            driver_opts: Some(options),
+            ..VolumeCreateRequest::default()
+        };
+        self.docker.create_volume(request).await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_volume(&self, name: &str) -> Result<()> {
+        let options = RemoveVolumeOptionsBuilder::default().force(false).build();
+        gone_is_fine(self.docker.remove_volume(name, Some(options)).await)
+    }
+
+    pub(super) async fn list_networks(&self, labels: &Labels) -> Result<Vec<String>> {
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&label_filter(labels))
+            .build();
+        let found = self.docker.list_networks(Some(options)).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|network| network.name)
+            .collect())
+    }
+
+    pub(super) async fn make_network(&self, name: &str, labels: &Labels) -> Result<()> {
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            labels: Some(labels.clone().into_iter().collect()),
+            ..NetworkCreateRequest::default()
+        };
+        match self.docker.create_network(request).await {
+            Ok(_) => Ok(()),
+            Err(err) => match Error::from(err) {
+                Error::Conflict(_) => Ok(()),
+                Error::Other(reason)
+                    if reason.contains("could not find an available")
+                        || reason.contains("fully subnetted") =>
+                {
+                    Err(Error::Other(format!(
+                        "{reason} (too many networks: `docker network prune` removes those that no container uses)"
+                    )))
+                }
+                err => Err(err),
+            },
+        }
+    }
+
+    pub(super) async fn delete_network(&self, name: &str) -> Result<()> {
+        gone_is_fine(self.docker.remove_network(name).await)
+    }
+}

@@ -1,0 +1,1 @@
+//! An engine that only records: for tests of what happens in which order.

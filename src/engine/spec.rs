@@ -1,0 +1,254 @@
+//! What an engine is asked to make and what it tells about it: plain data, without any Upsun word.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// Labels by name.
+pub type Labels = BTreeMap<String, String>;
+
+/// A container to create.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ContainerSpec {
+    /// Its name, unique within the engine.
+    pub name: String,
+    /// The image's reference.
+    pub image: String,
+    /// The command with its arguments; it takes the place of the image's entry point and command.
+    pub command: Vec<String>,
+    /// `uid:gid`.
+    pub user: String,
+    /// The working directory.
+    pub working_dir: String,
+    /// The host name inside.
+    pub hostname: String,
+    /// Environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: Labels,
+    /// Volumes to mount.
+    pub volumes: Vec<VolumeMount>,
+    /// Temporary file systems in memory.
+    pub tmpfs: Vec<Tmpfs>,
+    /// Whether the root file system is read-only.
+    pub read_only: bool,
+    /// The network to join; `None` for the engine's default one.
+    pub network: Option<Network>,
+    /// Lines for `/etc/hosts`: host name to address.
+    pub hosts: BTreeMap<String, String>,
+    /// The most processes that may live in it at once.
+    pub pids_limit: Option<i64>,
+    /// How long `stop` waits between SIGTERM and SIGKILL.
+    #[serde(serialize_with = "seconds")]
+    pub stop_grace: Duration,
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
+}
+
+/// A volume in a container.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct VolumeMount {
+    /// The volume's name.
+    pub volume: String,
+    /// The absolute path inside.
+    pub target: String,
+    /// Whether it may only be read.
+    pub read_only: bool,
+}
+
+/// A temporary file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tmpfs {
+    /// The absolute path inside.
+    pub target: String,
+    /// Mount options, such as `exec,mode=1777`.
+    pub options: String,
+}
+
+/// A network to join.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+    /// Further names of the container on it.
+    pub aliases: Vec<String>,
+}
+
+/// A volume to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeSpec {
+    /// Its name.
+    pub name: String,
+    /// Labels.
+    pub labels: Labels,
+    /// A directory of another volume that this volume stands for; `None` for a volume of its own.
+    pub directory_of: Option<VolumeDirectory>,
+}
+
+/// A directory inside a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeDirectory {
+    /// The volume.
+    pub volume: String,
+    /// The path inside, without slashes at its ends; empty for the whole volume.
+    pub path: String,
+}
+
+/// A container as the engine lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The engine's id.
+    pub id: String,
+    /// The name, without a slash before it.
+    pub name: String,
+    /// Whether it runs.
+    pub running: bool,
+    /// The engine's own words: `Up 3 minutes`, `Exited (137) 2 hours ago`.
+    pub status: String,
+    /// The id of the image it was made from.
+    pub image_id: String,
+    /// Labels.
+    pub labels: Labels,
+    /// When it was created, in seconds since 1970.
+    pub created: i64,
+}
+
+/// What is known of one container's process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContainerState {
+    /// Whether it runs.
+    pub running: bool,
+    /// The exit code of its process, once it has ended.
+    pub exit_code: i64,
+    /// Whether the kernel killed it for want of memory.
+    pub out_of_memory: bool,
+}
+
+/// A volume as the engine lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// Labels.
+    pub labels: Labels,
+    /// When it was created, in the engine's notation (RFC 3339); sorts as text within one engine.
+    pub created: String,
+    /// Where the engine keeps it, on the engine's own machine.
+    pub mountpoint: String,
+}
+
+/// An image in the engine's store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The content id.
+    pub id: String,
+    /// Its references (`repository:tag`).
+    pub tags: Vec<String>,
+    /// Size in bytes.
+    pub size: u64,
+    /// Labels.
+    pub labels: Labels,
+    /// Environment variables that the image sets, as `NAME=value`.
+    pub variables: Vec<String>,
+    /// When it was created, in seconds since 1970, where the engine says so.
+    pub created: i64,
+}
+
+/// An image to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageBuild {
+    /// The reference that the result gets.
+    pub tag: String,
+    /// The build context as a tar archive, with a `Dockerfile` at its root.
+    pub context: Bytes,
+    /// Labels.
+    pub labels: Labels,
+    /// Build arguments.
+    pub arguments: BTreeMap<String, String>,
+}
+
+/// A command to run in a running container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExecSpec {
+    /// The command with its arguments.
+    pub command: Vec<String>,
+    /// `uid:gid`; `None` for the container's own user.
+    pub user: Option<String>,
+    /// The working directory; `None` for the container's own.
+    pub working_dir: Option<String>,
+    /// Variables on top of the container's own.
+    pub variables: BTreeMap<String, String>,
+    /// Whether it gets a terminal; then both its streams arrive as [`Output::Stdout`].
+    pub terminal: bool,
+    /// Whether its standard input is connected.
+    pub stdin: bool,
+}
+
+/// A piece of output, exactly as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// From standard output.
+    Stdout(Bytes),
+    /// From standard error.
+    Stderr(Bytes),
+}
+
+impl Output {
+    /// The bytes, whichever stream they came from.
+    pub fn bytes(&self) -> &Bytes {
+        match self {
+            Output::Stdout(bytes) | Output::Stderr(bytes) => bytes,
+        }
+    }
+}
+
+/// Which part of a container's log to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogRange {
+    /// Go on with what comes, until the container ends.
+    pub follow: bool,
+    /// Only the last so many lines; `None` for all.
+    pub tail: Option<u64>,
+    /// Put the time before each line.
+    pub timestamps: bool,
+}
+
+/// How far a pull is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Bytes done so far.
+    pub done: u64,
+    /// Bytes in all, as far as known yet.
+    pub total: u64,
+}
+
+/// What an engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct EngineInfo {
+    /// How it is reached: `unix:///var/run/docker.sock`.
+    pub address: String,
+    /// `Docker Engine`, `Podman Engine`, …
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The newest API version that it speaks.
+    pub api_version: String,
+    /// Operating system and architecture of the containers, such as `linux/amd64`.
+    pub platform: String,
+    /// Where it keeps images and volumes, on its own machine.
+    pub root: String,
+    /// The storage driver.
+    pub storage: String,
+    /// `1` or `2`.
+    pub cgroup_version: String,
+    /// Whether it runs without root.
+    pub rootless: bool,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Processors.
+    pub processors: u64,
+}

@@ -1,0 +1,314 @@
+//! What happens, told as plain data. The lifecycle emits events; terminal, JSON and whoever else
+//! listens consume them. Nothing here prints.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use tokio::sync::mpsc;
+
+use crate::engine::spec::Output;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "snake_case"
+)]
+pub enum Event {
+    /// Another activity of this environment runs; ours waits for it.
+    Waiting {
+        /// What the other one says of itself: `run next-build (process 4711)`.
+        holder: String,
+    },
+    /// Something that deserves a look but stops nothing.
+    Warning {
+        /// What.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
+    },
+    /// A pull began.
+    PullStarted {
+        /// The image's reference.
+        image: String,
+    },
+    /// A pull went on.
+    PullProgress {
+        /// The image's reference.
+        image: String,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all, as far as known.
+        total: u64,
+    },
+    /// A pull ended well.
+    PullFinished {
+        /// The image's reference.
+        image: String,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// Building the image that apps of a runtime share began.
+    ImageStarted {
+        /// The image's reference.
+        image: String,
+        /// What it is made from.
+        base: String,
+    },
+    /// A line that the image's build printed.
+    ImageLine {
+        /// The line.
+        line: String,
+    },
+    /// The image is there.
+    ImageFinished {
+        /// The image's reference.
+        image: String,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// An app's build is there already.
+    BuildReused {
+        /// The app.
+        app: String,
+        /// The build's id.
+        build: String,
+    },
+    /// A build began.
+    BuildStarted {
+        /// The app.
+        app: String,
+        /// The build's id.
+        build: String,
+        /// How many files its source has.
+        files: usize,
+        /// How many bytes its source has.
+        bytes: u64,
+    },
+    /// A step of a build, or a hook, began.
+    StepStarted {
+        /// The app.
+        app: String,
+        /// Which step.
+        step: Step,
+    },
+    /// What a step printed.
+    StepOutput {
+        /// The app.
+        app: String,
+        /// Which step.
+        step: Step,
+        /// The bytes.
+        #[serde(flatten)]
+        output: Text,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The app.
+        app: String,
+        /// Which step.
+        step: Step,
+        /// Its exit code.
+        exit_code: i64,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// A build is finished and frozen.
+    BuildFinished {
+        /// The app.
+        app: String,
+        /// The build's id.
+        build: String,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// A container is being started.
+    DeployStarted {
+        /// The app, or `app--worker`.
+        container: String,
+    },
+    /// A container runs and its hooks are through.
+    DeployFinished {
+        /// The app, or `app--worker`.
+        container: String,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
+    /// The operation began.
+    OperationStarted {
+        /// The app.
+        app: String,
+        /// The worker, where it runs in one.
+        worker: Option<String>,
+        /// The operation.
+        operation: String,
+        /// The role under which it runs.
+        role: String,
+        /// The user who runs it, where one is named.
+        user: Option<String>,
+        /// The script.
+        command: String,
+    },
+    /// What the operation printed.
+    OperationOutput {
+        /// The bytes.
+        #[serde(flatten)]
+        output: Text,
+    },
+    /// The operation is being cancelled.
+    Cancelling {
+        /// Why: `Ctrl-C`, `the time limit of 30 s`.
+        reason: String,
+        /// How long it has before it is killed, in seconds.
+        #[serde(serialize_with = "seconds")]
+        grace: Duration,
+    },
+    /// The operation ended.
+    OperationFinished {
+        /// The app.
+        app: String,
+        /// The worker, where it ran in one.
+        worker: Option<String>,
+        /// The operation.
+        operation: String,
+        /// The role under which it ran.
+        role: String,
+        /// Its exit code.
+        exit_code: i64,
+        /// `success`, `failure`, `cancelled` or `timeout`.
+        result: Outcome,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+        /// What it tried to write where nothing may be written.
+        read_only: Option<ReadOnlyWrite>,
+    },
+    /// Something of the sandbox was removed.
+    Removed {
+        /// `container`, `volume`, `network`, `image`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// One step of a build or a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// `dependencies`.
+    Dependencies,
+    /// `build.flavor`.
+    Flavor,
+    /// `hooks.build`.
+    BuildHook,
+    /// `hooks.deploy`.
+    DeployHook,
+    /// `hooks.post_deploy`.
+    PostDeployHook,
+    /// `commands.stop` of an operation.
+    StopCommand,
+}
+
+impl Step {
+    /// Its name in the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            Step::Dependencies => "dependencies",
+            Step::Flavor => "build.flavor",
+            Step::BuildHook => "hooks.build",
+            Step::DeployHook => "hooks.deploy",
+            Step::PostDeployHook => "hooks.post_deploy",
+            Step::StopCommand => "commands.stop",
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Exit code 0.
+    Success,
+    /// Another exit code.
+    Failure,
+    /// The user stopped it.
+    Cancelled,
+    /// Its time was over.
+    Timeout,
+}
+
+/// A write that the read-only file system refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadOnlyWrite {
+    /// The path, as the message named it.
+    pub path: String,
+    /// The mount that would make it writable, as its key in `mounts`; `None` outside the app's directory.
+    pub mount: Option<String>,
+}
+
+/// Output on its way to whoever listens. As JSON: `stream` and `text` (UTF-8; what is not becomes U+FFFD).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text(pub Output);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let stream = match &self.0 {
+            Output::Stdout(_) => "stdout",
+            Output::Stderr(_) => "stderr",
+        };
+        let mut fields = serializer.serialize_struct("Text", 2)?;
+        fields.serialize_field("stream", stream)?;
+        fields.serialize_field("text", &String::from_utf8_lossy(self.0.bytes()))?;
+        fields.end()
+    }
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+/// Where events go. Clones lead to the same place.
+#[derive(Debug, Clone)]
+pub struct Events {
+    sender: mpsc::Sender<Event>,
+}
+
+impl Events {
+    /// A channel for events that holds a few of them, so that a slow listener slows down what it listens to.
+    pub fn channel() -> (Events, mpsc::Receiver<Event>) {
+        let (sender, receiver) = mpsc::channel(32);
+        (Events { sender }, receiver)
+    }
+
+    /// Tells it, waiting while the listener is busy. Returns false when nobody listens any more.
+    pub async fn send(&self, event: Event) -> bool {
+        self.sender.send(event).await.is_ok()
+    }
+
+    /// Tells it unless the listener is busy: for progress, where the next one says it all again.
+    pub fn offer(&self, event: Event) {
+        let _ = self.sender.try_send(event);
+    }
+
+    /// Waits for room for one event; `None` when nobody listens any more.
+    pub async fn reserve(&self) -> Option<mpsc::Permit<'_, Event>> {
+        self.sender.reserve().await.ok()
+    }
+
+    /// A warning.
+    pub async fn warn(&self, message: impl Into<String>, hint: Option<String>) {
+        self.send(Event::Warning {
+            message: message.into(),
+            hint,
+        })
+        .await;
+    }
+}

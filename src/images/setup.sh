@@ -1,0 +1,341 @@
+#!/bin/sh
+# Turns a runtime's official image into one that looks like Upsun's. Runs once, as root, while the
+# derived image is built:
+#
+#     setup.sh <uid> <gid> <primary runtime>
+#
+# What to do beyond that stands in files next to this script; each may be missing. A line of output that
+# starts with `upsun-local: ` is for the builder, which makes a warning of it.
+set -eu
+
+here=$(dirname "$0")
+uid=$1
+gid=$2
+primary=$3
+bundle=/etc/ssl/certs/ca-certificates.crt
+tab=$(printf '\t')
+
+say() { printf 'upsun-local: %s\n' "$*"; }
+fail() {
+    printf 'upsun-local: failed %s\n' "$*"
+    exit 1
+}
+# Whether there is such a command. No function of this script may have a command's name.
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs system packages; the lists are fetched once, and only when something is missing.
+listed=
+install_packages() {
+    if have apt-get; then
+        if [ -z "$listed" ]; then
+            apt-get update -q || return 1
+            listed=yes
+        fi
+        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+    elif have apk; then
+        apk add --no-cache "$@"
+    else
+        return 1
+    fi
+}
+
+# Certificates come before anything that uses the network. Only those that the image does not know yet
+# are added, one to a file, since update-ca-certificates reads the first certificate of each file only.
+add_certificates() {
+    [ -s "$here/certificates.pem" ] || return 0
+    added=/usr/local/share/ca-certificates
+    mkdir -p "$added" "$(dirname "$bundle")"
+    [ -e "$bundle" ] || : >"$bundle"
+    awk -v folder="$added" '
+        /-----BEGIN CERTIFICATE-----/ { inside = 1; body = ""; text = "" }
+        inside { text = text $0 "\n" }
+        inside && !/-----/ { body = body $0 }
+        /-----END CERTIFICATE-----/ && inside {
+            inside = 0
+            gsub(/[ \t\r]/, "", body)
+            if (pass == 1) known[body] = 1
+            else if (!(body in known)) {
+                known[body] = 1
+                file = sprintf("%s/upsun-local-%03d.crt", folder, ++count)
+                printf "%s", text > file
+                close(file)
+            }
+        }
+    ' pass=1 "$bundle" pass=2 "$here/certificates.pem"
+    for file in "$added"/upsun-local-*.crt; do
+        [ -e "$file" ] || continue
+        if have keytool; then
+            keytool -importcert -noprompt -cacerts -storepass changeit \
+                -alias "$(basename "$file" .crt)" -file "$file" >/dev/null 2>&1 ||
+                say "not-emulated-tool keytool"
+        fi
+        have update-ca-certificates || cat "$file" >>"$bundle"
+    done
+    if have update-ca-certificates; then
+        update-ca-certificates >/dev/null 2>&1 || fail "the certificates cannot be added"
+    fi
+    export SSL_CERT_FILE="$bundle" CURL_CA_BUNDLE="$bundle" PIP_CERT="$bundle" \
+        NODE_EXTRA_CA_CERTS="$bundle" GIT_SSL_CAINFO="$bundle"
+}
+
+# Upsun's containers have more commands than most images.
+add_tools() {
+    required='bash:bash curl:curl dash:dash git:git jq:jq ps:procps rsync:rsync update-ca-certificates:ca-certificates'
+    optional='bzip2:bzip2 file:file less:less nano:nano patch:patch ssh:openssh-client unzip:unzip vi:vim-tiny wget:wget xz:xz-utils zip:zip'
+    need=
+    for pair in $required; do
+        have "${pair%%:*}" || need="$need ${pair#*:}"
+    done
+    like=
+    for pair in $optional; do
+        have "${pair%%:*}" || like="$like ${pair#*:}"
+    done
+    if [ -n "$need$like" ]; then
+        have apt-get || like=$(printf '%s' "$like" | sed 's/xz-utils/xz/; s/vim-tiny/vim/')
+        # shellcheck disable=SC2086
+        install_packages $need $like || { [ -n "$need" ] && install_packages $need; } || :
+    fi
+    for pair in $required; do
+        have "${pair%%:*}" || fail "the image lacks \`${pair%%:*}\`, and the package \`${pair#*:}\` cannot be installed in it"
+    done
+    for pair in $optional; do
+        have "${pair%%:*}" || say "not-emulated-tool ${pair%%:*}"
+    done
+    [ -x /bin/dash ] || ln -sf "$(command -v dash)" /bin/dash
+    [ -x /bin/bash ] || ln -sf "$(command -v bash)" /bin/bash
+}
+
+# Rewrites a file in place, so that its owner and mode stay.
+rewrite() {
+    cat >"$1.upsun-local" && cat "$1.upsun-local" >"$1" && rm "$1.upsun-local"
+}
+
+free_id() {
+    id=60000
+    while cut -d: -f3 "$1" | grep -qx "$id"; do id=$((id + 1)); done
+    echo "$id"
+}
+
+# The user and group `web`; whoever has their ids already gets others.
+add_user() {
+    other=$(free_id /etc/group)
+    awk -F: -v OFS=: -v id="$gid" -v other="$other" \
+        '$1 == "web" { next } $3 == id { $3 = other } { print }' /etc/group | rewrite /etc/group
+    awk -F: -v OFS=: -v id="$gid" -v other="$other" \
+        '$4 == id { $4 = other } { print }' /etc/passwd | rewrite /etc/passwd
+    other=$(free_id /etc/passwd)
+    awk -F: -v OFS=: -v id="$uid" -v other="$other" \
+        '$1 == "web" { next } $3 == id { $3 = other } { print }' /etc/passwd | rewrite /etc/passwd
+    echo "web:x:$gid:" >>/etc/group
+    echo "web:x:$uid:$gid:web:/app:/bin/bash" >>/etc/passwd
+    if [ -e /etc/shadow ]; then
+        grep -v '^web:' /etc/shadow | rewrite /etc/shadow
+        echo 'web:*:19000:0:99999:7:::' >>/etc/shadow
+    fi
+    mkdir -p /app /tmp/cache
+    chown "$uid:$gid" /app /tmp/cache
+    chmod 755 /app /tmp/cache
+}
+
+# Further runtimes were copied to the places that they have in their own images. A copy that does not run
+# lacks shared libraries, or its image keeps the runtime elsewhere: then the distribution's version has to do.
+add_runtimes() {
+    [ -s "$here/runtimes" ] || return 0
+    ldconfig 2>/dev/null || :
+    while IFS="$tab" read -r name command check libraries fallback <&3; do
+        runtime_runs "$name" && continue
+        if [ -e "/usr/local/bin/$command" ]; then
+            for library in $libraries; do
+                [ "$library" = - ] || install_packages "$library" || :
+            done
+            runtime_runs "$name" && continue
+            rm -f "/usr/local/bin/$command"
+        fi
+        # shellcheck disable=SC2086
+        [ "$fallback" = - ] || install_packages $fallback || :
+        if runtime_runs "$name"; then
+            :
+        elif sh -c "$check" >/dev/null 2>&1; then
+            say "approximated-runtime $name"
+        else
+            say "not-emulated-runtime $name"
+        fi
+    done 3<"$here/runtimes"
+}
+
+# Whether the runtime of the current line runs, and says that it has the version asked for.
+runtime_runs() {
+    said=$(sh -c "$check" 2>&1) || return 1
+    case $1 in
+    *:*) printf '%s\n' "$said" | grep -qE "(^|[^0-9.])${1#*:}([^0-9]|\$)" ;;
+    esac
+}
+
+# Composer as one file, as its image and its site have it; a distribution's Composer needs further files, so
+# that a copy of its command alone does not run.
+php_composer() {
+    file=/usr/local/bin/composer
+    composer_runs && return 0
+    rm -f "$file"
+    composer_runs && return 0
+    url=https://getcomposer.org/download/latest-2.x/composer.phar
+    if curl -fsSL --connect-timeout 10 -o "$file" "$url" && chmod 755 "$file" && composer_runs; then
+        return 0
+    fi
+    rm -f "$file"
+    install_packages composer && composer_runs || say "not-emulated-tool composer"
+}
+
+composer_runs() {
+    COMPOSER_ALLOW_SUPERUSER=1 composer --version >/dev/null 2>&1 </dev/null
+}
+
+php_lacks() {
+    loaded=$(php -m 2>/dev/null | tr 'A-Z ' 'a-z_')
+    for extension in "$@"; do
+        printf '%s\n' "$loaded" | grep -qxE "(zend_)?$extension" || printf '%s ' "$extension"
+    done
+}
+
+# What an extension needs to be compiled, by its name.
+php_libraries() {
+    case $1 in
+    amqp) echo librabbitmq-dev ;;
+    bz2) echo libbz2-dev ;;
+    enchant) echo libenchant-2-dev ;;
+    event) echo libevent-dev libssl-dev ;;
+    ffi) echo libffi-dev ;;
+    ftp | mongodb) echo libssl-dev ;;
+    gd) echo libfreetype-dev libjpeg62-turbo-dev libpng-dev libwebp-dev ;;
+    gmp) echo libgmp-dev ;;
+    gnupg) echo libgpgme-dev ;;
+    imagick) echo libmagickwand-dev ;;
+    intl) echo libicu-dev ;;
+    ldap) echo libldap-dev ;;
+    memcached) echo libmemcached-dev libssl-dev zlib1g-dev ;;
+    pdo_pgsql | pgsql) echo libpq-dev ;;
+    rdkafka) echo librdkafka-dev ;;
+    soap | xsl) echo libxml2-dev libxslt1-dev ;;
+    tidy) echo libtidy-dev ;;
+    uuid) echo uuid-dev ;;
+    yaml) echo libyaml-dev ;;
+    zip) echo libzip-dev ;;
+    esac
+}
+
+php_extensions() {
+    [ -s "$here/extensions" ] || return 0
+    # shellcheck disable=SC2046
+    missing=$(php_lacks $(cat "$here/extensions"))
+    [ -n "$missing" ] || return 0
+    if have install-php-extensions; then
+        # shellcheck disable=SC2086
+        install-php-extensions $missing || :
+    elif have docker-php-ext-install; then
+        libraries=
+        bundled=
+        further=
+        docker-php-source extract
+        for extension in $missing; do
+            libraries="$libraries $(php_libraries "$extension")"
+            if [ -d "/usr/src/php/ext/$extension" ]; then
+                bundled="$bundled $extension"
+            else
+                further="$further $extension"
+            fi
+        done
+        # shellcheck disable=SC2086
+        [ -z "$(echo $libraries)" ] || install_packages $libraries ||
+            for library in $libraries; do install_packages "$library" || :; done
+        case " $bundled " in
+        *" gd "*) docker-php-ext-configure gd --with-freetype --with-jpeg --with-webp || : ;;
+        esac
+        # shellcheck disable=SC2086
+        [ -z "$bundled" ] || docker-php-ext-install -j"$(nproc)" $bundled ||
+            for extension in $bundled; do docker-php-ext-install "$extension" || :; done
+        for extension in $further; do
+            printf '\n' | pecl install "$extension" && docker-php-ext-enable "$extension" || :
+        done
+        docker-php-source delete
+    else
+        version=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+        wanted=
+        for extension in $missing; do
+            case $extension in
+            pdo_mysql | mysqli | mysqlnd) extension=mysql ;;
+            pdo_pgsql) extension=pgsql ;;
+            pdo_sqlite) extension=sqlite3 ;;
+            dom | simplexml | xmlreader | xmlwriter | xsl) extension=xml ;;
+            esac
+            wanted="$wanted php$version-$extension"
+        done
+        # shellcheck disable=SC2086
+        install_packages $wanted || for package in $wanted; do install_packages "$package" || :; done
+    fi
+    # shellcheck disable=SC2086
+    for extension in $(php_lacks $missing); do say "not-emulated-extension $extension"; done
+}
+
+php_disabled_extensions() {
+    [ -s "$here/disabled-extensions" ] || return 0
+    folder=$(php -r 'echo PHP_CONFIG_FILE_SCAN_DIR;')
+    while read -r extension <&3; do
+        if have phpdismod; then
+            phpdismod "$extension" || :
+        fi
+        rm -f "$folder/docker-php-ext-$extension.ini"
+    done 3<"$here/disabled-extensions"
+}
+
+# Packages of `stack.packages`: each with the ways to get it, tried in turn.
+add_stack_packages() {
+    [ -s "$here/packages" ] || return 0
+    while IFS="$tab" read -r name ways <&3; do
+        found=
+        for way in $ways; do
+            package=${way#*:}
+            case $way in
+            have:*) have "$package" ;;
+            deb:*) install_packages "$package" ;;
+            npm:*) have npm && npm install --global --prefix /usr/local "$package" ;;
+            pip:*) have pip3 && pip3 install --break-system-packages "$package" ;;
+            *) false ;;
+            esac && found=yes && break
+        done
+        [ -n "$found" ] || say "not-emulated $name"
+    done 3<"$here/packages"
+    if have yarnpkg && ! have yarn; then ln -sf "$(command -v yarnpkg)" /usr/local/bin/yarn; fi
+    if have fdfind && ! have fd; then ln -sf "$(command -v fdfind)" /usr/local/bin/fd; fi
+    if have batcat && ! have bat; then ln -sf "$(command -v batcat)" /usr/local/bin/bat; fi
+}
+
+add_certificates
+add_tools
+add_user
+if [ "$primary" = python ]; then
+    have python3 || fail 'the image lacks `python3`'
+    have pip3 || install_packages python3-pip || say "not-emulated-tool pip"
+fi
+if [ "$primary" = nodejs ]; then
+    have node || fail 'the image lacks `node`'
+    have npm || install_packages npm || say "not-emulated-tool npm"
+fi
+if [ "$primary" = ruby ]; then
+    have bundle || gem install bundler || say "not-emulated-tool bundle"
+fi
+add_runtimes
+if have php; then
+    php_composer
+    php_extensions
+    php_disabled_extensions
+fi
+add_stack_packages
+if have python3; then
+    # Where Debian's own Python is used, it would refuse `pip install`; Upsun's does not.
+    rm -f /usr/lib/python3*/EXTERNALLY-MANAGED /usr/local/lib/python3*/EXTERNALLY-MANAGED
+    have python || ln -sf "$(command -v python3)" /usr/local/bin/python
+    if have pip3 && ! have pip; then ln -sf "$(command -v pip3)" /usr/local/bin/pip; fi
+fi
+if [ -x /usr/share/maven/bin/mvn ] && ! have mvn; then ln -sf /usr/share/maven/bin/mvn /usr/local/bin/mvn; fi
+if [ -x /opt/gradle/bin/gradle ] && ! have gradle; then ln -sf /opt/gradle/bin/gradle /usr/local/bin/gradle; fi
+rm -rf /var/lib/apt/lists/* /root/.npm /root/.cache /tmp/pear

@@ -1,0 +1,63 @@
+# The main process of an app's container, below its init: runs `pre_start`, then `start` again whenever
+# it ends, and `post_start` once `start` is on its way. What they print is the container's log.
+# Arguments: what `start` is called in messages, pre_start, start, post_start; an empty one is left out.
+cd /app || exit 1
+name=$1 pre_start=$2 start=$3 post_start=$4
+# Its full form is not documented; tools read the application from it.
+{
+    printf '{"applications":['
+    printf '%s' "$PLATFORM_APPLICATION" | base64 -d
+    printf '],"info":{"project":"%s","environment":"%s"}}\n' "$PLATFORM_PROJECT" "$PLATFORM_BRANCH"
+} >/run/config.json
+child=
+
+say() { printf 'upsun-local: %s\n' "$*" >&2; }
+
+# Each command has a session of its own, so that stopping it stops its children too.
+launch() {
+    setsid /bin/dash -c 'if [ -r ./.environment ]; then . ./.environment >&2; fi; exec /bin/dash -c "$1"' upsun-local "$1" &
+    child=$!
+}
+
+finish() {
+    trap '' TERM INT
+    if [ -n "$child" ]; then
+        kill -TERM -- "-$child" 2>/dev/null
+        wait "$child" 2>/dev/null
+    fi
+    exit 0
+}
+trap finish TERM INT
+
+if [ -n "$pre_start" ]; then
+    launch "$pre_start"
+    wait "$child" || say "\`pre_start\` ended with code $?"
+    child=
+fi
+
+if [ -z "$start" ]; then
+    while :; do
+        sleep 86400 &
+        wait $!
+    done
+fi
+
+pause=1
+first=yes
+while :; do
+    began=$(date +%s)
+    launch "$start"
+    running=$child
+    if [ "$first" = yes ] && [ -n "$post_start" ]; then
+        setsid /bin/dash -c 'if [ -r ./.environment ]; then . ./.environment >&2; fi; exec /bin/dash -c "$1"' upsun-local "$post_start" &
+    fi
+    first=no
+    wait "$running"
+    code=$?
+    child=
+    if [ $(($(date +%s) - began)) -ge 30 ]; then pause=1; fi
+    say "\`$name\` ended with code $code; starting it again in $pause s"
+    sleep "$pause" &
+    wait $!
+    if [ "$pause" -lt 30 ]; then pause=$((pause * 2)); fi
+done

@@ -1,0 +1,173 @@
+//! Carries plans out on an engine: builds, deploys, runs operations, takes everything down again.
+//! What happens goes out as [`Event`]s; nothing here prints.
+
+mod archive;
+mod build;
+mod deploy;
+mod execute;
+mod image;
+mod mounts;
+mod operation;
+mod output;
+mod teardown;
+
+use std::path::PathBuf;
+
+pub use self::deploy::Deployed;
+pub use self::execute::{Command, End, shell_command};
+pub use self::image::{ImageRecipe, Pull};
+pub use self::mounts::MountUsage;
+pub use self::operation::{OperationRun, Report};
+pub use self::teardown::{Down, Kept};
+
+use crate::engine::{self, Engine};
+use crate::event::{Event, Events, Step};
+use crate::lock::Lock;
+use crate::plan::{AppPlan, Environment};
+use crate::project::Project;
+use crate::shutdown::Shutdown;
+use crate::{lock, source};
+
+/// Why something could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// The lock.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    /// The repository's files.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// A step of a build failed.
+    #[error("the build of `{app}` failed: `{}` ended with code {exit_code}", .step.key())]
+    Build {
+        /// The app.
+        app: String,
+        /// The step.
+        step: Step,
+        /// Its exit code.
+        exit_code: i64,
+    },
+    /// A step of a build took too long.
+    #[error("the build of `{app}` failed: `{}` took longer than {} s", .step.key(), .limit.as_secs())]
+    BuildTimeout {
+        /// The app.
+        app: String,
+        /// The step.
+        step: Step,
+        /// How long it might take.
+        limit: std::time::Duration,
+    },
+    /// The container went away under what ran in it.
+    #[error("the container of `{container}` went away while `{what}` ran in it{detail}")]
+    ContainerGone {
+        /// The app or `app--worker`.
+        container: String,
+        /// What ran.
+        what: String,
+        /// What is known of its end.
+        detail: String,
+    },
+    /// The container ended right after its start.
+    #[error("the container of `{container}` does not stay up: it ended with code {exit_code}{log}")]
+    ContainerEnded {
+        /// The app or `app--worker`.
+        container: String,
+        /// The code of its main process.
+        exit_code: i64,
+        /// The end of its log, if there is any.
+        log: String,
+    },
+    /// Something in the sandbox refused to end.
+    #[error("processes of `{what}` could not be ended in the container of `{container}`")]
+    Unkillable {
+        /// The app or `app--worker`.
+        container: String,
+        /// What they belong to.
+        what: String,
+    },
+    /// The user stopped us.
+    #[error("interrupted")]
+    Interrupted,
+    /// Something is asked of a container that does not run.
+    #[error("`{container}` is not up")]
+    NotUp {
+        /// The app or `app--worker`.
+        container: String,
+    },
+    /// A file on our side.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What the lifecycle's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One environment of one project on one engine.
+#[derive(Debug, Clone)]
+pub struct Sandbox<'a, E> {
+    /// The engine.
+    pub engine: &'a E,
+    /// The project.
+    pub project: &'a Project,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Where events go.
+    pub events: &'a Events,
+    /// Whether the user wants us to stop.
+    pub shutdown: &'a Shutdown,
+}
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Waits until this environment is free and takes it. `what` is told to those who find it taken.
+    pub async fn lock(&self, what: &str) -> Result<Lock> {
+        Ok(Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?)
+    }
+
+    /// Takes the environment or says at once who has it.
+    pub fn try_lock(&self, what: &str) -> Result<Lock> {
+        Ok(Lock::try_take(&self.lock_path(), what)?)
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        let name = crate::project::hash(self.environment.name.as_bytes());
+        self.project
+            .state_dir
+            .join(format!("environment-{}.lock", &name[..12]))
+    }
+
+    async fn emit(&self, event: Event) {
+        self.events.send(event).await;
+    }
+
+    /// Fails when the user wants to stop.
+    fn checkpoint(&self) -> Result<()> {
+        if self.shutdown.urgency() > crate::shutdown::Urgency::None {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// An app's plan together with what carrying it out needs besides.
+#[derive(Debug, Clone)]
+pub struct Planned<'a> {
+    /// The plan.
+    pub plan: &'a AppPlan,
+    /// How its image is made.
+    pub image: &'a ImageRecipe,
+    /// The repository's files.
+    pub tree: &'a std::sync::Arc<source::Tree>,
+    /// When to ask the registry for the image.
+    pub pull: Pull,
+    /// Build again although the build is there.
+    pub rebuild: bool,
+}

@@ -1,0 +1,143 @@
+//! Tar streams between blocking code and the engine.
+
+use std::io::{self, Write};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+
+use crate::engine::ByteStream;
+
+/// How much is put together before it is sent, in bytes.
+const PIECE: usize = 512 * 1024;
+
+/// Runs `write` on a thread of its own and streams what it writes. An error of `write` becomes the stream's.
+pub(super) fn stream(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> ByteStream {
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
+    tokio::task::spawn_blocking(move || {
+        let mut sink = Sink {
+            sender,
+            buffer: BytesMut::with_capacity(PIECE),
+        };
+        let result = write(&mut sink).and_then(|()| sink.flush());
+        if let Err(err) = result {
+            // Nobody listens any more when the engine refused the stream; it says why itself.
+            let _ = sink.sender.blocking_send(Err(err));
+        }
+    });
+    Box::pin(futures_util::stream::unfold(
+        receiver,
+        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+    ))
+}
+
+struct Sink {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    buffer: BytesMut,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PIECE)).freeze();
+        self.sender
+            .blocking_send(Ok(piece))
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+}
+
+/// A tar archive that only holds directories, each with its parents, owned by `uid` and `gid`.
+pub(super) fn directories<'a>(
+    paths: impl IntoIterator<Item = &'a str>,
+    uid: u32,
+    gid: u32,
+) -> io::Result<Bytes> {
+    let mut all = std::collections::BTreeSet::new();
+    for path in paths {
+        let mut so_far = String::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if !so_far.is_empty() {
+                so_far.push('/');
+            }
+            so_far.push_str(part);
+            all.insert(so_far.clone());
+        }
+    }
+    let mut archive = tar::Builder::new(Vec::new());
+    for path in all {
+        append_directory(&mut archive, &path, uid, gid)?;
+    }
+    Ok(Bytes::from(archive.into_inner()?))
+}
+
+/// The same without the archive's end, so that another archive can follow.
+pub(super) fn leading_directories<'a>(
+    paths: impl IntoIterator<Item = &'a str>,
+    uid: u32,
+    gid: u32,
+) -> io::Result<Bytes> {
+    let mut bytes = directories(paths, uid, gid)?;
+    // Two blocks of zeros end an archive.
+    bytes.truncate(bytes.len().saturating_sub(1024));
+    Ok(bytes)
+}
+
+fn append_directory<W: Write>(
+    archive: &mut tar::Builder<W>,
+    path: &str,
+    uid: u32,
+    gid: u32,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_mode(0o755);
+    header.set_uid(u64::from(uid));
+    header.set_gid(u64::from(gid));
+    header.set_size(0);
+    archive.append_data(&mut header, format!("{path}/"), io::empty())
+}
+
+/// Whole bytes as a stream.
+pub(super) fn whole(bytes: Bytes) -> ByteStream {
+    Box::pin(futures_util::stream::once(async move { Ok(bytes) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_archive_can_follow_leading_directories() {
+        let mut bytes = leading_directories(["a/b"], 1, 1).unwrap().to_vec();
+        bytes.extend_from_slice(&directories(["c"], 1, 1).unwrap());
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        assert_eq!(archive.entries().unwrap().count(), 3);
+    }
+
+    #[test]
+    fn directories_come_with_their_parents_once_and_parents_first() {
+        let bytes = directories(["a/b/c", "a/d", "/e/"], 10000, 10000).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_ref());
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                assert_eq!(entry.header().uid().unwrap(), 10000);
+                entry.path().unwrap().to_string_lossy().into_owned()
+            })
+            .collect();
+        assert_eq!(names, ["a/", "a/b/", "a/b/c/", "a/d/", "e/"]);
+    }
+}

@@ -1,0 +1,339 @@
+//! Builds an app into a volume that is never written again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::execute::{Command, End};
+use super::{Error, Planned, Result, Sandbox, archive};
+use crate::engine::Engine;
+use crate::engine::spec::{Output, Volume};
+use crate::event::{Event, Step, Text};
+use crate::lock::Lock;
+use crate::plan::BuildPlan;
+use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
+
+/// Upsun ends a build after an hour.
+/// Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html>
+const BUILD_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How many finished builds of an app are kept.
+const KEEP: usize = 3;
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Makes sure that the app's build is there. `volumes` are those of the project.
+    pub async fn ensure_build(&self, planned: &Planned<'_>, volumes: &[Volume]) -> Result<()> {
+        let plan = planned.plan;
+        let build = &plan.build;
+        if !planned.rebuild && is_built(build, volumes) {
+            self.emit(Event::BuildReused {
+                app: plan.app.clone(),
+                build: build.id.clone(),
+            })
+            .await;
+            return Ok(());
+        }
+        // Environments share builds, so two of them may want the same one at the same time.
+        let name = crate::project::hash(plan.app.as_bytes());
+        let path = self
+            .project
+            .state_dir
+            .join(format!("build-{}.lock", &name[..12]));
+        let _lock = Lock::take(
+            &path,
+            &format!("build of {}", plan.app),
+            self.events,
+            self.shutdown,
+        )
+        .await?;
+        let volumes = self.engine.volumes(&self.project.labels()).await?;
+        if !planned.rebuild && is_built(build, &volumes) {
+            self.emit(Event::BuildReused {
+                app: plan.app.clone(),
+                build: build.id.clone(),
+            })
+            .await;
+            return Ok(());
+        }
+        self.ensure_image(planned.image, planned.pull).await?;
+        let result = self.build(planned).await;
+        // The container goes in any case, and a build that is not finished goes with it.
+        let removed = self.engine.remove_container(&build.container.name).await;
+        if let Err(err) = result {
+            let _ = self.engine.remove_volume(&build.volume.name).await;
+            return Err(err);
+        }
+        removed?;
+        self.engine.create_volume(&build.mark).await?;
+        self.prune_builds(planned, &volumes).await;
+        Ok(())
+    }
+
+    async fn build(&self, planned: &Planned<'_>) -> Result<()> {
+        let plan = planned.plan;
+        let build = &plan.build;
+        let began = Instant::now();
+        let (files, bytes) = planned.tree.size(&plan.source_root);
+        self.emit(Event::BuildStarted {
+            app: plan.app.clone(),
+            build: build.id.clone(),
+            files,
+            bytes,
+        })
+        .await;
+
+        // What a crash left, or what `--rebuild` replaces. The mark goes first: without it nothing counts as built.
+        self.engine.remove_container(&build.container.name).await?;
+        self.engine.remove_volume(&build.mark.name).await?;
+        self.remove_users_of(&build.id).await?;
+        self.engine.remove_volume(&build.volume.name).await?;
+        self.engine.create_volume(&build.volume).await?;
+        self.engine.create_volume(&build.cache).await?;
+        self.checkpoint()?;
+        let container = self.engine.create_container(&build.container).await?;
+        self.upload_source(planned, &container).await?;
+        if !build.steps.is_empty() {
+            self.checkpoint()?;
+            self.engine.start_container(&container).await?;
+            let deadline = Instant::now() + BUILD_LIMIT;
+            for step in &build.steps {
+                self.checkpoint()?;
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.build_step(planned, &container, step.step, &step.script, left)
+                    .await?;
+            }
+            self.make_mount_points(planned, &container).await?;
+        }
+        self.emit(Event::BuildFinished {
+            app: plan.app.clone(),
+            build: build.id.clone(),
+            duration: began.elapsed(),
+        })
+        .await;
+        Ok(())
+    }
+
+    /// A forced rebuild replaces a volume that containers may hold.
+    async fn remove_users_of(&self, build: &str) -> Result<()> {
+        let mut labels = self.project.labels();
+        labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
+        for container in self.engine.containers(&labels).await? {
+            self.engine.remove_container(&container.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn upload_source(&self, planned: &Planned<'_>, container: &str) -> Result<()> {
+        let plan = planned.plan;
+        let (root, user) = (plan.source_root.clone(), plan.build.user);
+        let tree = Arc::clone(planned.tree);
+        // Mount points are part of the build. They come first, so that the source's own directories win.
+        let mut missing: Vec<String> = Vec::new();
+        for point in &plan.build.mount_points {
+            let whole = join(&root, point);
+            if tree.files_below(&whole) == 0 {
+                missing.push(point.clone());
+            } else {
+                self.warn_overlap(&plan.app, point).await;
+            }
+        }
+        let failure = Arc::new(std::sync::Mutex::new(None));
+        let kept = Arc::clone(&failure);
+        let stream = archive::stream(move |out| {
+            out.write_all(&archive::leading_directories(
+                missing.iter().map(String::as_str),
+                user.uid,
+                user.gid,
+            )?)?;
+            tree.write_tar(&root, user.uid, user.gid, 0, out)
+                .map_err(|err| {
+                    let message = err.to_string();
+                    if let Ok(mut slot) = kept.lock() {
+                        *slot = Some(err);
+                    }
+                    std::io::Error::other(message)
+                })
+        });
+        let uploaded = self.engine.upload(container, "/app", stream).await;
+        if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
+            return Err(err.into());
+        }
+        Ok(uploaded?)
+    }
+
+    async fn build_step(
+        &self,
+        planned: &Planned<'_>,
+        container: &str,
+        step: Step,
+        script: &str,
+        limit: Duration,
+    ) -> Result<()> {
+        let app = &planned.plan.app;
+        let began = Instant::now();
+        self.emit(Event::StepStarted {
+            app: app.clone(),
+            step,
+        })
+        .await;
+        let command = Command {
+            container,
+            title: app,
+            what: step.key(),
+            script,
+            run: "build",
+            variables: &std::collections::BTreeMap::new(),
+            stop: None,
+            timeout: Some(limit),
+            grace: Duration::from_secs(2),
+        };
+        let event = |output: Output| Event::StepOutput {
+            app: app.clone(),
+            step,
+            output: Text(output),
+        };
+        let end = self.execute(&command, event, |_| ()).await?;
+        let exit_code = match end {
+            End::Exited(code) => code,
+            End::Cancelled | End::Left => return Err(Error::Interrupted),
+            End::TimedOut => {
+                return Err(Error::BuildTimeout {
+                    app: app.clone(),
+                    step,
+                    limit: BUILD_LIMIT,
+                });
+            }
+        };
+        self.emit(Event::StepFinished {
+            app: app.clone(),
+            step,
+            exit_code,
+            duration: began.elapsed(),
+        })
+        .await;
+        if exit_code == 0 {
+            Ok(())
+        } else {
+            Err(Error::Build {
+                app: app.clone(),
+                step,
+                exit_code,
+            })
+        }
+    }
+
+    /// Mount points that the build itself did not make, and the warning about those it filled.
+    async fn make_mount_points(&self, planned: &Planned<'_>, container: &str) -> Result<()> {
+        let plan = planned.plan;
+        if plan.build.mount_points.is_empty() {
+            return Ok(());
+        }
+        let mut script = String::from("cd /app || exit 1\n");
+        for point in &plan.build.mount_points {
+            let word = crate::plan::steps::quote(point);
+            script.push_str(&format!(
+                "if [ -d {word} ]; then [ -z \"$(ls -A {word})\" ] || printf '%s\\n' {word}; else mkdir -p {word} || exit 1; fi\n"
+            ));
+        }
+        let spec = crate::engine::spec::ExecSpec {
+            command: ["/bin/dash", "-c", &script].map(str::to_owned).to_vec(),
+            ..Default::default()
+        };
+        let (code, output, errors) = self.capture(container, &spec).await?;
+        if code != 0 {
+            return Err(crate::engine::Error::Other(format!(
+                "mount points cannot be made: {}",
+                errors.trim()
+            ))
+            .into());
+        }
+        let warned: BTreeSet<&String> = plan
+            .build
+            .mount_points
+            .iter()
+            .filter(|point| planned.tree.files_below(&join(&plan.source_root, point)) > 0)
+            .collect();
+        for point in output
+            .lines()
+            .map(str::to_owned)
+            .filter(|point| !warned.contains(point))
+        {
+            self.warn_overlap(&plan.app, &point).await;
+        }
+        Ok(())
+    }
+
+    async fn warn_overlap(&self, app: &str, point: &str) {
+        self.events
+            .warn(
+                format!("`{app}`: The mount '/{point}' has a path that overlaps with a non-empty folder"),
+                Some("what the build put there is hidden at run time; move it, or mount somewhere else".to_owned()),
+            )
+            .await;
+    }
+
+    /// Removes all but the newest builds of an app. One that a container still uses stays.
+    async fn prune_builds(&self, planned: &Planned<'_>, volumes: &[Volume]) {
+        let plan = planned.plan;
+        let of_app = |volume: &&Volume, kind: &str| {
+            volume.labels.get(LABEL_APP) == Some(&plan.app)
+                && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
+                && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
+        };
+        let mut builds: Vec<&Volume> = volumes
+            .iter()
+            .filter(|volume| of_app(volume, "build"))
+            .collect();
+        builds.sort_by(|a, b| b.created.cmp(&a.created));
+        for old in builds.into_iter().skip(KEEP - 1) {
+            let mark = volumes
+                .iter()
+                .filter(|volume| of_app(volume, "built"))
+                .find(|volume| volume.labels.get(LABEL_BUILD) == old.labels.get(LABEL_BUILD));
+            // The volume first: in use it refuses to go, and then its mark must stay.
+            if self.engine.remove_volume(&old.name).await.is_ok()
+                && let Some(mark) = mark
+            {
+                let _ = self.engine.remove_volume(&mark.name).await;
+            }
+        }
+    }
+
+    /// Runs a short command of our own and returns its exit code, output and errors.
+    pub(super) async fn capture(
+        &self,
+        container: &str,
+        spec: &crate::engine::spec::ExecSpec,
+    ) -> Result<(i64, String, String)> {
+        use futures_util::StreamExt;
+        let mut exec = self.engine.exec(container, spec).await?;
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        while let Some(piece) = exec.output.next().await {
+            match piece? {
+                Output::Stdout(bytes) => out.extend_from_slice(&bytes),
+                Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
+            }
+        }
+        let mut code = self.engine.exec_exit_code(&exec.id).await?;
+        while code.is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            code = self.engine.exec_exit_code(&exec.id).await?;
+        }
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((code.unwrap_or_default(), text(out), text(errors)))
+    }
+}
+
+/// Whether a build is finished: its volume is there, and so is its mark.
+fn is_built(build: &BuildPlan, volumes: &[Volume]) -> bool {
+    let there = |name: &str| volumes.iter().any(|volume| volume.name == name);
+    there(&build.volume.name) && there(&build.mark.name)
+}
+
+fn join(root: &str, path: &str) -> String {
+    if root.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{root}/{path}")
+    }
+}

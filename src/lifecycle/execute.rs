@@ -1,0 +1,342 @@
+//! Runs one script in a container, streams it, and ends it when its time is over or the user says so.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::{Error, Result, Sandbox};
+use crate::engine::spec::{ExecSpec, Output};
+use crate::engine::{Engine, OutputStream};
+use crate::event::{Event, Step, Text};
+use crate::shutdown::Urgency;
+
+const COMMAND: &str = include_str!("scripts/command.sh");
+const CANCEL: &str = include_str!("scripts/cancel.sh");
+
+/// The variable that marks every process of a run, so that all of them can be found and ended.
+const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
+
+/// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
+const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
+
+/// How often to look whether the process has ended although somebody keeps its output open.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long what is on its way may still take once the process has ended.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// How long processes may take to die after SIGKILL before we give up on them.
+const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// A script and how it is run.
+#[derive(Debug, Clone)]
+pub struct Command<'a> {
+    /// The container's id.
+    pub container: &'a str,
+    /// What the container is called in messages.
+    pub title: &'a str,
+    /// What the script is called in messages.
+    pub what: &'a str,
+    /// The script.
+    pub script: &'a str,
+    /// Marks its processes; unlike that of any other run.
+    pub run: &'a str,
+    /// Variables on top of the container's.
+    pub variables: &'a BTreeMap<String, String>,
+    /// The script that ends it; SIGTERM when there is none.
+    pub stop: Option<&'a str>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// How long it may take to end once it is asked to.
+    pub grace: Duration,
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    Exited(i64),
+    /// Because the user wanted it to.
+    Cancelled,
+    /// Because its time was over.
+    TimedOut,
+    /// Not at all: the user left.
+    Left,
+}
+
+type Cancel<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Runs a script. `event` wraps each piece of output; `look` sees it first.
+    pub async fn execute(
+        &self,
+        command: &Command<'_>,
+        event: impl Fn(Output) -> Event,
+        mut look: impl FnMut(&Output),
+    ) -> Result<End> {
+        let began = Instant::now();
+        let deadline = command.timeout.map(|timeout| began + timeout);
+        let exec = self.start(command).await?;
+        let mut output: OutputStream = exec.output;
+        let mut pending: Option<Event> = None;
+        let mut open = true;
+        let mut reason: Option<End> = None;
+        let mut cancel: Option<Cancel<'_>> = None;
+        let mut heard = Urgency::None;
+        let mut look_again = tokio::time::interval_at(began + LOOK, LOOK);
+        let mut exited: Option<(i64, Instant)> = None;
+
+        while open || pending.is_some() {
+            let next_urgency = match heard {
+                Urgency::None => Urgency::Cancel,
+                Urgency::Cancel => Urgency::Kill,
+                Urgency::Kill | Urgency::Leave => Urgency::Leave,
+            };
+            tokio::select! {
+                biased;
+                () = self.shutdown.reached(next_urgency), if heard < Urgency::Leave => {
+                    heard = self.shutdown.urgency();
+                    reason.get_or_insert(End::Cancelled);
+                    match heard {
+                        Urgency::Leave => return Ok(End::Left),
+                        Urgency::Kill => cancel = Some(Box::pin(self.end(command, Duration::ZERO))),
+                        _ => {
+                            self.events.offer(Event::Cancelling { reason: "Ctrl-C".to_owned(), grace: command.grace });
+                            cancel = Some(Box::pin(self.end(command, command.grace)));
+                        }
+                    }
+                }
+                () = until(deadline), if deadline.is_some() && reason.is_none() => {
+                    reason = Some(End::TimedOut);
+                    let limit = command.timeout.unwrap_or_default().as_secs_f64();
+                    self.events.offer(Event::Cancelling { reason: format!("the time limit of {limit} s"), grace: command.grace });
+                    cancel = Some(Box::pin(self.end(command, command.grace)));
+                }
+                result = ended(&mut cancel), if cancel.is_some() => {
+                    cancel = None;
+                    result?;
+                    // All of it has ended; what is left to read is on its way already.
+                    exited.get_or_insert((0, Instant::now() + DRAIN));
+                }
+                sent = self.events.reserve(), if pending.is_some() => {
+                    if let (Some(permit), Some(event)) = (sent, pending.take()) { permit.send(event) }
+                }
+                item = output.next(), if open && pending.is_none() => match item {
+                    Some(Ok(piece)) => {
+                        look(&piece);
+                        pending = Some(event(piece));
+                        if let Some((_, drained)) = &mut exited {
+                            *drained = Instant::now() + DRAIN;
+                        }
+                    }
+                    Some(Err(err)) => return Err(self.gone(command, Some(err)).await),
+                    None => open = false,
+                },
+                () = until(exited.map(|(_, at)| at)), if exited.is_some() && pending.is_none() => open = false,
+                _ = look_again.tick(), if exited.is_none() && pending.is_none() => {
+                    let asked = tokio::time::timeout(LOOK, self.engine.exec_exit_code(&exec.id)).await;
+                    match asked {
+                        Ok(Ok(Some(code))) => exited = Some((code, Instant::now() + DRAIN)),
+                        Ok(Err(crate::engine::Error::NotFound(_))) => return Err(self.gone(command, None).await),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        // Whoever closes all its streams may still be on its way out.
+        if let Some(cancel) = cancel {
+            cancel.await?;
+        }
+        match reason {
+            Some(end) => Ok(end),
+            None => Ok(End::Exited(self.exit_code(command, &exec.id).await?)),
+        }
+    }
+
+    async fn start(&self, command: &Command<'_>) -> Result<crate::engine::Exec> {
+        let mut variables = command.variables.clone();
+        variables.insert(RUN_VARIABLE.to_owned(), command.run.to_owned());
+        let mut words = ["/bin/dash", "-c", COMMAND, "upsun-local"]
+            .map(str::to_owned)
+            .to_vec();
+        words.extend(chunks(command.script));
+        let spec = ExecSpec {
+            command: words,
+            variables,
+            ..ExecSpec::default()
+        };
+        match self.engine.exec(command.container, &spec).await {
+            Ok(exec) => Ok(exec),
+            Err(err @ (crate::engine::Error::Conflict(_) | crate::engine::Error::NotFound(_))) => {
+                Err(self.gone(command, Some(err)).await)
+            }
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// The exit code of a script whose streams have ended.
+    async fn exit_code(&self, command: &Command<'_>, exec: &str) -> Result<i64> {
+        let mut pause = Duration::from_millis(2);
+        for _ in 0..200 {
+            match self.engine.exec_exit_code(exec).await {
+                Ok(Some(code)) => {
+                    // A container that is killed takes its commands along, and they seem to end with 137.
+                    if code == 137 && !self.is_running(command.container).await? {
+                        return Err(self.gone(command, None).await);
+                    }
+                    return Ok(code);
+                }
+                Ok(None) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_millis(100));
+                }
+                Err(err) => return Err(self.gone(command, Some(err)).await),
+            }
+        }
+        Err(self.gone(command, None).await)
+    }
+
+    async fn is_running(&self, container: &str) -> Result<bool> {
+        Ok(self
+            .engine
+            .container_state(container)
+            .await?
+            .is_some_and(|state| state.running))
+    }
+
+    /// What to say when a container is not there any more, or is there and the engine has another trouble.
+    async fn gone(&self, command: &Command<'_>, err: Option<crate::engine::Error>) -> Error {
+        let detail = match self.engine.container_state(command.container).await {
+            Ok(Some(state)) if state.running => match err {
+                Some(err) => return err.into(),
+                None => String::new(),
+            },
+            Ok(Some(state)) if state.out_of_memory => ": it ran out of memory".to_owned(),
+            Ok(Some(state)) => format!(": it ended with code {}", state.exit_code),
+            Ok(None) => ": it was removed".to_owned(),
+            Err(err) => return err.into(),
+        };
+        Error::ContainerGone {
+            container: command.title.to_owned(),
+            what: command.what.to_owned(),
+            detail,
+        }
+    }
+
+    /// Ends everything that a run started, within the grace period or by force.
+    async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
+        let words = [
+            "/bin/dash",
+            "-c",
+            CANCEL,
+            "upsun-local",
+            command.run,
+            &grace.as_secs().to_string(),
+            command.stop.unwrap_or_default(),
+        ];
+        let spec = ExecSpec {
+            command: words.map(str::to_owned).to_vec(),
+            ..ExecSpec::default()
+        };
+        let unkillable = || Error::Unkillable {
+            container: command.title.to_owned(),
+            what: command.what.to_owned(),
+        };
+        let exec = match self.engine.exec(command.container, &spec).await {
+            Ok(exec) => exec,
+            // Nothing of it is left in a container that does not run.
+            Err(_) if !self.is_running(command.container).await? => return Ok(()),
+            Err(err) => return Err(err.into()),
+        };
+        let mut output = exec.output;
+        let drain = async {
+            while let Some(Ok(piece)) = output.next().await {
+                self.events
+                    .send(Event::StepOutput {
+                        app: command.title.to_owned(),
+                        step: Step::StopCommand,
+                        output: Text(piece),
+                    })
+                    .await;
+            }
+        };
+        if tokio::time::timeout(grace + KILL_LIMIT, drain)
+            .await
+            .is_err()
+        {
+            return Err(unkillable());
+        }
+        match self.engine.exec_exit_code(&exec.id).await {
+            Ok(Some(0) | None) => Ok(()),
+            Ok(Some(_)) => {
+                if self.is_running(command.container).await? {
+                    Err(unkillable())
+                } else {
+                    Ok(())
+                }
+            }
+            Err(crate::engine::Error::NotFound(_)) => Ok(()),
+            Err(err) => Err(err.into()),
+        }
+    }
+}
+
+/// Waits for a cancellation that is under way; for ever where there is none.
+async fn ended(cancel: &mut Option<Cancel<'_>>) -> Result<()> {
+    match cancel {
+        Some(cancel) => cancel.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A command with its arguments, run in the app's root after `.environment`, as a shell on Upsun is.
+pub fn shell_command(words: &[String]) -> Vec<String> {
+    let script =
+        "cd /app || exit 1\nif [ -r ./.environment ]; then . ./.environment >&2; fi\nexec \"$@\"";
+    let mut command = ["/bin/dash", "-c", script, "upsun-local"]
+        .map(str::to_owned)
+        .to_vec();
+    command.extend(words.iter().cloned());
+    command
+}
+
+/// A script as arguments that the kernel takes; the script that runs them puts them together again.
+fn chunks(script: &str) -> Vec<String> {
+    let mut rest = script;
+    let mut out = Vec::new();
+    while rest.len() > LONGEST_ARGUMENT {
+        let mut at = LONGEST_ARGUMENT;
+        while !rest.is_char_boundary(at) {
+            at -= 1;
+        }
+        out.push(rest[..at].to_owned());
+        rest = &rest[at..];
+    }
+    out.push(rest.to_owned());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_scripts_are_cut_between_characters_and_lose_nothing() {
+        let script = "é".repeat(200_000);
+        let parts = chunks(&script);
+        assert!(parts.len() > 1);
+        assert!(parts.iter().all(|part| part.len() <= LONGEST_ARGUMENT));
+        assert_eq!(parts.concat(), script);
+        assert_eq!(chunks("true"), ["true"]);
+    }
+}

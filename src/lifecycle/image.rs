@@ -1,0 +1,156 @@
+//! The derived image that an app's containers are made from: pulled, built on top, and found again by
+//! its content hash.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Result, Sandbox};
+use crate::engine::spec::{Image, ImageBuild, Labels};
+use crate::engine::{Engine, Error as EngineError};
+use crate::event::Event;
+use crate::images::{Notice, notice};
+
+/// On a derived image: the content id of the image below it.
+const LABEL_BASE: &str = "local.upsun.base";
+
+/// How a derived image is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRecipe {
+    /// Its reference; holds a hash of everything below.
+    pub tag: String,
+    /// The references of the images that it is made from; the first is its base.
+    pub bases: Vec<String>,
+    /// The build context: a tar archive with a `Dockerfile`.
+    pub context: Bytes,
+    /// Its labels.
+    pub labels: Labels,
+    /// Arguments of the build, such as a proxy.
+    pub arguments: std::collections::BTreeMap<String, String>,
+    /// What is known beforehand not to be as on Upsun.
+    pub warnings: Vec<String>,
+}
+
+/// When to ask the registry for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// When the engine does not have it.
+    #[default]
+    Missing,
+    /// Every time.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Makes sure that the derived image is there.
+    pub async fn ensure_image(&self, recipe: &ImageRecipe, pull: Pull) -> Result<()> {
+        let there = self.engine.image(&recipe.tag).await?;
+        if there.is_some() && pull != Pull::Always {
+            return Ok(());
+        }
+        let mut bases = Vec::new();
+        for base in &recipe.bases {
+            self.checkpoint()?;
+            bases.push(self.ensure_base(base, pull).await?.id);
+        }
+        let base_ids = bases.join(" ");
+        if there.is_some_and(|image| image.labels.get(LABEL_BASE) == Some(&base_ids)) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let base = recipe.bases.first().cloned().unwrap_or_default();
+        self.emit(Event::ImageStarted {
+            image: recipe.tag.clone(),
+            base,
+        })
+        .await;
+        let mut labels = recipe.labels.clone();
+        labels.insert(LABEL_BASE.to_owned(), base_ids);
+        let build = ImageBuild {
+            tag: recipe.tag.clone(),
+            context: recipe.context.clone(),
+            labels,
+            arguments: recipe.arguments.clone(),
+        };
+        let notices = std::sync::Mutex::new(Vec::new());
+        let line = |line: &str| {
+            if let (Some(notice), Ok(mut notices)) = (notice(line), notices.lock()) {
+                notices.push(notice);
+            }
+            self.events.offer(Event::ImageLine {
+                line: line.to_owned(),
+            });
+        };
+        let result = tokio::select! {
+            result = self.engine.build_image(&build, &line) => result,
+            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(super::Error::Interrupted),
+        };
+        for warning in &recipe.warnings {
+            self.events.warn(warning.clone(), None).await;
+        }
+        let mut failure = None;
+        for notice in notices.into_inner().unwrap_or_default() {
+            match notice {
+                Notice::Warning(message) => self.events.warn(message, None).await,
+                Notice::Failure(reason) => failure = Some(reason),
+            }
+        }
+        match (result, failure) {
+            (Err(EngineError::ImageBuild { image, .. }), Some(reason)) => {
+                return Err(EngineError::ImageBuild { image, reason }.into());
+            }
+            (result, _) => result?,
+        }
+        self.emit(Event::ImageFinished {
+            image: recipe.tag.clone(),
+            duration: began.elapsed(),
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn ensure_base(&self, reference: &str, pull: Pull) -> Result<Image> {
+        let there = self.engine.image(reference).await?;
+        match (there, pull) {
+            (Some(image), Pull::Missing | Pull::Never) => return Ok(image),
+            (None, Pull::Never) => {
+                return Err(EngineError::ImageNotFound {
+                    image: reference.to_owned(),
+                    reason: "the engine does not have it, and `--pull never` was given".to_owned(),
+                }
+                .into());
+            }
+            _ => {}
+        }
+        let began = Instant::now();
+        self.emit(Event::PullStarted {
+            image: reference.to_owned(),
+        })
+        .await;
+        let progress = |progress: crate::engine::spec::Progress| {
+            self.events.offer(Event::PullProgress {
+                image: reference.to_owned(),
+                done: progress.done,
+                total: progress.total,
+            });
+        };
+        tokio::select! {
+            result = self.engine.pull_image(reference, &progress) => result?,
+            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(super::Error::Interrupted),
+        }
+        self.emit(Event::PullFinished {
+            image: reference.to_owned(),
+            duration: began.elapsed(),
+        })
+        .await;
+        self.engine.image(reference).await?.ok_or_else(|| {
+            EngineError::ImageNotFound {
+                image: reference.to_owned(),
+                reason: "it was pulled, and the engine does not have it".to_owned(),
+            }
+            .into()
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! What is on the mounts of a running container: sizes, files in and out, emptying them.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use super::{Error, Result, Sandbox, archive};
+use crate::engine::spec::ExecSpec;
+use crate::engine::{Engine, Error as EngineError};
+use crate::plan::User;
+
+/// How much is on a mount.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct MountUsage {
+    /// The mount's path, relative to the app's root.
+    pub mount: String,
+    /// Bytes in files.
+    pub bytes: u64,
+    /// How many files.
+    pub files: u64,
+}
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// How much is on each of these mounts.
+    pub async fn mount_sizes(&self, container: &str, mounts: &[String]) -> Result<Vec<MountUsage>> {
+        let mut all = Vec::new();
+        for mount in mounts {
+            let script = "find \"/app/$1\" -xdev -type f -printf '%s\\n' | awk '{ n++; s += $1 } END { printf \"%d %.0f\\n\", n, s }'";
+            let output = self.our_command(container, script, &[mount]).await?;
+            let mut numbers = output
+                .split_whitespace()
+                .map(|word| word.parse::<u64>().unwrap_or_default());
+            let (files, bytes) = (
+                numbers.next().unwrap_or_default(),
+                numbers.next().unwrap_or_default(),
+            );
+            all.push(MountUsage {
+                mount: mount.clone(),
+                bytes,
+                files,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Removes everything on a mount.
+    pub async fn empty_mount(&self, container: &str, mount: &str) -> Result<()> {
+        // Mounts below this one stay where they are; only what is on this file system goes.
+        let script = "find \"/app/$1\" -xdev -mindepth 1 -depth ! -type d -delete; find \"/app/$1\" -xdev -mindepth 1 -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2>/dev/null; true";
+        self.our_command(container, script, &[mount])
+            .await
+            .map(|_| ())
+    }
+
+    /// Copies a directory's content onto a mount; the files belong to the app's user there.
+    pub async fn upload_to_mount(
+        &self,
+        container: &str,
+        mount: &str,
+        from: &Path,
+        user: User,
+    ) -> Result<()> {
+        let from = from.to_owned();
+        if !from.is_dir() {
+            let source = io::Error::new(io::ErrorKind::NotADirectory, "not a directory");
+            return Err(Error::File { path: from, source });
+        }
+        let stream = archive::stream(move |out| {
+            let mut tar = tar::Builder::new(out);
+            tar.follow_symlinks(false);
+            append_tree(&mut tar, &from, Path::new(""), user)?;
+            tar.finish()
+        });
+        Ok(self
+            .engine
+            .upload(container, &format!("/app/{mount}"), stream)
+            .await?)
+    }
+
+    /// Copies what is on a mount into a directory, which is made when it is not there.
+    pub async fn download_from_mount(&self, container: &str, mount: &str, to: &Path) -> Result<()> {
+        let failed = |source| Error::File {
+            path: to.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(to).map_err(failed)?;
+        // `/.` asks for the directory's content rather than the directory.
+        let mut stream = self.engine.download(container, &format!("/app/{mount}/."));
+        let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
+        let target: PathBuf = to.to_owned();
+        let unpack = tokio::task::spawn_blocking(move || {
+            let mut archive = tar::Archive::new(Received {
+                receiver,
+                rest: Bytes::new(),
+            });
+            archive.set_preserve_ownerships(false);
+            // `unpack` refuses paths that leave the target, also by way of symbolic links.
+            archive.unpack(target)
+        });
+        while let Some(piece) = stream.next().await {
+            if sender.send(piece).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        match unpack.await {
+            Ok(result) => result.map_err(failed),
+            Err(err) => Err(failed(io::Error::other(err))),
+        }
+    }
+
+    async fn our_command(
+        &self,
+        container: &str,
+        script: &str,
+        arguments: &[&str],
+    ) -> Result<String> {
+        let mut command = ["/bin/dash", "-c", script, "upsun-local"]
+            .map(str::to_owned)
+            .to_vec();
+        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let spec = ExecSpec {
+            command,
+            ..ExecSpec::default()
+        };
+        let (code, output, errors) = self.capture(container, &spec).await?;
+        if code == 0 {
+            Ok(output)
+        } else {
+            Err(EngineError::Other(errors.trim().to_owned()).into())
+        }
+    }
+}
+
+fn append_tree<W: io::Write>(
+    tar: &mut tar::Builder<W>,
+    root: &Path,
+    below: &Path,
+    user: User,
+) -> io::Result<()> {
+    let mut entries: Vec<_> = std::fs::read_dir(root.join(below))?.collect::<io::Result<_>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = below.join(entry.file_name());
+        let meta = entry.path().symlink_metadata()?;
+        let mut header = tar::Header::new_gnu();
+        header.set_metadata(&meta);
+        header.set_uid(u64::from(user.uid));
+        header.set_gid(u64::from(user.gid));
+        if meta.is_dir() {
+            header.set_size(0);
+            tar.append_data(&mut header, &name, io::empty())?;
+            append_tree(tar, root, &name, user)?;
+        } else if meta.is_symlink() {
+            header.set_size(0);
+            tar.append_link(&mut header, &name, std::fs::read_link(entry.path())?)?;
+        } else if meta.is_file() {
+            let file = std::fs::File::open(entry.path())?;
+            // A file that shrinks is filled up, so that the archive stays whole.
+            let content = file.chain(io::repeat(0)).take(meta.len());
+            tar.append_data(&mut header, &name, content)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads what arrives through a channel, on a thread that may block.
+struct Received {
+    receiver: mpsc::Receiver<io::Result<Bytes>>,
+    rest: Bytes,
+}
+
+impl Read for Received {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(piece) => self.rest = piece?,
+                None => return Ok(0),
+            }
+        }
+        let length = self.rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&self.rest.split_to(length));
+        Ok(length)
+    }
+}

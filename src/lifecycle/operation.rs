@@ -1,0 +1,124 @@
+//! Runs an operation in its app's container and reports how it went.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::execute::{Command, End};
+use super::output::Tail;
+use super::{Planned, Result, Sandbox};
+use crate::config::app::Operation;
+use crate::engine::Engine;
+use crate::event::{Event, Outcome, Text};
+use crate::plan::ContainerPlan;
+
+/// Upsun documents ten seconds for crons; operations are assumed to have the same.
+/// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
+const GRACE: Duration = Duration::from_secs(10);
+
+/// An operation and how it is to run.
+#[derive(Debug, Clone)]
+pub struct OperationRun<'a> {
+    /// The operation.
+    pub operation: &'a Operation,
+    /// The role under which it runs.
+    pub role: &'a str,
+    /// The user who runs it.
+    pub user: Option<&'a str>,
+    /// The container that it runs in.
+    pub container: &'a ContainerPlan,
+    /// Variables for this run only.
+    pub variables: &'a BTreeMap<String, String>,
+    /// The time limit: the caller's, else the operation's own.
+    pub timeout: Option<Duration>,
+    /// Marks the run's processes; unlike any other run's.
+    pub id: &'a str,
+    /// Where the app listens, when it has a process that should.
+    pub listens_at: Option<&'a str>,
+}
+
+/// How an operation went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its exit code; 0 when it was cancelled before it had one.
+    pub exit_code: i64,
+    /// Whether a hook of the deploy before it failed.
+    pub hooks_failed: bool,
+}
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Brings the container up where needed, and runs the operation in it.
+    pub async fn run_operation(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        containers: &[crate::engine::spec::Container],
+    ) -> Result<Report> {
+        let deployed = self
+            .ensure_container(planned, run.container, containers)
+            .await?;
+        if deployed.fresh
+            && let Some(address) = run.listens_at
+        {
+            self.wait_until_ready(&deployed.id, address).await?;
+        }
+        self.checkpoint()?;
+        let app = &planned.plan.app;
+        let title = run.container.title(app);
+        let operation = run.operation;
+        self.emit(Event::OperationStarted {
+            app: app.clone(),
+            worker: run.container.worker.clone(),
+            operation: operation.name.clone(),
+            role: run.role.to_owned(),
+            user: run.user.map(str::to_owned),
+            command: operation.start.clone(),
+        })
+        .await;
+        let began = Instant::now();
+        let command = Command {
+            container: &deployed.id,
+            title: &title,
+            what: &operation.name,
+            script: &operation.start,
+            run: run.id,
+            variables: run.variables,
+            stop: operation.stop.as_deref(),
+            timeout: run.timeout,
+            grace: GRACE,
+        };
+        let mut tail = Tail::default();
+        let event = |output| Event::OperationOutput {
+            output: Text(output),
+        };
+        let end = self
+            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .await?;
+        let (outcome, exit_code) = match end {
+            End::Exited(0) => (Outcome::Success, 0),
+            End::Exited(code) => (Outcome::Failure, code),
+            End::TimedOut => (Outcome::Timeout, 124),
+            End::Cancelled | End::Left => (Outcome::Cancelled, 130),
+        };
+        let read_only = (outcome == Outcome::Failure)
+            .then(|| tail.refused_write(&run.container.mounts))
+            .flatten();
+        self.emit(Event::OperationFinished {
+            app: app.clone(),
+            worker: run.container.worker.clone(),
+            operation: operation.name.clone(),
+            role: run.role.to_owned(),
+            exit_code,
+            result: outcome,
+            duration: began.elapsed(),
+            read_only,
+        })
+        .await;
+        Ok(Report {
+            outcome,
+            exit_code,
+            hooks_failed: !deployed.failed_hooks.is_empty(),
+        })
+    }
+}

@@ -1,0 +1,281 @@
+//! Reads what an operation prints, in passing, for the one thing worth explaining: a write that the
+//! read-only file system refused.
+
+use crate::event::ReadOnlyWrite;
+
+/// How much of an operation's last output is kept to look at, in bytes.
+const KEEP: usize = 64 * 1024;
+
+/// The wordings of EROFS: libc's, which shells, Python, PHP, Ruby and Go print, and Node's.
+const WORDINGS: [&str; 2] = ["Read-only file system", "EROFS"];
+
+/// Also in lower case, as Go and Rust print it.
+const LOWER: &str = "read-only file system";
+
+/// The last part of an operation's output, without the cost of keeping all of it.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+}
+
+impl Tail {
+    /// Takes note of more output. Large pieces cost no more than small ones.
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        if piece.len() >= KEEP {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&piece[piece.len() - KEEP..]);
+            return;
+        }
+        // Twice the size before cutting, so that cutting is rare.
+        if self.bytes.len() + piece.len() > 2 * KEEP {
+            let cut = self.bytes.len() - KEEP.min(self.bytes.len());
+            self.bytes.drain(..cut);
+        }
+        self.bytes.extend_from_slice(piece);
+    }
+
+    /// The refused write that the output speaks of last, if it does. `mounts` are the app's, relative to
+    /// its root; a path on one of them is not what failed.
+    pub(super) fn refused_write(&self, mounts: &[String]) -> Option<ReadOnlyWrite> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        let about = |line: &str| WORDINGS.iter().any(|w| line.contains(w)) || line.contains(LOWER);
+        let candidates = lines.iter().enumerate().filter(|(_, line)| about(line));
+        let mut found = None;
+        for (at, line) in candidates {
+            let path = path_in(line).or_else(|| {
+                lines
+                    .iter()
+                    .skip(at + 1)
+                    .take(8)
+                    .find_map(|line| node_path(line))
+            });
+            if let Some(path) = path {
+                // The first refusal is the cause; what follows is usually its consequence.
+                found.get_or_insert(path);
+            }
+        }
+        let path = found?;
+        let absolute = if path.starts_with('/') {
+            path.clone()
+        } else {
+            format!("/app/{}", path.trim_start_matches("./"))
+        };
+        Some(ReadOnlyWrite {
+            mount: mount_for(&absolute, mounts),
+            path: absolute,
+        })
+    }
+}
+
+/// The path that a line about a read-only file system names.
+fn path_in(line: &str) -> Option<String> {
+    // Quoted: node `open '/app/.next/trace'`, python `[Errno 30] …: '/app/x'`, coreutils `cannot touch 'x'`,
+    // `touch: cannot touch ‘x’`, ruby `@ rb_sysopen - /app/x`, php `mkdir(): Read-only file system` has none.
+    for (open, close) in [
+        ('\'', '\''),
+        ('"', '"'),
+        ('‘', '’'),
+        ('`', '\''),
+        ('`', '`'),
+    ] {
+        let mut rest = line;
+        let mut last = None;
+        while let Some(start) = rest.find(open) {
+            let after = &rest[start + open.len_utf8()..];
+            let Some(end) = after.find(close) else { break };
+            // Typographic quotes are coreutils', and hold a path whatever it looks like.
+            if looks_like_a_path(&after[..end]) || (open == '‘' && end > 0) {
+                last = Some(after[..end].to_owned());
+            }
+            rest = &after[end + close.len_utf8()..];
+        }
+        if last.is_some() {
+            return last;
+        }
+    }
+    // dash: `/bin/dash: 1: cannot create build/x: Read-only file system`; bash: `bash: x: Read-only file system`.
+    for marker in [
+        "fopen(",
+        "file_put_contents(",
+        "mkdir(",
+        "cannot create directory ",
+        "cannot create ",
+        "rb_sysopen - ",
+        "open ",
+        "mkdir ",
+        "unlink ",
+        "rename ",
+    ] {
+        if let Some(at) = line.rfind(marker) {
+            let rest = &line[at + marker.len()..];
+            let end = rest.find([':', ')', ',']).unwrap_or(rest.len());
+            let path = rest[..end].split(" (").next().unwrap_or_default().trim();
+            if looks_like_a_path(path) {
+                return Some(path.to_owned());
+            }
+        }
+    }
+    let before = line
+        .split(": Read-only file system")
+        .next()
+        .filter(|before| before.len() < line.len())?;
+    let path = before.rsplit(": ").next()?.trim();
+    looks_like_a_path(path).then(|| path.to_owned())
+}
+
+/// Node prints the error as an object over several lines: `path: '/app/.next'`.
+fn node_path(line: &str) -> Option<String> {
+    let rest = line.trim().strip_prefix("path: ")?.trim_end_matches(',');
+    let path = rest.trim_matches(['\'', '"']);
+    looks_like_a_path(path).then(|| path.to_owned())
+}
+
+fn looks_like_a_path(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() < 4096
+        && !text.contains(['\n', '\0'])
+        && (text.contains('/') || text.contains('.') || !text.contains(' '))
+        && !text.contains("  ")
+        && !["EROFS", "Error"].contains(&text)
+}
+
+/// The mount that would make `absolute` writable: the first directory below the app's root, or the file's
+/// own directory when an existing mount lies on the way. `None` outside the app.
+fn mount_for(absolute: &str, mounts: &[String]) -> Option<String> {
+    let inside = absolute.strip_prefix("/app/")?.trim_end_matches('/');
+    if mounts
+        .iter()
+        .any(|mount| inside == mount || inside.starts_with(&format!("{mount}/")))
+    {
+        return None;
+    }
+    let first = inside.split('/').next().filter(|first| !first.is_empty())?;
+    // A mount over node_modules or vendor would hide what the build installed; only the part written helps.
+    let hides_the_build =
+        ["node_modules", "vendor", "src", "app", "web", "public_html"].contains(&first);
+    let beside_a_mount = mounts
+        .iter()
+        .any(|mount| mount.starts_with(&format!("{first}/")));
+    if (hides_the_build || beside_a_mount) && inside.contains('/') {
+        let parts: Vec<&str> = inside.split('/').collect();
+        let directories = &parts[..parts.len() - 1];
+        let depth = directories.len().min(
+            if first == "node_modules" && directories.get(1) == Some(&".cache") {
+                2
+            } else {
+                directories.len()
+            },
+        );
+        return Some(directories[..depth.max(1)].join("/"));
+    }
+    Some(first.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path_of(output: &str) -> Option<(String, Option<String>)> {
+        let mut tail = Tail::default();
+        tail.push(output.as_bytes());
+        tail.refused_write(&["var".to_owned()])
+            .map(|write| (write.path, write.mount))
+    }
+
+    fn expect(output: &str, path: &str, mount: Option<&str>) {
+        assert_eq!(
+            path_of(output),
+            Some((path.to_owned(), mount.map(str::to_owned))),
+            "{output}"
+        );
+    }
+
+    #[test]
+    fn each_language_has_its_own_wording() {
+        expect(
+            "Error: EROFS: read-only file system, mkdir '/app/.next'",
+            "/app/.next",
+            Some(".next"),
+        );
+        expect(
+            "EROFS: read-only file system, open '/app/.next/trace'\n",
+            "/app/.next/trace",
+            Some(".next"),
+        );
+        expect(
+            "OSError: [Errno 30] Read-only file system: 'static/site.css'",
+            "/app/static/site.css",
+            Some("static"),
+        );
+        expect(
+            "/bin/dash: 1: cannot create out.txt: Read-only file system",
+            "/app/out.txt",
+            Some("out.txt"),
+        );
+        expect(
+            "bash: line 1: logs/a: Read-only file system",
+            "/app/logs/a",
+            Some("logs"),
+        );
+        expect(
+            "touch: cannot touch 'cache/x': Read-only file system",
+            "/app/cache/x",
+            Some("cache"),
+        );
+        expect(
+            "mkdir: cannot create directory ‘tmp data’: Read-only file system",
+            "/app/tmp data",
+            Some("tmp data"),
+        );
+        expect(
+            "PHP Warning:  file_put_contents(/app/web/x.txt): Failed to open stream: Read-only file system in /app/a.php on line 3",
+            "/app/web/x.txt",
+            Some("web"),
+        );
+        expect(
+            "open /app/data/db: read-only file system",
+            "/app/data/db",
+            Some("data"),
+        );
+        expect(
+            "Read-only file system @ rb_sysopen - /app/log/dev.log (Errno::EROFS)",
+            "/app/log/dev.log",
+            Some("log"),
+        );
+    }
+
+    #[test]
+    fn node_may_print_the_path_on_a_line_of_its_own() {
+        expect(
+            "  errno: -30,\n  code: 'EROFS',\n  syscall: 'mkdir',\n  path: '/app/.cache'\n}",
+            "/app/.cache",
+            Some(".cache"),
+        );
+    }
+
+    #[test]
+    fn outside_the_app_no_mount_helps_and_ordinary_output_says_nothing() {
+        expect(
+            "touch: cannot touch '/etc/x': Read-only file system",
+            "/etc/x",
+            None,
+        );
+        assert_eq!(path_of("all good\n"), None);
+        assert_eq!(
+            path_of("we talk about a read-only file system here\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_output_is_kept() {
+        let mut tail = Tail::default();
+        for _ in 0..100 {
+            tail.push(&[b'x'; 8192]);
+        }
+        tail.push(b"\nbash: line 1: logs/a: Read-only file system\n");
+        assert!(tail.bytes.len() <= 2 * KEEP);
+        assert!(tail.refused_write(&[]).is_some());
+    }
+}

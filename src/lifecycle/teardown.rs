@@ -1,0 +1,147 @@
+//! Takes down what was made: one environment, or everything of a project.
+
+use super::{Result, Sandbox};
+use crate::engine::spec::Labels;
+use crate::engine::{Engine, Error as EngineError};
+use crate::event::Event;
+use crate::project::LABEL_KIND;
+
+/// What `down` takes along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Down {
+    /// Containers and networks; the data of mounts stay.
+    KeepVolumes,
+    /// The data of mounts too.
+    WithVolumes,
+    /// Everything of the project: builds and caches too, in all its environments.
+    Everything,
+}
+
+/// What is left after a `down`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// How many objects were removed.
+    pub removed: usize,
+}
+
+/// The kinds of volumes that hold the data of mounts.
+const DATA: [&str; 5] = ["storage", "service", "instance", "tmp", "directory"];
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Removes containers, then networks, then volumes. Works on whatever a crash left.
+    pub async fn down(&self, down: Down) -> Result<Kept> {
+        let labels = match down {
+            Down::KeepVolumes | Down::WithVolumes => {
+                self.project.environment_labels(&self.environment.name)
+            }
+            Down::Everything => self.project.labels(),
+        };
+        let mut removed = 0;
+        let containers = self.engine.containers(&labels).await?;
+        let stops = containers.iter().map(|container| async {
+            if container.running {
+                self.engine.stop_container(&container.id).await?;
+            }
+            self.engine.remove_container(&container.id).await?;
+            self.emit(Event::Removed {
+                kind: "container",
+                name: container.name.clone(),
+            })
+            .await;
+            Ok::<_, super::Error>(())
+        });
+        for result in futures_util::future::join_all(stops).await {
+            result?;
+            removed += 1;
+        }
+        for network in self.engine.networks(&labels).await? {
+            self.engine.remove_network(&network).await?;
+            self.emit(Event::Removed {
+                kind: "network",
+                name: network,
+            })
+            .await;
+            removed += 1;
+        }
+        if down != Down::KeepVolumes {
+            removed += self.remove_volumes(&labels, down).await?;
+        }
+        Ok(Kept { removed })
+    }
+
+    async fn remove_volumes(&self, labels: &Labels, down: Down) -> Result<usize> {
+        let mut removed = 0;
+        let mut volumes = self.engine.volumes(labels).await?;
+        if down == Down::WithVolumes {
+            volumes.retain(|volume| {
+                volume
+                    .labels
+                    .get(LABEL_KIND)
+                    .is_some_and(|kind| DATA.contains(&kind.as_str()))
+            });
+        }
+        // A volume that stands for a directory goes before the volume that it lies in.
+        volumes.sort_by_key(|volume| {
+            volume
+                .labels
+                .get(LABEL_KIND)
+                .is_none_or(|kind| kind != "directory")
+        });
+        for volume in volumes {
+            self.engine.remove_volume(&volume.name).await?;
+            self.emit(Event::Removed {
+                kind: "volume",
+                name: volume.name,
+            })
+            .await;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Removes containers of this environment whose app or worker the configuration no longer has.
+    pub async fn remove_strangers(&self, config: &crate::config::Config) -> Result<()> {
+        for container in self.containers().await? {
+            let label = |name: &str| container.labels.get(name).map(String::as_str);
+            let Some(app) = label(crate::project::LABEL_APP) else {
+                continue;
+            };
+            let known = match (config.apps.get(app), label(crate::project::LABEL_WORKER)) {
+                (Some(_), None) => true,
+                (Some(app), Some(name)) => app.workers.iter().any(|worker| worker.name == name),
+                (None, _) => false,
+            };
+            if !known {
+                self.engine.remove_container(&container.id).await?;
+                self.emit(Event::Removed {
+                    kind: "container",
+                    name: container.name.clone(),
+                })
+                .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes derived images that no container uses. Images in use stay, silently.
+    pub async fn remove_images(&self) -> Result<usize> {
+        let labels = Labels::from([(LABEL_KIND.to_owned(), "image".to_owned())]);
+        let mut removed = 0;
+        for image in self.engine.images(&labels).await? {
+            let name = image.tags.first().cloned().unwrap_or(image.id);
+            match self.engine.remove_image(&name).await {
+                Ok(()) => {
+                    self.emit(Event::Removed {
+                        kind: "image",
+                        name,
+                    })
+                    .await;
+                    removed += 1;
+                }
+                Err(EngineError::Conflict(_)) => {}
+                Err(err) => return Err(err.into()),
+            }
+        }
+        Ok(removed)
+    }
+}

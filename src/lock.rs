@@ -1,0 +1,148 @@
+//! One activity at a time per environment, across processes: a lock on a file of the state directory.
+//! The kernel lets go of it when its holder ends, however it ends.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::event::{Event, Events};
+use crate::shutdown::{Shutdown, Urgency};
+
+/// How often a waiting process looks whether the lock is free.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be made or locked.
+    #[error("the lock file {path} cannot be used: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody else holds it, and we were not to wait.
+    #[error("this environment is busy: {holder}")]
+    Busy {
+        /// What the holder says of itself.
+        holder: String,
+    },
+    /// The user stopped us while we waited.
+    #[error("interrupted while waiting for {holder}")]
+    Interrupted {
+        /// What the holder says of itself.
+        holder: String,
+    },
+}
+
+/// The lock, held until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock or fails at once. `what` is told to those who find it taken.
+    pub fn try_take(path: &Path, what: &str) -> Result<Lock, Error> {
+        let failed = |source| Error::File {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = holder.trim();
+                let holder = if holder.is_empty() {
+                    "another upsun-local"
+                } else {
+                    holder
+                };
+                return Err(Error::Busy {
+                    holder: holder.to_owned(),
+                });
+            }
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        // Only told to humans, so a failure to write it is no failure.
+        let _ = file.set_len(0);
+        let _ = file.rewind();
+        let _ = writeln!(file, "`{what}` (process {})", std::process::id());
+        Ok(Lock { _file: file })
+    }
+
+    /// Takes the lock, waiting for as long as somebody else has it.
+    pub async fn take(
+        path: &Path,
+        what: &str,
+        events: &Events,
+        shutdown: &Shutdown,
+    ) -> Result<Lock, Error> {
+        let mut told = None;
+        loop {
+            match Lock::try_take(path, what) {
+                Err(Error::Busy { holder }) => {
+                    if told.as_ref() != Some(&holder) {
+                        events
+                            .send(Event::Waiting {
+                                holder: holder.clone(),
+                            })
+                            .await;
+                        told = Some(holder.clone());
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(POLL) => {}
+                        () = shutdown.reached(Urgency::Cancel) => return Err(Error::Interrupted { holder }),
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_holds_it_and_gets_it_when_the_first_lets_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/lock");
+        let first = Lock::try_take(&path, "run a").unwrap();
+        let err = Lock::try_take(&path, "run b").unwrap_err();
+        assert!(err.to_string().contains("`run a` (process "), "{err}");
+        drop(first);
+        Lock::try_take(&path, "run b").unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_can_be_interrupted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let _first = Lock::try_take(&path, "up").unwrap();
+        let (events, mut receiver) = Events::channel();
+        let shutdown = Shutdown::new();
+        shutdown.press(2);
+        let err = Lock::take(&path, "run", &events, &shutdown)
+            .await
+            .unwrap_err();
+        assert!(matches!(err, Error::Interrupted { .. }));
+        assert!(matches!(receiver.recv().await, Some(Event::Waiting { .. })));
+    }
+}

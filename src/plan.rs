@@ -1,0 +1,483 @@
+//! Turns the typed configuration into plain data that an engine can carry out: one [`AppPlan`] per app.
+//! Pure: nothing here talks to an engine, reads a clock or the environment.
+
+pub mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::config::app::{App, Commands, Mount, MountSource, Worker};
+use crate::engine::spec::{
+    ContainerSpec, Labels, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
+};
+use crate::event::Step;
+use crate::images::SUPERVISE;
+use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
+
+/// Changes whenever an earlier version's builds must not be taken for this version's.
+const BUILD_VERSION: u32 = 1;
+/// Changes whenever an earlier version's containers must not be taken for this version's.
+const DEPLOY_VERSION: u32 = 1;
+
+/// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
+const PIDS: i64 = 4096;
+
+/// Upsun lets an app's process end within so long before it kills it.
+/// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#workers>
+const STOP_GRACE: Duration = Duration::from_secs(15);
+
+/// The Upsun environment that the sandbox stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// `production`, `staging` or `development`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// The user that everything of an app runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// Numeric user id.
+    pub uid: u32,
+    /// Numeric group id.
+    pub gid: u32,
+}
+
+impl User {
+    /// `uid:gid`.
+    pub fn spec(self) -> String {
+        format!("{}:{}", self.uid, self.gid)
+    }
+}
+
+/// Everything that a plan is made from.
+#[derive(Clone)]
+pub struct Inputs<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// The app.
+    pub app: &'a App,
+    /// The reference of the derived image.
+    pub image: &'a str,
+    /// The Git id of the tree at the app's `source.root`.
+    pub tree: &'a str,
+    /// What is there at the top of the app's source: `package.json`, `composer.json`, …
+    pub has_file: &'a dyn Fn(&str) -> bool,
+    /// Who everything runs as.
+    pub user: User,
+    /// The part of the app's configuration that a build depends on.
+    pub build_relevant: &'a Value,
+    /// The variables of the build.
+    pub build_variables: BTreeMap<String, String>,
+    /// The variables of the web container, then of each worker in the app's order.
+    pub runtime_variables: Vec<BTreeMap<String, String>>,
+}
+
+/// What is to be there for one app.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AppPlan {
+    /// The app's name.
+    pub app: String,
+    /// The reference of the image.
+    pub image: String,
+    /// Where its source stands in the repository.
+    pub source_root: String,
+    /// Its build.
+    pub build: BuildPlan,
+    /// The network of the environment.
+    pub network: NetworkPlan,
+    /// The web container, then one for each worker.
+    pub containers: Vec<ContainerPlan>,
+}
+
+/// A network to be there.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NetworkPlan {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// How an app is built.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BuildPlan {
+    /// Says everything that the result depends on.
+    pub id: String,
+    /// Where the result goes.
+    pub volume: VolumeSpec,
+    /// Is there once the build is finished.
+    pub mark: VolumeSpec,
+    /// `PLATFORM_CACHE_DIR`.
+    pub cache: VolumeSpec,
+    /// The container that it runs in.
+    pub container: ContainerSpec,
+    /// What runs in it, in order.
+    pub steps: Vec<BuildStep>,
+    /// Directories that must be there to mount on, relative to the app's root.
+    pub mount_points: Vec<String>,
+    /// Who owns the source.
+    pub user: User,
+}
+
+/// A script of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildStep {
+    /// Which step.
+    pub step: Step,
+    /// The script.
+    pub script: String,
+}
+
+/// One container of an app.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContainerPlan {
+    /// The worker, or `None` for the web container.
+    pub worker: Option<String>,
+    /// Says everything that the container depends on.
+    pub id: String,
+    /// The container.
+    pub container: ContainerSpec,
+    /// Volumes that hold the data of mounts.
+    pub storage: Vec<VolumeSpec>,
+    /// The directories of those volumes that are mounted.
+    pub directories: Vec<VolumeSpec>,
+    /// Volumes that are emptied with each new container: those of `tmp` mounts.
+    pub volatile: Vec<String>,
+    /// The paths of its mounts, relative to the app's root.
+    pub mounts: Vec<String>,
+    /// `hooks.deploy`, then `hooks.post_deploy`, where they are given.
+    pub hooks: Vec<BuildStep>,
+}
+
+impl ContainerPlan {
+    /// What the container is called in messages: `app`, or `app--worker` as on Upsun.
+    pub fn title(&self, app: &str) -> String {
+        self.worker
+            .as_ref()
+            .map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
+    }
+}
+
+/// Plans one app.
+pub fn app(inputs: &Inputs<'_>) -> AppPlan {
+    let app = inputs.app;
+    let network = NetworkPlan {
+        name: inputs.project.name(&[&inputs.environment.name]),
+        labels: inputs
+            .project
+            .new_labels(Some(&inputs.environment.name), None, "network"),
+    };
+    let build = build(inputs);
+    let web = container(inputs, &build, &network, None);
+    let workers = app
+        .workers
+        .iter()
+        .enumerate()
+        .map(|(at, worker)| container(inputs, &build, &network, Some((at, worker))));
+    let containers = std::iter::once(web).chain(workers).collect();
+    AppPlan {
+        app: app.name.clone(),
+        image: inputs.image.to_owned(),
+        source_root: app.source_root.clone(),
+        build,
+        network,
+        containers,
+    }
+}
+
+fn build(inputs: &Inputs<'_>) -> BuildPlan {
+    let Inputs {
+        project, app, user, ..
+    } = inputs;
+    let steps = steps::build(app, inputs.has_file);
+    let mount_points: BTreeSet<String> = std::iter::once(&app.mounts)
+        .chain(app.workers.iter().map(|worker| &worker.mounts))
+        .flatten()
+        .map(|mount| mount.path.clone())
+        .collect();
+    let id = project::hash(
+        json!([
+            BUILD_VERSION,
+            inputs.tree,
+            inputs.image,
+            inputs.build_relevant,
+            inputs.build_variables,
+            steps,
+            mount_points,
+            user,
+        ])
+        .to_string()
+        .as_bytes(),
+    );
+    let short = &id[..12];
+    let labelled = |kind: &str| {
+        let mut labels = project.new_labels(None, Some(&app.name), kind);
+        labels.insert(LABEL_BUILD.to_owned(), id.clone());
+        labels
+    };
+    let volume = VolumeSpec {
+        name: project.name(&[&app.name, "build", short]),
+        labels: labelled("build"),
+        directory_of: None,
+    };
+    let mark = VolumeSpec {
+        name: project.name(&[&app.name, "built", short]),
+        labels: labelled("built"),
+        directory_of: None,
+    };
+    let cache = VolumeSpec {
+        name: project.name(&[&app.name, "cache"]),
+        labels: project.new_labels(None, Some(&app.name), "cache"),
+        directory_of: None,
+    };
+    let mount = |volume: &VolumeSpec, target: &str| VolumeMount {
+        volume: volume.name.clone(),
+        target: target.to_owned(),
+        read_only: false,
+    };
+    let container = ContainerSpec {
+        name: project.name(&[&app.name, "building", short]),
+        image: inputs.image.to_owned(),
+        command: ["sleep", "100000"].map(str::to_owned).to_vec(),
+        user: user.spec(),
+        working_dir: "/app".to_owned(),
+        hostname: format!("{}-build", host_name(&app.name)),
+        variables: inputs.build_variables.clone(),
+        labels: labelled("building"),
+        volumes: vec![
+            mount(&volume, "/app"),
+            mount(&cache, crate::variables::CACHE_DIRECTORY),
+        ],
+        stop_grace: Duration::from_secs(1),
+        pids_limit: Some(PIDS),
+        ..ContainerSpec::default()
+    };
+    BuildPlan {
+        volume,
+        mark,
+        cache,
+        container,
+        steps,
+        mount_points: mount_points.into_iter().collect(),
+        user: *user,
+        id,
+    }
+}
+
+fn container(
+    inputs: &Inputs<'_>,
+    build: &BuildPlan,
+    network: &NetworkPlan,
+    worker: Option<(usize, &Worker)>,
+) -> ContainerPlan {
+    let Inputs {
+        project,
+        environment,
+        app,
+        user,
+        ..
+    } = inputs;
+    let (commands, mounts, place, variables) = match worker {
+        None => (
+            &app.web.commands,
+            &app.mounts,
+            "web".to_owned(),
+            inputs.runtime_variables.first(),
+        ),
+        Some((at, worker)) => (
+            &worker.commands,
+            &worker.mounts,
+            format!("workers.{}", worker.name),
+            inputs.runtime_variables.get(at + 1),
+        ),
+    };
+    let worker = worker.map(|(_, worker)| worker);
+    let mut parts = vec![environment.name.as_str(), app.name.as_str()];
+    parts.extend(worker.map(|worker| worker.name.as_str()));
+    let data = Data::of(inputs, &parts, mounts);
+    let mut labels = project.new_labels(
+        Some(&environment.name),
+        Some(&app.name),
+        if worker.is_some() { "worker" } else { "web" },
+    );
+    if let Some(worker) = worker {
+        labels.insert(LABEL_WORKER.to_owned(), worker.name.clone());
+    }
+    labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
+    let mut volumes = vec![VolumeMount {
+        volume: build.volume.name.clone(),
+        target: "/app".to_owned(),
+        read_only: true,
+    }];
+    volumes.extend(data.mounted.iter().map(|(path, volume)| VolumeMount {
+        volume: volume.clone(),
+        target: format!("/app/{path}"),
+        read_only: false,
+    }));
+    let title = worker.map_or_else(
+        || app.name.clone(),
+        |worker| format!("{}--{}", app.name, worker.name),
+    );
+    let mut container = ContainerSpec {
+        name: project.name(&parts),
+        image: inputs.image.to_owned(),
+        command: supervisor(&place, commands),
+        user: user.spec(),
+        working_dir: "/app".to_owned(),
+        hostname: host_name(&title),
+        variables: variables.cloned().unwrap_or_default(),
+        labels,
+        volumes,
+        tmpfs: vec![
+            // Upsun documents 8 GB. Memory is only taken by what is written.
+            Tmpfs {
+                target: "/tmp".to_owned(),
+                options: "rw,exec,mode=1777,size=8g".to_owned(),
+            },
+            Tmpfs {
+                target: "/run".to_owned(),
+                options: format!("rw,mode=0755,uid={},gid={},size=64m", user.uid, user.gid),
+            },
+        ],
+        read_only: true,
+        network: Some(Network {
+            name: network.name.clone(),
+            aliases: Vec::new(),
+        }),
+        hosts: app
+            .additional_hosts
+            .iter()
+            .map(|(name, address)| (name.clone(), address.clone()))
+            .collect(),
+        pids_limit: Some(PIDS),
+        stop_grace: STOP_GRACE,
+    };
+    let hooks = if worker.is_none() {
+        steps::hooks(app)
+    } else {
+        Vec::new()
+    };
+    let id = project::hash(
+        json!([DEPLOY_VERSION, build.id, container, data.directories, hooks])
+            .to_string()
+            .as_bytes(),
+    );
+    container.labels.insert(LABEL_DEPLOY.to_owned(), id.clone());
+    ContainerPlan {
+        worker: worker.map(|worker| worker.name.clone()),
+        id,
+        container,
+        storage: data.volumes,
+        directories: data.directories,
+        volatile: data.volatile,
+        mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
+        hooks,
+    }
+}
+
+fn supervisor(place: &str, commands: &Commands) -> Vec<String> {
+    let text = |command: &Option<String>| command.clone().unwrap_or_default();
+    vec![
+        "/bin/dash".to_owned(),
+        SUPERVISE.to_owned(),
+        format!("{place}.commands.start"),
+        text(&commands.pre_start),
+        text(&commands.start),
+        text(&commands.post_start),
+    ]
+}
+
+/// Host names have no underscores, and at most 63 characters.
+fn host_name(title: &str) -> String {
+    let name: String = title
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(63)
+        .collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() {
+        "app".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The volumes behind a container's mounts.
+struct Data {
+    volumes: Vec<VolumeSpec>,
+    directories: Vec<VolumeSpec>,
+    volatile: Vec<String>,
+    /// Mount path → volume.
+    mounted: Vec<(String, String)>,
+}
+
+impl Data {
+    /// Every mount is a directory of one volume per source and owner, as on Upsun: so mounts of the same
+    /// `source_path`, or of one below the other, share their files.
+    fn of(inputs: &Inputs<'_>, parts: &[&str], mounts: &[Mount]) -> Data {
+        let Inputs {
+            project,
+            environment,
+            ..
+        } = inputs;
+        let environment = environment.name.as_str();
+        let mut volumes: BTreeMap<String, VolumeSpec> = BTreeMap::new();
+        let mut directories: BTreeMap<String, VolumeSpec> = BTreeMap::new();
+        let mut volatile = BTreeSet::new();
+        let mut mounted = Vec::new();
+        for mount in mounts {
+            let (kind, owner): (&str, Vec<&str>) = match &mount.source {
+                MountSource::Storage { app } => ("storage", vec![environment, app]),
+                MountSource::Service { service } => ("service", vec![environment, service]),
+                MountSource::Instance => ("instance", parts.to_vec()),
+                MountSource::Temporary => ("tmp", parts.to_vec()),
+            };
+            let of_app = owner.get(1).copied();
+            let name_parts: Vec<&str> = owner.iter().copied().chain([kind]).collect();
+            let volume = VolumeSpec {
+                name: project.name(&name_parts),
+                labels: project.new_labels(Some(environment), of_app, kind),
+                directory_of: None,
+            };
+            if kind == "tmp" {
+                volatile.insert(volume.name.clone());
+            }
+            let directory_parts: Vec<&str> = name_parts
+                .iter()
+                .copied()
+                .chain([mount.source_path.as_str(), "directory"])
+                .collect();
+            let directory = VolumeSpec {
+                name: project.name(&directory_parts),
+                labels: project.new_labels(Some(environment), of_app, "directory"),
+                directory_of: Some(VolumeDirectory {
+                    volume: volume.name.clone(),
+                    path: mount.source_path.clone(),
+                }),
+            };
+            mounted.push((mount.path.clone(), directory.name.clone()));
+            volumes.insert(volume.name.clone(), volume);
+            directories.insert(directory.name.clone(), directory);
+        }
+        Data {
+            volumes: volumes.into_values().collect(),
+            directories: directories.into_values().collect(),
+            volatile: volatile.into_iter().collect(),
+            mounted,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Consumers of events. They know terminals and formats; what happens does not know them.
+
+pub mod json;
+pub mod style;
+pub mod terminal;
+
+use std::io::{self, Write};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use crate::event::Event;
+use crate::shutdown::Shutdown;
+
+/// The number of SIGPIPE: what ends a program whose reader has gone.
+const SIGPIPE: u8 = 13;
+
+/// Something that consumes events.
+pub trait Reporter: Send {
+    /// Takes note of one event. An error means that standard output is closed or full.
+    fn report(&mut self, event: Event) -> io::Result<()>;
+    /// Nothing more comes.
+    fn finish(&mut self) {}
+}
+
+/// Feeds a reporter on a thread of its own, so that a slow terminal never holds up whoever must hear a Ctrl-C.
+/// When standard output is closed the run is cancelled, as SIGPIPE would end any other program.
+pub fn spawn(
+    mut reporter: impl Reporter + 'static,
+    mut events: mpsc::Receiver<Event>,
+    shutdown: Shutdown,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut broken = false;
+        while let Some(event) = events.blocking_recv() {
+            if reporter.report(event).is_err() && !broken {
+                broken = true;
+                shutdown.press(SIGPIPE);
+            }
+        }
+        reporter.finish();
+    })
+}
+
+/// Writes to standard error, for good or not: there is nowhere to tell a failure.
+fn talk(bytes: &[u8]) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(bytes);
+}

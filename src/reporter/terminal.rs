@@ -1,0 +1,401 @@
+//! Events for people: the operation's own output unchanged, our words on standard error.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::style::{self, Style, safe};
+use super::{Reporter, talk};
+use crate::engine::spec::Output;
+use crate::event::{Event, Outcome, ReadOnlyWrite, Step};
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Only what went wrong.
+    Quiet,
+    /// What happens.
+    #[default]
+    Normal,
+    /// Everything that is printed on the way.
+    Verbose,
+}
+
+/// Talks to a person.
+#[derive(Debug)]
+pub struct Terminal {
+    style: Style,
+    verbosity: Verbosity,
+    /// Whether standard error is a terminal, where progress can move.
+    moving: bool,
+    bars: HashMap<String, ProgressBar>,
+    /// The unfinished last line of a step's output, and the whole of it where it was not shown.
+    line: Vec<u8>,
+    hidden: Vec<u8>,
+    /// The last byte that the operation wrote to a terminal.
+    last: u8,
+}
+
+impl Terminal {
+    /// A reporter for the process's own standard streams.
+    pub fn new(style: Style, verbosity: Verbosity) -> Self {
+        let moving = io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
+        Terminal {
+            style,
+            verbosity,
+            moving,
+            bars: HashMap::new(),
+            line: Vec::new(),
+            hidden: Vec::new(),
+            last: b'\n',
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            self.insist(line);
+        }
+    }
+
+    /// Says it even when it should be quiet.
+    fn insist(&mut self, line: &str) {
+        let mut text = String::new();
+        if self.last != b'\n' {
+            text.push('\n');
+            self.last = b'\n';
+        }
+        text.push_str(line);
+        text.push('\n');
+        talk(text.as_bytes());
+    }
+
+    /// `    Verb what`, aligned at the verb's end.
+    fn step(&mut self, verb: &str, what: &str) {
+        let line = format!("{} {what}", self.style.good(format!("{verb:>9}")));
+        self.say(&line);
+    }
+
+    fn bar(&mut self, image: &str, done: u64, total: u64) {
+        if !self.moving {
+            return;
+        }
+        let bar = self.bars.entry(image.to_owned()).or_insert_with(|| {
+            let template = "{prefix:>9} {bar:24} {bytes} of {total_bytes} {bytes_per_sec}";
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            bar.set_style(style.progress_chars("=> "));
+            bar.set_prefix("Pulling");
+            bar
+        });
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+
+    /// What a build or a hook prints, indented line by line.
+    fn step_output(&mut self, output: &Output) {
+        if self.verbosity == Verbosity::Quiet {
+            self.hidden.extend_from_slice(output.bytes());
+            return;
+        }
+        self.line.extend_from_slice(output.bytes());
+        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            self.indented(&line[..end]);
+        }
+    }
+
+    fn indented(&mut self, line: &[u8]) {
+        // A carriage return redraws a line on a terminal; only its last state is of interest in a log.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let shown = line.rsplit(|byte| *byte == b'\r').next().unwrap_or(line);
+        let mut text = self.style.faint("        | ").into_bytes();
+        text.extend_from_slice(shown);
+        text.push(b'\n');
+        talk(&text);
+    }
+
+    fn step_finished(
+        &mut self,
+        app: &str,
+        step: Step,
+        exit_code: i64,
+        duration: std::time::Duration,
+    ) {
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            self.indented(&line);
+        }
+        let hidden = std::mem::take(&mut self.hidden);
+        if exit_code == 0 {
+            return;
+        }
+        for line in hidden
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            self.indented(line);
+        }
+        if matches!(step, Step::DeployHook | Step::PostDeployHook) {
+            let line = format!(
+                "{}: `{}` of `{app}` ended with code {exit_code} after {}; the deploy goes on, as on Upsun",
+                self.style.warning("warning"),
+                step.key(),
+                style::duration(duration),
+            );
+            self.insist(&line);
+        }
+    }
+
+    fn operation_finished(&mut self, finished: &Finished<'_>) {
+        let Finished {
+            place,
+            operation,
+            role,
+            exit_code,
+            result,
+            duration,
+            read_only,
+        } = finished;
+        let time = style::duration(*duration);
+        let subject = format!(
+            "{} on {place} as {role}",
+            self.style.strong(safe(operation))
+        );
+        let line = match result {
+            Outcome::Success => format!(
+                "{} {subject}: exit code 0 in {time}",
+                self.style.good("     done")
+            ),
+            Outcome::Failure => format!(
+                "{} {subject}: exit code {exit_code} in {time}",
+                self.style.error("   failed")
+            ),
+            Outcome::Cancelled => {
+                format!("{} {subject} after {time}", self.style.warning("cancelled"))
+            }
+            Outcome::Timeout => format!("{} {subject} after {time}", self.style.error("timed out")),
+        };
+        if *result == Outcome::Success {
+            self.say(&line);
+        } else {
+            self.insist(&line);
+        }
+        if let Some(write) = read_only {
+            let text = self.explain(write);
+            self.insist(&text);
+        } else if *result == Outcome::Failure && *exit_code == 127 {
+            let text = format!(
+                "\n{}: 127 means that a command was not found: is it installed by the build, and on `PATH`? (`npx`, `vendor/bin/…`, `dependencies`)",
+                self.style.hint("hint")
+            );
+            self.insist(&text);
+        }
+    }
+
+    fn explain(&self, write: &ReadOnlyWrite) -> String {
+        let hint = self.style.hint("hint");
+        let path = safe(&write.path);
+        match &write.mount {
+            Some(mount) => {
+                let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
+                format!(
+                    "\n{hint}: it wrote to `{path}`, which is read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: storage"
+                )
+            }
+            None if write.path.starts_with("/app/") => format!(
+                "\n{hint}: it wrote to `{path}`, which is on a mount, and the mount refused it"
+            ),
+            None => format!(
+                "\n{hint}: it wrote to `{path}`, which is read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
+            ),
+        }
+    }
+}
+
+struct Finished<'a> {
+    place: String,
+    operation: &'a str,
+    role: &'a str,
+    exit_code: i64,
+    result: Outcome,
+    duration: std::time::Duration,
+    read_only: Option<&'a ReadOnlyWrite>,
+}
+
+/// `app`, or `app--worker` as on Upsun.
+fn place(app: &str, worker: Option<&str>) -> String {
+    safe(&worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}")))
+}
+
+fn short(build: &str) -> &str {
+    build.get(..12).unwrap_or(build)
+}
+
+impl Reporter for Terminal {
+    fn report(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::OperationOutput { output } => {
+                match &output.0 {
+                    Output::Stdout(bytes) => {
+                        let mut stdout = io::stdout().lock();
+                        stdout.write_all(bytes)?;
+                        // Line buffering would hold back a prompt or a progress line.
+                        stdout.flush()?;
+                        if self.moving && stdout.is_terminal() {
+                            self.last = bytes.last().copied().unwrap_or(self.last);
+                        }
+                    }
+                    Output::Stderr(bytes) => {
+                        talk(bytes);
+                        self.last = bytes.last().copied().unwrap_or(self.last);
+                    }
+                }
+            }
+            Event::Waiting { holder } => self.step("Waiting", &format!("for {}", safe(&holder))),
+            Event::Warning { message, hint } => {
+                let mut text = format!("{}: {}", self.style.warning("warning"), safe(&message));
+                if let Some(hint) = hint {
+                    text.push_str(&format!(" ({})", safe(&hint)));
+                }
+                self.insist(&text);
+            }
+            Event::PullStarted { image } => self.step("Pulling", &image),
+            Event::PullProgress { image, done, total } => self.bar(&image, done, total),
+            Event::PullFinished { image, duration } => {
+                let size = self.bars.remove(&image).map(|bar| {
+                    bar.finish_and_clear();
+                    format!(" ({})", style::bytes(bar.length().unwrap_or_default()))
+                });
+                self.step(
+                    "Pulled",
+                    &format!(
+                        "{image}{} in {}",
+                        size.unwrap_or_default(),
+                        style::duration(duration)
+                    ),
+                );
+            }
+            Event::ImageStarted { base, .. } => self.step(
+                "Preparing",
+                &format!("an image with Upsun's tools on {base}"),
+            ),
+            Event::ImageLine { line } => {
+                if self.verbosity == Verbosity::Verbose {
+                    self.indented(safe(&line).as_bytes());
+                }
+            }
+            Event::ImageFinished { image, duration } => {
+                self.step(
+                    "Prepared",
+                    &format!("{image} in {}", style::duration(duration)),
+                );
+            }
+            Event::BuildReused { app, build } => {
+                self.step(
+                    "Reusing",
+                    &format!(
+                        "the build {} of {} for this tree",
+                        short(&build),
+                        safe(&app)
+                    ),
+                );
+            }
+            Event::BuildStarted {
+                app, files, bytes, ..
+            } => {
+                let what = format!(
+                    "{} ({}, {})",
+                    safe(&app),
+                    style::count(files, "file"),
+                    style::bytes(bytes)
+                );
+                self.step("Building", &what);
+            }
+            Event::StepStarted { app, step } => {
+                self.step("Running", &format!("{} of {}", step.key(), safe(&app)));
+            }
+            Event::StepOutput { output, .. } => self.step_output(&output.0),
+            Event::StepFinished {
+                app,
+                step,
+                exit_code,
+                duration,
+            } => {
+                self.step_finished(&app, step, exit_code, duration);
+            }
+            Event::BuildFinished { app, duration, .. } => {
+                self.step(
+                    "Built",
+                    &format!("{} in {}", safe(&app), style::duration(duration)),
+                );
+            }
+            Event::DeployStarted { .. } => {}
+            Event::DeployFinished {
+                container,
+                duration,
+            } => {
+                self.step(
+                    "Started",
+                    &format!("{} in {}", safe(&container), style::duration(duration)),
+                );
+            }
+            Event::OperationStarted {
+                app,
+                worker,
+                operation,
+                role,
+                user,
+                ..
+            } => {
+                let who =
+                    user.map_or_else(|| role.clone(), |user| format!("{} ({role})", safe(&user)));
+                let place = place(&app, worker.as_deref());
+                self.step(
+                    "Running",
+                    &format!(
+                        "{} on {place} as {who}",
+                        self.style.strong(safe(&operation))
+                    ),
+                );
+            }
+            Event::Cancelling { reason, grace } => {
+                let line = format!(
+                    "{} because of {reason}: it has {} s to end (press Ctrl-C again to kill it)",
+                    self.style.warning("cancelling"),
+                    grace.as_secs()
+                );
+                self.insist(&line);
+            }
+            Event::OperationFinished {
+                app,
+                worker,
+                operation,
+                role,
+                exit_code,
+                result,
+                duration,
+                read_only,
+            } => {
+                self.operation_finished(&Finished {
+                    place: place(&app, worker.as_deref()),
+                    operation: &operation,
+                    role: &role,
+                    exit_code,
+                    result,
+                    duration,
+                    read_only: read_only.as_ref(),
+                });
+            }
+            Event::Removed { kind, name } => self.step("Removed", &format!("{kind} {name}")),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        for (_, bar) in self.bars.drain() {
+            bar.finish_and_clear();
+        }
+    }
+}

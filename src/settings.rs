@@ -1,0 +1,609 @@
+//! The tool's own settings: `.upsun-local.yaml` at the repository's root.
+//!
+//! It says nothing that Upsun reads, and it knows neither flags nor environment variables: those stand
+//! above it and are read elsewhere.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::roles::{EnvironmentType, Grants};
+use crate::suggestion::{nearest, quoted_list};
+use crate::variables::UserVariable;
+
+/// The name of the file.
+pub const FILE_NAME: &str = ".upsun-local.yaml";
+
+/// What `.upsun-local.yaml` says. Every key is optional.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// `project`: the project's id, for `PLATFORM_PROJECT` and for names.
+    pub project: Option<String>,
+    /// `environment`: the environment that the sandbox plays.
+    pub environment: Environment,
+    /// `role`: who acts when nothing else says it.
+    #[serde(deserialize_with = "optional_grants")]
+    pub role: Option<Grants>,
+    /// `users`: the names that `--as` takes.
+    #[serde(deserialize_with = "users")]
+    pub users: IndexMap<String, Grants>,
+    /// `variables`: what Upsun's console would hold.
+    pub variables: Variables,
+    /// `env_file`: a file of `NAME=value` lines, relative to the repository's root.
+    pub env_file: Option<PathBuf>,
+    /// `images`: a container image per runtime (`nodejs:24`, or `nodejs` for every version).
+    pub images: IndexMap<String, String>,
+    /// `ca_certificates`: files of PEM certificates to trust in containers.
+    #[serde(deserialize_with = "one_or_more_paths")]
+    pub ca_certificates: Vec<PathBuf>,
+    /// `proxy`: the proxy that containers use.
+    pub proxy: Proxy,
+    /// `engine`: where the container engine is.
+    pub engine: Option<String>,
+    /// `user`: the ids of the user `web` in containers.
+    #[serde(deserialize_with = "user")]
+    pub user: User,
+    /// `tests`, read by a later version.
+    pub tests: Option<serde_yaml::Value>,
+    /// `services`, read by a later version.
+    pub services: Option<serde_yaml::Value>,
+    /// `watch`, read by a later version.
+    pub watch: Option<serde_yaml::Value>,
+    /// `lints`, read by a later version.
+    pub lints: Option<serde_yaml::Value>,
+}
+
+/// `environment`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Environment {
+    /// `name`: for `PLATFORM_ENVIRONMENT` and for names.
+    pub name: Option<String>,
+    /// `type`: decides which roles count.
+    #[serde(deserialize_with = "optional_environment_type")]
+    pub r#type: Option<EnvironmentType>,
+}
+
+/// `variables`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Variables {
+    /// `project`: variables of the project, by name with its prefix (`env:TOKEN`).
+    #[serde(deserialize_with = "variables")]
+    pub project: IndexMap<String, UserVariable>,
+    /// `environment`: variables of the environment, which stand above those of the project.
+    #[serde(deserialize_with = "variables")]
+    pub environment: IndexMap<String, UserVariable>,
+}
+
+/// `proxy`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Proxy {
+    /// `http`: a URL.
+    pub http: Option<String>,
+    /// `https`: a URL.
+    pub https: Option<String>,
+    /// `no`: hosts that are reached directly, separated by commas.
+    #[serde(deserialize_with = "comma_separated")]
+    pub no: Option<String>,
+}
+
+/// `user`: the ids of the user `web`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct User {
+    /// The user's id.
+    pub uid: u32,
+    /// The group's id.
+    pub gid: u32,
+}
+
+impl Default for User {
+    /// Upsun's ids: 10000 for both.
+    fn default() -> Self {
+        User {
+            uid: 10_000,
+            gid: 10_000,
+        }
+    }
+}
+
+/// What is wrong with the settings file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is there, but cannot be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not YAML, or says something that is no setting.
+    #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Invalid {
+        /// The file's name as the caller gave it.
+        file: String,
+        /// 1-based line, where it is known.
+        line: Option<usize>,
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
+    },
+}
+
+impl Error {
+    /// How to mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Read { .. } => None,
+            Error::Invalid { hint, .. } => hint.clone(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings of a repository; the defaults when it has no such file.
+    pub fn load(repository: &Path) -> Result<Settings, Error> {
+        let path = repository.join(FILE_NAME);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Settings::parse(&text, FILE_NAME),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+
+    /// Reads settings from text; `file_name` is for error messages only.
+    pub fn parse(text: &str, file_name: &str) -> Result<Settings, Error> {
+        // A file of nothing but comments is null, which is as good as no file.
+        serde_yaml::from_str::<Option<Settings>>(text)
+            .map(Option::unwrap_or_default)
+            .map_err(|error| explain(&error, text, file_name))
+    }
+}
+
+/// Turns serde's message into ours: the line in front, the nearest known key as the hint.
+fn explain(error: &serde_yaml::Error, text: &str, file_name: &str) -> Error {
+    let full = error.to_string();
+    let message = match full.rfind(" at line ") {
+        Some(end) => &full[..end],
+        None => &full,
+    };
+    let mut line = error.location().map(|location| location.line());
+    let mut message = message.to_owned();
+    let mut hint = None;
+    if let Some((before, rest)) = message.clone().split_once("unknown field `")
+        && let Some((key, expected)) = rest.split_once('`')
+    {
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let place = before.trim_end().trim_end_matches(':');
+        message = if place.is_empty() {
+            format!("unknown setting `{key}`")
+        } else {
+            format!("unknown setting `{key}` in `{place}`")
+        };
+        let list = quoted_list(known.iter().copied());
+        hint = Some(match nearest(key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {list}"),
+        });
+        line = line_of_key(text, key, line.unwrap_or(1)).or(line);
+    }
+    Error::Invalid {
+        file: file_name.to_owned(),
+        line,
+        message,
+        hint,
+    }
+}
+
+/// The first line at or after `from` that starts with the key; serde_yaml reports the place of the map's
+/// value, which may be a line off.
+fn line_of_key(text: &str, key: &str, from: usize) -> Option<usize> {
+    let names_key = |line: &str| {
+        let line = line.trim_start_matches([' ', '{', '-', '"', '\'']);
+        line.strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let from = from.saturating_sub(1).min(lines.len());
+    (from..lines.len())
+        .chain((0..from).rev())
+        .find(|&index| names_key(lines[index]))
+        .map(|index| index + 1)
+}
+
+/// `admin`, `production:viewer,…`, or a map from environment type to role.
+struct GrantsSetting(Grants);
+
+impl<'de> Deserialize<'de> for GrantsSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct GrantsVisitor;
+
+        impl<'de> Visitor<'de> for GrantsVisitor {
+            type Value = GrantsSetting;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a role, or a map from environment type to role")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<GrantsSetting, E> {
+                text.parse().map(GrantsSetting).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GrantsSetting, A::Error> {
+                let mut parts = Vec::new();
+                while let Some((name, role)) = map.next_entry::<String, String>()? {
+                    let part = format!("{name}:{role}");
+                    // Each entry by itself first, so that the error stands at its own line.
+                    part.parse::<Grants>().map_err(de::Error::custom)?;
+                    parts.push(part);
+                }
+                if parts.is_empty() {
+                    return Err(de::Error::custom("a role is missing"));
+                }
+                parts
+                    .join(",")
+                    .parse()
+                    .map(GrantsSetting)
+                    .map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(GrantsVisitor)
+    }
+}
+
+fn optional_grants<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Grants>, D::Error> {
+    Option::<GrantsSetting>::deserialize(deserializer).map(|role| role.map(|role| role.0))
+}
+
+fn users<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IndexMap<String, Grants>, D::Error> {
+    Option::<IndexMap<String, GrantsSetting>>::deserialize(deserializer).map(|users| {
+        users
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, role)| (name, role.0))
+            .collect()
+    })
+}
+
+fn optional_environment_type<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<EnvironmentType>, D::Error> {
+    Option::<String>::deserialize(deserializer)?
+        .map(|text| text.parse().map_err(de::Error::custom))
+        .transpose()
+}
+
+fn user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<User, D::Error> {
+    let user = User::deserialize(deserializer)?;
+    if user.uid == 0 || user.gid == 0 {
+        return Err(de::Error::custom(
+            "the user `web` cannot be root: a root user would write where Upsun's may not",
+        ));
+    }
+    Ok(user)
+}
+
+/// One text, or a list of them.
+struct OneOrMore(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMoreVisitor;
+
+        impl<'de> Visitor<'de> for OneOrMoreVisitor {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![text.to_owned()]))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(Vec::new()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMore, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMore(texts))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMoreVisitor)
+    }
+}
+
+fn one_or_more_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    OneOrMore::deserialize(deserializer)
+        .map(|texts| texts.0.into_iter().map(PathBuf::from).collect())
+}
+
+fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    OneOrMore::deserialize(deserializer)
+        .map(|texts| (!texts.0.is_empty()).then(|| texts.0.join(",")))
+}
+
+/// The value of a variable, or a map with `value` and its flags.
+struct VariableSetting(UserVariable);
+
+impl<'de> Deserialize<'de> for VariableSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Written {
+            value: serde_json::Value,
+            #[serde(default)]
+            sensitive: bool,
+            #[serde(default = "yes")]
+            visible_build: bool,
+            #[serde(default = "yes")]
+            visible_runtime: bool,
+        }
+
+        struct VariableVisitor;
+
+        impl VariableVisitor {
+            #[expect(clippy::unnecessary_wraps, reason = "what a visitor returns")]
+            fn plain<E>(value: impl Into<serde_json::Value>) -> Result<VariableSetting, E> {
+                Ok(VariableSetting(UserVariable::new(value)))
+            }
+        }
+
+        impl<'de> Visitor<'de> for VariableVisitor {
+            type Value = VariableSetting;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, or a map with `value`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<VariableSetting, E> {
+                Self::plain(text)
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<VariableSetting, E> {
+                Self::plain(value)
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<VariableSetting, E> {
+                Self::plain(value)
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<VariableSetting, E> {
+                Self::plain(value)
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<VariableSetting, E> {
+                Self::plain(value)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<VariableSetting, A::Error> {
+                let mut values: Vec<serde_json::Value> = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Self::plain(values)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VariableSetting, A::Error> {
+                let written = Written::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(VariableSetting(UserVariable {
+                    value: written.value,
+                    sensitive: written.sensitive,
+                    visible_build: written.visible_build,
+                    visible_runtime: written.visible_runtime,
+                }))
+            }
+        }
+
+        deserializer.deserialize_any(VariableVisitor)
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn variables<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<IndexMap<String, UserVariable>, D::Error> {
+    let written = Option::<IndexMap<String, VariableSetting>>::deserialize(deserializer)?;
+    let written = written.unwrap_or_default();
+    if let Some(name) = written.keys().find(|name| !crate::variables::is_name(name)) {
+        return Err(de::Error::custom(format_args!(
+            "`{name}` cannot be the name of a variable"
+        )));
+    }
+    Ok(written
+        .into_iter()
+        .map(|(name, variable)| (name, variable.0))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::roles::Role;
+
+    fn parse(text: &str) -> Settings {
+        Settings::parse(text, FILE_NAME).unwrap()
+    }
+
+    fn refused(text: &str) -> (String, Option<String>) {
+        let error = Settings::parse(text, FILE_NAME).unwrap_err();
+        (error.to_string(), error.hint())
+    }
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let settings = parse(
+            "
+project: shop
+environment: {name: feature-x, type: staging}
+role: contributor
+users:
+  alice: admin
+  bob: production:viewer,development:contributor
+  carol: {production: viewer, development: admin}
+variables:
+  project:
+    env:TOKEN: {value: abc, sensitive: true, visible_runtime: false}
+    theanswer: 42
+  environment:
+    env:LIST: [1, two]
+    env:MAP: {value: {a: 1}}
+env_file: .env.upsun
+images:
+  nodejs:24: registry.example/node:24
+ca_certificates: certs/company.pem
+proxy: {http: http://proxy:3128, no: [localhost, .internal]}
+engine: unix:///run/docker.sock
+user: {uid: 1000, gid: 1000}
+tests: [{run: next-build}]
+watch: {debounce: 1s}
+lints: {dot-mount: allow}
+services: {db: {}}
+",
+        );
+        assert_eq!(settings.project.as_deref(), Some("shop"));
+        assert_eq!(settings.environment.name.as_deref(), Some("feature-x"));
+        assert_eq!(settings.environment.r#type, Some(EnvironmentType::Staging));
+        assert_eq!(settings.role, Some(Grants::Everywhere(Role::Contributor)));
+        assert_eq!(settings.users["alice"], Grants::Everywhere(Role::Admin));
+        assert_eq!(
+            settings.users["bob"].to_string(),
+            "production:viewer,development:contributor"
+        );
+        assert_eq!(
+            settings.users["carol"].to_string(),
+            "production:viewer,development:admin"
+        );
+        let token = &settings.variables.project["env:TOKEN"];
+        assert_eq!(token.value, json!("abc"));
+        assert!(token.sensitive && token.visible_build && !token.visible_runtime);
+        assert_eq!(settings.variables.project["theanswer"].value, json!(42));
+        assert_eq!(
+            settings.variables.environment["env:LIST"].value,
+            json!([1, "two"])
+        );
+        assert_eq!(
+            settings.variables.environment["env:MAP"].value,
+            json!({"a": 1})
+        );
+        assert_eq!(settings.images["nodejs:24"], "registry.example/node:24");
+        assert_eq!(
+            settings.ca_certificates,
+            [PathBuf::from("certs/company.pem")]
+        );
+        assert_eq!(settings.proxy.no.as_deref(), Some("localhost,.internal"));
+        assert_eq!(
+            settings.user,
+            User {
+                uid: 1000,
+                gid: 1000
+            }
+        );
+    }
+
+    #[test]
+    fn nothing_is_the_default() {
+        for text in [
+            "",
+            "# nothing yet\n",
+            "{}\n",
+            "---\n",
+            "users:\n",
+            "variables: {project: }\n",
+        ] {
+            assert_eq!(parse(text), Settings::default(), "{text:?}");
+        }
+        assert_eq!(Settings::default().user.uid, 10_000);
+    }
+
+    #[test]
+    fn an_unknown_setting_names_its_line_and_the_nearest_known_one() {
+        assert_eq!(
+            refused("role: admin\n\nvariabels:\n  project: {}\n"),
+            (
+                ".upsun-local.yaml:3: unknown setting `variabels`".to_owned(),
+                Some("did you mean `variables`?".to_owned())
+            )
+        );
+        assert_eq!(
+            refused("project: a\nenvironment:\n  name: main\n  typ: staging\n"),
+            (
+                ".upsun-local.yaml:4: unknown setting `typ` in `environment`".to_owned(),
+                Some("did you mean `type`?".to_owned())
+            )
+        );
+        let (_, hint) = refused("environment:\n  colour: red\n");
+        assert_eq!(hint.as_deref(), Some("known here: `name`, `type`"));
+    }
+
+    #[test]
+    fn a_bad_value_names_its_line() {
+        let (message, _) = refused("project: a\nusers:\n  alice: admin\n  bob: owner\n");
+        assert_eq!(
+            message,
+            ".upsun-local.yaml:4: users.bob: `owner` is not a role: it is one of `viewer`, `contributor`, `admin`"
+        );
+        let (message, _) = refused("environment:\n  type: prod\n");
+        assert!(
+            message.starts_with(".upsun-local.yaml:2: environment: `prod` is not"),
+            "{message}"
+        );
+        let (message, _) = refused("user: {uid: 0}\n");
+        assert!(message.contains("cannot be root"), "{message}");
+        let (message, _) = refused("variables:\n  project:\n    \"a=b\": 1\n");
+        assert!(
+            message.contains("`a=b` cannot be the name of a variable"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_yaml_names_its_line() {
+        let (message, _) = refused("project: a\nrole: [\n");
+        assert!(message.starts_with(".upsun-local.yaml:"), "{message}");
+    }
+
+    #[test]
+    fn a_repository_without_the_file_has_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Settings::load(folder.path()).unwrap(), Settings::default());
+        std::fs::write(folder.path().join(FILE_NAME), "project: p\n").unwrap();
+        assert_eq!(
+            Settings::load(folder.path()).unwrap().project.as_deref(),
+            Some("p")
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
+        assert!(matches!(
+            Settings::load(folder.path()),
+            Err(Error::Read { .. })
+        ));
+    }
+}

@@ -1,0 +1,598 @@
+//! The environment variables of an app's containers, at build and at run time.
+//!
+//! Who sets what and who wins: <https://docs.upsun.com/development/variables.html>. This module only
+//! computes: `.environment` is a script that the container's shell sources, and relationships come in as
+//! finished JSON.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha1::{Digest, Sha1};
+
+use crate::config::app::{App, Image, SocketFamily, Worker};
+use crate::roles::EnvironmentType;
+
+/// The app's root in every container.
+pub const APP_DIRECTORY: &str = "/app";
+/// `PLATFORM_CACHE_DIR`: kept between builds. Upsun's docs place it below `/tmp`.
+pub const CACHE_DIRECTORY: &str = "/tmp/cache";
+/// Where `dependencies` are installed, on Upsun and here.
+pub const GLOBAL_DIRECTORY: &str = "/app/.global";
+/// `PORT`, for an app whose `socket_family` is tcp.
+pub const PORT: &str = "8888";
+/// `SOCKET`, for an app whose `socket_family` is unix.
+pub const SOCKET: &str = "/run/app.sock";
+/// The user of every container.
+pub const USER: &str = "web";
+
+/// A variable as somebody sets it in the console, in the settings, or with `--variable`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserVariable {
+    /// A string, or any JSON.
+    pub value: Value,
+    /// Never shown.
+    pub sensitive: bool,
+    /// Given to builds.
+    pub visible_build: bool,
+    /// Given to running containers.
+    pub visible_runtime: bool,
+}
+
+impl UserVariable {
+    /// A variable with Upsun's defaults: visible everywhere, not sensitive.
+    pub fn new(value: impl Into<Value>) -> Self {
+        UserVariable {
+            value: value.into(),
+            sensitive: false,
+            visible_build: true,
+            visible_runtime: true,
+        }
+    }
+
+    fn visible(&self, phase: Phase) -> bool {
+        match phase {
+            Phase::Build => self.visible_build,
+            Phase::Runtime => self.visible_runtime,
+        }
+    }
+}
+
+/// Variables by name with their prefix: `env:TOKEN`, `php:memory_limit`, `theanswer`.
+pub type UserVariables = IndexMap<String, UserVariable>;
+
+/// When the variables are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Dependencies, flavor and build hook.
+    Build,
+    /// Web processes, workers, deploy hooks, operations, shells.
+    Runtime,
+}
+
+/// Who set a variable; a later one wins over an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The container image, so that a runtime finds what `dependencies` and `pip install` put below `/app`.
+    Container,
+    /// `variables` of the app or worker.
+    Application,
+    /// A variable of the project.
+    Project,
+    /// A variable of the environment.
+    Environment,
+    /// `--variable`.
+    CommandLine,
+    /// Upsun itself.
+    Upsun,
+}
+
+/// One environment variable of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Who set it.
+    pub origin: Origin,
+    /// Whether its value must not be shown.
+    pub sensitive: bool,
+}
+
+/// Everything that variables are computed from.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The app.
+    pub app: &'a App,
+    /// One of its workers, for that worker's container.
+    pub worker: Option<&'a Worker>,
+    /// When they are for.
+    pub phase: Phase,
+    /// The project's id.
+    pub project: &'a str,
+    /// The environment's name.
+    pub environment: &'a str,
+    /// The environment's type.
+    pub environment_type: EnvironmentType,
+    /// The Git branch.
+    pub branch: &'a str,
+    /// The id of the source tree that the app was built from.
+    pub tree: &'a str,
+    /// Variables of the project.
+    pub project_variables: &'a UserVariables,
+    /// Variables of the environment.
+    pub environment_variables: &'a UserVariables,
+    /// `--variable`.
+    pub command_line: &'a UserVariables,
+    /// For `PLATFORM_RELATIONSHIPS`.
+    pub relationships: &'a Value,
+    /// For `PLATFORM_ROUTES`.
+    pub routes: &'a Value,
+}
+
+/// The variables of a container, sorted by name. `PATH` is not among them: see [`path`].
+pub fn variables(context: &Context<'_>) -> Vec<Variable> {
+    let mut table = Table::default();
+    for (name, value) in container_variables(&context.app.image) {
+        table.set(name, value, Origin::Container);
+    }
+    let mut platform_variables = Map::new();
+    let written = match context.worker {
+        Some(worker) => &worker.variables,
+        None => &context.app.variables,
+    };
+    for (prefix, variables) in written {
+        for (name, value) in variables {
+            let name = format!("{prefix}:{name}");
+            let variable = UserVariable::new(value.clone());
+            table.add(
+                &mut platform_variables,
+                &name,
+                &variable,
+                Origin::Application,
+            );
+        }
+    }
+    for (variables, origin) in [
+        (context.project_variables, Origin::Project),
+        (context.environment_variables, Origin::Environment),
+        (context.command_line, Origin::CommandLine),
+    ] {
+        for (name, variable) in variables {
+            if variable.visible(context.phase) {
+                table.add(&mut platform_variables, name, variable, origin);
+            }
+        }
+    }
+    for (name, value) in provided(context) {
+        table.set(name, value, Origin::Upsun);
+    }
+    table.set(
+        "PLATFORM_VARIABLES",
+        base64_json(&Value::Object(platform_variables)),
+        Origin::Upsun,
+    );
+    table.0.into_values().collect()
+}
+
+/// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB, so the scripts of
+/// operations, the longest part that nobody reads from there, are left out of one that would be.
+fn application(raw: &Value) -> String {
+    const LONGEST: usize = 120 * 1024;
+    let whole = base64_json(raw);
+    if whole.len() <= LONGEST {
+        return whole;
+    }
+    let mut reduced = raw.clone();
+    if let Some(object) = reduced.as_object_mut() {
+        object.remove("operations");
+        object.remove("crons");
+        object.remove("hooks");
+    }
+    base64_json(&reduced)
+}
+
+/// The variables so far, by name.
+#[derive(Default)]
+struct Table(BTreeMap<String, Variable>);
+
+impl Table {
+    fn set(&mut self, name: &str, value: impl Into<String>, origin: Origin) {
+        self.insert(name.to_owned(), value.into(), origin, false);
+    }
+
+    fn insert(&mut self, name: String, value: String, origin: Origin, sensitive: bool) {
+        self.0.insert(
+            name.clone(),
+            Variable {
+                name,
+                value,
+                origin,
+                sensitive,
+            },
+        );
+    }
+
+    /// Sorts one user-defined variable into the environment or into `PLATFORM_VARIABLES`.
+    fn add(
+        &mut self,
+        platform_variables: &mut Map<String, Value>,
+        name: &str,
+        variable: &UserVariable,
+        origin: Origin,
+    ) {
+        match name.strip_prefix("env:") {
+            Some(name) => self.insert(
+                name.to_uppercase(),
+                text_of(&variable.value),
+                origin,
+                variable.sensitive,
+            ),
+            None => {
+                platform_variables.insert(name.to_owned(), variable.value.clone());
+            }
+        }
+    }
+}
+
+/// What lets each runtime find what was installed below `/app` by the user `web`, who may write nowhere else.
+///
+/// `NPM_CONFIG_PREFIX` is one that Upsun's own pages unset by name; `PYTHONUSERBASE` and `GEM_HOME` follow
+/// from where its docs show packages to land. The others undo what the official images set to places
+/// that are read-only here.
+fn container_variables(image: &Image) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("HOME", APP_DIRECTORY.to_owned()),
+        ("USER", USER.to_owned()),
+        ("LOGNAME", USER.to_owned()),
+    ];
+    let mut runtimes: Vec<&str> = match image {
+        Image::Runtime(runtime) => vec![&runtime.name],
+        Image::Composable { runtimes, .. } => runtimes
+            .iter()
+            .map(|entry| entry.runtime.name.as_str())
+            .collect(),
+    };
+    // `dependencies` may ask for npm, pip or gem packages in an app of any runtime.
+    for also in ["nodejs", "python", "ruby"] {
+        if !runtimes.contains(&also) {
+            runtimes.push(also);
+        }
+    }
+    for runtime in runtimes {
+        match runtime {
+            "nodejs" => variables.push(("NPM_CONFIG_PREFIX", GLOBAL_DIRECTORY.to_owned())),
+            "python" => variables.push(("PYTHONUSERBASE", GLOBAL_DIRECTORY.to_owned())),
+            "ruby" => {
+                variables.push(("GEM_HOME", GLOBAL_DIRECTORY.to_owned()));
+                variables.push(("BUNDLE_APP_CONFIG", format!("{APP_DIRECTORY}/.bundle")));
+            }
+            "golang" => variables.push(("GOPATH", format!("{APP_DIRECTORY}/go"))),
+            "rust" => variables.push(("CARGO_HOME", format!("{APP_DIRECTORY}/.cargo"))),
+            _ => {}
+        }
+    }
+    variables
+}
+
+/// What Upsun itself provides, except `PLATFORM_VARIABLES`.
+fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
+    let app = context.app;
+    let mut variables = vec![
+        ("PLATFORM_APP_DIR", APP_DIRECTORY.to_owned()),
+        ("PLATFORM_APPLICATION_NAME", app.name.clone()),
+        ("PLATFORM_PROJECT", context.project.to_owned()),
+        ("PLATFORM_PROJECT_ENTROPY", entropy(context.project)),
+        ("PLATFORM_TREE_ID", context.tree.to_owned()),
+    ];
+    match context.phase {
+        Phase::Build => variables.extend([
+            ("PLATFORM_APPLICATION", application(&build_relevant(app))),
+            // The docs name `CI` but not its value.
+            ("CI", "true".to_owned()),
+            ("PLATFORM_CACHE_DIR", CACHE_DIRECTORY.to_owned()),
+            ("PLATFORM_OUTPUT_DIR", APP_DIRECTORY.to_owned()),
+            ("PLATFORM_VENDOR", "upsun".to_owned()),
+        ]),
+        Phase::Runtime => {
+            let raw = context.worker.map_or(&app.raw, |worker| &worker.raw);
+            let commands = context
+                .worker
+                .map_or(&app.web.commands, |worker| &worker.commands);
+            variables.extend([
+                ("PLATFORM_APPLICATION", application(raw)),
+                ("PLATFORM_BRANCH", context.branch.to_owned()),
+                ("PLATFORM_ENVIRONMENT", context.environment.to_owned()),
+                (
+                    "PLATFORM_ENVIRONMENT_TYPE",
+                    context.environment_type.name().to_owned(),
+                ),
+                ("PLATFORM_RELATIONSHIPS", base64_json(context.relationships)),
+                ("PLATFORM_ROUTES", base64_json(context.routes)),
+                // Empty is how Upsun says that mail is switched off.
+                ("PLATFORM_SMTP_HOST", String::new()),
+            ]);
+            for (name, command) in [
+                ("PLATFORM_PRE_APP_COMMAND", &commands.pre_start),
+                ("PLATFORM_APP_COMMAND", &commands.start),
+                ("PLATFORM_POST_APP_COMMAND", &commands.post_start),
+            ] {
+                if let Some(command) = command {
+                    variables.push((name, command.clone()));
+                }
+            }
+            if context.worker.is_none() {
+                if !app.web.document_root.is_empty() {
+                    let root = format!("{APP_DIRECTORY}/{}", app.web.document_root);
+                    variables.push(("PLATFORM_DOCUMENT_ROOT", root));
+                }
+                variables.push(match app.web.socket_family {
+                    SocketFamily::Tcp => ("PORT", PORT.to_owned()),
+                    SocketFamily::Unix => ("SOCKET", SOCKET.to_owned()),
+                });
+            }
+        }
+    }
+    variables
+}
+
+/// The part of an app's configuration that a build can see, and that decides whether it can be reused.
+///
+/// The one place for that list: <https://docs.upsun.com/development/variables/use-variables.html>
+pub fn build_relevant(app: &App) -> Value {
+    let mut raw = app.raw.clone();
+    let Some(keys) = raw.as_object_mut() else {
+        return raw;
+    };
+    for key in ["access", "relationships", "firewall", "crons", "operations"] {
+        keys.remove(key);
+    }
+    if let Some(hooks) = keys.get_mut("hooks").and_then(Value::as_object_mut) {
+        hooks.remove("deploy");
+        hooks.remove("post_deploy");
+        if hooks.is_empty() {
+            keys.remove("hooks");
+        }
+    }
+    if let Some(web) = keys.remove("web").and_then(|web| mounts_only(&web)) {
+        keys.insert("web".to_owned(), web);
+    }
+    if let Some(Value::Object(workers)) = keys.remove("workers") {
+        let workers: Map<String, Value> = workers
+            .iter()
+            .filter_map(|(name, worker)| Some((name.clone(), mounts_only(worker)?)))
+            .collect();
+        if !workers.is_empty() {
+            keys.insert("workers".to_owned(), Value::Object(workers));
+        }
+    }
+    raw
+}
+
+/// `{mounts: …}` of `web` or of a worker; `None` when it has no mounts of its own.
+fn mounts_only(part: &Value) -> Option<Value> {
+    let mounts = part.get("mounts")?;
+    Some(Value::Object(Map::from_iter([(
+        "mounts".to_owned(),
+        mounts.clone(),
+    )])))
+}
+
+/// The `PATH` of an app's containers: the commands of `dependencies` first, then what the image has.
+/// `base_path` is the image's `PATH`; empty for a usual one. Commands below `vendor/bin` and
+/// `node_modules/.bin` are not on it, as on Upsun: a `.environment` file puts them there.
+pub fn path(app: &App, base_path: &str) -> String {
+    let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let base_path = if base_path.is_empty() {
+        usual
+    } else {
+        base_path
+    };
+    let mut parts = vec![format!("{GLOBAL_DIRECTORY}/bin")];
+    if app.dependencies.contains_key("php") || runs(&app.image, "php") {
+        parts.push(format!("{GLOBAL_DIRECTORY}/vendor/bin"));
+    }
+    if runs(&app.image, "golang") {
+        parts.push(format!("{APP_DIRECTORY}/go/bin"));
+    }
+    if runs(&app.image, "rust") {
+        parts.push(format!("{APP_DIRECTORY}/.cargo/bin"));
+    }
+    parts.push(base_path.to_owned());
+    parts.join(":")
+}
+
+fn runs(image: &Image, name: &str) -> bool {
+    match image {
+        Image::Runtime(runtime) => runtime.name == name,
+        Image::Composable { runtimes, .. } => {
+            runtimes.iter().any(|entry| entry.runtime.name == name)
+        }
+    }
+}
+
+/// `PLATFORM_PROJECT_ENTROPY`: 56 characters in the form of Upsun's (base32 of 32 bytes), the same for the
+/// same project every time.
+pub fn entropy(project: &str) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut bytes = Vec::with_capacity(40);
+    for round in 0_u8..2 {
+        let mut hash = Sha1::new();
+        hash.update(b"upsun-local project entropy ");
+        hash.update([round]);
+        hash.update(project.as_bytes());
+        bytes.extend_from_slice(&hash.finalize());
+    }
+    bytes.truncate(32);
+    let mut text = String::with_capacity(56);
+    for chunk in bytes.chunks(5) {
+        let mut block = [0; 8];
+        block[3..3 + chunk.len()].copy_from_slice(chunk);
+        let block = u64::from_be_bytes(block);
+        let digits = (chunk.len() * 8).div_ceil(5);
+        for digit in 0..8 {
+            if digit < digits {
+                let index = usize::try_from(block >> (35 - 5 * digit) & 31).unwrap_or_default();
+                text.push(char::from(ALPHABET[index]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+/// A value as an environment variable holds it: text as it is, anything else as JSON, spaced as Upsun does.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => {
+            let mut text = Vec::new();
+            let mut serializer = serde_json::Serializer::with_formatter(&mut text, Spaced);
+            match other.serialize(&mut serializer) {
+                Ok(()) => String::from_utf8(text).unwrap_or_default(),
+                Err(_) => other.to_string(),
+            }
+        }
+    }
+}
+
+/// JSON on one line with a space after each comma and colon, as in `["a", "b"]`.
+struct Spaced;
+
+impl serde_json::ser::Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+fn base64_json(value: &Value) -> String {
+    BASE64.encode(value.to_string())
+}
+
+/// What is wrong with a `--variable` or with a line of an `env_file`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no `=`.
+    #[error("`{0}` sets no variable: write `env:NAME=value`")]
+    NoValue(String),
+    /// What stands before the `=` is no name.
+    #[error("`{0}` cannot be the name of a variable")]
+    Name(String),
+    /// A line of an `env_file` that is neither empty, nor a comment, nor `NAME=value`.
+    #[error("line {line}: {error}")]
+    Line {
+        /// 1-based.
+        line: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+    /// A quote that is opened and not closed.
+    #[error("the quote after `{0}=` is not closed")]
+    Quote(String),
+}
+
+/// Whether a text can name a variable, with or without a prefix.
+pub fn is_name(text: &str) -> bool {
+    let bare = text.rsplit_once(':').map_or(text, |(_, name)| name);
+    !bare.is_empty()
+        && !text
+            .chars()
+            .any(|c| c == '=' || c.is_whitespace() || c.is_control())
+}
+
+/// Reads one `--variable`: `env:NAME=value`, or any other prefix that Upsun's CLI takes.
+pub fn parse_assignment(text: &str) -> Result<(String, UserVariable), Error> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| Error::NoValue(text.to_owned()))?;
+    if !is_name(name) {
+        return Err(Error::Name(name.to_owned()));
+    }
+    Ok((name.to_owned(), UserVariable::new(value)))
+}
+
+/// Reads an `env_file`: lines of `NAME=value`, with an optional `export`, quotes and comments. Each becomes a
+/// variable `env:NAME`. Nothing is expanded; a value ends with its line.
+pub fn parse_env_file(text: &str) -> Result<UserVariables, Error> {
+    let mut variables = UserVariables::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+        let (name, variable) = parse_line(line).map_err(|error| Error::Line {
+            line: index + 1,
+            error: Box::new(error),
+        })?;
+        variables.insert(format!("env:{name}"), variable);
+    }
+    Ok(variables)
+}
+
+fn parse_line(line: &str) -> Result<(String, UserVariable), Error> {
+    let (name, value) = line
+        .split_once('=')
+        .ok_or_else(|| Error::NoValue(line.to_owned()))?;
+    let name = name.trim_end();
+    if !is_name(name) || name.contains(':') {
+        return Err(Error::Name(name.to_owned()));
+    }
+    let value = value.trim_start();
+    let value = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            unquote(&value[1..], quote).ok_or_else(|| Error::Quote(name.to_owned()))?
+        }
+        _ => value
+            .split_once(" #")
+            .map_or(value, |(value, _)| value)
+            .trim_end()
+            .to_owned(),
+    };
+    Ok((name.to_owned(), UserVariable::new(value)))
+}
+
+/// The text up to the closing quote; in double quotes a backslash escapes, in single quotes nothing does.
+fn unquote(text: &str, quote: char) -> Option<String> {
+    let mut value = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            c if c == quote => return Some(value),
+            '\\' if quote == '"' => match characters.next()? {
+                'n' => value.push('\n'),
+                't' => value.push('\t'),
+                escaped @ ('"' | '\\' | '$' | '`') => value.push(escaped),
+                other => value.extend(['\\', other]),
+            },
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

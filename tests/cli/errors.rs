@@ -1,0 +1,88 @@
+//! What it says when there is nothing to work with.
+
+use crate::support::{TestProject, outcome};
+
+const CONFIG: &str = "applications:\n  app:\n    type: nodejs:24\n    operations:\n      go: { commands: { start: 'true' } }\n";
+
+#[test]
+fn no_configuration_anywhere_above() {
+    let project = TestProject::new(CONFIG);
+    std::fs::remove_dir_all(project.root().join(".upsun")).expect("removed");
+    insta::assert_snapshot!(project.run(&["run", "go"]).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no `.upsun/` in `[REPO]` or above it
+
+    hint: go into a repository that Upsun can deploy, or name one with `-C`
+    ");
+}
+
+#[test]
+fn no_engine_answers_and_everything_tried_is_told() {
+    let project = TestProject::new(CONFIG);
+    let mut command = project.command(&["run", "go"]);
+    command.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    insta::assert_snapshot!(outcome(&mut command, &project.root()).shown(), @r"
+    code: 69
+    --- stdout
+    --- stderr
+    error: no container engine answers; tried:
+      unix:///nowhere/docker.sock (from DOCKER_HOST): No such file or directory
+
+    hint: start that engine, or unset what names it to let the usual sockets be tried
+    ");
+}
+
+#[test]
+fn an_invalid_configuration_stops_everything_but_what_cleans_up() {
+    let project =
+        TestProject::new("applications:\n  app:\n    type: nodejs:24\n    operatoins: {}\n");
+    let result = project.run(&["run", "go"]);
+    assert_eq!(result.code, 78, "{}", result.stderr);
+    assert!(
+        result.stderr.contains("did you mean `operations`"),
+        "{}",
+        result.stderr
+    );
+    assert!(
+        result.stderr.contains(".upsun/config.yaml:4:5"),
+        "{}",
+        result.stderr
+    );
+}
+
+#[test]
+fn bad_settings_name_the_line() {
+    let project = TestProject::new(CONFIG);
+    project.file(".upsun-local.yaml", "project: x\nimagse: {}\n");
+    let result = project.run(&["list"]);
+    assert_eq!(result.code, 65, "{}", result.stderr);
+    assert!(result.stderr.contains("images"), "{}", result.stderr);
+}
+
+#[test]
+fn usage_errors_have_the_code_of_usage_errors() {
+    let project = TestProject::new(CONFIG);
+    assert_eq!(project.run(&["run", "go", "--no-such-flag"]).code, 64);
+    assert_eq!(
+        project.run(&["down", "--volumes"]).code,
+        64,
+        "needs an answer, and nobody can give one"
+    );
+    assert_eq!(project.run(&["--version"]).code, 0);
+}
+
+#[test]
+fn a_path_with_spaces_and_unicode_is_no_trouble() {
+    let project = TestProject::new(CONFIG);
+    let odd = project.root().join("spaß und mehr");
+    std::fs::create_dir_all(odd.join(".upsun")).expect("a directory");
+    std::fs::write(odd.join(".upsun/config.yaml"), CONFIG).expect("a file");
+    let mut command = project.command(&["list", "--format", "plain", "--no-header"]);
+    command.current_dir(&odd);
+    assert_eq!(
+        outcome(&mut command, &odd).expect(0).stdout,
+        "app\tgo\ttrue\t\tcontributor\n"
+    );
+}

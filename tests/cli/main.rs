@@ -1,0 +1,8 @@
+//! The binary without an engine: arguments, roles, lists, plans and what it says when something is wrong.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod errors;
+mod list;
+mod roles;
