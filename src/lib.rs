@@ -30,6 +30,7 @@ pub mod plan;
 pub mod project;
 pub mod reporter;
 pub mod roles;
+pub mod services;
 pub mod settings;
 pub mod shutdown;
 pub mod source;

@@ -351,6 +351,7 @@ fn container(
         network: Some(Network {
             name: network.name.clone(),
             aliases: Vec::new(),
+            links: Vec::new(),
         }),
         hosts: app
             .additional_hosts
@@ -359,6 +360,7 @@ fn container(
             .collect(),
         pids_limit: Some(PIDS),
         stop_grace: STOP_GRACE,
+        ..ContainerSpec::default()
     };
     let hooks = if worker.is_none() {
         steps::hooks(app)
