@@ -232,6 +232,8 @@ impl Workspace {
             build_relevant: &variables::build_relevant(app),
             build_variables,
             runtime_variables: runtime,
+            services: Vec::new(),
+            connections: Vec::new(),
         });
         Ok((plan, recipe))
     }
