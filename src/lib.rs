@@ -21,6 +21,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod crons;
 pub mod engine;
 pub mod event;
 pub mod images;
