@@ -79,6 +79,8 @@ pub enum Phase {
 pub enum Origin {
     /// The container image, so that a runtime finds what `dependencies` and `pip install` put below `/app`.
     Container,
+    /// This machine: its certificates and its proxy.
+    Machine,
     /// `variables` of the app or worker.
     Application,
     /// A variable of the project.
@@ -87,6 +89,8 @@ pub enum Origin {
     Environment,
     /// `--variable`.
     CommandLine,
+    /// A field of a relationship.
+    Relationship,
     /// Upsun itself.
     Upsun,
 }

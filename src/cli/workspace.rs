@@ -22,7 +22,7 @@ use crate::roles::EnvironmentType;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
-use crate::variables::{self, Phase, UserVariables};
+use crate::variables::{self, Origin, Phase, UserVariables, Variable};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -246,6 +246,21 @@ impl Workspace {
         tree: &str,
         command_line: &UserVariables,
     ) -> BTreeMap<String, String> {
+        self.all_variables(app, worker, phase, tree, command_line)
+            .into_iter()
+            .map(|variable| (variable.name, variable.value))
+            .collect()
+    }
+
+    /// All variables of a container, by name, each with where it comes from.
+    pub(super) fn all_variables(
+        &self,
+        app: &App,
+        worker: Option<&Worker>,
+        phase: Phase,
+        tree: &str,
+        command_line: &UserVariables,
+    ) -> Vec<Variable> {
         let nothing = json!({});
         let mut environment_variables = self.env_file.clone();
         environment_variables.extend(self.settings.variables.environment.clone());
@@ -264,12 +279,21 @@ impl Workspace {
             relationships: &nothing,
             routes: &nothing,
         });
-        let mut map: BTreeMap<String, String> = self.machine_variables();
-        map.extend(
-            all.into_iter()
-                .map(|variable| (variable.name, variable.value)),
-        );
-        map
+        let machine = self
+            .machine_variables()
+            .into_iter()
+            .map(|(name, value)| Variable {
+                name,
+                value,
+                origin: Origin::Machine,
+                sensitive: false,
+            });
+        // Whoever sets one of them in the configuration means it.
+        let by_name: BTreeMap<String, Variable> = machine
+            .chain(all)
+            .map(|variable| (variable.name.clone(), variable))
+            .collect();
+        by_name.into_values().collect()
     }
 
     /// The variables of one run that differ from the container's, because of `--variable`.
