@@ -44,7 +44,7 @@ enum PhaseChoice {
 }
 
 /// What stands for a value that must not be shown.
-const MASK: &str = "******";
+pub(super) const MASK: &str = "******";
 
 /// Prints the variables.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {

@@ -1,7 +1,7 @@
 //! The repository a command works on: its configuration, settings, project and environment, and the
 //! plans made from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -294,6 +294,26 @@ impl Workspace {
             .map(|variable| (variable.name.clone(), variable))
             .collect();
         by_name.into_values().collect()
+    }
+
+    /// The names of the environment variables whose values must not be shown.
+    pub(super) fn sensitive_names(&self) -> BTreeSet<String> {
+        let levels = [
+            &self.settings.variables.project,
+            &self.env_file,
+            &self.settings.variables.environment,
+        ];
+        let sensitive = levels
+            .into_iter()
+            .flatten()
+            .filter(|(_, variable)| variable.sensitive);
+        sensitive
+            .map(|(name, _)| {
+                // Whatever is no environment variable is in here, with all others.
+                name.strip_prefix("env:")
+                    .map_or_else(|| "PLATFORM_VARIABLES".to_owned(), str::to_uppercase)
+            })
+            .collect()
     }
 
     /// The variables of one run that differ from the container's, because of `--variable`.

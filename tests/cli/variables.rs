@@ -75,3 +75,13 @@ fn a_variable_that_is_not_there_is_a_usage_error() {
     hint: `upsun-local variables` shows all
     ");
 }
+
+#[test]
+fn a_plan_does_not_tell_sensitive_values() {
+    let project = project();
+    let shown = project
+        .run(&["up", "--dry-run", "--format", "json"])
+        .expect(0);
+    assert!(shown.stdout.contains("\"TOKEN\": \"******\""));
+    assert!(!shown.stdout.contains("hush-hush"));
+}
