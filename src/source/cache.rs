@@ -106,9 +106,14 @@ fn bytes(root: &Path, cached: &Cached) -> Vec<u8> {
             out.0.extend_from_slice(&entry.hash);
         }
     }
-    let sum = checksum(&out.0[HEADER..]).to_le_bytes();
-    out.0[MAGIC.len()..HEADER].copy_from_slice(&sum);
-    out.0
+    signed(out.0)
+}
+
+/// With the checksum put in.
+pub(super) fn signed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(&bytes[HEADER..]).to_le_bytes();
+    bytes[MAGIC.len()..HEADER].copy_from_slice(&sum);
+    bytes
 }
 
 fn code(kind: Kind) -> u8 {
@@ -143,7 +148,7 @@ impl Writer {
     }
 }
 
-fn parse(bytes: Vec<u8>, root: &Path) -> Option<Cached> {
+pub(super) fn parse(bytes: Vec<u8>, root: &Path) -> Option<Cached> {
     // Places of texts are 32-bit numbers.
     u32::try_from(bytes.len()).ok()?;
     if bytes.get(..MAGIC.len())? != MAGIC {

@@ -313,7 +313,11 @@ pub(super) fn odd(kind: FileType) -> &'static str {
 
 /// Why something that cannot be read is left out.
 pub(super) fn unreadable(err: &io::Error) -> String {
-    let text = err.to_string();
+    // Walking wraps the kernel's error into words with the whole path.
+    let inner = err
+        .get_ref()
+        .and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
+    let text = inner.unwrap_or(err).to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     format!("it cannot be read: {text}")
 }

@@ -137,6 +137,12 @@ impl Repo {
         super::cache::file(&self.place("cache"), &self.path(""))
     }
 
+    /// Takes another Git, and forgets what the one before said.
+    fn use_git(&mut self, program: &str) {
+        let _ = fs::remove_file(self.cache_file());
+        self.git.program = program.into();
+    }
+
     /// From now on each start of Git is counted.
     fn count_git(&mut self) {
         let script = self.place("git-counting");
