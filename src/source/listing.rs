@@ -23,6 +23,16 @@ pub(super) struct Listing {
     pub is_reusable: bool,
 }
 
+impl Listing {
+    /// Leaves something out.
+    pub(super) fn skip(&mut self, path: &[u8], reason: &str) {
+        self.skipped.push(Skipped {
+            path: os_path(path).into(),
+            reason: reason.to_owned(),
+        });
+    }
+}
+
 /// Bytes as a path.
 pub(super) fn os_path(bytes: &[u8]) -> &OsStr {
     OsStr::from_bytes(bytes)

@@ -4,6 +4,7 @@ mod caching;
 mod ids;
 mod odd;
 mod packing;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
