@@ -12,6 +12,7 @@ use crate::event::{Event, Step, Text};
 use crate::lock::Lock;
 use crate::plan::BuildPlan;
 use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
+use crate::source;
 
 /// Upsun ends a build after an hour.
 /// Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html>
@@ -155,10 +156,15 @@ impl<E: Engine> Sandbox<'_, E> {
                 })
         });
         let uploaded = self.engine.upload(container, "/app", stream).await;
-        if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
-            return Err(err.into());
+        match (
+            failure.lock().ok().and_then(|mut slot| slot.take()),
+            uploaded,
+        ) {
+            // An engine that takes no more says itself why.
+            (None | Some(source::Error::Archive(_)), Err(err)) => Err(err.into()),
+            (Some(err), _) => Err(err.into()),
+            (None, Ok(())) => Ok(()),
         }
-        Ok(uploaded?)
     }
 
     async fn build_step(
