@@ -349,7 +349,12 @@ impl<E: Engine> Sandbox<'_, E> {
 impl ContainerPlan {
     /// Whether a container is up with just this plan.
     pub fn is_current(&self, containers: &[Container]) -> bool {
-        up_to_date(self, containers).is_some()
+        self.current_id(containers).is_some()
+    }
+
+    /// The id of the container that is up with just this plan.
+    pub fn current_id(&self, containers: &[Container]) -> Option<String> {
+        up_to_date(self, containers)
     }
 }
 
