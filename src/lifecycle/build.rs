@@ -127,14 +127,15 @@ impl<E: Engine> Sandbox<'_, E> {
         let plan = planned.plan;
         let (root, user) = (plan.source_root.clone(), plan.build.user);
         let tree = Arc::clone(planned.tree);
-        // Mount points are part of the build. They come first, so that the source's own directories win.
+        // Mount points are part of the build. They come first, so that the source's own directories win. A hook
+        // must not see them, and so they are made after it where there is one.
         let mut missing: Vec<String> = Vec::new();
         for point in &plan.build.mount_points {
             let whole = join(&root, point);
-            if tree.files_below(&whole) == 0 {
-                missing.push(point.clone());
-            } else {
+            if tree.files_below(&whole) > 0 {
                 self.warn_overlap(&plan.app, point).await;
+            } else if plan.build.steps.is_empty() {
+                missing.push(point.clone());
             }
         }
         let failure = Arc::new(std::sync::Mutex::new(None));
