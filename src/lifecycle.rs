@@ -9,6 +9,7 @@ mod image;
 mod mounts;
 mod operation;
 mod output;
+mod redeploy;
 mod teardown;
 
 use std::path::PathBuf;

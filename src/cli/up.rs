@@ -76,6 +76,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 let deployed = sandbox
                     .ensure_container(&planned, container, &containers)
                     .await?;
+                let deployed = sandbox.redeploy(&planned, container, deployed).await?;
                 failed |= !deployed.failed_hooks.is_empty();
             }
         }

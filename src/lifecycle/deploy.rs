@@ -286,7 +286,13 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Runs a hook; false when it failed, which does not undo the deploy.
-    async fn hook(&self, app: &str, container: &str, step: Step, script: &str) -> Result<bool> {
+    pub(super) async fn hook(
+        &self,
+        app: &str,
+        container: &str,
+        step: Step,
+        script: &str,
+    ) -> Result<bool> {
         let began = Instant::now();
         self.emit(Event::StepStarted {
             app: app.to_owned(),
