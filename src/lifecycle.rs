@@ -1,6 +1,7 @@
 //! Carries plans out on an engine: builds, deploys, runs operations, takes everything down again.
 //! What happens goes out as [`Event`]s; nothing here prints.
 
+mod abandoned;
 mod archive;
 mod build;
 mod deploy;
@@ -129,7 +130,11 @@ pub struct Sandbox<'a, E> {
 impl<E: Engine> Sandbox<'_, E> {
     /// Waits until this environment is free and takes it. `what` is told to those who find it taken.
     pub async fn lock(&self, what: &str) -> Result<Lock> {
-        Ok(Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?)
+        let lock = Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?;
+        if lock.was_abandoned() {
+            self.end_abandoned().await?;
+        }
+        Ok(lock)
     }
 
     /// Takes the environment or says at once who has it.

@@ -33,7 +33,8 @@ pub fn spawn(
     std::thread::spawn(move || {
         let mut broken = false;
         while let Some(event) = events.blocking_recv() {
-            if reporter.report(event).is_err() && !broken {
+            // Whoever closed it does not want to hear more; the rest is taken off so that nobody waits.
+            if !broken && reporter.report(event).is_err() {
                 broken = true;
                 shutdown.press(SIGPIPE);
             }

@@ -82,7 +82,7 @@ async fn take_down(
         } else {
             "down"
         };
-        let _lock = match sandbox.try_lock(what) {
+        let lock = match sandbox.try_lock(what) {
             Ok(lock) => Some(lock),
             Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => None,
             Err(err) => return Err(err),
@@ -90,6 +90,9 @@ async fn take_down(
         let mut kept = sandbox.down(down).await?;
         if images {
             kept.removed += sandbox.remove_images().await?;
+        }
+        if let Some(lock) = lock {
+            lock.release();
         }
         Ok(kept)
     }

@@ -122,10 +122,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
                 .await
                 .map(|()| None),
             Command::Reset(_) => {
-                let _lock = sandbox.lock("mount reset").await?;
+                let lock = sandbox.lock("mount reset").await?;
                 for mount in &chosen {
                     sandbox.empty_mount(&id, mount).await?;
                 }
+                lock.release();
                 Ok(None)
             }
         }

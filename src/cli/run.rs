@@ -14,6 +14,7 @@ use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull};
 use crate::plan::AppPlan;
 use crate::roles::{self, Actor};
+use crate::shutdown::Urgency;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -155,7 +156,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let id = run_id();
     let address = listens_at(found.app, found.worker);
     let result = async {
-        let _lock = sandbox
+        let lock = sandbox
             .lock(&format!("run {}", found.operation.name))
             .await?;
         let planned = workspace.planned(
@@ -180,7 +181,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             id: &id,
             listens_at: address.as_deref(),
         };
-        sandbox.run_operation(&planned, &run, &containers).await
+        let report = sandbox.run_operation(&planned, &run, &containers).await?;
+        // Whoever leaves without waiting leaves the operation to the next one to end.
+        if shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok(report)
     }
     .await;
     listening.finish();

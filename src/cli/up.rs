@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let result = async {
-        let _lock = sandbox.lock("up").await?;
+        let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
             let planned =
@@ -81,6 +81,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             }
         }
         sandbox.remove_strangers(&workspace.config).await?;
+        lock.release();
         Ok(failed)
     }
     .await;

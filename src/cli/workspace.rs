@@ -424,7 +424,7 @@ impl Workspace {
             if let Some(id) = container.current_id(&containers) {
                 return Ok(id);
             }
-            let _lock = sandbox.lock("up").await?;
+            let lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
             if !container.is_current(&containers) {
@@ -433,6 +433,7 @@ impl Workspace {
             let deployed = sandbox
                 .ensure_container(&planned, container, &containers)
                 .await?;
+            lock.release();
             Ok(deployed.id)
         }
         .await;

@@ -104,7 +104,8 @@ impl<E: Engine> Sandbox<'_, E> {
                         Urgency::Leave => return Ok(End::Left),
                         Urgency::Kill => cancel = Some(Box::pin(self.end(command, Duration::ZERO))),
                         _ => {
-                            self.events.offer(Event::Cancelling { reason: "Ctrl-C".to_owned(), grace: command.grace });
+                            let reason = self.shutdown.reason().to_owned();
+                            self.events.offer(Event::Cancelling { reason, grace: command.grace });
                             cancel = Some(Box::pin(self.end(command, command.grace)));
                         }
                     }
@@ -227,7 +228,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Ends everything that a run started, within the grace period or by force.
-    async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
+    pub(super) async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
         let words = [
             "/bin/dash",
             "-c",
@@ -237,8 +238,13 @@ impl<E: Engine> Sandbox<'_, E> {
             &grace.as_secs().to_string(),
             command.stop.unwrap_or_default(),
         ];
+        // A second, more urgent call ends the first and the stop command; nothing ends the second.
+        let mark = if grace.is_zero() { "kill" } else { "stop" };
+        let variables =
+            BTreeMap::from([(RUN_VARIABLE.to_owned(), format!("{}-{mark}", command.run))]);
         let spec = ExecSpec {
             command: words.map(str::to_owned).to_vec(),
+            variables,
             ..ExecSpec::default()
         };
         let unkillable = || Error::Unkillable {

@@ -42,6 +42,7 @@ impl Outcome {
     }
 
     /// Code, standard output and standard error, for snapshots.
+    #[allow(dead_code, reason = "only some of the test programs compare the whole")]
     pub fn shown(&self) -> String {
         format!(
             "code: {}\n--- stdout\n{}--- stderr\n{}",
