@@ -7,6 +7,7 @@ mod build;
 mod deploy;
 mod execute;
 mod image;
+mod leftovers;
 mod mounts;
 mod operation;
 mod output;
@@ -112,6 +113,9 @@ pub enum Error {
 /// What the lifecycle's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What the name of an environment's lock file begins with.
+const LOCK_PREFIX: &str = "environment-";
+
 /// One environment of one project on one engine.
 #[derive(Debug, Clone)]
 pub struct Sandbox<'a, E> {
@@ -142,11 +146,30 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Lock::try_take(&self.lock_path(), what)?)
     }
 
+    /// Takes all environments of the project or says at once who has one of them.
+    pub fn try_lock_all(&self, what: &str) -> Result<Vec<Lock>> {
+        let mut locks = vec![self.try_lock(what)?];
+        let own = self.lock_path();
+        let found = std::fs::read_dir(&self.project.state_dir)
+            .map_err(|source| lock::Error::File {
+                path: self.project.state_dir.clone(),
+                source,
+            })?
+            .flatten();
+        for entry in found {
+            let is_lock = entry.file_name().to_string_lossy().starts_with(LOCK_PREFIX);
+            if is_lock && entry.path() != own {
+                locks.push(Lock::try_take(&entry.path(), what)?);
+            }
+        }
+        Ok(locks)
+    }
+
     fn lock_path(&self) -> PathBuf {
         let name = crate::project::hash(self.environment.name.as_bytes());
         self.project
             .state_dir
-            .join(format!("environment-{}.lock", &name[..12]))
+            .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))
     }
 
     async fn emit(&self, event: Event) {

@@ -82,16 +82,23 @@ async fn take_down(
         } else {
             "down"
         };
-        let lock = match sandbox.try_lock(what) {
-            Ok(lock) => Some(lock),
-            Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => None,
+        let taken = if down == Down::Everything {
+            sandbox.try_lock_all(what)
+        } else {
+            sandbox.try_lock(what).map(|lock| vec![lock])
+        };
+        let locks = match taken {
+            Ok(locks) => locks,
+            Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => {
+                Vec::new()
+            }
             Err(err) => return Err(err),
         };
         let mut kept = sandbox.down(down).await?;
         if images {
             kept.removed += sandbox.remove_images().await?;
         }
-        if let Some(lock) = lock {
+        for lock in locks {
             lock.release();
         }
         Ok(kept)

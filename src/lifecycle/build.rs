@@ -82,15 +82,11 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
 
-        // What a crash left, or what `--rebuild` replaces. The mark goes first: without it nothing counts as built.
-        self.engine.remove_container(&build.container.name).await?;
-        self.engine.remove_volume(&build.mark.name).await?;
-        self.remove_users_of(&build.id).await?;
-        self.engine.remove_volume(&build.volume.name).await?;
+        self.clear_build(build).await?;
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
         self.checkpoint()?;
-        let container = self.engine.create_container(&build.container).await?;
+        let container = self.create_anew(&build.container).await?;
         self.upload_source(planned, &container).await?;
         if !build.steps.is_empty() {
             self.checkpoint()?;
@@ -110,16 +106,6 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: began.elapsed(),
         })
         .await;
-        Ok(())
-    }
-
-    /// A forced rebuild replaces a volume that containers may hold.
-    async fn remove_users_of(&self, build: &str) -> Result<()> {
-        let mut labels = self.project.labels();
-        labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
-        for container in self.engine.containers(&labels).await? {
-            self.engine.remove_container(&container.id).await?;
-        }
         Ok(())
     }
 

@@ -71,9 +71,18 @@ impl<E: Engine> Sandbox<'_, E> {
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
                 && !planned.rebuild
         });
-        let id = if let Some(stopped) = stopped {
-            self.start_checked(&stopped.id, &title).await?;
-            stopped.id.clone()
+        // One that does not start, because it is paused or broken, was removed and is made anew.
+        let restarted = match stopped {
+            Some(stopped) => self
+                .start_checked(&stopped.id, &title)
+                .await
+                .is_ok()
+                .then(|| stopped.id.clone()),
+            None => None,
+        };
+        let made = restarted.is_none();
+        let id = if let Some(id) = restarted {
+            id
         } else {
             for old in containers
                 .iter()
@@ -90,7 +99,7 @@ impl<E: Engine> Sandbox<'_, E> {
             id
         };
         let mut failed_hooks = Vec::new();
-        if stopped.is_none() && !plan.hooks.is_empty() {
+        if made && !plan.hooks.is_empty() {
             for hook in &plan.hooks {
                 if !self
                     .hook(&planned.plan.app, &id, hook.step, &hook.script)
@@ -120,10 +129,10 @@ impl<E: Engine> Sandbox<'_, E> {
         if !plan.hooks.is_empty() {
             spec.name.push_str(STARTING);
         }
-        match self.engine.create_container(&spec).await {
+        match self.create_anew(&spec).await {
             Err(EngineError::ImageNotFound { .. }) => {
                 self.ensure_image(planned.image, planned.pull).await?;
-                Ok(self.engine.create_container(&spec).await?)
+                Ok(self.create_anew(&spec).await?)
             }
             other => Ok(other?),
         }
@@ -172,7 +181,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .engine
             .networks(&self.project.environment_labels(&self.environment.name))
             .await?;
-        if !there.contains(&network.name) {
+        // A crash may have left two, which making it puts right as well.
+        if there.iter().filter(|name| **name == network.name).count() != 1 {
             self.engine
                 .create_network(&network.name, &network.labels)
                 .await?;
@@ -267,11 +277,10 @@ impl<E: Engine> Sandbox<'_, E> {
             volumes: mounts,
             ..ContainerSpec::default()
         };
-        self.engine.remove_container(&helper.name).await?;
-        let id = match self.engine.create_container(&helper).await {
+        let id = match self.create_anew(&helper).await {
             Err(EngineError::ImageNotFound { .. }) => {
                 self.ensure_image(planned.image, planned.pull).await?;
-                self.engine.create_container(&helper).await?
+                self.create_anew(&helper).await?
             }
             other => other?,
         };

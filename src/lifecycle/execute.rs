@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long what is on its way may still take once the process has ended.
 const DRAIN: Duration = Duration::from_millis(200);
 
+/// How long the engine may take to notice that a container has ended.
+const GONE_LIMIT: Duration = Duration::from_secs(5);
+
 /// How long processes may take to die after SIGKILL before we give up on them.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
 
@@ -185,7 +188,7 @@ impl<E: Engine> Sandbox<'_, E> {
             match self.engine.exec_exit_code(exec).await {
                 Ok(Some(code)) => {
                     // A container that is killed takes its commands along, and they seem to end with 137.
-                    if code == 137 && !self.is_running(command.container).await? {
+                    if code == 137 && !self.is_alive(command.container).await {
                         return Err(self.gone(command, None).await);
                     }
                     return Ok(code);
@@ -200,6 +203,16 @@ impl<E: Engine> Sandbox<'_, E> {
         Err(self.gone(command, None).await)
     }
 
+    /// Whether commands can still be run in a container. The engine says that it is running for a moment after
+    /// its first process was killed, and everything else in it with that.
+    async fn is_alive(&self, container: &str) -> bool {
+        let spec = ExecSpec {
+            command: vec!["true".to_owned()],
+            ..ExecSpec::default()
+        };
+        matches!(self.capture(container, &spec).await, Ok((0, _, _)))
+    }
+
     async fn is_running(&self, container: &str) -> Result<bool> {
         Ok(self
             .engine
@@ -210,11 +223,19 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// What to say when a container is not there any more, or is there and the engine has another trouble.
     async fn gone(&self, command: &Command<'_>, err: Option<crate::engine::Error>) -> Error {
-        let detail = match self.engine.container_state(command.container).await {
-            Ok(Some(state)) if state.running => match err {
-                Some(err) => return err.into(),
-                None => String::new(),
-            },
+        if let Some(err) = err
+            && self.is_alive(command.container).await
+        {
+            return err.into();
+        }
+        let began = Instant::now();
+        let mut state = self.engine.container_state(command.container).await;
+        while began.elapsed() < GONE_LIMIT && matches!(&state, Ok(Some(state)) if state.running) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            state = self.engine.container_state(command.container).await;
+        }
+        let detail = match state {
+            Ok(Some(state)) if state.running => String::new(),
             Ok(Some(state)) if state.out_of_memory => ": it ran out of memory".to_owned(),
             Ok(Some(state)) => format!(": it ended with code {}", state.exit_code),
             Ok(None) => ": it was removed".to_owned(),
