@@ -9,7 +9,14 @@ mod support;
 mod engine;
 mod process;
 
+mod build;
+mod crashes;
+mod deploy;
 mod file_system;
 mod mounts;
+mod queueing;
+mod roles;
 mod run_output;
 mod run_script;
+mod source;
+mod stopping;

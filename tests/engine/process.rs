@@ -29,9 +29,11 @@ impl Captured {
         let kept = Arc::clone(&bytes);
         let thread = stream.map(|mut stream| {
             std::thread::spawn(move || {
-                let mut buffer = [0; 64 * 1024];
+                let mut buffer = vec![0; 64 * 1024];
                 while let Ok(length @ 1..) = stream.read(&mut buffer) {
-                    kept.lock().unwrap().extend_from_slice(&buffer[..length]);
+                    kept.lock()
+                        .expect("no panic")
+                        .extend_from_slice(&buffer[..length]);
                 }
             })
         });
@@ -39,7 +41,7 @@ impl Captured {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.bytes.lock().expect("no panic")).into_owned()
     }
 }
 
