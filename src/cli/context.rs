@@ -119,7 +119,7 @@ impl Context {
     pub(super) fn listen(&self, json: bool, shutdown: &Shutdown) -> Listening {
         let (events, receiver) = Events::channel();
         let thread = if json {
-            reporter::spawn(Json, receiver, shutdown.clone())
+            reporter::spawn(Json::default(), receiver, shutdown.clone())
         } else {
             reporter::spawn(
                 Terminal::new(self.style, self.verbosity()),
