@@ -16,8 +16,9 @@ mod teardown;
 
 use std::path::PathBuf;
 
+pub use self::abandoned::SHELL;
 pub use self::deploy::Deployed;
-pub use self::execute::{Command, End, shell_command};
+pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};

@@ -11,7 +11,7 @@ use super::failure::{DENIED, Failure};
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::engine::spec::{ExecSpec, Output};
-use crate::lifecycle::shell_command;
+use crate::lifecycle::{RUN_VARIABLE, SHELL, shell_command};
 use crate::roles;
 
 /// Arguments of `exec`.
@@ -78,20 +78,20 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     } else {
         arguments.command
     };
+    let run = format!("{SHELL}{}", super::run::run_id());
+    let mut variables = std::collections::BTreeMap::from([(RUN_VARIABLE.to_owned(), run.clone())]);
+    if interactive {
+        variables.extend(variable("TERM").map(|term| ("TERM".to_owned(), term)));
+    }
     let spec = ExecSpec {
         command: shell_command(&command),
         terminal: interactive,
         stdin: true,
-        variables: if interactive {
-            variable("TERM")
-                .map(|term| ("TERM".to_owned(), term))
-                .into_iter()
-                .collect()
-        } else {
-            std::collections::BTreeMap::default()
-        },
+        variables,
         ..ExecSpec::default()
     };
+    let listening = context.listen(false, &shutdown);
+    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let exec = engine.exec(&id, &spec).await?;
     let _raw = if interactive { RawMode::enter() } else { None };
     let mut input = exec.input;
@@ -126,10 +126,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 Some(piece) => write(&piece?)?,
             },
             _ = resized.recv(), if interactive => resize(&engine, &exec.id).await,
-            () = shutdown.reached(crate::shutdown::Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
+            () = shutdown.reached(crate::shutdown::Urgency::Cancel) => {
+                let ended = sandbox.end_run(&id, &run).await;
+                return ended
+                    .map(|()| shutdown.exit_code().unwrap_or(130))
+                    .map_err(|err| Failure::of(err, &shutdown));
+            }
         }
     }
-    let code = engine.exec_exit_code(&exec.id).await?.unwrap_or_default();
+    let code = sandbox.ended(&exec.id).await;
+    let code = code.map_err(|err| Failure::of(err, &shutdown))?;
     Ok(u8::try_from(code).unwrap_or(255))
 }
 

@@ -212,7 +212,7 @@ fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
 }
 
 /// Tells the processes of this run from those of any other, also one that just ended.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();

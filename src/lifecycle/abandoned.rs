@@ -8,6 +8,9 @@ use super::{Result, Sandbox};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, Error as EngineError};
 
+/// What the mark of a shell begins with.
+pub const SHELL: &str = "shell-";
+
 const ABANDONED: &str = include_str!("scripts/abandoned.sh");
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -29,22 +32,9 @@ impl<E: Engine> Sandbox<'_, E> {
                 }
                 Err(err) => return Err(err),
             };
-            for run in found.lines() {
-                self.end(
-                    &Command {
-                        container: &container.id,
-                        title: &container.name,
-                        what: "an operation that nobody waits for",
-                        script: "",
-                        run,
-                        variables: &BTreeMap::new(),
-                        stop: None,
-                        timeout: None,
-                        grace: Duration::ZERO,
-                    },
-                    Duration::ZERO,
-                )
-                .await?;
+            // A shell has no lock, and somebody may sit before it.
+            for run in found.lines().filter(|run| !run.starts_with(SHELL)) {
+                self.end_run(&container.id, run).await?;
                 self.events
                     .warn(
                         "an operation was still running whose upsun-local had been killed: it was ended",
@@ -54,5 +44,21 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         }
         Ok(())
+    }
+
+    /// Ends at once everything that carries the mark of a run, in [`super::RUN_VARIABLE`].
+    pub async fn end_run(&self, container: &str, run: &str) -> Result<()> {
+        let command = Command {
+            container,
+            title: container,
+            what: run,
+            script: "",
+            run,
+            variables: &BTreeMap::new(),
+            stop: None,
+            timeout: None,
+            grace: Duration::ZERO,
+        };
+        self.end(&command, Duration::ZERO).await
     }
 }

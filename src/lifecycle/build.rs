@@ -301,13 +301,18 @@ impl<E: Engine> Sandbox<'_, E> {
                 Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
             }
         }
-        let mut code = self.engine.exec_exit_code(&exec.id).await?;
-        while code.is_none() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            code = self.engine.exec_exit_code(&exec.id).await?;
-        }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok((code.unwrap_or_default(), text(out), text(errors)))
+        Ok((self.ended(&exec.id).await?, text(out), text(errors)))
+    }
+
+    /// The exit code of a command whose output has ended, which the engine may learn a little later.
+    pub async fn ended(&self, exec: &str) -> Result<i64> {
+        loop {
+            if let Some(code) = self.engine.exec_exit_code(exec).await? {
+                return Ok(code);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -17,7 +17,7 @@ const COMMAND: &str = include_str!("scripts/command.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
 
 /// The variable that marks every process of a run, so that all of them can be found and ended.
-const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
+pub const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
 
 /// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
 const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
