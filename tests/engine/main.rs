@@ -9,10 +9,14 @@ mod support;
 mod engine;
 mod process;
 
+mod bad_days;
 mod build;
+mod commands;
 mod crashes;
 mod deploy;
 mod file_system;
+mod isolation;
+mod mount_commands;
 mod mounts;
 mod queueing;
 mod roles;
