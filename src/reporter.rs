@@ -34,8 +34,14 @@ pub fn spawn(
         let mut broken = false;
         while let Some(event) = events.blocking_recv() {
             // Whoever closed it does not want to hear more; the rest is taken off so that nobody waits.
-            if !broken && reporter.report(event).is_err() {
+            if broken {
+                continue;
+            }
+            if let Err(err) = reporter.report(event) {
                 broken = true;
+                if err.kind() != io::ErrorKind::BrokenPipe {
+                    talk(format!("error: standard output cannot be written: {err}\n").as_bytes());
+                }
                 shutdown.press(SIGPIPE);
             }
         }

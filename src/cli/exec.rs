@@ -14,6 +14,9 @@ use crate::engine::spec::{ExecSpec, Output};
 use crate::lifecycle::{RUN_VARIABLE, SHELL, shell_command};
 use crate::roles;
 
+/// How long to read what a command still prints that is being ended.
+const DISCARD: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Arguments of `exec`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -119,20 +122,30 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if interactive {
         resize(&engine, &exec.id).await;
     }
-    loop {
+    let unheard = loop {
         tokio::select! {
             piece = output.next() => match piece {
-                None => break,
-                Some(piece) => write(&piece?)?,
+                None => break None,
+                Some(piece) => if let Err(failure) = write(&piece?) {
+                    break Some(failure);
+                },
             },
             _ = resized.recv(), if interactive => resize(&engine, &exec.id).await,
             () = shutdown.reached(crate::shutdown::Urgency::Cancel) => {
-                let ended = sandbox.end_run(&id, &run).await;
-                return ended
-                    .map(|()| shutdown.exit_code().unwrap_or(130))
-                    .map_err(|err| Failure::of(err, &shutdown));
+                break Some(Failure::silent(shutdown.exit_code().unwrap_or(130)));
             }
         }
+    };
+    if let Some(failure) = unheard {
+        // Nobody waits for it any more, and nothing else would end it. Its output is read on, because the engine
+        // tells no end of anything while it cannot get rid of that.
+        let discard = async { while output.next().await.is_some() {} };
+        let ended = sandbox.end_run(&id, &run);
+        let (ended, ()) = tokio::join!(ended, async {
+            let _ = tokio::time::timeout(DISCARD, discard).await;
+        });
+        ended.map_err(|err| Failure::of(err, &shutdown))?;
+        return Err(failure);
     }
     let code = sandbox.ended(&exec.id).await;
     let code = code.map_err(|err| Failure::of(err, &shutdown))?;
