@@ -114,6 +114,9 @@ pub enum Error {
 /// What the lifecycle's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// How long somebody who reads what we print may not read it while things are to be stopped.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What the name of an environment's lock file begins with.
 const LOCK_PREFIX: &str = "environment-";
 
@@ -173,8 +176,16 @@ impl<E: Engine> Sandbox<'_, E> {
             .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))
     }
 
+    /// Tells it. Once the user wants to stop, a listener that is stuck does not hold us up.
     async fn emit(&self, event: Event) {
-        self.events.send(event).await;
+        tokio::select! {
+            biased;
+            _ = self.events.send(event) => {}
+            () = async {
+                self.shutdown.reached(crate::shutdown::Urgency::Cancel).await;
+                tokio::time::sleep(PATIENCE).await;
+            } => {}
+        }
     }
 
     /// Fails when the user wants to stop.

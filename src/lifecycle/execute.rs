@@ -91,6 +91,10 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut heard = Urgency::None;
         let mut look_again = tokio::time::interval_at(began + LOOK, LOOK);
         let mut exited: Option<(i64, Instant)> = None;
+        // Once it is to end, its output is read on although nobody takes it: the engine tells no end of
+        // anything in a container while it cannot get rid of output.
+        let mut read_at = began;
+        let mut deaf = false;
 
         while open || pending.is_some() {
             let next_urgency = match heard {
@@ -128,10 +132,15 @@ impl<E: Engine> Sandbox<'_, E> {
                 sent = self.events.reserve(), if pending.is_some() => {
                     if let (Some(permit), Some(event)) = (sent, pending.take()) { permit.send(event) }
                 }
+                () = tokio::time::sleep_until(read_at + super::PATIENCE), if reason.is_some() && pending.is_some() => {
+                    deaf = true;
+                    pending = None;
+                }
                 item = output.next(), if open && pending.is_none() => match item {
                     Some(Ok(piece)) => {
                         look(&piece);
-                        pending = Some(event(piece));
+                        pending = (!deaf).then(|| event(piece));
+                        read_at = Instant::now();
                         if let Some((_, drained)) = &mut exited {
                             *drained = Instant::now() + DRAIN;
                         }
@@ -281,13 +290,12 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut output = exec.output;
         let drain = async {
             while let Some(Ok(piece)) = output.next().await {
-                self.events
-                    .send(Event::StepOutput {
-                        app: command.title.to_owned(),
-                        step: Step::StopCommand,
-                        output: Text(piece),
-                    })
-                    .await;
+                self.emit(Event::StepOutput {
+                    app: command.title.to_owned(),
+                    step: Step::StopCommand,
+                    output: Text(piece),
+                })
+                .await;
             }
         };
         if tokio::time::timeout(grace + KILL_LIMIT, drain)
