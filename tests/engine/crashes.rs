@@ -116,6 +116,20 @@ fn killed_during_an_operation_which_the_next_run_then_ends() {
 }
 
 #[test]
+fn killed_while_an_operation_prints_without_end() {
+    let project = TestProject::on_engine(&operations(&[
+        ("endless", "exec yes 'one line'"),
+        ("next", "echo next"),
+    ]));
+    let run = Running::start(&project, &["run", "endless"]);
+    run.wait_for_output("one line");
+    run.signal(Signal::KILL);
+    run.wait();
+    assert_eq!(project.run(&["run", "next"]).expect(0).stdout, "next\n");
+    assert!(!runs(&project, "yes"));
+}
+
+#[test]
 fn whoever_queued_behind_a_killed_run_goes_on() {
     let project = TestProject::on_engine(&operations(&[
         ("long", "echo ready; sleep 7611"),

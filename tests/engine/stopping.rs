@@ -208,8 +208,14 @@ fn what_the_web_process_owns_is_left_alone() {
 fn a_reader_that_goes_away_ends_it_quietly_with_141() {
     let project = TestProject::on_engine(&operations(&[("endless", "exec yes 'one line'")]));
     project.run(&["up"]).expect(0);
+    for arguments in [&["run", "endless"][..], &["exec", "--", "yes", "one line"]] {
+        reads_one_line(&project, arguments);
+    }
+}
+
+fn reads_one_line(project: &TestProject, arguments: &[&str]) {
     let mut child = project
-        .command(&["run", "endless"])
+        .command(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -225,6 +231,59 @@ fn a_reader_that_goes_away_ends_it_quietly_with_141() {
     for unwanted in ["error", "Ctrl-C", "panicked", "Broken pipe"] {
         assert!(!stderr.contains(unwanted), "{stderr}");
     }
+    assert!(!runs(project, "yes"));
+}
+
+#[test]
+fn a_reader_that_does_not_read_does_not_keep_it_from_being_stopped() {
+    let project = TestProject::on_engine(&operations(&[("endless", "exec yes 'one line'")]));
+    project.run(&["up"]).expect(0);
+    let mut child = project
+        .command(&["run", "endless"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a line");
+    let id = rustix::process::Pid::from_child(&child);
+    let began = Instant::now();
+    rustix::process::kill_process(id, Signal::INT).expect("it is there");
+    wait_until("the operation has ended", || !runs(&project, "yes"));
+    wait_until("it has ended", || {
+        // As somebody would who sees that nothing happens.
+        if began.elapsed() > Duration::from_secs(12) {
+            let _ = rustix::process::kill_process(id, Signal::INT);
+        }
+        matches!(child.try_wait(), Ok(Some(_)))
+    });
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+    let code = child.wait().expect("it ended").code();
+    assert!(matches!(code, Some(130)), "{code:?}");
+}
+
+#[test]
+fn a_full_disk_under_the_output_is_told() {
+    let project = TestProject::on_engine(&operations(&[("endless", "exec yes")]));
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let mut command = project.command(&["run", "endless"]);
+    let output = command.stdout(full).stderr(Stdio::piped()).spawn();
+    let output = output.and_then(std::process::Child::wait_with_output);
+    let output = output.expect("it runs");
+    assert_eq!(output.status.code(), Some(141));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("error: standard output cannot be written: No space left"),
+        "{stderr}"
+    );
     assert!(!runs(&project, "yes"));
 }
 
