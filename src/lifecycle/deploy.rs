@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Result, Sandbox, archive};
-use crate::engine::spec::{Container, ContainerSpec, LogRange, Output, Volume, VolumeMount};
+use super::{Error, Planned, Result, Sandbox, services};
+use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
-use crate::plan::{ContainerPlan, User};
+use crate::plan::{AppPlan, ContainerPlan, NetworkPlan};
 use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 
 /// What the name of a container ends with until its deploy is through.
-const STARTING: &str = "-starting";
+pub(super) const STARTING: &str = "-starting";
 
 /// How long to wait for an app's first process to listen.
 const READY_LIMIT: u64 = 5;
@@ -48,7 +48,9 @@ impl<E: Engine> Sandbox<'_, E> {
         plan: &ContainerPlan,
         containers: &[Container],
     ) -> Result<Deployed> {
-        if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+        let needed = planned.plan.services_of(plan);
+        let current = planned.plan.current_id(plan, containers);
+        if let Some(id) = current.filter(|_| !planned.rebuild) {
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -57,8 +59,27 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         self.checkpoint()?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
-        self.ensure_build(planned, &volumes).await?;
+        let around = services::Surroundings {
+            network: &planned.plan.network,
+            containers,
+            volumes: &volumes,
+            pull: planned.pull,
+        };
+        // Neither needs the other: a build sees no services.
+        let (built, up) = tokio::join!(
+            self.ensure_build(planned, &volumes),
+            self.ensure_services(&needed, around),
+        );
+        built?;
+        up?;
         self.checkpoint()?;
+        if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+            return Ok(Deployed {
+                id,
+                fresh: false,
+                failed_hooks: Vec::new(),
+            });
+        }
         let began = Instant::now();
         let title = plan.title(&planned.plan.app);
         self.emit(Event::DeployStarted {
@@ -92,7 +113,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.engine.remove_container(&old.id).await?;
             }
             self.ensure_volumes(planned, plan, &volumes).await?;
-            self.ensure_network(planned).await?;
+            self.ensure_network(&planned.plan.network).await?;
             self.checkpoint()?;
             let id = self.create(planned, plan).await?;
             self.start_checked(&id, &title).await?;
@@ -158,7 +179,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    async fn log_tail(&self, id: &str) -> String {
+    pub(super) async fn log_tail(&self, id: &str) -> String {
         use futures_util::StreamExt;
         let mut log = Vec::new();
         let mut stream = self.engine.logs(
@@ -175,8 +196,7 @@ impl<E: Engine> Sandbox<'_, E> {
         text.lines().map(|line| format!("\n  {line}")).collect()
     }
 
-    async fn ensure_network(&self, planned: &Planned<'_>) -> Result<()> {
-        let network = &planned.plan.network;
+    pub(super) async fn ensure_network(&self, network: &NetworkPlan) -> Result<()> {
         let there = self
             .engine
             .networks(&self.project.environment_labels(&self.environment.name))
@@ -188,110 +208,6 @@ impl<E: Engine> Sandbox<'_, E> {
                 .await?;
         }
         Ok(())
-    }
-
-    /// The volumes behind a container's mounts, with their directories owned by the app's user.
-    async fn ensure_volumes(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-        volumes: &[Volume],
-    ) -> Result<()> {
-        let mut there: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
-        // A `tmp` mount starts empty in every new container.
-        for volatile in &plan.volatile {
-            let directories = plan.directories.iter().filter(|directory| {
-                directory
-                    .directory_of
-                    .as_ref()
-                    .is_some_and(|of| of.volume == *volatile)
-            });
-            for name in directories
-                .map(|directory| &directory.name)
-                .chain([volatile])
-            {
-                self.engine.remove_volume(name).await?;
-                there.retain(|known| known != name);
-            }
-        }
-        let missing: Vec<_> = plan
-            .directories
-            .iter()
-            .filter(|directory| !there.contains(&directory.name.as_str()))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for volume in plan
-            .storage
-            .iter()
-            .filter(|volume| !there.contains(&volume.name.as_str()))
-        {
-            self.engine.create_volume(volume).await?;
-        }
-        self.make_directories(planned, plan, planned.plan.build.user)
-            .await?;
-        for directory in missing {
-            self.engine.create_volume(directory).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes directories in volumes by way of a container that is never started.
-    async fn make_directories(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-        user: User,
-    ) -> Result<()> {
-        let mut paths = Vec::new();
-        let mut mounts = Vec::new();
-        for (at, volume) in plan.storage.iter().enumerate() {
-            mounts.push(VolumeMount {
-                volume: volume.name.clone(),
-                target: format!("/mnt/{at}"),
-                read_only: false,
-            });
-            paths.push(at.to_string());
-            for directory in plan
-                .directories
-                .iter()
-                .filter_map(|directory| directory.directory_of.as_ref())
-            {
-                if directory.volume == volume.name && !directory.path.is_empty() {
-                    paths.push(format!("{at}/{}", directory.path));
-                }
-            }
-        }
-        let helper = ContainerSpec {
-            name: format!("{}-directories", plan.container.name),
-            image: planned.plan.image.clone(),
-            command: vec!["true".to_owned()],
-            user: user.spec(),
-            working_dir: "/".to_owned(),
-            labels: self.project.new_labels(
-                Some(&self.environment.name),
-                Some(&planned.plan.app),
-                "helper",
-            ),
-            volumes: mounts,
-            ..ContainerSpec::default()
-        };
-        let id = match self.create_anew(&helper).await {
-            Err(EngineError::ImageNotFound { .. }) => {
-                self.ensure_image(planned.image, planned.pull).await?;
-                self.create_anew(&helper).await?
-            }
-            other => other?,
-        };
-        let archive = archive::directories(paths.iter().map(String::as_str), user.uid, user.gid);
-        let result = match archive {
-            Ok(bytes) => self.engine.upload(&id, "/mnt", archive::whole(bytes)).await,
-            Err(err) => Err(err.into()),
-        };
-        let removed = self.engine.remove_container(&id).await;
-        result?;
-        Ok(removed?)
     }
 
     /// Runs a hook; false when it failed, which does not undo the deploy.
@@ -364,12 +280,18 @@ impl<E: Engine> Sandbox<'_, E> {
 impl ContainerPlan {
     /// Whether a container is up with just this plan.
     pub fn is_current(&self, containers: &[Container]) -> bool {
-        self.current_id(containers).is_some()
+        up_to_date(self, containers).is_some()
     }
+}
 
-    /// The id of the container that is up with just this plan.
-    pub fn current_id(&self, containers: &[Container]) -> Option<String> {
-        up_to_date(self, containers)
+impl AppPlan {
+    /// The id of the container that is up with just this plan, when the services that it needs are up too.
+    pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
+        self.services_of(plan)
+            .iter()
+            .all(|service| services::is_current(service, containers))
+            .then(|| up_to_date(plan, containers))
+            .flatten()
     }
 }
 
