@@ -186,6 +186,25 @@ fn an_interrupt_ends_a_build_which_then_does_not_count() {
 }
 
 #[test]
+fn an_interrupt_ends_a_deploy_hook_and_the_next_run_deploys_again() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ deploy: 'echo hook runs; sleep 7311' }}\n{}",
+        operations_of(&[("ok", "echo ran")])
+    )));
+    let run = Running::start(&project, &["run", "ok"]);
+    run.wait_for_talk("hook runs");
+    run.signal(Signal::INT);
+    assert_eq!(run.wait().expect(130).stdout, "");
+    assert!(!runs(&project, "sleep 7311"));
+    let again = Running::start(&project, &["run", "ok"]);
+    again.wait_for_talk("hook runs");
+    again.signal(Signal::TERM);
+    again.wait().expect(143);
+    project.run(&["down"]).expect(0);
+    assert_eq!(crate::engine::containers(&project), [""; 0]);
+}
+
+#[test]
 fn what_the_web_process_owns_is_left_alone() {
     // A daemon as pm2 is one: the web process starts it, and operations only ask it to do something.
     let daemon =
