@@ -237,17 +237,16 @@ impl Table {
         variable: &UserVariable,
         origin: Origin,
     ) {
-        match name.strip_prefix("env:") {
-            Some(name) => self.insert(
+        if let Some(name) = name.strip_prefix("env:") {
+            self.insert(
                 name.to_uppercase(),
                 text_of(&variable.value),
                 origin,
                 variable.sensitive,
-            ),
-            None => {
-                self.sensitive |= variable.sensitive;
-                platform_variables.insert(name.to_owned(), variable.value.clone());
-            }
+            );
+        } else {
+            self.sensitive |= variable.sensitive;
+            platform_variables.insert(name.to_owned(), variable.value.clone());
         }
     }
 }

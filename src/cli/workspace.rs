@@ -465,21 +465,26 @@ impl Workspace {
         let listening = context.listen(false, shutdown);
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
         let result = async {
-            let _lock = sandbox.lock("up").await?;
+            // A shell beside a running operation is what helps to see what that does: it does not queue.
+            let containers = sandbox.containers().await?;
+            if let Some(id) = plan.current_id(container, &containers) {
+                return Ok(id);
+            }
+            let lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
             if !container.is_current(&containers) {
                 self.warn(&listening.events, &tree).await;
             }
-            sandbox
+            let deployed = sandbox
                 .ensure_container(&planned, container, &containers)
-                .await
+                .await?;
+            lock.release();
+            Ok(deployed.id)
         }
         .await;
         listening.finish();
-        result
-            .map(|deployed| deployed.id)
-            .map_err(|err| Failure::of(err, shutdown))
+        result.map_err(|err| Failure::of(err, shutdown))
     }
 }
 

@@ -225,6 +225,13 @@ impl<'a> Reader<'a> {
                 span,
             });
         }
+        if kind == "string" && bytes.contains(&0) {
+            let message = format!("`{name}` holds a NUL byte, which no value can hold");
+            let problem = self.report.error("U102", Class::Yaml, span, message);
+            let hint = "include it with `type: binary`, which encodes it as base64";
+            self.report.add(problem.hint(hint));
+            return None;
+        }
         let file = self.add(name.clone(), bytes)?;
         if kind == "string" {
             return Some(Node {
