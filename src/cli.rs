@@ -214,8 +214,9 @@ pub fn main() -> ExitCode {
 }
 
 fn start(context: &Context, command: Command) -> Result<u8, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread is enough: it waits for the engine most of the time, and what blocks (reading files, writing
+    // output) has threads of its own. Handing every piece of output from thread to thread costs more than it wins.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|err| Failure::fault(format!("the async runtime cannot be started: {err}")))?;
