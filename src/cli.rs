@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. One module per command, each with its arguments and a
 //! short `run`.
 
+mod check;
 mod completion;
 mod context;
 mod describe;
@@ -146,6 +147,9 @@ enum Command {
     /// List the operations
     #[command(alias = "ops")]
     List(list::Arguments),
+    /// Check the configuration: everything that Upsun would refuse, and what deserves a look
+    #[command(alias = "validate")]
+    Check(check::Arguments),
     /// Build and start the apps and their workers
     Up(up::Arguments),
     /// Stop and remove the containers; the data of mounts stay
@@ -197,6 +201,7 @@ pub fn main() -> ExitCode {
     };
     let context = Context::of_process(cli.global);
     let result = match cli.command {
+        Command::Check(arguments) => check::run(&context, &arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Man => completion::man(),
         command => start(&context, command),
@@ -220,6 +225,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
         match command {
             Command::Run(arguments) => run::run(context, arguments).await,
             Command::List(arguments) => list::run(context, &arguments),
+            Command::Check(arguments) => check::run(context, &arguments),
             Command::Up(arguments) => up::run(context, arguments).await,
             Command::Down(arguments) => down::run(context, &arguments).await,
             Command::Status(arguments) => status::run(context, &arguments).await,

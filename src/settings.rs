@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::config::rules::{self, RULES};
 use crate::roles::{EnvironmentType, Grants};
 use crate::suggestion::{nearest, quoted_list};
 use crate::variables::UserVariable;
@@ -54,8 +55,8 @@ pub struct Settings {
     pub services: Option<serde_yaml::Value>,
     /// `watch`, read by a later version.
     pub watch: Option<serde_yaml::Value>,
-    /// `lints`, read by a later version.
-    pub lints: Option<serde_yaml::Value>,
+    /// `check`: which warnings about the configuration are of no interest.
+    pub check: Check,
 }
 
 /// `environment`.
@@ -79,6 +80,15 @@ pub struct Variables {
     /// `environment`: variables of the environment, which stand above those of the project.
     #[serde(deserialize_with = "variables")]
     pub environment: IndexMap<String, UserVariable>,
+}
+
+/// `check`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Check {
+    /// `ignore`: the codes of warnings that are not shown, such as `U402`.
+    #[serde(deserialize_with = "one_or_more")]
+    pub ignore: Vec<String>,
 }
 
 /// `proxy`.
@@ -163,9 +173,47 @@ impl Settings {
     /// Reads settings from text; `file_name` is for error messages only.
     pub fn parse(text: &str, file_name: &str) -> Result<Settings, Error> {
         // A file of nothing but comments is null, which is as good as no file.
-        serde_yaml::from_str::<Option<Settings>>(text)
+        let settings = serde_yaml::from_str::<Option<Settings>>(text)
             .map(Option::unwrap_or_default)
-            .map_err(|error| explain(&error, text, file_name))
+            .map_err(|error| explain(&error, text, file_name))?;
+        for code in &settings.check.ignore {
+            silenceable(code).map_err(|(message, hint)| Error::Invalid {
+                file: file_name.to_owned(),
+                line: text
+                    .lines()
+                    .position(|line| line.contains(code.as_str()))
+                    .map(|index| index + 1),
+                message,
+                hint: Some(hint),
+            })?;
+        }
+        Ok(settings)
+    }
+}
+
+/// Whether the warnings with a code may be left out; what is wrong and how to mend it if not.
+fn silenceable(code: &str) -> Result<(), (String, String)> {
+    match rules::find(code) {
+        Some(rule) if rule.can_be_silenced => Ok(()),
+        Some(rule) => Err((
+            format!(
+                "`{code}` in `check.ignore` is always an error: {}",
+                rule.summary
+            ),
+            "only warnings can be silenced: Upsun would refuse this configuration".to_owned(),
+        )),
+        None => {
+            let written = code.to_uppercase();
+            let codes = RULES.iter().map(|rule| rule.code);
+            let hint = match nearest(&written, codes) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`upsun-local check` shows the code of each problem in brackets".to_owned(),
+            };
+            Err((
+                format!("`{code}` in `check.ignore` is not the code of a problem"),
+                hint,
+            ))
+        }
     }
 }
 
@@ -333,6 +381,10 @@ fn one_or_more_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<P
         .map(|texts| texts.0.into_iter().map(PathBuf::from).collect())
 }
 
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    OneOrMore::deserialize(deserializer).map(|texts| texts.0)
+}
+
 fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     OneOrMore::deserialize(deserializer)
         .map(|texts| (!texts.0.is_empty()).then(|| texts.0.join(",")))
@@ -480,7 +532,7 @@ engine: unix:///run/docker.sock
 user: {uid: 1000, gid: 1000}
 tests: [{run: next-build}]
 watch: {debounce: 1s}
-lints: {dot-mount: allow}
+check: {ignore: [U402, U201]}
 services: {db: {}}
 ",
         );
@@ -515,6 +567,7 @@ services: {db: {}}
             [PathBuf::from("certs/company.pem")]
         );
         assert_eq!(settings.proxy.no.as_deref(), Some("localhost,.internal"));
+        assert_eq!(settings.check.ignore, ["U402", "U201"]);
         assert_eq!(
             settings.user,
             User {
@@ -578,6 +631,31 @@ services: {db: {}}
             message.contains("`a=b` cannot be the name of a variable"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn only_codes_of_warnings_can_be_silenced() {
+        assert_eq!(parse("check: {ignore: U402}").check.ignore, ["U402"]);
+        assert_eq!(parse("check:\n").check, Check::default());
+        assert_eq!(
+            refused("project: a\ncheck:\n  ignore:\n    - U402\n    - bashisms\n"),
+            (
+                ".upsun-local.yaml:5: `bashisms` in `check.ignore` is not the code of a problem"
+                    .to_owned(),
+                Some("`upsun-local check` shows the code of each problem in brackets".to_owned())
+            )
+        );
+        let (_, hint) = refused("check: {ignore: [u402]}");
+        assert_eq!(hint.as_deref(), Some("did you mean `U402`?"));
+        let (message, hint) = refused("check: {ignore: [U121]}");
+        assert_eq!(
+            message,
+            ".upsun-local.yaml:1: `U121` in `check.ignore` is always an error: an unknown key at the top of a file"
+        );
+        assert!(hint.unwrap().starts_with("only warnings"));
+        let (message, hint) = refused("check: {ignroe: []}");
+        assert!(message.contains("`ignroe` in `check`"), "{message}");
+        assert_eq!(hint.as_deref(), Some("did you mean `ignore`?"));
     }
 
     #[test]

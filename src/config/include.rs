@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
             folder: ".upsun",
             ..Context::default()
         };
-        self.stack = vec![self.report.sources.file(file).name.clone()];
+        self.stack = vec![self.report.sources.file(file).path.clone()];
         self.unwrap(&mut root, context);
         let Value::Map(entries) = &mut root.value else {
             return Some(root);
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
             }
         });
         found.map(|_| Node {
-            value: Value::Text(Arc::from(path)),
+            value: Value::Archive(Arc::from(path)),
             span,
         })
     }
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
     }
 
     fn include_yaml(&mut self, file: u32, context: Context<'_>) -> Option<Node> {
-        let name = self.report.sources.file(file).name.clone();
+        let name = self.report.sources.file(file).path.clone();
         if self.stack.contains(&name) || self.stack.len() > 16 {
             let chain = self.stack[1..].join("`, `");
             let problem = self

@@ -178,7 +178,7 @@ pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Rep
     match (kind, &node.value) {
         (Kind::Any, _)
         | (Kind::Nullable(_), Value::Null)
-        | (Kind::Text, Value::Text(_))
+        | (Kind::Text, Value::Text(_) | Value::Archive(_))
         | (Kind::Bool, Value::Bool(_)) => {}
         (Kind::Nullable(kind), _) => check(node, kind, owner, report),
         (Kind::Integer(low, high), Value::Integer(value)) => {
@@ -219,6 +219,7 @@ pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Rep
 fn fits(node: &Node, kind: &Kind) -> bool {
     match (kind, &node.value) {
         (Kind::Any, _)
+        | (Kind::Text, Value::Archive(_))
         | (Kind::Text | Kind::Choice(_), Value::Text(_))
         | (Kind::Bool, Value::Bool(_))
         | (Kind::Integer(..), Value::Integer(_))

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::problem::Place;
+use super::report::is_harmful;
 
 /// The largest file that is read, in bytes.
 pub(crate) const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -27,6 +28,8 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct Source {
     /// The path relative to the repository's root, with `/`.
+    pub(crate) path: String,
+    /// The path as it is shown: no character of it can do harm, and no other file has the same.
     pub(crate) name: String,
     /// The text; bytes that are not UTF-8 are replaced.
     pub(crate) text: Arc<str>,
@@ -41,7 +44,11 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Adds a text and returns its index.
-    pub(crate) fn add(&mut self, name: String, text: Arc<str>) -> u32 {
+    pub(crate) fn add(&mut self, path: String, text: Arc<str>) -> u32 {
+        let mut name = harmless(&path);
+        while name != path && self.files.iter().any(|file| file.name == name) {
+            name.push(char::REPLACEMENT_CHARACTER);
+        }
         let lines = std::iter::once(0)
             .chain(
                 text.bytes()
@@ -50,7 +57,12 @@ impl Sources {
                     .map(|(at, _)| offset(at + 1)),
             )
             .collect();
-        self.files.push(Source { name, text, lines });
+        self.files.push(Source {
+            path,
+            name,
+            text,
+            lines,
+        });
         offset(self.files.len() - 1)
     }
 
@@ -146,21 +158,27 @@ impl From<io::Error> for ReadError {
 /// The repository that a configuration belongs to.
 #[derive(Debug)]
 pub(crate) struct Repository {
-    root: PathBuf,
+    /// Without one nothing is there.
+    root: Option<PathBuf>,
 }
 
 impl Repository {
     /// Resolves the links on the way to `root` once, so that escapes can be recognised.
     pub(crate) fn new(root: &Path) -> io::Result<Self> {
         Ok(Self {
-            root: root.canonicalize()?,
+            root: Some(root.canonicalize()?),
         })
+    }
+
+    /// A repository in which nothing is: for a text that belongs to none.
+    pub(crate) fn empty() -> Self {
+        Self { root: None }
     }
 
     /// Whether there is nothing but the configuration: no source that it could be held against.
     pub(crate) fn is_bare(&self) -> bool {
         const BESIDE: [&str; 3] = [".upsun", ".git", ".upsun-local.yaml"];
-        let Ok(mut entries) = self.root.read_dir() else {
+        let Some(Ok(mut entries)) = self.root.as_ref().map(|root| root.read_dir()) else {
             return true;
         };
         entries.all(|entry| {
@@ -170,8 +188,9 @@ impl Repository {
 
     /// The path of `relative` if it exists inside the repository, with all links resolved.
     pub(crate) fn resolve(&self, relative: impl AsRef<Path>) -> Result<PathBuf, ReadError> {
-        let path = self.root.join(relative).canonicalize()?;
-        if path.starts_with(&self.root) {
+        let root = self.root.as_ref().ok_or(ReadError::Missing)?;
+        let path = root.join(relative).canonicalize()?;
+        if path.starts_with(root) {
             Ok(path)
         } else {
             Err(ReadError::Outside)
@@ -231,16 +250,11 @@ pub(crate) fn join(base: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// A path as it can be shown: without control characters, and not endless.
+/// A path as it can stand in a message: without characters that do harm, and not endless.
 pub(crate) fn clean(path: &str) -> String {
-    path.chars()
-        .take(200)
-        .map(|char| {
-            if char.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                char
-            }
-        })
-        .collect()
+    harmless(&path.chars().take(200).collect::<String>())
+}
+
+fn harmless(path: &str) -> String {
+    path.replace(is_harmful, "\u{FFFD}")
 }

@@ -40,7 +40,7 @@ pub(super) fn workers(app: &Entry, report: &mut Report) {
             report.add(
                 problem
                     .hint(hint)
-                    .docs("/create-apps/app-reference/single-runtime-image.html#workers"),
+                    .docs("/create-apps/image-properties/workers.html"),
             );
         }
     }

@@ -176,7 +176,7 @@ fn background(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
         report.add(
             problem
                 .hint(hint)
-                .docs("/create-apps/app-reference/single-runtime-image.html#web-commands"),
+                .docs("/create-apps/image-properties/web.html"),
         );
     }
 }

@@ -1,12 +1,12 @@
 //! Crons: that their times are times.
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
+//! Source: <https://docs.upsun.com/create-apps/image-properties/crons.html>
 
 use super::super::node::{Entry, Node};
 use super::super::report::Report;
 use super::{entries, error, warning};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#crons";
+const DOCS: &str = "/create-apps/image-properties/crons.html";
 /// The shortest time between two runs, in minutes.
 const SHORTEST: u32 = 5;
 

@@ -12,7 +12,7 @@ use super::super::source::Span;
 use super::super::versions;
 use super::{containers, entries, error};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#relationships";
+const DOCS: &str = "/create-apps/image-properties/relationships.html";
 const CYCLE_DOCS: &str = "/create-apps/multi-app/relationships.html";
 
 /// A relationship as far as it can be followed.

@@ -1,6 +1,6 @@
 //! `web.locations`: paths, rules, and the directories that are served.
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#locations>
+//! Source: <https://docs.upsun.com/create-apps/image-properties/web.html>
 
 use super::super::decode::normalize;
 use super::super::node::{Entry, Node};
@@ -8,7 +8,7 @@ use super::super::report::Report;
 use super::super::source::{Repository, join};
 use super::{entries, error, pattern, source, warning};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#locations";
+const DOCS: &str = "/create-apps/image-properties/web.html";
 
 pub(super) fn check(app: &Entry, repository: &Repository, report: &mut Report) {
     let Some(web) = app.value.get("web") else {
