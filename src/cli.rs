@@ -3,6 +3,7 @@
 
 mod check;
 mod completion;
+mod config;
 mod context;
 mod describe;
 mod doctor;
@@ -13,6 +14,7 @@ mod list;
 mod logs;
 mod mount;
 mod run;
+mod schema;
 mod status;
 mod table;
 mod up;
@@ -168,6 +170,11 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Remove everything that was made for this repository: containers, mount data, builds, caches
     Clean(down::CleanArguments),
+    /// Print the configuration with all files merged, and includes and anchors written out
+    Config(config::Arguments),
+    /// Print a JSON Schema of the configuration, for editors
+    #[command(after_long_help = schema::IN_AN_EDITOR)]
+    Schema,
     /// Print the completion script of a shell
     Completion(completion::CompletionArguments),
     /// Print the manual page
@@ -202,6 +209,8 @@ pub fn main() -> ExitCode {
     let context = Context::of_process(cli.global);
     let result = match cli.command {
         Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Schema => schema::run(&context),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Man => completion::man(),
         command => start(&context, command),
@@ -226,6 +235,8 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Run(arguments) => run::run(context, arguments).await,
             Command::List(arguments) => list::run(context, &arguments),
             Command::Check(arguments) => check::run(context, &arguments),
+            Command::Config(arguments) => config::run(context, &arguments),
+            Command::Schema => schema::run(context),
             Command::Up(arguments) => up::run(context, arguments).await,
             Command::Down(arguments) => down::run(context, &arguments).await,
             Command::Status(arguments) => status::run(context, &arguments).await,

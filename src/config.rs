@@ -35,6 +35,7 @@ use self::include::Reader;
 use self::merge::Merged;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
+pub use self::schema::json_schema;
 use self::source::{ReadError, Repository};
 
 /// The directory that Upsun reads.

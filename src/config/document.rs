@@ -36,6 +36,11 @@ impl Document {
         find(&self.0, path).cloned().map(Document)
     }
 
+    /// The value under a key, which may hold dots.
+    pub fn entry(&self, key: &str) -> Option<Document> {
+        self.0.get(key).cloned().map(Document)
+    }
+
     /// The keys, if it is a mapping.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let map = self.0.as_mapping();

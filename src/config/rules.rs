@@ -30,8 +30,13 @@ pub struct Rule {
 impl Rule {
     /// The address of the page of Upsun's documentation.
     pub fn docs(&self) -> String {
-        format!("{SITE}{}", self.docs)
+        page(self.docs)
     }
+}
+
+/// The whole address of a page that is named by its path.
+pub(crate) fn page(path: &str) -> String {
+    format!("{SITE}{path}")
 }
 
 /// The rule with that code.
@@ -42,7 +47,7 @@ pub fn find(code: &str) -> Option<&'static Rule> {
 /// The address of the page that explains a problem: its own, or else that of its rule.
 pub fn docs(problem: &Problem) -> Option<String> {
     match problem.docs {
-        Some(page) => Some(format!("{SITE}{page}")),
+        Some(path) => Some(page(path)),
         None => find(problem.code).map(Rule::docs),
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! It knows nothing of what the values mean together; that is for `meaning`.
 
+mod publish;
 pub(crate) mod tables;
 
+pub use self::publish::json_schema;
 use super::merge::Merged;
 use super::node::{Entry, Node, Value};
 use super::problem::Class;

@@ -4,6 +4,7 @@
 mod support;
 
 mod check;
+mod config;
 mod errors;
 mod list;
 mod roles;
