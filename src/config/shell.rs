@@ -54,6 +54,8 @@ pub(crate) fn parse(text: &str) -> Result<Script<'_>, Fault> {
         at_command: true,
         target: false,
         has_statement: false,
+        is_filled: false,
+        pending: None,
         for_words: 0,
     };
     let mut lexer = Lexer::new(text);
@@ -61,10 +63,14 @@ pub(crate) fn parse(text: &str) -> Result<Script<'_>, Fault> {
         match token {
             Token::Word(word) => parser.word(at, word)?,
             Token::Operator(operator) => parser.operator(at, operator)?,
-            Token::Newline => parser.separate(at, "\n"),
+            Token::Newline => parser.separate(at, "\n")?,
         }
     }
-    parser.separate(text.len(), "\n");
+    parser.separate(text.len(), "\n")?;
+    if let Some((at, operator)) = parser.pending {
+        let message = format!("nothing follows `{operator}`");
+        return Err(Fault { at, message });
+    }
     match parser.open.last() {
         Some(open) => Err(Fault {
             at: open.at,
@@ -133,6 +139,10 @@ struct Parser<'a> {
     target: bool,
     /// Whether anything stands in the current outermost statement.
     has_statement: bool,
+    /// Whether anything stands since the last separator: without it, an operator has no left side.
+    is_filled: bool,
+    /// The operator that still waits for its right side.
+    pending: Option<(usize, &'static str)>,
     /// Words of a `for` before its `do` may stand without a separator.
     for_words: u8,
 }
@@ -144,6 +154,8 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self, at: usize, word: &'a str) -> Result<(), Fault> {
         self.has_statement = true;
+        self.is_filled = true;
+        self.pending = None;
         if std::mem::take(&mut self.target) {
             return Ok(());
         }
@@ -194,6 +206,7 @@ impl<'a> Parser<'a> {
             })
         };
         self.at_command = true;
+        self.is_filled = matches!(word, "fi" | "done" | "esac" | "}" | "for" | "case");
         match (word, top) {
             ("if", _) => self.push(Construct::If { then: false }, at),
             ("then", Some(Construct::If { then: false })) => {
@@ -229,6 +242,7 @@ impl<'a> Parser<'a> {
             }
             _ => {
                 self.at_command = false;
+                self.is_filled = true;
                 return Ok(false);
             }
         }
@@ -253,9 +267,12 @@ impl<'a> Parser<'a> {
                 self.push(Construct::Parenthesis, at);
                 self.at_command = true;
                 self.target = false;
+                self.is_filled = false;
+                self.pending = None;
             }
             ")" => {
                 self.finish(false);
+                self.is_filled = true;
                 match self.top() {
                     Some(Construct::Parenthesis) => {
                         self.open.pop();
@@ -276,6 +293,7 @@ impl<'a> Parser<'a> {
             ";;" => {
                 if let Some(Construct::Case { arm }) = self.top() {
                     *arm = false;
+                    self.is_filled = false;
                     self.finish(false);
                 } else {
                     let message = "`;;` is not expected here".to_owned();
@@ -285,19 +303,29 @@ impl<'a> Parser<'a> {
             "&>" | "|&" | "<<<" => {
                 self.script.foreign.push((at, operator));
                 if operator == "|&" {
-                    self.separate(at, "|");
+                    self.separate(at, "|")?;
                 } else {
                     self.target = true;
                 }
             }
             "<" | ">" | ">>" | "<<" | "<<-" | ">&" | "<&" | ">|" | "<>" => self.target = true,
-            _ => self.separate(at, operator),
+            _ => self.separate(at, operator)?,
         }
         Ok(())
     }
 
     /// Ends a command.
-    fn separate(&mut self, _at: usize, separator: &str) {
+    fn separate(&mut self, at: usize, separator: &'static str) -> Result<(), Fault> {
+        if separator != "\n" {
+            if !std::mem::take(&mut self.is_filled) {
+                let message = format!("`{separator}` is not expected here");
+                return Err(Fault { at, message });
+            }
+            let waits = matches!(separator, "&&" | "||" | "|");
+            self.pending = waits.then_some((at, separator));
+        } else if self.pending.is_none() {
+            self.is_filled = false;
+        }
         self.target = false;
         self.for_words = 0;
         self.finish(separator == "&");
@@ -310,6 +338,7 @@ impl<'a> Parser<'a> {
         if !matches!(self.top(), Some(Construct::Case { arm: false })) {
             self.at_command = true;
         }
+        Ok(())
     }
 
     fn finish(&mut self, in_background: bool) {

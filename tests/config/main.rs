@@ -6,6 +6,7 @@
     reason = "these are tests: they may panic, and say what they left out"
 )]
 
+mod cases;
 mod corpus;
 mod fixtures;
 mod properties;

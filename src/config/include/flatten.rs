@@ -92,5 +92,5 @@ impl Reader<'_> {
 
 /// Whether Upsun passes over a key. A path such as `../x` is left in, so that it is reported.
 fn is_dotted(key: &str) -> bool {
-    key.starts_with('.') && !key.starts_with("..")
+    key.starts_with('.') && key != ".." && !key.starts_with("../")
 }

@@ -89,7 +89,8 @@ pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, rep
     let source_root = source::root(app);
     for mount in entries(&app.value, "mounts") {
         let path = normalize(&mount.key);
-        if path.is_empty() || *left == 0 {
+        let leaves = path.split('/').any(|part| part == "..");
+        if path.is_empty() || leaves || *left == 0 {
             continue;
         }
         *left -= 1;

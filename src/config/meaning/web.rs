@@ -67,14 +67,15 @@ fn directory(app: &Entry, root: &Node, repository: &Repository, report: &mut Rep
     let Some(full) = join(&source_root, &path) else {
         return;
     };
-    if repository.resolve(&source_root).is_ok() && repository.resolve(full).is_err() {
-        let message =
-            format!("there is no directory `{text}` in the source, and no build makes it");
-        let problem = warning(report, "U371", root.span, message);
-        report.add(
-            problem
-                .hint("add it to Git, or correct the path")
-                .docs(DOCS),
-        );
-    }
+    let Ok(_) = repository.resolve(&source_root) else {
+        return;
+    };
+    let message = match repository.resolve(full) {
+        Ok(found) if found.is_dir() => return,
+        Ok(_) => format!("`{text}` is a file, and a location serves a directory"),
+        Err(_) => format!("there is no directory `{text}` in the source, and no build makes it"),
+    };
+    let problem = warning(report, "U371", root.span, message);
+    let hint = "add it to Git, or correct the path";
+    report.add(problem.hint(hint).docs(DOCS));
 }

@@ -27,8 +27,8 @@ pub fn json_schema() -> Json {
         "type": "object",
         "properties": {
             "applications": applications,
-            "services": nullable(services),
-            "routes": nullable(routes),
+            "services": nullable(&services),
+            "routes": nullable(&routes),
             "tasks": {},
         },
         "patternProperties": { DOTTED: {} },
@@ -43,7 +43,7 @@ pub fn json_schema() -> Json {
     })
 }
 
-fn nullable(schema: Json) -> Json {
+fn nullable(schema: &Json) -> Json {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
@@ -68,7 +68,7 @@ impl Schemas {
                 let all: Vec<Json> = kinds.iter().map(|kind| self.of(kind)).collect();
                 json!({ "anyOf": all })
             }
-            Kind::Nullable(inner) => nullable(self.of(inner)),
+            Kind::Nullable(inner) => nullable(&self.of(inner)),
         }
     }
 
