@@ -75,7 +75,7 @@ fn settings(app: &Entry, report: &mut Report) {
 }
 
 /// The nodes that describe a container of an application: its own, `web`, and each worker.
-fn containers(app: &Entry) -> impl Iterator<Item = (&str, &Node)> {
+pub(crate) fn containers(app: &Entry) -> impl Iterator<Item = (&str, &Node)> {
     let web = app.value.get("web").map(|web| ("web", web));
     std::iter::once((&*app.key, &app.value)).chain(web).chain(
         workers(app)

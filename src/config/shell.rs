@@ -23,6 +23,8 @@ pub(crate) struct Script<'a> {
     pub(crate) commands: Vec<Command<'a>>,
     /// How many statements stand one after the other at the outermost level.
     pub(crate) statements: usize,
+    /// The statements of the outermost level that say with `||` what happens when they fail.
+    pub(crate) guarded: Vec<usize>,
     /// Operators that only other shells have: where, and which.
     pub(crate) foreign: Vec<(usize, &'static str)>,
 }
@@ -48,6 +50,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
 /// The commands of a script.
 pub(crate) fn parse(text: &str) -> Result<Script<'_>, Fault> {
     let mut parser = Parser {
+        text,
         script: Script::default(),
         open: Vec::new(),
         command: Command::default(),
@@ -130,6 +133,7 @@ impl Open {
 }
 
 struct Parser<'a> {
+    text: &'a str,
     script: Script<'a>,
     open: Vec<Open>,
     command: Command<'a>,
@@ -264,6 +268,11 @@ impl<'a> Parser<'a> {
                 if matches!(self.top(), Some(Construct::Case { arm: false })) {
                     return Ok(());
                 }
+                if self.target {
+                    self.script.foreign.push((at, "<(…)"));
+                } else if self.at_command && is_arithmetic(&self.text[at..]) {
+                    self.script.foreign.push((at, "((…))"));
+                }
                 self.push(Construct::Parenthesis, at);
                 self.at_command = true;
                 self.target = false;
@@ -321,6 +330,9 @@ impl<'a> Parser<'a> {
                 let message = format!("`{separator}` is not expected here");
                 return Err(Fault { at, message });
             }
+            if separator == "||" && self.open.is_empty() {
+                self.script.guarded.push(self.script.statements);
+            }
             let waits = matches!(separator, "&&" | "||" | "|");
             self.pending = waits.then_some((at, separator));
         } else if self.pending.is_none() {
@@ -348,6 +360,18 @@ impl<'a> Parser<'a> {
             self.script.commands.push(command);
         }
     }
+}
+
+/// Whether `((x += 1))` or the like begins here, rather than two subshells.
+fn is_arithmetic(text: &str) -> bool {
+    let inside = text
+        .strip_prefix("((")
+        .and_then(|rest| rest.split_once("))"));
+    let Some((inside, _)) = inside else {
+        return false;
+    };
+    let fits = |char: char| char.is_ascii_alphanumeric() || "_$ +-*/%<>=!&|^~?:,".contains(char);
+    inside.chars().all(fits) && inside.contains(['+', '-', '*', '/', '%', '<', '>', '='])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use ignore::WalkBuilder;
 
 use super::super::decode::normalize;
-use super::super::meaning::{entries, source, workers as workers_of};
+use super::super::meaning::{containers, entries, source, workers as workers_of};
 use super::super::node::{Entry, Node};
 use super::super::problem::Class;
 use super::super::report::Report;
@@ -12,11 +12,16 @@ use super::super::source::{Repository, join};
 /// How many entries of a directory are looked at before it counts as empty.
 const MOST_ENTRIES: usize = 500;
 
-/// A property of a worker replaces the application's whole; part of it was probably meant.
-pub(super) fn workers(app: &Entry, report: &mut Report) {
-    for worker in workers_of(app) {
+/// A property of `web` or of a worker replaces the application's whole; part of it was probably meant.
+pub(super) fn properties(app: &Entry, report: &mut Report) {
+    let web = app.value.entry("web");
+    let web = web.map(|web| ("`web`".to_owned(), web));
+    let workers = workers_of(app)
+        .iter()
+        .map(|worker| (format!("the worker `{}`", worker.key), worker));
+    for (what, container) in web.into_iter().chain(workers) {
         for key in ["variables", "relationships", "mounts"] {
-            let (Some(own), Some(theirs)) = (worker.value.entry(key), app.value.get(key)) else {
+            let (Some(own), Some(theirs)) = (container.value.entry(key), app.value.get(key)) else {
                 continue;
             };
             let lost = lost(&own.value, theirs, key);
@@ -30,13 +35,12 @@ pub(super) fn workers(app: &Entry, report: &mut Report) {
                 .collect();
             let more = if lost.len() > 5 { ", …" } else { "" };
             let message = format!(
-                "`{key}` of the worker `{}` replaces the application's whole: {}{more} will not be there",
-                worker.key,
+                "`{key}` of {what} replaces the application's whole: {}{more} will not be there",
                 names.join(", ")
             );
             let problem = report.warning("U408", Class::Lint, own.key_span, message);
             let hint =
-                format!("repeat in it what the worker needs, or remove `{key}` to take over all");
+                format!("repeat in it what {what} needs, or remove `{key}` to take over all");
             report.add(
                 problem
                     .hint(hint)
@@ -87,7 +91,8 @@ fn lost(own: &Node, theirs: &Node, key: &str) -> Vec<String> {
 /// A mount over a folder that is in Git hides what is in it.
 pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, report: &mut Report) {
     let source_root = source::root(app);
-    for mount in entries(&app.value, "mounts") {
+    let mounts = containers(app).flat_map(|(_, container)| entries(container, "mounts"));
+    for mount in mounts {
         let path = normalize(&mount.key);
         let leaves = path.split('/').any(|part| part == "..");
         if path.is_empty() || leaves || *left == 0 {

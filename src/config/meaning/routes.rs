@@ -7,7 +7,7 @@ mod redirects;
 use std::collections::HashMap;
 
 use super::super::merge::Merged;
-use super::super::node::{Entry, Node};
+use super::super::node::Entry;
 use super::super::problem::Problem;
 use super::super::report::Report;
 use super::super::schema::nearest;
