@@ -17,6 +17,7 @@ pub mod rules;
 mod scalar;
 mod schema;
 mod shell;
+pub mod soundness;
 mod source;
 pub mod versions;
 mod yaml;
@@ -116,15 +117,15 @@ pub fn resolve(repository: &Path, ignored: &[String]) -> (Loaded, Document) {
 }
 
 /// Reads one text as if it were the only file of a repository.
-pub fn load_text(text: &[u8]) -> Loaded {
+pub fn resolve_text(text: &[u8]) -> (Loaded, Document) {
     let repository = Repository::empty();
     let mut report = Report::default();
     let mut merged = Merged::default();
     let mut reader = Reader::new(&repository, &mut report);
-    merged.is_partial = !add(&mut merged, &mut reader, "config.yaml".as_ref(), || {
-        Ok(text.to_vec())
-    });
-    check(&merged, report, Some(&repository))
+    let bytes = || Ok(text.to_vec());
+    merged.is_partial |= !add(&mut merged, &mut reader, "config.yaml".as_ref(), bytes);
+    let document = Document::of(&merged);
+    (check(&merged, report, Some(&repository)), document)
 }
 
 /// The files of `.upsun/` put together; no repository when there is none to speak of.

@@ -9,5 +9,6 @@
 mod cases;
 mod corpus;
 mod fixtures;
+mod mutations;
 mod properties;
 mod schema;
