@@ -382,6 +382,10 @@ fn remedy(node: &Node, kind: &Kind, owner: Owner<'_>, report: &Report) -> Option
             let start = object.keys.iter().any(|key| key.name == "start");
             start.then(|| format!("put the command under `start`: `start: {text}`"))
         }
+        (Kind::Object(object), Value::Text(text)) if is_unspaced(object, text) => {
+            let (key, value) = text.split_once(':')?;
+            Some(format!("write a space after the colon: `{key}: {value}`"))
+        }
         (Kind::Object(object), Value::Text(text)) if object.noun == "a mount" => {
             Some(match text.strip_prefix("shared:files/") {
                 Some(path) => format!(
@@ -398,6 +402,15 @@ fn remedy(node: &Node, kind: &Kind, owner: Owner<'_>, report: &Report) -> Option
         }
         _ => None,
     }
+}
+
+/// Whether a text is a key of the object, a colon and a value without a space in between.
+fn is_unspaced(object: &Object, text: &str) -> bool {
+    text.split_once(':').is_some_and(|(key, value)| {
+        object.keys.iter().any(|known| known.name == key)
+            && value.len() < 60
+            && !value.contains('\n')
+    })
 }
 
 fn describe(kind: &Kind) -> String {

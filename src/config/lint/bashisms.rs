@@ -94,6 +94,10 @@ fn foreign_command(command: &Command<'_>) -> Option<(String, &'static str)> {
 
 /// Expansions that dash refuses or leaves as they are. What is in single quotes is only text.
 fn foreign_word(word: &str) -> Option<(&'static str, &'static str)> {
+    // Most words have nothing of the kind: they are not looked at twice.
+    if !word.contains(['$', '{', '+']) {
+        return None;
+    }
     if let Some((name, _)) = word.split_once("+=")
         && is_assignment(&format!("{name}="))
     {
@@ -102,17 +106,17 @@ fn foreign_word(word: &str) -> Option<(&'static str, &'static str)> {
     if word.starts_with("$'") || word.contains("=$'") {
         return Some(("a string `$'…'`", "use `printf`"));
     }
-    if let Some(list) = braces(&unquoted(word)) {
+    if word.contains('{')
+        && let Some(list) = braces(&unquoted(word))
+    {
         return Some(list);
     }
     let bare: String = word.split('\'').step_by(2).collect::<Vec<_>>().join(" ");
-    for name in ["RANDOM", "BASH_SOURCE", "BASHPID", "FUNCNAME", "PIPESTATUS"] {
-        if bare.contains(&format!("${name}")) || bare.contains(&format!("${{{name}")) {
-            return Some((
-                "a variable that only bash sets",
-                "find another way to get it",
-            ));
-        }
+    if is_set_by_bash(&bare) {
+        return Some((
+            "a variable that only bash sets",
+            "find another way to get it",
+        ));
     }
     let mut rest = bare.as_str();
     while let Some(at) = rest.find("${") {
@@ -142,6 +146,16 @@ fn foreign_word(word: &str) -> Option<(&'static str, &'static str)> {
         }
     }
     None
+}
+
+/// Whether a word expands a variable that only bash sets.
+fn is_set_by_bash(word: &str) -> bool {
+    const NAMES: [&str; 5] = ["RANDOM", "BASH_SOURCE", "BASHPID", "FUNCNAME", "PIPESTATUS"];
+    word.match_indices('$').any(|(at, _)| {
+        let name = &word[at + 1..];
+        let name = name.strip_prefix('{').unwrap_or(name);
+        NAMES.iter().any(|known| name.starts_with(known))
+    })
 }
 
 /// The part of a word that is in no quotes.

@@ -125,3 +125,58 @@ fn what_is_no_directory_of_files_is_named() {
     let repo = Repo::new(&[(".upsun/config.yaml/x", "")]);
     insta::assert_snapshot!(list(&repo.load()), @r"error U101 .upsun/config.yaml:1:1: `.upsun/config.yaml` cannot be read: it is a directory, not a file (only files at the first level of `.upsun` are read: rename it)");
 }
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let repo = one(APP);
+    let file = std::fs::File::create(repo.path().join(".upsun/large.yaml")).unwrap();
+    file.set_len(16 * 1024 * 1024 + 1).unwrap();
+    let begin = Instant::now();
+    insta::assert_snapshot!(list(&repo.load()), @"error U101 .upsun/large.yaml:1:1: `.upsun/large.yaml` cannot be read: it is larger than 16 MiB (split it into several files)");
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn links_between_files_stay_inside_the_repository() {
+    let repo = one(APP);
+    symlink("/etc/hostname", repo.path().join(".upsun/out.yaml")).unwrap();
+    symlink("round.yaml", repo.path().join(".upsun/round.yaml")).unwrap();
+    symlink("nowhere", repo.path().join(".upsun/dangling.yaml")).unwrap();
+    symlink("config.yaml", repo.path().join(".upsun/same.yml")).unwrap();
+    insta::assert_snapshot!(list(&repo.load()), @r"
+    error U101 .upsun/dangling.yaml:1:1: `.upsun/dangling.yaml` cannot be read: there is no such file (remove the link, or let it lead to a file of the repository)
+    error U101 .upsun/out.yaml:1:1: `.upsun/out.yaml` cannot be read: it leads outside the repository (Upsun sees only what is in the repository: replace the link by the file)
+    error U101 .upsun/round.yaml:1:1: `.upsun/round.yaml` cannot be read: it is a symbolic link that leads to itself (Upsun sees only what is in the repository: replace the link by the file)
+    warning U126 .upsun/same.yml:2:3: the application `app` is also in .upsun/config.yaml:2, and this later file replaces it whole (files are read in the order of their names; keep one of the two)
+    ");
+}
+
+#[test]
+fn names_of_files_are_told_without_their_control_characters() {
+    let repo = one(APP);
+    for name in ["a\u{1b}.yaml", "a\u{7}.yaml"] {
+        std::fs::write(repo.path().join(".upsun").join(name), "typ: 1\n").unwrap();
+    }
+    let loaded = repo.load();
+    insta::assert_snapshot!(list(&loaded), @r"
+    error U121 .upsun/a�.yaml:1:1: unknown top-level key `typ` (the top-level keys are `applications`, `services`, `routes`)
+    error U121 .upsun/a�.yaml�:1:1: unknown top-level key `typ` (the top-level keys are `applications`, `services`, `routes`)
+    ");
+    // Both texts are kept, although their names look the same.
+    assert_eq!(loaded.texts.len(), 3);
+}
+
+#[test]
+fn many_errors_are_counted_and_not_all_listed() {
+    let mut text = APP.to_owned();
+    for index in 0..2_000 {
+        let _ = writeln!(text, "    unknown{index}: x");
+    }
+    let loaded = one(&text).load();
+    assert_eq!(loaded.problems.len(), 501);
+    let last = loaded.problems.last().unwrap();
+    assert_eq!(
+        (last.code, &*last.message),
+        ("U100", "and 1500 more errors")
+    );
+}
