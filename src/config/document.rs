@@ -24,7 +24,9 @@ impl Document {
         ];
         let whole: Mapping = sections
             .into_iter()
-            .filter(|(_, section)| !section.is_empty())
+            .filter(|(name, section)| {
+                !section.is_empty() || *name == "applications" && merged.has_applications
+            })
             .map(|(name, entries)| (name.into(), section(entries)))
             .collect();
         Self(Yaml::Mapping(whole))

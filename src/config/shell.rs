@@ -364,10 +364,13 @@ impl<'a> Parser<'a> {
 
 /// Whether `((x += 1))` or the like begins here, rather than two subshells.
 fn is_arithmetic(text: &str) -> bool {
-    let inside = text
-        .strip_prefix("((")
-        .and_then(|rest| rest.split_once("))"));
-    let Some((inside, _)) = inside else {
+    const LONGEST: usize = 200;
+    let Some(rest) = text.strip_prefix("((") else {
+        return false;
+    };
+    let near = &rest.as_bytes()[..rest.len().min(LONGEST)];
+    let end = near.windows(2).position(|pair| pair == b"))");
+    let Some(inside) = end.and_then(|end| rest.get(..end)) else {
         return false;
     };
     let fits = |char: char| char.is_ascii_alphanumeric() || "_$ +-*/%<>=!&|^~?:,".contains(char);

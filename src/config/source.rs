@@ -34,6 +34,8 @@ pub(crate) struct Source {
     /// The text; bytes that are not UTF-8 are replaced.
     pub(crate) text: Arc<str>,
     lines: Vec<u32>,
+    /// How many characters stand before every 64th byte; empty when each byte is one.
+    characters: Vec<u32>,
 }
 
 /// Every file that was opened, so that a [`Span`] can say where it is.
@@ -57,11 +59,13 @@ impl Sources {
                     .map(|(at, _)| offset(at + 1)),
             )
             .collect();
+        let characters = characters(&text);
         self.files.push(Source {
             path,
             name,
             text,
             lines,
+            characters,
         });
         offset(self.files.len() - 1)
     }
@@ -98,14 +102,48 @@ impl Source {
         let end = floor(&self.text, range.end).max(start);
         let line = self.lines.partition_point(|begin| *begin as usize <= start);
         let begin = self.lines.get(line - 1).map_or(0, |begin| *begin as usize);
-        let before = self.text.get(begin..start).unwrap_or_default();
         Place {
             file: self.name.clone(),
             line,
-            column: before.chars().filter(|char| *char != '\u{FEFF}').count() + 1,
+            column: self.characters_before(start) - self.characters_before(begin) + 1,
             span: start..end,
         }
     }
+}
+
+impl Source {
+    /// How many characters stand before a byte: a line may be as long as the file, and asked for often.
+    fn characters_before(&self, at: usize) -> usize {
+        let Some(before) = self.characters.get(at / BLOCK) else {
+            return at;
+        };
+        let block = &self.text.as_bytes()[at / BLOCK * BLOCK..at];
+        // A mark of the byte order stands for no character; it can only be the first.
+        let mark = usize::from(at > 0 && at < BLOCK && self.text.starts_with('\u{FEFF}'));
+        *before as usize + block.iter().filter(|byte| is_first(**byte)).count() - mark
+    }
+}
+
+/// How many bytes lie between two entries of [`Source::characters`].
+const BLOCK: usize = 64;
+
+fn characters(text: &str) -> Vec<u32> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let mut count = 0;
+    let mark = u32::from(text.starts_with('\u{FEFF}'));
+    let mut table = vec![0];
+    for block in text.as_bytes().chunks(BLOCK) {
+        count += offset(block.iter().filter(|byte| is_first(**byte)).count());
+        table.push(count - mark);
+    }
+    table
+}
+
+/// Whether a byte is the first of a character.
+fn is_first(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 /// Byte offsets are kept in 32 bits: no file is larger than [`MAX_FILE`].

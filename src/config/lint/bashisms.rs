@@ -6,6 +6,8 @@ use super::super::report::Report;
 use super::super::shell::{Command, Script};
 use super::{Piece, is_assignment, program, warn};
 
+/// How many problems of one script are told.
+const MOST: usize = 50;
 const DOCS: &str = "/create-apps/hooks/hooks-comparison.html";
 
 /// Words and operators that bash has and dash has not.
@@ -39,7 +41,7 @@ pub(super) fn check(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report)
     }
     found.sort_by_key(|(at, ..)| *at);
     found.dedup_by(|a, b| a.1 == b.1);
-    for (at, what, hint) in found {
+    for (at, what, hint) in found.into_iter().take(MOST) {
         let message = format!("{} uses {what}, which `dash` does not have", piece.what);
         let problem = warn(report, "U401", piece, at, message);
         let hint = format!("{hint}; or run it with `bash -c`");

@@ -1,5 +1,7 @@
 //! Workers that take more from their application than was meant, and mounts that hide files.
 
+use std::collections::HashSet;
+
 use ignore::WalkBuilder;
 
 use super::super::decode::normalize;
@@ -50,42 +52,39 @@ pub(super) fn properties(app: &Entry, report: &mut Report) {
     }
 }
 
-/// What the application has and the worker's own property lacks. Nothing when it is empty on purpose.
+/// What the application has and the container's own property lacks. Nothing when it is empty on purpose.
 fn lost(own: &Node, theirs: &Node, key: &str) -> Vec<String> {
-    if own.entries().is_empty() {
+    let there = keys(own);
+    if there.is_empty() {
         return Vec::new();
     }
-    let mut lost = Vec::new();
-    for entry in theirs.entries() {
-        match (key, own.get(&entry.key)) {
-            ("variables", Some(group)) => lost.extend(
-                entry
-                    .value
-                    .entries()
-                    .iter()
-                    .filter(|variable| group.get(&variable.key).is_none())
-                    .map(|variable| format!("{}:{}", entry.key, variable.key)),
-            ),
-            ("variables", None) => lost.extend(
-                entry
-                    .value
-                    .entries()
-                    .iter()
-                    .map(|variable| format!("{}:{}", entry.key, variable.key)),
-            ),
-            (_, None) => lost.push(entry.key.to_string()),
-            (_, Some(_)) => {}
+    if key != "variables" {
+        let entries = theirs.entries().iter();
+        let (kept, lost): (Vec<&Entry>, Vec<&Entry>) =
+            entries.partition(|entry| there.contains(&*entry.key));
+        // Mounts of a worker are often others altogether, which is then no mistake.
+        if key == "mounts" && kept.is_empty() {
+            return Vec::new();
         }
+        return lost.iter().map(|entry| entry.key.to_string()).collect();
     }
-    // Mounts of a worker are often others altogether, which is then no mistake.
-    let shares_some = theirs
-        .entries()
-        .iter()
-        .any(|entry| own.get(&entry.key).is_some());
-    if key == "mounts" && !shares_some {
-        lost.clear();
+    let mut lost = Vec::new();
+    for group in theirs.entries() {
+        let there = own.get(&group.key).map(keys).unwrap_or_default();
+        lost.extend(
+            group
+                .value
+                .entries()
+                .iter()
+                .filter(|variable| !there.contains(&*variable.key))
+                .map(|variable| format!("{}:{}", group.key, variable.key)),
+        );
     }
     lost
+}
+
+fn keys(node: &Node) -> HashSet<&str> {
+    node.entries().iter().map(|entry| &*entry.key).collect()
 }
 
 /// A mount over a folder that is in Git hides what is in it.

@@ -48,6 +48,8 @@ const PROBABLE_WRITERS: [(&[&str], &[&str]); 6] = [
     (&["remix", "build"], &["build"]),
 ];
 
+/// How many problems of one script are told.
+const MOST: usize = 20;
 /// How many scripts of a package may call each other.
 const DEEPEST: usize = 8;
 
@@ -85,6 +87,7 @@ pub(super) fn check(
         .commands
         .iter()
         .any(|command| program(&command.words).first() == Some(&"cd"));
+    let mut told = 0;
     for command in &script.commands {
         let words = launched(program(&command.words), packages);
         let mut found = Vec::new();
@@ -99,7 +102,8 @@ pub(super) fn check(
             found.clear();
         }
         for (program, folder) in found {
-            if !is_mounted(app, piece, folder) {
+            if told < MOST && !is_mounted(app, piece, folder) {
+                told += 1;
                 let message = format!(
                     "`{program}` in {} writes to `{folder}`, which is read-only without a mount",
                     piece.what

@@ -120,8 +120,25 @@ const FIELDS: [Field; 5] = [
 /// When a cron runs, as far as the distance between two runs depends on it. A `H` without a step is left
 /// out, since it stands for one value that nobody knows.
 struct Times {
-    minutes: Vec<u32>,
-    hours: Vec<u32>,
+    minutes: Values,
+    hours: Values,
+}
+
+/// The values of a field, none of which is over 63: one bit for each.
+#[derive(Clone, Copy, Default)]
+struct Values(u64);
+
+impl Values {
+    fn insert(&mut self, value: u32) {
+        self.0 |= 1 << value;
+    }
+
+    /// In order.
+    fn list(self) -> Vec<u32> {
+        (0..u64::BITS)
+            .filter(|value| self.0 >> value & 1 == 1)
+            .collect()
+    }
 }
 
 impl Times {
@@ -136,37 +153,33 @@ impl Times {
         if parts.len() != FIELDS.len() {
             return Err(format!("it has {} fields", parts.len()));
         }
-        let mut fields = Vec::with_capacity(FIELDS.len());
-        for (part, field) in parts.iter().zip(&FIELDS) {
-            let mut values = values(part, field)?;
-            values.sort_unstable();
-            values.dedup();
-            fields.push(values);
+        let mut fields = [Values::default(); 5];
+        for ((values_of, part), field) in fields.iter_mut().zip(parts).zip(&FIELDS) {
+            *values_of = values(part, field)?;
         }
-        let hours = fields.swap_remove(1);
-        let minutes = fields.swap_remove(0);
+        let [minutes, hours, ..] = fields;
         Ok(Self { minutes, hours })
     }
 
     /// Whether two runs are nearer to each other than Upsun lets them be, also across the full hour.
     fn are_too_often(&self) -> bool {
+        let (minutes, hours) = (self.minutes.list(), self.hours.list());
         let within = |pair: &[u32]| pair[1] - pair[0] < SHORTEST;
-        if self.minutes.windows(2).any(within) {
+        if minutes.windows(2).any(within) {
             return true;
         }
-        let (Some(first), Some(last)) = (self.minutes.first(), self.minutes.last()) else {
+        let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else {
             return false;
         };
-        let hours = &self.hours;
         let has_neighbours = hours.windows(2).any(|pair| pair[1] - pair[0] == 1)
             || hours.first() == Some(&0) && hours.last() == Some(&23);
-        has_neighbours && self.minutes.len() > 1 && first + 60 - last < SHORTEST
+        has_neighbours && minutes.len() > 1 && first + 60 - last < SHORTEST
     }
 }
 
 /// What one field stands for.
-fn values(text: &str, field: &Field) -> Result<Vec<u32>, String> {
-    let mut values = Vec::new();
+fn values(text: &str, field: &Field) -> Result<Values, String> {
+    let mut values = Values::default();
     for item in text.split(',') {
         let (range, step) = match item.split_once('/') {
             Some((range, step)) => {
@@ -197,10 +210,12 @@ fn values(text: &str, field: &Field) -> Result<Vec<u32>, String> {
             Some(step) => {
                 // A single number with a step goes on to the end of the field.
                 let high = if low == high { field.high } else { high };
-                values.extend((low..=high).step_by(step as usize));
+                (low..=high)
+                    .step_by(step as usize)
+                    .for_each(|value| values.insert(value));
             }
             None if range.starts_with('H') => {}
-            None => values.extend(low..=high),
+            None => (low..=high).for_each(|value| values.insert(value)),
         }
     }
     Ok(values)

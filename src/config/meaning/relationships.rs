@@ -244,6 +244,9 @@ fn cycles<'a>(
 }
 
 fn cycle(steps: &[(&str, usize)], edges: &HashMap<&str, Vec<(&str, Span)>>, report: &mut Report) {
+    if report.overflows() {
+        return;
+    }
     let first = steps
         .iter()
         .filter_map(|(name, next)| Some((*name, edges.get(name)?.get(next - 1)?.1)))

@@ -92,6 +92,25 @@ fn includes_that_include_themselves_are_stopped() {
 }
 
 #[test]
+fn includes_in_a_long_row_are_stopped_for_what_they_are() {
+    let mut files: Vec<(String, String)> = (0..20)
+        .map(|index| {
+            (
+                format!("f{index}.yaml"),
+                format!("a: !include f{}.yaml\n", index + 1),
+            )
+        })
+        .collect();
+    let config = format!("{APP}    variables: !include f0.yaml\n");
+    files.push((".upsun/config.yaml".to_owned(), config));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    insta::assert_snapshot!(list(&Repo::new(&files).load()), @"error U105 .upsun/config.yaml:4:16: more than 16 files include each other in a row (let the first of them include the others itself)");
+}
+
+#[test]
 fn devices_and_pipes_are_not_waited_for() {
     let repo = Repo::new(&[(
         ".upsun/config.yaml",
@@ -179,4 +198,67 @@ fn many_errors_are_counted_and_not_all_listed() {
         (last.code, &*last.message),
         ("U100", "and 1500 more errors")
     );
+}
+
+/// What would take forever if each part of it were held against each other part.
+#[test]
+fn long_lists_of_anything_take_a_moment() {
+    let lines =
+        |count: usize, line: &dyn Fn(usize) -> String| -> String { (0..count).map(line).collect() };
+    let keys = |indent: &str| lines(30_000, &|index| format!("{indent}k{index}: 1\n"));
+    let texts = [
+        format!(
+            ".a: &a\n{}{APP}    variables:\n      env:\n        <<: *a\n{}",
+            keys("  "),
+            lines(30_000, &|index| format!("        j{index}: 1\n")),
+        ),
+        format!(
+            "{APP}    variables:\n      env:\n{}    workers:\n      w:\n        commands: {{ start: x }}\n        variables:\n          env:\n{}",
+            keys("        "),
+            keys("            "),
+        ),
+        format!(
+            "{{ applications: {{ {} }} }}\n",
+            lines(5_000, &|index| format!(
+                "a{index}: {{ type: \"nodejs:24\", timezone: \"ä\" }}, "
+            ))
+        ),
+        format!(
+            "{APP}    hooks:\n      deploy: |\n{}",
+            lines(20_000, &|_| "        next build; source x\n".to_owned())
+        ),
+        format!("{APP}    hooks: {{ build: '{}' }}\n", "(".repeat(300_000)),
+        format!(
+            "{APP}    crons: {{ a: {{ spec: '{}* * * * *', commands: {{ start: x }} }} }}\n",
+            "*,".repeat(300_000)
+        ),
+        format!(
+            "{APP}routes:\n  \"https://{{default}}/\": {{ type: redirect, to: \"https://x{}\" }}\n",
+            "/a".repeat(300_000)
+        ),
+        format!(
+            "{APP}routes:\n{}",
+            lines(5_000, &|index| format!(
+                "  \"https://r{index}.x/\": {{ type: redirect, to: \"https://r{}.x/\" }}\n",
+                (index + 1) % 5_000
+            ))
+        ),
+        format!(
+            "applications:\n{}",
+            lines(500, &|index| format!(
+                "  a{index}: {{ type: \"nodejs:24\", relationships: {{ {} }} }}\n",
+                lines(100, &|other| format!(
+                    "r{other}: \"a{}:http\", ",
+                    (index + other) % 500
+                ))
+            ))
+        ),
+    ];
+    for text in texts {
+        let begin = Instant::now();
+        one(&text).load();
+        let took = begin.elapsed();
+        // Without optimisation; a square of these numbers would take minutes.
+        assert!(took < Duration::from_secs(5), "{took:?}: {}", &text[..200]);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.upsun.com/define-routes/redirects.html>
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::super::super::merge::Merged;
 use super::super::super::node::{Entry, Value};
@@ -11,8 +11,8 @@ use super::super::super::source::Span;
 use super::super::{entries, error};
 use super::{add, canonical};
 
-/// A longer way round than this is not looked for.
-const LONGEST: usize = 100;
+/// How many parts of a path are taken off to find the route that serves it.
+const DEEPEST: usize = 64;
 
 /// Where each address leads, by the address.
 type Steps<'a> = HashMap<String, (String, Span, &'a str)>;
@@ -49,7 +49,7 @@ fn whole(merged: &Merged, routes: &HashMap<String, &Entry>, report: &mut Report)
 /// has none of its own, those of every domain count.
 fn serving(address: &str, routes: &HashMap<String, &Entry>) -> Option<String> {
     let mut at = address;
-    loop {
+    for _ in 0..DEEPEST {
         if routes.contains_key(at) {
             return Some(at.to_owned());
         }
@@ -95,32 +95,39 @@ fn paths(route: &Entry, report: &mut Report) {
 
 /// Every circle is reported once, at its first member.
 fn circles(steps: &Steps<'_>, order: impl Iterator<Item = String>, report: &mut Report) {
-    let mut reported: HashSet<&str> = HashSet::new();
-    for begin in order {
-        if reported.contains(begin.as_str()) {
+    // In which walk an address was passed: whoever comes upon one of his own walks in a circle.
+    let mut passed: HashMap<&str, usize> = HashMap::new();
+    let mut starts: Vec<(&str, &(String, Span, &str))> = Vec::new();
+    for (walk, begin) in order.enumerate() {
+        let Some((mut at, _)) = steps
+            .get_key_value(&begin)
+            .map(|(at, step)| (at.as_str(), step))
+        else {
             continue;
-        }
-        let mut way: Vec<&str> = Vec::new();
-        let mut at = begin.as_str();
-        while let Some((to, ..)) = steps.get(at).filter(|_| way.len() < LONGEST) {
-            way.push(to);
-            if *to != begin {
-                at = to;
-                continue;
+        };
+        while let Some((key, step)) = steps.get_key_value(at) {
+            match passed.insert(key, walk) {
+                None => at = &step.0,
+                Some(earlier) => {
+                    if earlier == walk {
+                        starts.push((key, step));
+                    } else {
+                        // The walk that was here first has told everything.
+                        passed.insert(key, earlier);
+                    }
+                    break;
+                }
             }
-            let Some((_, span, key)) = steps.get(&begin) else {
-                break;
-            };
-            let message = if way.len() == 1 {
-                format!("the redirect of `{key}` leads to itself")
-            } else {
-                format!("the redirect of `{key}` leads back to it")
-            };
-            let problem = error(report, "U354", *span, message);
-            let hint = "browsers give up on such a loop: one of its addresses must be served";
-            add(report, problem, hint);
-            reported.extend(&way);
-            break;
         }
+    }
+    for (key, (to, span, written)) in starts {
+        let message = if key == to {
+            format!("the redirect of `{written}` leads to itself")
+        } else {
+            format!("the redirect of `{written}` leads back to it")
+        };
+        let problem = error(report, "U354", *span, message);
+        let hint = "browsers give up on such a loop: one of its addresses must be served";
+        add(report, problem, hint);
     }
 }
