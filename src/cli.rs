@@ -19,6 +19,7 @@ mod status;
 mod table;
 mod up;
 mod upsun_names;
+mod variables;
 mod workspace;
 
 use std::ffi::OsString;
@@ -166,6 +167,8 @@ enum Command {
     /// Look at and change what is on the writable mounts
     #[command(subcommand)]
     Mount(mount::Command),
+    /// Show the variables of an app's container, each with where it comes from
+    Variables(variables::Arguments),
     /// Check this machine and the engine, and say what is only approximated
     Doctor(doctor::Arguments),
     /// Remove everything that was made for this repository: containers, mount data, builds, caches
@@ -243,6 +246,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Logs(arguments) => logs::run(context, &arguments).await,
             Command::Exec(arguments) => exec::run(context, arguments).await,
             Command::Mount(command) => mount::run(context, command).await,
+            Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,
             Command::Clean(arguments) => down::clean(context, &arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

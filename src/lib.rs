@@ -21,6 +21,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod crons;
 pub mod engine;
 pub mod event;
 pub mod images;
@@ -30,6 +31,7 @@ pub mod plan;
 pub mod project;
 pub mod reporter;
 pub mod roles;
+pub mod services;
 pub mod settings;
 pub mod shutdown;
 pub mod source;

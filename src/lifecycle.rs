@@ -9,6 +9,7 @@ mod image;
 mod mounts;
 mod operation;
 mod output;
+mod services;
 mod teardown;
 
 use std::path::PathBuf;
@@ -87,6 +88,52 @@ pub enum Error {
         container: String,
         /// What they belong to.
         what: String,
+    },
+    /// A service's container ended while it was waited for.
+    #[error("the service `{service}` does not stay up: it ended with code {exit_code}{log}")]
+    ServiceEnded {
+        /// The service.
+        service: String,
+        /// The code of its process.
+        exit_code: i64,
+        /// The end of its log, if there is any.
+        log: String,
+    },
+    /// A service runs and does not answer.
+    #[error("the service `{service}` did not answer within {} s{log}", .limit.as_secs())]
+    ServiceNotReady {
+        /// The service.
+        service: String,
+        /// How long it was waited for.
+        limit: std::time::Duration,
+        /// The end of its log, if there is any.
+        log: String,
+    },
+    /// A database, user or the like could not be made.
+    #[error(
+        "the service `{service}` could not be set up: {step} ended with code {exit_code}{said}"
+    )]
+    ServiceSetup {
+        /// The service.
+        service: String,
+        /// What was made.
+        step: String,
+        /// The command's exit code.
+        exit_code: i64,
+        /// What the command said.
+        said: String,
+    },
+    /// The data of a service were written by another version.
+    #[error(
+        "the data of the service `{service}` were written by {found}, and the configuration asks for {wanted}"
+    )]
+    ServiceData {
+        /// The service.
+        service: String,
+        /// What wrote them.
+        found: String,
+        /// What is asked for.
+        wanted: String,
     },
     /// The user stopped us.
     #[error("interrupted")]

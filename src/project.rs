@@ -23,6 +23,10 @@ pub const LABEL_KIND: &str = "local.upsun.kind";
 pub const LABEL_BUILD: &str = "local.upsun.build";
 /// The deploy's id.
 pub const LABEL_DEPLOY: &str = "local.upsun.deploy";
+/// The service that an object belongs to.
+pub const LABEL_SERVICE: &str = "local.upsun.service";
+/// On a service's data: what wrote them, where that decides who can read them (`postgresql:17`).
+pub const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
 /// The version of upsun-local that made it.
 pub const LABEL_VERSION: &str = "local.upsun.version";
 /// The repository's path, for people who wonder where an object comes from.

@@ -79,6 +79,8 @@ pub enum Phase {
 pub enum Origin {
     /// The container image, so that a runtime finds what `dependencies` and `pip install` put below `/app`.
     Container,
+    /// This machine: its certificates and its proxy.
+    Machine,
     /// `variables` of the app or worker.
     Application,
     /// A variable of the project.
@@ -87,6 +89,8 @@ pub enum Origin {
     Environment,
     /// `--variable`.
     CommandLine,
+    /// A field of a relationship.
+    Relationship,
     /// Upsun itself.
     Upsun,
 }
@@ -172,12 +176,14 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     for (name, value) in provided(context) {
         table.set(name, value, Origin::Upsun);
     }
-    table.set(
-        "PLATFORM_VARIABLES",
+    let sensitive = table.sensitive;
+    table.insert(
+        "PLATFORM_VARIABLES".to_owned(),
         base64_json(&Value::Object(platform_variables)),
         Origin::Upsun,
+        sensitive,
     );
-    table.0.into_values().collect()
+    table.variables.into_values().collect()
 }
 
 /// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB, so the scripts of
@@ -197,9 +203,14 @@ fn application(raw: &Value) -> String {
     base64_json(&reduced)
 }
 
-/// The variables so far, by name.
+/// The variables so far.
 #[derive(Default)]
-struct Table(BTreeMap<String, Variable>);
+struct Table {
+    /// By name.
+    variables: BTreeMap<String, Variable>,
+    /// Whether one in `PLATFORM_VARIABLES` must not be shown.
+    sensitive: bool,
+}
 
 impl Table {
     fn set(&mut self, name: &str, value: impl Into<String>, origin: Origin) {
@@ -207,7 +218,7 @@ impl Table {
     }
 
     fn insert(&mut self, name: String, value: String, origin: Origin, sensitive: bool) {
-        self.0.insert(
+        self.variables.insert(
             name.clone(),
             Variable {
                 name,
@@ -234,6 +245,7 @@ impl Table {
                 variable.sensitive,
             ),
             None => {
+                self.sensitive |= variable.sensitive;
                 platform_variables.insert(name.to_owned(), variable.value.clone());
             }
         }

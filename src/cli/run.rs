@@ -1,5 +1,6 @@
 //! `run`: one operation, in its app's container.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if arguments.dry_run {
         let mut shown = plan.clone();
         shown.containers = vec![container.clone()];
-        return print_plans(context, &[&shown], json);
+        return print_plans(context, &workspace, &[&shown], json);
     }
     let variables =
         workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
@@ -416,15 +417,41 @@ fn check_role(actor: &Actor, found: &Found<'_>) -> Result<(), Failure> {
     )))
 }
 
+/// Hides the values of sensitive variables wherever a plan holds variables.
+fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>) {
+    use serde_json::Value;
+    match document {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if let (Value::Object(variables), "variables") = (&mut *value, key.as_str()) {
+                    for (name, value) in variables {
+                        if sensitive.contains(name) {
+                            *value = super::variables::MASK.into();
+                        }
+                    }
+                } else {
+                    mask(value, sensitive);
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| mask(value, sensitive)),
+        _ => {}
+    }
+}
+
 /// Prints plans: as one JSON document, or as text.
 pub(super) fn print_plans(
     context: &Context,
+    workspace: &Workspace,
     plans: &[&AppPlan],
     json: bool,
 ) -> Result<u8, Failure> {
     if json {
-        let text =
-            serde_json::to_string_pretty(plans).map_err(|err| Failure::fault(err.to_string()))?;
+        let mut document =
+            serde_json::to_value(plans).map_err(|err| Failure::fault(err.to_string()))?;
+        mask(&mut document, &workspace.sensitive_names());
+        let text = serde_json::to_string_pretty(&document)
+            .map_err(|err| Failure::fault(err.to_string()))?;
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let text: String = plans

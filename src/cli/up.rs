@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let json = arguments.format == super::run::Format::Json;
     if arguments.dry_run {
         let plans: Vec<_> = plans.iter().map(|(plan, _)| plan).collect();
-        return super::run::print_plans(context, &plans, json);
+        return super::run::print_plans(context, &workspace, &plans, json);
     }
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;

@@ -1,7 +1,7 @@
 //! The repository a command works on: its configuration, settings, project and environment, and the
 //! plans made from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::roles::EnvironmentType;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
-use crate::variables::{self, Phase, UserVariables};
+use crate::variables::{self, Origin, Phase, UserVariables, Variable};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -212,6 +212,8 @@ impl Workspace {
             build_relevant: &variables::build_relevant(app),
             build_variables,
             runtime_variables: runtime,
+            services: Vec::new(),
+            connections: Vec::new(),
         });
         Ok((plan, recipe))
     }
@@ -224,6 +226,21 @@ impl Workspace {
         tree: &str,
         command_line: &UserVariables,
     ) -> BTreeMap<String, String> {
+        self.all_variables(app, worker, phase, tree, command_line)
+            .into_iter()
+            .map(|variable| (variable.name, variable.value))
+            .collect()
+    }
+
+    /// All variables of a container, by name, each with where it comes from.
+    pub(super) fn all_variables(
+        &self,
+        app: &App,
+        worker: Option<&Worker>,
+        phase: Phase,
+        tree: &str,
+        command_line: &UserVariables,
+    ) -> Vec<Variable> {
         let nothing = json!({});
         let mut environment_variables = self.env_file.clone();
         environment_variables.extend(self.settings.variables.environment.clone());
@@ -242,12 +259,41 @@ impl Workspace {
             relationships: &nothing,
             routes: &nothing,
         });
-        let mut map: BTreeMap<String, String> = self.machine_variables();
-        map.extend(
-            all.into_iter()
-                .map(|variable| (variable.name, variable.value)),
-        );
-        map
+        let machine = self
+            .machine_variables()
+            .into_iter()
+            .map(|(name, value)| Variable {
+                name,
+                value,
+                origin: Origin::Machine,
+                sensitive: false,
+            });
+        // Whoever sets one of them in the configuration means it.
+        let by_name: BTreeMap<String, Variable> = machine
+            .chain(all)
+            .map(|variable| (variable.name.clone(), variable))
+            .collect();
+        by_name.into_values().collect()
+    }
+
+    /// The names of the environment variables whose values must not be shown.
+    pub(super) fn sensitive_names(&self) -> BTreeSet<String> {
+        let levels = [
+            &self.settings.variables.project,
+            &self.env_file,
+            &self.settings.variables.environment,
+        ];
+        let sensitive = levels
+            .into_iter()
+            .flatten()
+            .filter(|(_, variable)| variable.sensitive);
+        sensitive
+            .map(|(name, _)| {
+                // Whatever is no environment variable is in here, with all others.
+                name.strip_prefix("env:")
+                    .map_or_else(|| "PLATFORM_VARIABLES".to_owned(), str::to_uppercase)
+            })
+            .collect()
     }
 
     /// The variables of one run that differ from the container's, because of `--variable`.

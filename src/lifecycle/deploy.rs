@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Result, Sandbox, archive};
+use super::{Error, Planned, Result, Sandbox, archive, services};
 use crate::engine::spec::{Container, ContainerSpec, LogRange, Output, Volume, VolumeMount};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
-use crate::plan::{ContainerPlan, User};
+use crate::plan::{ContainerPlan, NetworkPlan, User};
 use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 
 /// What the name of a container ends with until its deploy is through.
-const STARTING: &str = "-starting";
+pub(super) const STARTING: &str = "-starting";
 
 /// How long to wait for an app's first process to listen.
 const READY_LIMIT: u64 = 5;
@@ -48,7 +48,11 @@ impl<E: Engine> Sandbox<'_, E> {
         plan: &ContainerPlan,
         containers: &[Container],
     ) -> Result<Deployed> {
-        if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+        let needed = planned.plan.services_of(plan);
+        let current = needed
+            .iter()
+            .all(|service| services::is_current(service, containers));
+        if let Some(id) = up_to_date(plan, containers).filter(|_| current && !planned.rebuild) {
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -57,8 +61,27 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         self.checkpoint()?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
-        self.ensure_build(planned, &volumes).await?;
+        let around = services::Surroundings {
+            network: &planned.plan.network,
+            containers,
+            volumes: &volumes,
+            pull: planned.pull,
+        };
+        // Neither needs the other: a build sees no services.
+        let (built, up) = tokio::join!(
+            self.ensure_build(planned, &volumes),
+            self.ensure_services(&needed, around),
+        );
+        built?;
+        up?;
         self.checkpoint()?;
+        if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+            return Ok(Deployed {
+                id,
+                fresh: false,
+                failed_hooks: Vec::new(),
+            });
+        }
         let began = Instant::now();
         let title = plan.title(&planned.plan.app);
         self.emit(Event::DeployStarted {
@@ -83,7 +106,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.engine.remove_container(&old.id).await?;
             }
             self.ensure_volumes(planned, plan, &volumes).await?;
-            self.ensure_network(planned).await?;
+            self.ensure_network(&planned.plan.network).await?;
             self.checkpoint()?;
             let id = self.create(planned, plan).await?;
             self.start_checked(&id, &title).await?;
@@ -149,7 +172,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    async fn log_tail(&self, id: &str) -> String {
+    pub(super) async fn log_tail(&self, id: &str) -> String {
         use futures_util::StreamExt;
         let mut log = Vec::new();
         let mut stream = self.engine.logs(
@@ -166,8 +189,7 @@ impl<E: Engine> Sandbox<'_, E> {
         text.lines().map(|line| format!("\n  {line}")).collect()
     }
 
-    async fn ensure_network(&self, planned: &Planned<'_>) -> Result<()> {
-        let network = &planned.plan.network;
+    pub(super) async fn ensure_network(&self, network: &NetworkPlan) -> Result<()> {
         let there = self
             .engine
             .networks(&self.project.environment_labels(&self.environment.name))

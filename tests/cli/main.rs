@@ -8,3 +8,4 @@ mod config;
 mod errors;
 mod list;
 mod roles;
+mod variables;
