@@ -126,7 +126,7 @@ pub(crate) static APP_OBJECT: Object = Object {
 static SOURCE: Object = object(
     "`source`",
     &[
-        key("root", Kind::Nullable(&Kind::Text)),
+        key("root", Kind::Text),
         key(
             "operations",
             Kind::Names("source operation", &Kind::Object(&SOURCE_OPERATION)),
@@ -145,15 +145,17 @@ static SOURCE_OPERATION: Object = Object {
 
 const STACK: Kind = Kind::Either(&[
     Kind::Object(&STACK_OBJECT),
-    Kind::List(&Kind::Any),
+    Kind::List(&STACK_ITEM),
     Kind::Text,
 ]);
+
+const STACK_ITEM: Kind = Kind::Either(&[Kind::Text, ANY_MAP]);
 
 static STACK_OBJECT: Object = Object {
     noun: "`stack`",
     keys: &[
-        key("runtimes", Kind::List(&Kind::Any)),
-        key("packages", Kind::List(&Kind::Any)),
+        key("runtimes", Kind::List(&STACK_ITEM)),
+        key("packages", Kind::List(&STACK_ITEM)),
     ],
     mistaken: &[],
     closed: false,

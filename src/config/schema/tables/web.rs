@@ -61,7 +61,7 @@ const PASSTHRU: Kind = Kind::Either(&[Kind::Text, Kind::Bool]);
 static LOCATION: Object = object(
     "a location",
     &[
-        key("root", Kind::Nullable(&Kind::Text)),
+        key("root", Kind::Text),
         key("expires", DURATION),
         key("passthru", PASSTHRU),
         key("scripts", Kind::Bool),
