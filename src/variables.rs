@@ -238,12 +238,8 @@ impl Table {
         origin: Origin,
     ) {
         if let Some(name) = name.strip_prefix("env:") {
-            self.insert(
-                name.to_uppercase(),
-                text_of(&variable.value),
-                origin,
-                variable.sensitive,
-            );
+            let value = text_of(&variable.value);
+            self.insert(name.to_uppercase(), value, origin, variable.sensitive);
         } else {
             self.sensitive |= variable.sensitive;
             platform_variables.insert(name.to_owned(), variable.value.clone());
