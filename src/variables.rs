@@ -237,17 +237,12 @@ impl Table {
         variable: &UserVariable,
         origin: Origin,
     ) {
-        match name.strip_prefix("env:") {
-            Some(name) => self.insert(
-                name.to_uppercase(),
-                text_of(&variable.value),
-                origin,
-                variable.sensitive,
-            ),
-            None => {
-                self.sensitive |= variable.sensitive;
-                platform_variables.insert(name.to_owned(), variable.value.clone());
-            }
+        if let Some(name) = name.strip_prefix("env:") {
+            let value = text_of(&variable.value);
+            self.insert(name.to_uppercase(), value, origin, variable.sensitive);
+        } else {
+            self.sensitive |= variable.sensitive;
+            platform_variables.insert(name.to_owned(), variable.value.clone());
         }
     }
 }

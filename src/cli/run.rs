@@ -15,6 +15,7 @@ use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull};
 use crate::plan::AppPlan;
 use crate::roles::{self, Actor};
+use crate::shutdown::Urgency;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -156,7 +157,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let id = run_id();
     let address = listens_at(found.app, found.worker);
     let result = async {
-        let _lock = sandbox
+        let lock = sandbox
             .lock(&format!("run {}", found.operation.name))
             .await?;
         let planned = workspace.planned(
@@ -181,7 +182,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             id: &id,
             listens_at: address.as_deref(),
         };
-        sandbox.run_operation(&planned, &run, &containers).await
+        let report = sandbox.run_operation(&planned, &run, &containers).await?;
+        // Whoever leaves without waiting leaves the operation to the next one to end.
+        if shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok(report)
     }
     .await;
     listening.finish();
@@ -207,7 +213,7 @@ fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
 }
 
 /// Tells the processes of this run from those of any other, also one that just ended.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();

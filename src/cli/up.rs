@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let result = async {
-        let _lock = sandbox.lock("up").await?;
+        let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
             let planned =
@@ -76,10 +76,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 let deployed = sandbox
                     .ensure_container(&planned, container, &containers)
                     .await?;
+                let deployed = sandbox.redeploy(&planned, container, deployed).await?;
                 failed |= !deployed.failed_hooks.is_empty();
             }
         }
         sandbox.remove_strangers(&workspace.config).await?;
+        lock.release();
         Ok(failed)
     }
     .await;

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 12] = [
+const NAMES: [(&str, &[&str]); 14] = [
+    ("app:config-get", &["config"]),
+    ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
     ("operation:list", &["list"]),
     ("operations", &["list"]),

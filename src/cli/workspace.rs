@@ -2,7 +2,7 @@
 //! plans made from them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -63,16 +63,10 @@ impl Workspace {
 
     fn read(context: &Context, lenient: bool) -> Result<Self, Failure> {
         let root = root(context)?;
-        let settings = Settings::load(&root).map_err(|err| {
-            let failure = Failure::new(BAD_FILE, err.to_string());
-            match err.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let settings = settings(&root)?;
         let project = Project::of(&root, settings.project.as_deref(), &context.home)
             .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
-        let loaded = config::load(&project.root);
+        let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
         let warnings = loaded
             .problems
             .iter()
@@ -88,21 +82,7 @@ impl Workspace {
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
-            None => {
-                for problem in loaded.problems.iter().filter(|problem| problem.is_error()) {
-                    context.talk(&format!("{}\n", render(context, &loaded, problem)));
-                }
-                let count = loaded
-                    .problems
-                    .iter()
-                    .filter(|problem| problem.is_error())
-                    .count();
-                let plural = if count == 1 { "" } else { "s" };
-                return Err(Failure::new(
-                    BAD_CONFIGURATION,
-                    format!("the configuration has {count} error{plural}; Upsun would refuse it"),
-                ));
-            }
+            None => return Err(refuse(context, &loaded)),
         };
         let name = context
             .global
@@ -465,25 +445,31 @@ impl Workspace {
         let listening = context.listen(false, shutdown);
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
         let result = async {
-            let _lock = sandbox.lock("up").await?;
+            // A shell beside a running operation is what helps to see what that does: it does not queue.
+            let containers = sandbox.containers().await?;
+            if let Some(id) = plan.current_id(container, &containers) {
+                return Ok(id);
+            }
+            let lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
             if !container.is_current(&containers) {
                 self.warn(&listening.events, &tree).await;
             }
-            sandbox
+            let deployed = sandbox
                 .ensure_container(&planned, container, &containers)
-                .await
+                .await?;
+            lock.release();
+            Ok(deployed.id)
         }
         .await;
         listening.finish();
-        result
-            .map(|deployed| deployed.id)
-            .map_err(|err| Failure::of(err, shutdown))
+        result.map_err(|err| Failure::of(err, shutdown))
     }
 }
 
-fn root(context: &Context) -> Result<PathBuf, Failure> {
+/// The repository's root: the one that is named, or the nearest above the current directory.
+pub(super) fn root(context: &Context) -> Result<PathBuf, Failure> {
     if let Some(dir) = &context.global.dir {
         if !dir.is_dir() {
             return Err(Failure::usage(format!(
@@ -509,13 +495,38 @@ fn root(context: &Context) -> Result<PathBuf, Failure> {
     })
 }
 
+/// What the repository's settings say.
+pub(super) fn settings(root: &Path) -> Result<Settings, Failure> {
+    Settings::load(root).map_err(|err| {
+        let failure = Failure::new(BAD_FILE, err.to_string());
+        match err.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// Says every error of a configuration; the failure that is left says how many there are.
+pub(super) fn refuse(context: &Context, loaded: &Loaded) -> Failure {
+    let errors = || loaded.problems.iter().filter(|problem| problem.is_error());
+    for problem in errors() {
+        context.talk(&format!("{}\n", render(context, loaded, problem)));
+    }
+    let count = errors().count();
+    let plural = if count == 1 { "" } else { "s" };
+    Failure::new(
+        BAD_CONFIGURATION,
+        format!("the configuration has {count} error{plural}; Upsun would refuse it"),
+    )
+}
+
 fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {
     let width = rustix::termios::tcgetwinsize(std::io::stderr())
         .map_or(80, |size| usize::from(size.ws_col).max(40));
     config::render::render(problem, &loaded.texts, context.style.color, width)
 }
 
-fn read_env_file(root: &std::path::Path, settings: &Settings) -> Result<UserVariables, Failure> {
+fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Failure> {
     let Some(path) = &settings.env_file else {
         return Ok(UserVariables::new());
     };

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Result, Sandbox, archive, services};
-use crate::engine::spec::{Container, ContainerSpec, LogRange, Output, Volume, VolumeMount};
+use super::{Error, Planned, Result, Sandbox, services};
+use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
-use crate::plan::{ContainerPlan, NetworkPlan, User};
+use crate::plan::{AppPlan, ContainerPlan, NetworkPlan};
 use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 
 /// What the name of a container ends with until its deploy is through.
@@ -49,10 +49,8 @@ impl<E: Engine> Sandbox<'_, E> {
         containers: &[Container],
     ) -> Result<Deployed> {
         let needed = planned.plan.services_of(plan);
-        let current = needed
-            .iter()
-            .all(|service| services::is_current(service, containers));
-        if let Some(id) = up_to_date(plan, containers).filter(|_| current && !planned.rebuild) {
+        let current = planned.plan.current_id(plan, containers);
+        if let Some(id) = current.filter(|_| !planned.rebuild) {
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -94,9 +92,18 @@ impl<E: Engine> Sandbox<'_, E> {
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
                 && !planned.rebuild
         });
-        let id = if let Some(stopped) = stopped {
-            self.start_checked(&stopped.id, &title).await?;
-            stopped.id.clone()
+        // One that does not start, because it is paused or broken, was removed and is made anew.
+        let restarted = match stopped {
+            Some(stopped) => self
+                .start_checked(&stopped.id, &title)
+                .await
+                .is_ok()
+                .then(|| stopped.id.clone()),
+            None => None,
+        };
+        let made = restarted.is_none();
+        let id = if let Some(id) = restarted {
+            id
         } else {
             for old in containers
                 .iter()
@@ -113,7 +120,7 @@ impl<E: Engine> Sandbox<'_, E> {
             id
         };
         let mut failed_hooks = Vec::new();
-        if stopped.is_none() && !plan.hooks.is_empty() {
+        if made && !plan.hooks.is_empty() {
             for hook in &plan.hooks {
                 if !self
                     .hook(&planned.plan.app, &id, hook.step, &hook.script)
@@ -143,10 +150,10 @@ impl<E: Engine> Sandbox<'_, E> {
         if !plan.hooks.is_empty() {
             spec.name.push_str(STARTING);
         }
-        match self.engine.create_container(&spec).await {
+        match self.create_anew(&spec).await {
             Err(EngineError::ImageNotFound { .. }) => {
                 self.ensure_image(planned.image, planned.pull).await?;
-                Ok(self.engine.create_container(&spec).await?)
+                Ok(self.create_anew(&spec).await?)
             }
             other => Ok(other?),
         }
@@ -194,7 +201,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .engine
             .networks(&self.project.environment_labels(&self.environment.name))
             .await?;
-        if !there.contains(&network.name) {
+        // A crash may have left two, which making it puts right as well.
+        if there.iter().filter(|name| **name == network.name).count() != 1 {
             self.engine
                 .create_network(&network.name, &network.labels)
                 .await?;
@@ -202,113 +210,14 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// The volumes behind a container's mounts, with their directories owned by the app's user.
-    async fn ensure_volumes(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-        volumes: &[Volume],
-    ) -> Result<()> {
-        let mut there: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
-        // A `tmp` mount starts empty in every new container.
-        for volatile in &plan.volatile {
-            let directories = plan.directories.iter().filter(|directory| {
-                directory
-                    .directory_of
-                    .as_ref()
-                    .is_some_and(|of| of.volume == *volatile)
-            });
-            for name in directories
-                .map(|directory| &directory.name)
-                .chain([volatile])
-            {
-                self.engine.remove_volume(name).await?;
-                there.retain(|known| known != name);
-            }
-        }
-        let missing: Vec<_> = plan
-            .directories
-            .iter()
-            .filter(|directory| !there.contains(&directory.name.as_str()))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for volume in plan
-            .storage
-            .iter()
-            .filter(|volume| !there.contains(&volume.name.as_str()))
-        {
-            self.engine.create_volume(volume).await?;
-        }
-        self.make_directories(planned, plan, planned.plan.build.user)
-            .await?;
-        for directory in missing {
-            self.engine.create_volume(directory).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes directories in volumes by way of a container that is never started.
-    async fn make_directories(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-        user: User,
-    ) -> Result<()> {
-        let mut paths = Vec::new();
-        let mut mounts = Vec::new();
-        for (at, volume) in plan.storage.iter().enumerate() {
-            mounts.push(VolumeMount {
-                volume: volume.name.clone(),
-                target: format!("/mnt/{at}"),
-                read_only: false,
-            });
-            paths.push(at.to_string());
-            for directory in plan
-                .directories
-                .iter()
-                .filter_map(|directory| directory.directory_of.as_ref())
-            {
-                if directory.volume == volume.name && !directory.path.is_empty() {
-                    paths.push(format!("{at}/{}", directory.path));
-                }
-            }
-        }
-        let helper = ContainerSpec {
-            name: format!("{}-directories", plan.container.name),
-            image: planned.plan.image.clone(),
-            command: vec!["true".to_owned()],
-            user: user.spec(),
-            working_dir: "/".to_owned(),
-            labels: self.project.new_labels(
-                Some(&self.environment.name),
-                Some(&planned.plan.app),
-                "helper",
-            ),
-            volumes: mounts,
-            ..ContainerSpec::default()
-        };
-        self.engine.remove_container(&helper.name).await?;
-        let id = match self.engine.create_container(&helper).await {
-            Err(EngineError::ImageNotFound { .. }) => {
-                self.ensure_image(planned.image, planned.pull).await?;
-                self.engine.create_container(&helper).await?
-            }
-            other => other?,
-        };
-        let archive = archive::directories(paths.iter().map(String::as_str), user.uid, user.gid);
-        let result = match archive {
-            Ok(bytes) => self.engine.upload(&id, "/mnt", archive::whole(bytes)).await,
-            Err(err) => Err(err.into()),
-        };
-        let removed = self.engine.remove_container(&id).await;
-        result?;
-        Ok(removed?)
-    }
-
     /// Runs a hook; false when it failed, which does not undo the deploy.
-    async fn hook(&self, app: &str, container: &str, step: Step, script: &str) -> Result<bool> {
+    pub(super) async fn hook(
+        &self,
+        app: &str,
+        container: &str,
+        step: Step,
+        script: &str,
+    ) -> Result<bool> {
         let began = Instant::now();
         self.emit(Event::StepStarted {
             app: app.to_owned(),
@@ -372,6 +281,17 @@ impl ContainerPlan {
     /// Whether a container is up with just this plan.
     pub fn is_current(&self, containers: &[Container]) -> bool {
         up_to_date(self, containers).is_some()
+    }
+}
+
+impl AppPlan {
+    /// The id of the container that is up with just this plan, when the services that it needs are up too.
+    pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
+        self.services_of(plan)
+            .iter()
+            .all(|service| services::is_current(service, containers))
+            .then(|| up_to_date(plan, containers))
+            .flatten()
     }
 }
 

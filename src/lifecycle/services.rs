@@ -131,7 +131,7 @@ impl<E: Engine> Sandbox<'_, E> {
             name: name.to_owned(),
             ..spec.clone()
         };
-        let id = self.engine.create_container(&spec).await?;
+        let id = self.create_anew(&spec).await?;
         if !plan.files.is_empty() {
             let files = plan
                 .files

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
+mod config;
 mod errors;
 mod list;
 mod roles;

@@ -10,7 +10,7 @@ use upsun_local::config::problem::{Class, Problem};
 use upsun_local::config::{Loaded, load};
 
 /// The corpus, wherever a folder above the repository has it.
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let found = match std::env::var_os("UPSUN_LOCAL_CORPUS") {
         Some(path) => Some(PathBuf::from(path)),
         None => Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,7 +25,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 /// Lines of tab-separated columns, the first line left out.
-fn table(path: &Path) -> Vec<Vec<String>> {
+pub(crate) fn table(path: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(path).unwrap();
     text.lines()
         .skip(1)

@@ -26,6 +26,9 @@ use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
 /// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
 const OUTPUT_BUFFER: usize = 256 * 1024;
 
+/// How long to wait for a removal that somebody else asked for.
+const REMOVAL: std::time::Duration = std::time::Duration::from_secs(20);
+
 impl DockerEngine {
     pub(super) async fn list_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
         let options = ListContainersOptionsBuilder::default()
@@ -102,7 +105,21 @@ impl DockerEngine {
             .force(true)
             .v(true)
             .build();
-        gone_is_fine(self.docker.remove_container(id, Some(options)).await)
+        let removed = self.docker.remove_container(id, Some(options)).await;
+        let in_progress = matches!(
+            &removed,
+            Err(bollard::errors::Error::DockerResponseServerError {
+                status_code: 409,
+                ..
+            })
+        );
+        gone_is_fine(removed)?;
+        // Somebody else is at it already; its name and its volumes are free only once it is gone.
+        let began = tokio::time::Instant::now();
+        while in_progress && began.elapsed() < REMOVAL && self.state(id).await?.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     pub(super) async fn state(&self, id: &str) -> Result<Option<ContainerState>> {

@@ -81,7 +81,34 @@ impl DockerEngine {
             .collect())
     }
 
+    /// The ids of all networks of just that name; the engine lets there be several.
+    async fn networks_named(&self, name: &str) -> Result<Vec<String>> {
+        let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let found = self.docker.list_networks(Some(options)).await?;
+        let mut ids: Vec<String> = found
+            .into_iter()
+            .filter(|network| network.name.as_deref() == Some(name))
+            .filter_map(|network| network.id)
+            .collect();
+        ids.sort();
+        Ok(ids)
+    }
+
     pub(super) async fn make_network(&self, name: &str, labels: &Labels) -> Result<()> {
+        if self.networks_named(name).await?.is_empty() {
+            self.create_network_of(name, labels).await?;
+        }
+        // Somebody who was killed may have asked for it too, and a name that two networks have is of no use.
+        for second in self.networks_named(name).await?.iter().skip(1) {
+            gone_is_fine(self.docker.remove_network(second).await)?;
+        }
+        Ok(())
+    }
+
+    async fn create_network_of(&self, name: &str, labels: &Labels) -> Result<()> {
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             labels: Some(labels.clone().into_iter().collect()),
@@ -105,6 +132,9 @@ impl DockerEngine {
     }
 
     pub(super) async fn delete_network(&self, name: &str) -> Result<()> {
-        gone_is_fine(self.docker.remove_network(name).await)
+        for id in self.networks_named(name).await? {
+            gone_is_fine(self.docker.remove_network(&id).await)?;
+        }
+        Ok(())
     }
 }
