@@ -5,6 +5,7 @@ export const dynamic = "force-static";
 
 export default async function Page() {
   const notices = await readNotices();
+  const builtAt = new Date().toISOString().slice(0, 19).replace("T", " ");
   return (
     <main>
       <h1>Notice board</h1>
@@ -16,13 +17,11 @@ export default async function Page() {
       ))}
       {notices.length === 0 && (
         <p>
-          There are no notices yet. Put a text file on the mount <code>/notices</code> and run the operation{" "}
-          <code>next-build</code>: it shows up here without another deployment.
+          There are no notices yet. Put a text file on the mount <code>/notices</code>, and the operation <code>next-build</code> brings it here.
         </p>
       )}
       <footer>
-        Built {new Date().toISOString().slice(0, 19).replace("T", " ")} UTC from {notices.length}{" "}
-        {notices.length === 1 ? "notice" : "notices"} with Node.js {process.versions.node}
+        {`Built ${builtAt} UTC from ${notices.length} notices with Node.js ${process.versions.node}`}
       </footer>
     </main>
   );
