@@ -187,6 +187,8 @@ impl<E: Engine> Sandbox<'_, E> {
         plan: &ContainerPlan,
         volumes: &[Volume],
     ) -> Result<()> {
+        // A helper that a crash left holds the volumes, and one of a `tmp` mount could not be emptied.
+        self.engine.remove_container(&helper_name(plan)).await?;
         let mut there: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
         // A `tmp` mount starts empty in every new container.
         for volatile in &plan.volatile {
@@ -254,7 +256,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         }
         let helper = ContainerSpec {
-            name: format!("{}-directories", plan.container.name),
+            name: helper_name(plan),
             image: planned.plan.image.clone(),
             command: vec!["true".to_owned()],
             user: user.spec(),
@@ -267,7 +269,6 @@ impl<E: Engine> Sandbox<'_, E> {
             volumes: mounts,
             ..ContainerSpec::default()
         };
-        self.engine.remove_container(&helper.name).await?;
         let id = match self.engine.create_container(&helper).await {
             Err(EngineError::ImageNotFound { .. }) => {
                 self.ensure_image(planned.image, planned.pull).await?;
@@ -363,6 +364,11 @@ fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> 
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
         })
         .map(|found| found.id.clone())
+}
+
+/// The name of the container by way of which directories are made in volumes.
+fn helper_name(plan: &ContainerPlan) -> String {
+    format!("{}-directories", plan.container.name)
 }
 
 /// Whether a container is this app's web container or this worker, in whatever state.
