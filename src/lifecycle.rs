@@ -10,6 +10,8 @@ mod mounts;
 mod operation;
 mod output;
 mod teardown;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
