@@ -5,6 +5,7 @@ mod support;
 
 mod django;
 mod drupal;
+mod gatsby;
 mod multi_app;
 mod nextjs;
 mod pm2;
