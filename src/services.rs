@@ -3,15 +3,29 @@
 //!
 //! One file a service below `services/`. Pure: nothing here talks to an engine.
 
+mod chrome_headless;
+mod clickhouse;
 mod configuration;
 mod draft;
 mod external;
+mod gotenberg;
 mod image;
+mod influxdb;
+mod kafka;
+mod memcached;
+mod mercure;
+mod mongodb;
 mod mysql;
+mod network_storage;
 mod payload;
 mod postgresql;
 mod privileges;
+mod rabbitmq;
 mod redis;
+mod search;
+mod solr;
+mod varnish;
+mod vault_kms;
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -153,10 +167,29 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<ServicePlan, Error> {
 
 /// What stands for the service on this machine.
 fn internal(inputs: &Inputs<'_>) -> Result<Draft, Error> {
-    match inputs.kind().0 {
+    let kind = inputs.kind().0;
+    match kind {
+        "chrome-headless" => chrome_headless::draft(inputs),
+        "clickhouse" => clickhouse::draft(inputs),
+        "elasticsearch" | "elasticsearch-enterprise" | "opensearch" => search::draft(inputs),
+        "gotenberg" => gotenberg::draft(inputs),
+        "influxdb" => influxdb::draft(inputs),
+        "kafka" => kafka::draft(inputs),
         "mariadb" | "mysql" | "oracle-mysql" => mysql::draft(inputs),
+        "memcached" => memcached::draft(inputs),
+        "mercure" => mercure::draft(inputs),
+        "mongodb" | "mongodb-enterprise" => mongodb::draft(inputs),
+        "network-storage" => network_storage::draft(inputs),
         "postgresql" => postgresql::draft(inputs),
+        "rabbitmq" => rabbitmq::draft(inputs),
         "redis" | "redis-persistent" | "valkey" | "valkey-persistent" => redis::draft(inputs),
+        "solr" => solr::draft(inputs),
+        "varnish" => varnish::draft(inputs),
+        "vault-kms" => vault_kms::draft(inputs),
+        "mariadb-replica" | "mysql-replica" | "postgresql-replica" => Err(Error::Unsupported {
+            service: inputs.service.name.clone(),
+            reason: format!("`{kind}` is a copy of another service, and nothing copies it here"),
+        }),
         _ => Err(Error::UnknownType {
             service: inputs.service.name.clone(),
             kind: inputs.service.r#type.clone(),
@@ -182,7 +215,12 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         labels.insert(LABEL_DATA_VERSION.to_owned(), data.version.clone());
         VolumeSpec {
             // Data of another version are in a volume of another name: they are neither read nor lost.
-            name: project.name(&[environment, &service.name, "data", &data.version]),
+            name: project.name(&[
+                environment,
+                &service.name,
+                "data",
+                &project::plain(&data.version, 40),
+            ]),
             labels,
             directory_of: None,
         }
@@ -210,6 +248,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
             aliases: Vec::new(),
             links: draft.links,
         }),
+        hosts: draft.hosts,
         pids_limit: Some(PIDS),
         capabilities: draft.capabilities,
         shared_memory: draft.shared_memory,
@@ -245,6 +284,18 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         external: draft.external,
         warnings: draft.warnings,
     }
+}
+
+/// The host name by which a service or an app is known whatever the relationship.
+pub fn service_host(name: &str) -> String {
+    format!("{name}.service.internal")
+}
+
+/// `<project>-<environment>-<hash>`, as Upsun's clusters are called.
+pub fn cluster(project: &Project, environment: &str) -> String {
+    let id = &project.id;
+    let hash = &project::hash(format!("{id}/{environment}").as_bytes())[..7];
+    format!("{id}-{}-{hash}", project::plain(environment, 40))
 }
 
 /// A host name made from a service's name.
@@ -329,3 +380,6 @@ pub struct SetupStep {
     /// The user to run it as; empty for the container's own.
     pub user: String,
 }
+
+#[cfg(test)]
+mod tests;

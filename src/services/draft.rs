@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) data: Option<Data>,
     /// Names of other containers.
     pub(super) links: Vec<Link>,
+    /// Lines of `/etc/hosts`.
+    pub(super) hosts: BTreeMap<String, String>,
     /// Capabilities to give back.
     pub(super) capabilities: Vec<String>,
     /// The size of `/dev/shm`.
@@ -68,6 +70,7 @@ impl Draft {
             variables: BTreeMap::new(),
             data: None,
             links: Vec::new(),
+            hosts: BTreeMap::new(),
             capabilities: Vec::new(),
             shared_memory: None,
             stop_grace: Duration::from_secs(30),
@@ -91,6 +94,14 @@ impl Draft {
 
     pub(super) fn user(mut self, user: &str) -> Draft {
         user.clone_into(&mut self.user);
+        self
+    }
+
+    /// For images that have to start as root, give the data directory to their own user and become that.
+    pub(super) fn steps_down(mut self) -> Draft {
+        self.capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+            .map(str::to_owned)
+            .to_vec();
         self
     }
 
@@ -143,4 +154,13 @@ impl Draft {
         self.warnings.extend(warnings);
         self
     }
+}
+
+/// Asks for a page over HTTP with nothing but bash: few images have a client. `status` is a part of the
+/// answer's first line.
+pub(super) fn http_check(port: u16, path: &str, status: &str) -> [String; 3] {
+    let script = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r -t 5 answer <&3 && [[ $answer == HTTP/*{status}* ]]"
+    );
+    ["bash".to_owned(), "-c".to_owned(), script]
 }

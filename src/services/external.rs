@@ -66,7 +66,10 @@ struct Address {
 
 impl Address {
     fn parse(text: &str) -> Result<Address, String> {
-        let url = Url::parse(text).map_err(|error| error.to_string())?;
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => "it has no `scheme://` in front".to_owned(),
+            error => error.to_string(),
+        })?;
         let scheme = match url.scheme() {
             "postgres" | "postgresql" => "pgsql",
             scheme => scheme,

@@ -178,6 +178,7 @@ fn default_access(schemas: &[String]) -> Access {
             .map(|schema| (schema.clone(), "admin".to_owned()))
             .collect(),
         replicates: false,
+        port: None,
     }
 }
 
@@ -234,6 +235,10 @@ fn properties(
     let mut options = Vec::new();
     for (name, option, default, unit) in PROPERTIES {
         let text = match value(name) {
+            // A collation belongs to one character set only, and each set has its own default.
+            None if *name == "default_collation" && value("default_charset").is_some() => {
+                String::new()
+            }
             None => (*default).to_owned(),
             // Upsun does not take properties for Oracle's server.
             Some(_) if kind == "oracle-mysql" => (*default).to_owned(),

@@ -5,8 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, Inputs};
-use crate::project;
+use super::{Endpoint, Inputs, cluster, service_host};
 
 /// What a client needs to know.
 #[derive(Debug, Clone)]
@@ -66,28 +65,25 @@ pub(super) fn full(inputs: &Inputs<'_>, endpoint: &str, connection: Connection) 
     }
 }
 
+/// An endpoint with the nine fields of plain services.
+pub(super) fn plain(inputs: &Inputs<'_>, endpoint: &str, scheme: &str, port: u16) -> Endpoint {
+    Endpoint {
+        name: endpoint.to_owned(),
+        payload: common(inputs, endpoint, scheme, port),
+    }
+}
+
 /// The fields that every payload has. Upsun's addresses are of its own network, so `ip` is null here.
 fn common(inputs: &Inputs<'_>, endpoint: &str, scheme: &str, port: u16) -> Value {
     json!({
         "service": inputs.service.name,
         "ip": null,
-        "hostname": host_name(&inputs.service.name),
-        "cluster": cluster(&inputs.project.id, inputs.environment),
+        "hostname": service_host(&inputs.service.name),
+        "cluster": cluster(inputs.project, inputs.environment),
         "host": null,
         "rel": endpoint,
         "scheme": scheme,
         "type": inputs.service.r#type,
         "port": port,
     })
-}
-
-/// The host name by which a service is known whatever the relationship.
-pub(super) fn host_name(service: &str) -> String {
-    format!("{service}.service.internal")
-}
-
-/// `<project>-<environment>-<hash>`, as Upsun's clusters are called.
-pub(super) fn cluster(project: &str, environment: &str) -> String {
-    let hash = &project::hash(format!("{project}/{environment}").as_bytes())[..7];
-    format!("{project}-{}-{hash}", project::plain(environment, 40))
 }

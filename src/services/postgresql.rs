@@ -180,6 +180,7 @@ fn default_access(configuration: &Configuration<'_>, databases: &[String]) -> Ac
             .map(|database| (database.clone(), "admin".to_owned()))
             .collect(),
         replicates: false,
+        port: None,
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Access {
     pub(super) privileges: Vec<(String, String)>,
     /// Whether it is for replicas (`replication: true`).
     pub(super) replicates: bool,
+    /// `port`, which chooses the protocol (ClickHouse).
+    pub(super) port: Option<u16>,
 }
 
 /// Reads `endpoints`. `default_key` is `default_database` or `default_schema`; `levels` are the privileges
@@ -42,6 +44,7 @@ pub(super) fn read(
             default: None,
             privileges: Vec::new(),
             replicates: false,
+            port: None,
         };
         let given = map
             .into_iter()
@@ -59,6 +62,10 @@ pub(super) fn read(
                 }
                 ("privileges", _) => return Err(wrong("needs a map as `privileges`")),
                 ("replication", Value::Bool(on)) => access.replicates = *on,
+                ("port", Value::Number(port)) => {
+                    let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
+                    access.port = Some(port.ok_or_else(|| wrong("has no port as `port`"))?);
+                }
                 (key, Value::String(database)) if key == default_key => {
                     if !databases.contains(database) {
                         return Err(wrong(&format!(

@@ -40,7 +40,8 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         )));
     }
     let mut command = vec![server, "--maxmemory", MEMORY, "--maxmemory-policy", &policy];
-    command.extend(["--databases", "64"]);
+    // The official image lets everybody in who can reach it; other builds have to be told to.
+    command.extend(["--databases", "64", "--protected-mode", "no"]);
     if persistent {
         command.extend(["--appendonly", "yes", "--dir", "/data"]);
     } else {
