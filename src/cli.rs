@@ -4,6 +4,7 @@
 mod check;
 mod completion;
 mod config;
+mod connections;
 mod context;
 mod describe;
 mod doctor;

@@ -29,6 +29,7 @@ pub mod lifecycle;
 pub mod lock;
 pub mod plan;
 pub mod project;
+pub mod relationships;
 pub mod reporter;
 pub mod roles;
 pub mod services;
