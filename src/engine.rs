@@ -1,10 +1,11 @@
 //! What containers, volumes and images are asked of: one trait, spoken in plain data.
 //!
 //! An engine knows no Upsun word. There are two: [`docker`] for everything that speaks Docker's API,
-//! and [`fake`], which only records and is for tests.
+//! and `fake`, in memory and for tests.
 
 pub mod docker;
-pub mod fake;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod spec;
 
 use std::future::Future;

@@ -15,6 +15,8 @@ mod output;
 mod redeploy;
 mod services;
 mod teardown;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

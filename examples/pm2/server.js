@@ -1,18 +1,8 @@
-// Tells the time, and which process says so.
-const http = require("node:http");
+// Says hello, and which process says it.
+const { createServer } = require("node:http");
 
-const startedAt = new Date();
+const server = createServer((request, response) => response.end(`hello from process ${process.pid}\n`));
+server.listen(process.env.PORT, () => console.log(`process ${process.pid} listens on port ${process.env.PORT}`));
 
-const server = http.createServer((request, response) => {
-  const answer = { time: new Date(), pid: process.pid, startedAt };
-  response.setHeader("Content-Type", "application/json");
-  response.setHeader("Connection", "close");
-  response.end(`${JSON.stringify(answer)}\n`);
-});
-
-server.listen(process.env.PORT);
-
-// pm2 sends SIGINT before it replaces a process: what is being answered is answered to its end.
-process.on("SIGINT", () => {
-  server.close(() => process.exit(0));
-});
+// What `pm2 reload` waits for before it goes on with the next process.
+process.on("SIGINT", () => server.close(() => process.exit(0)));

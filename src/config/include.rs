@@ -265,7 +265,9 @@ impl<'a> Reader<'a> {
             return None;
         }
         if self.stack.contains(&name) {
-            let chain = self.stack[1..].join("`, `");
+            // The file of `.upsun` itself goes without saying, unless it is the one that is included.
+            let begin = usize::from(self.stack.len() > 1);
+            let chain = self.stack[begin..].join("`, `");
             let problem = self
                 .report
                 .error(

@@ -364,17 +364,13 @@ impl<'a> Parser<'a> {
 
 /// Whether `((x += 1))` or the like begins here, rather than two subshells.
 fn is_arithmetic(text: &str) -> bool {
-    const LONGEST: usize = 200;
     let Some(rest) = text.strip_prefix("((") else {
         return false;
     };
-    let near = &rest.as_bytes()[..rest.len().min(LONGEST)];
-    let end = near.windows(2).position(|pair| pair == b"))");
-    let Some(inside) = end.and_then(|end| rest.get(..end)) else {
-        return false;
-    };
     let fits = |char: char| char.is_ascii_alphanumeric() || "_$ +-*/%<>=!&|^~?:,".contains(char);
-    inside.chars().all(fits) && inside.contains(['+', '-', '*', '/', '%', '<', '>', '='])
+    let end = rest.find(|char| !fits(char)).unwrap_or(rest.len());
+    let (inside, rest) = rest.split_at(end);
+    rest.starts_with("))") && inside.contains(['+', '-', '*', '/', '%', '<', '>', '='])
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ impl<E: Engine> Sandbox<'_, E> {
         volumes: &[Volume],
     ) -> Result<()> {
         let mut there: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
+        if !plan.volatile.is_empty() {
+            // What a crash left may hold a `tmp` mount's volume, which could then not be emptied.
+            self.engine.remove_container(&helper_name(plan)).await?;
+        }
         // A `tmp` mount starts empty in every new container.
         for volatile in &plan.volatile {
             let directories = plan.directories.iter().filter(|directory| {
@@ -80,7 +84,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         }
         let helper = ContainerSpec {
-            name: format!("{}-directories", plan.container.name),
+            name: helper_name(plan),
             image: planned.plan.image.clone(),
             command: vec!["true".to_owned()],
             user: user.spec(),
@@ -109,4 +113,9 @@ impl<E: Engine> Sandbox<'_, E> {
         result?;
         Ok(removed?)
     }
+}
+
+/// The name of the container by way of which directories are made in volumes.
+fn helper_name(plan: &ContainerPlan) -> String {
+    format!("{}-directories", plan.container.name)
 }

@@ -271,7 +271,14 @@ impl<E: Engine> Sandbox<'_, E> {
             ..Default::default()
         };
         tokio::select! {
-            result = self.capture(container, &spec) => result.map(|_| ()),
+            result = self.capture(container, &spec) => {
+                if result?.0 != 0 {
+                    let message = format!("nothing listens on {address} after {READY_LIMIT} s; going on");
+                    let hint = "that is fine if the app waits for something; `upsun-local logs` shows what it says";
+                    self.events.warn(message, Some(hint.to_owned())).await;
+                }
+                Ok(())
+            }
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => Err(Error::Interrupted),
         }
     }

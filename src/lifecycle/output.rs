@@ -48,7 +48,7 @@ impl Tail {
             if line.contains(NODE_MKDIR) {
                 let path = in_app(path_in(line)?);
                 let mount = Some(mount_for(&path, mounts)?);
-                return Some(ReadOnlyWrite { mount, path });
+                return Some(ReadOnlyWrite { path, mount });
             }
             if !WORDINGS.iter().any(|wording| line.contains(wording)) && !line.contains(LOWER) {
                 return None;
@@ -57,7 +57,7 @@ impl Tail {
             let path = path_in(line).or_else(|| following().find_map(|line| node_path(line)))?;
             let path = in_app(path);
             let mount = mount_for(&path, mounts);
-            Some(ReadOnlyWrite { mount, path })
+            Some(ReadOnlyWrite { path, mount })
         })
     }
 }

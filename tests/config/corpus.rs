@@ -155,7 +155,8 @@ fn compare(folder: &Path, row: &[String]) -> Result<(), String> {
         "warning" if loaded.problems.is_empty() => return fail("no warning"),
         _ => {}
     }
-    if took.as_secs() >= 5 {
+    // Without optimisation, on a machine that does other things too; optimised it is under a second.
+    if took.as_secs() >= 20 {
         return fail(&format!("took {took:?}"));
     }
     let Ok(wanted) = row[5].parse::<usize>() else {

@@ -93,6 +93,20 @@ proptest! {
     }
 
     #[test]
+    fn a_column_counts_characters_wherever_the_line_is(
+        mark in "\u{FEFF}?",
+        above in prop::collection::vec("[a-zä\u{1F600}]{0,90}", 0..4),
+        before in "[a-zä\u{1F600}\u{FEFF}]{1,200}",
+    ) {
+        let mut text = mark;
+        for line in above {
+            text.push_str(&format!("# {line}\n"));
+        }
+        text.push_str(&format!("{{ \"{before}\": 1, applications: 5 }}\n"));
+        soundness::check(text.as_bytes());
+    }
+
+    #[test]
     fn any_bytes_end_in_a_configuration_or_in_problems(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         soundness::check(&bytes);
     }

@@ -1,20 +1,25 @@
-// Orders are JSON files on the mount `/orders`. The worker and the office read and write the same files.
-const fs = require("node:fs");
-const path = require("node:path");
+// The orders: one JSON file each, on the storage mount.
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
-const directory = path.join(__dirname, "orders");
+const folder = "orders";
 
-/** All orders, oldest first. */
-exports.read = () =>
-  fs
-    .readdirSync(directory)
+export function all() {
+  return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .map((name) => JSON.parse(fs.readFileSync(path.join(directory, name), "utf8")));
+    .map((name) => JSON.parse(readFileSync(`${folder}/${name}`, "utf8")));
+}
 
-/** Writes an order whole or not at all: others read at any moment. */
-exports.write = (order) => {
-  const file = path.join(directory, `${order.id}.json`);
-  fs.writeFileSync(`${file}.new`, JSON.stringify(order));
-  fs.renameSync(`${file}.new`, file);
-};
+// Written beside its place and renamed, so that nobody reads half an order.
+export function save(order) {
+  const path = `${folder}/${String(order.number).padStart(5, "0")}.json`;
+  writeFileSync(`${path}.new`, JSON.stringify(order));
+  renameSync(`${path}.new`, path);
+}
+
+export function add(what) {
+  const number = Math.max(0, ...all().map((order) => order.number)) + 1;
+  const order = { number, what, packed: false };
+  save(order);
+  return order;
+}

@@ -1,17 +1,13 @@
-// The worker: once a second it packs what was ordered since, and notes it in its own log.
-const fs = require("node:fs");
-const path = require("node:path");
-const orders = require("./orders.js");
+// The worker: packs all open orders, again and again, or only once.
+import { all, save } from "./orders.js";
+import { setTimeout } from "node:timers/promises";
 
-const log = path.join(__dirname, "log", "packed.txt");
-fs.appendFileSync(log, "");
-
-setInterval(() => {
-  for (const order of orders.read().filter(({ packed }) => !packed)) {
-    orders.write({ ...order, packed: true });
-    fs.appendFileSync(log, `${order.item}\n`);
-    console.log(`packed ${order.item}`);
+const once = process.argv.includes("--once");
+do {
+  // On its own it is slow, so that there is a reason for the operation.
+  if (!once) await setTimeout(10 * 60 * 1000);
+  for (const order of all().filter((order) => !order.packed)) {
+    save({ ...order, packed: true });
+    console.log(`packed ${order.number}: ${order.what}`);
   }
-}, 1000);
-
-process.on("SIGTERM", () => process.exit(0));
+} while (!once);

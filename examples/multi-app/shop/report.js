@@ -1,8 +1,6 @@
-// The operation `report` of the shop: what was ordered, and how much of it is packed.
-const orders = require("./orders.js");
+// The operation `report` of the shop: what there is to pack.
+import { all } from "./orders.js";
 
-const all = orders.read();
-for (const { item, packed } of all) {
-  console.log(`${packed ? "packed " : "waiting"}  ${item}`);
-}
-console.log(`${all.length} orders, ${all.filter(({ packed }) => packed).length} packed`);
+const open = all().filter((order) => !order.packed);
+console.log(`${open.length} to pack`);
+for (const order of open) console.log(`  ${order.number}  ${order.what}`);

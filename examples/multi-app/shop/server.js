@@ -1,30 +1,13 @@
-// POST /?item=tea&price=4 orders something; GET / shows all orders.
-const { randomUUID } = require("node:crypto");
-const http = require("node:http");
-const orders = require("./orders.js");
+// GET / lists the orders, POST / adds one.
+import { createServer } from "node:http";
+import { add, all } from "./orders.js";
 
-http
-  .createServer((request, response) => {
-    response.setHeader("Content-Type", "application/json");
-    if (request.method === "POST") {
-      const { searchParams } = new URL(request.url, "http://shop");
-      const at = new Date().toISOString();
-      const order = {
-        id: `${at.replace(/\D/g, "")}-${randomUUID().slice(0, 8)}`,
-        item: searchParams.get("item"),
-        price: Number(searchParams.get("price")),
-        packed: false,
-      };
-      if (!order.item || !(order.price > 0)) {
-        response.statusCode = 400;
-        response.end('{"error":"an item and a price, please"}\n');
-        return;
-      }
-      orders.write(order);
-      response.statusCode = 201;
-      response.end(`${JSON.stringify(order)}\n`);
-      return;
-    }
-    response.end(`${JSON.stringify(orders.read())}\n`);
-  })
-  .listen(process.env.PORT);
+const port = process.env.PORT;
+
+createServer((request, response) => {
+  response.setHeader("content-type", "application/json");
+  if (request.method !== "POST") return response.end(JSON.stringify(all()));
+  let body = "";
+  request.on("data", (piece) => (body += piece));
+  request.on("end", () => response.end(JSON.stringify(add(body.trim() || "something"))));
+}).listen(port, () => console.log(`the shop is open on port ${port}`));

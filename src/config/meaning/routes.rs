@@ -22,8 +22,13 @@ pub(super) fn check(merged: &Merged, partial: bool, report: &mut Report) {
         address(route, report);
         if let Some(earlier) = seen.insert(canonical(&route.key), route) {
             let place = report.place(earlier.key_span);
+            let file = if earlier.key_span.file == route.key_span.file {
+                String::new()
+            } else {
+                format!(" of {}", place.file)
+            };
             let message = format!(
-                "`{}` is the same address as `{}` on line {}",
+                "`{}` is the same address as `{}` on line {}{file}",
                 route.key, earlier.key, place.line
             );
             let problem = error(report, "U353", route.key_span, message);

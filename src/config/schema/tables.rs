@@ -155,7 +155,7 @@ static STACK_OBJECT: Object = Object {
     noun: "`stack`",
     keys: &[
         key("runtimes", Kind::List(&STACK_ITEM)),
-        key("packages", Kind::List(&STACK_ITEM)),
+        key("packages", Kind::List(&Kind::Any)),
     ],
     mistaken: &[],
     closed: false,

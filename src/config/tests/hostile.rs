@@ -205,12 +205,12 @@ fn many_errors_are_counted_and_not_all_listed() {
 fn long_lists_of_anything_take_a_moment() {
     let lines =
         |count: usize, line: &dyn Fn(usize) -> String| -> String { (0..count).map(line).collect() };
-    let keys = |indent: &str| lines(30_000, &|index| format!("{indent}k{index}: 1\n"));
+    let keys = |indent: &str| lines(15_000, &|index| format!("{indent}k{index}: 1\n"));
     let texts = [
         format!(
             ".a: &a\n{}{APP}    variables:\n      env:\n        <<: *a\n{}",
             keys("  "),
-            lines(30_000, &|index| format!("        j{index}: 1\n")),
+            lines(15_000, &|index| format!("        j{index}: 1\n")),
         ),
         format!(
             "{APP}    variables:\n      env:\n{}    workers:\n      w:\n        commands: {{ start: x }}\n        variables:\n          env:\n{}",
@@ -225,7 +225,7 @@ fn long_lists_of_anything_take_a_moment() {
         ),
         format!(
             "{APP}    hooks:\n      deploy: |\n{}",
-            lines(20_000, &|_| "        next build; source x\n".to_owned())
+            lines(10_000, &|_| "        next build; source x\n".to_owned())
         ),
         format!("{APP}    hooks: {{ build: '{}' }}\n", "(".repeat(300_000)),
         format!(
@@ -258,7 +258,8 @@ fn long_lists_of_anything_take_a_moment() {
         let begin = Instant::now();
         one(&text).load();
         let took = begin.elapsed();
-        // Without optimisation; a square of these numbers would take minutes.
-        assert!(took < Duration::from_secs(5), "{took:?}: {}", &text[..200]);
+        // Without optimisation, on a machine that does other things too: a square of these numbers would
+        // take minutes.
+        assert!(took < Duration::from_secs(20), "{took:?}: {}", &text[..200]);
     }
 }

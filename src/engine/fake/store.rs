@@ -1,0 +1,389 @@
+//! The fake's objects and the rules they obey, which are Docker's: images, containers, and what runs in
+//! them. Nothing here waits.
+
+mod storage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::files::Files;
+use super::process::Living;
+use crate::engine::spec::{
+    Container, ContainerSpec, ContainerState, ExecSpec, Image, Labels, Output, VolumeSpec,
+};
+use crate::engine::{Error, Result};
+
+/// Directories that every image has.
+const DIRECTORIES: [&str; 6] = ["app", "etc", "mnt", "root", "run", "tmp"];
+
+/// What a container's process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It was never started.
+    Created,
+    /// It runs.
+    Running,
+    /// It ended with that code.
+    Exited(i64),
+}
+
+/// A container.
+#[derive(Debug)]
+pub(crate) struct HeldContainer {
+    /// How it was asked for; its name is kept apart, since it can change.
+    pub(crate) spec: ContainerSpec,
+    /// Its name now.
+    pub(crate) name: String,
+    /// Whether it runs.
+    pub(crate) phase: Phase,
+    image_id: String,
+    created: i64,
+    log: Vec<Output>,
+    layer: Files,
+    processes: Vec<Arc<Living>>,
+    /// How often it was started, to tell the end of one start from that of another.
+    starts: u32,
+}
+
+/// A volume.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldVolume {
+    /// How it was asked for.
+    pub(crate) spec: VolumeSpec,
+    created: String,
+    /// What is in it; empty for one that stands for a directory of another.
+    pub(crate) files: Files,
+}
+
+/// Everything the fake has.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    /// By id.
+    pub(crate) containers: BTreeMap<String, HeldContainer>,
+    /// By name.
+    pub(crate) volumes: BTreeMap<String, HeldVolume>,
+    /// By name.
+    pub(crate) networks: BTreeMap<String, Labels>,
+    /// By reference.
+    pub(crate) images: BTreeMap<String, Image>,
+    /// What can be pulled.
+    pub(crate) registry: BTreeSet<String>,
+    execs: BTreeMap<String, (String, Arc<Living>)>,
+    count: u32,
+}
+
+fn carries(all: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(name, value)| {
+        all.get(name)
+            .is_some_and(|found| value.is_empty() || found == value)
+    })
+}
+
+fn no_container(id: &str) -> Error {
+    Error::NotFound(format!("No such container: {id}"))
+}
+
+impl Store {
+    fn next(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
+
+    fn next_id(&mut self) -> String {
+        format!("{:012x}", self.next())
+    }
+
+    // Images.
+
+    pub(super) fn images(&self, labels: &Labels) -> Vec<Image> {
+        let mut all: Vec<Image> = self.images.values().cloned().collect();
+        all.retain(|image| carries(&image.labels, labels));
+        all.dedup_by(|a, b| a.id == b.id);
+        all
+    }
+
+    pub(super) fn add_image(&mut self, reference: &str, labels: Labels) {
+        let id = format!("sha256:{}", self.next_id());
+        let image = Image {
+            id,
+            tags: vec![reference.to_owned()],
+            size: 1,
+            labels,
+            variables: Vec::new(),
+            created: i64::from(self.count),
+        };
+        self.images.insert(reference.to_owned(), image);
+    }
+
+    pub(super) fn remove_image(&mut self, reference: &str) -> Result<()> {
+        let Some(image) = self.images.get(reference) else {
+            return Ok(());
+        };
+        if let Some(user) = self
+            .containers
+            .values()
+            .find(|container| container.image_id == image.id)
+        {
+            return Err(Error::Conflict(format!(
+                "conflict: unable to remove repository reference \"{reference}\": container {} is using it",
+                user.name
+            )));
+        }
+        self.images.remove(reference);
+        Ok(())
+    }
+
+    // Containers.
+
+    /// The id of a container by its id or name.
+    pub(crate) fn find(&self, id: &str) -> Option<String> {
+        if self.containers.contains_key(id) {
+            return Some(id.to_owned());
+        }
+        self.containers
+            .iter()
+            .find(|(_, container)| container.name == id)
+            .map(|(id, _)| id.clone())
+    }
+
+    fn held(&mut self, id: &str) -> Result<&mut HeldContainer> {
+        let found = self.find(id).ok_or_else(|| no_container(id))?;
+        self.containers
+            .get_mut(&found)
+            .ok_or_else(|| no_container(id))
+    }
+
+    pub(super) fn containers(&self, labels: &Labels) -> Vec<Container> {
+        self.containers
+            .iter()
+            .filter(|(_, container)| carries(&container.spec.labels, labels))
+            .map(|(id, container)| Container {
+                id: id.clone(),
+                name: container.name.clone(),
+                running: container.phase == Phase::Running,
+                status: match container.phase {
+                    Phase::Created => "Created".to_owned(),
+                    Phase::Running => "Up 1 second".to_owned(),
+                    Phase::Exited(code) => format!("Exited ({code}) 1 second ago"),
+                },
+                image_id: container.image_id.clone(),
+                labels: container.spec.labels.clone(),
+                created: container.created,
+            })
+            .collect()
+    }
+
+    pub(super) fn create_container(&mut self, spec: &ContainerSpec) -> Result<String> {
+        let image_id = self
+            .images
+            .get(&spec.image)
+            .map(|image| image.id.clone())
+            .ok_or_else(|| Error::ImageNotFound {
+                image: spec.image.clone(),
+                reason: format!("No such image: {}", spec.image),
+            })?;
+        self.name_is_free(&spec.name)?;
+        // A volume that is not there is made on the way, without any label.
+        for mount in &spec.volumes {
+            if !self.volumes.contains_key(&mount.volume) {
+                self.create_volume(&VolumeSpec {
+                    name: mount.volume.clone(),
+                    labels: Labels::new(),
+                    directory_of: None,
+                })?;
+            }
+        }
+        let mut layer = Files::default();
+        let targets = spec.volumes.iter().map(|mount| mount.target.as_str());
+        for directory in DIRECTORIES.into_iter().chain(targets) {
+            layer.make_directory(directory);
+        }
+        let id = self.next_id();
+        let container = HeldContainer {
+            name: spec.name.clone(),
+            spec: spec.clone(),
+            phase: Phase::Created,
+            image_id,
+            created: i64::from(self.count),
+            log: Vec::new(),
+            layer,
+            processes: Vec::new(),
+            starts: 0,
+        };
+        self.containers.insert(id.clone(), container);
+        Ok(id)
+    }
+
+    fn name_is_free(&self, name: &str) -> Result<()> {
+        let Some((id, _)) = self
+            .containers
+            .iter()
+            .find(|(_, container)| container.name == name)
+        else {
+            return Ok(());
+        };
+        Err(Error::Conflict(format!(
+            "Conflict. The container name \"/{name}\" is already in use by container \"{id}\"."
+        )))
+    }
+
+    /// Marks a container as running. Returns its first process and the number of this start, unless it
+    /// ran already.
+    pub(super) fn start_container(&mut self, id: &str) -> Result<Option<(Arc<Living>, u32)>> {
+        let container = self.held(id)?;
+        if container.phase == Phase::Running {
+            return Ok(None);
+        }
+        let spec = container.spec.clone();
+        if let Some(network) = &spec.network
+            && !self.networks.contains_key(&network.name)
+        {
+            return Err(Error::NotFound(format!(
+                "network {} not found",
+                network.name
+            )));
+        }
+        for mount in &spec.volumes {
+            let (volume, path) = self.volume_path(&mount.volume, "");
+            if !self
+                .volumes
+                .get(&volume)
+                .is_some_and(|held| held.files.is_directory(&path))
+            {
+                return Err(Error::Other(format!(
+                    "error while mounting volume '{}': failed to mount local volume: no such file or directory",
+                    mount.volume
+                )));
+            }
+        }
+        let process = Living::new(spec.command, spec.variables, spec.working_dir, spec.user);
+        let container = self.held(id)?;
+        container.phase = Phase::Running;
+        container.starts += 1;
+        container.processes = vec![process.clone()];
+        Ok(Some((process, container.starts)))
+    }
+
+    /// The container's first process has ended, and takes all others along.
+    pub(super) fn container_ended(&mut self, id: &str, start: u32, code: i64) {
+        if let Some(container) = self.containers.get_mut(id)
+            && container.starts == start
+        {
+            container.phase = Phase::Exited(code);
+            for process in container.processes.drain(..) {
+                process.kill();
+            }
+        }
+    }
+
+    pub(super) fn rename_container(&mut self, id: &str, name: &str) -> Result<()> {
+        if self.held(id)?.name == name {
+            return Err(Error::Other(
+                "Renaming a container with the same name as its current name".to_owned(),
+            ));
+        }
+        self.name_is_free(name)?;
+        name.clone_into(&mut self.held(id)?.name);
+        Ok(())
+    }
+
+    pub(crate) fn remove_container(&mut self, id: &str) {
+        if let Some(container) = self.find(id).and_then(|id| self.containers.remove(&id)) {
+            for process in &container.processes {
+                process.kill();
+            }
+            let left = &self.containers;
+            self.execs.retain(|_, (of, _)| left.contains_key(of));
+        }
+    }
+
+    pub(super) fn container_state(&self, id: &str) -> Option<ContainerState> {
+        let container = self.containers.get(&self.find(id)?)?;
+        Some(ContainerState {
+            running: container.phase == Phase::Running,
+            exit_code: match container.phase {
+                Phase::Exited(code) => code,
+                _ => 0,
+            },
+            out_of_memory: false,
+        })
+    }
+
+    /// Its first process while it runs, and how long it has to end.
+    pub(super) fn first_process(&self, id: &str) -> Option<(Arc<Living>, std::time::Duration)> {
+        let container = self.containers.get(&self.find(id)?)?;
+        let first = container.processes.first()?.clone();
+        Some((first, container.spec.stop_grace))
+    }
+
+    // Processes and their output.
+
+    /// A new process for a command, and the id under which its exit code is found.
+    pub(super) fn create_exec(
+        &mut self,
+        id: &str,
+        spec: &ExecSpec,
+    ) -> Result<(String, String, Arc<Living>)> {
+        let id = self.find(id).ok_or_else(|| no_container(id))?;
+        let container = self.held(&id)?;
+        if container.phase != Phase::Running {
+            return Err(Error::Conflict(format!("Container {id} is not running")));
+        }
+        let mut variables = container.spec.variables.clone();
+        variables.extend(spec.variables.clone());
+        let or = |given: &Option<String>, own: &String| given.clone().unwrap_or(own.clone());
+        let process = Living::new(
+            spec.command.clone(),
+            variables,
+            or(&spec.working_dir, &container.spec.working_dir),
+            or(&spec.user, &container.spec.user),
+        );
+        container.processes.push(process.clone());
+        let exec = self.next_id();
+        self.execs
+            .insert(exec.clone(), (id.clone(), process.clone()));
+        Ok((exec, id, process))
+    }
+
+    pub(super) fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
+        self.execs
+            .get(exec)
+            .map(|(_, process)| process.exit_code())
+            .ok_or_else(|| Error::NotFound(format!("No such exec instance: {exec}")))
+    }
+
+    pub(super) fn add_process(&mut self, container: &str, process: Arc<Living>) {
+        match self.containers.get_mut(container) {
+            Some(held) if held.phase == Phase::Running => held.processes.push(process),
+            // There is nothing to live in any more.
+            _ => process.kill(),
+        }
+    }
+
+    /// The living processes of a container.
+    pub(crate) fn processes(&self, container: &str) -> Vec<Arc<Living>> {
+        let mut all = self
+            .containers
+            .get(container)
+            .map(|held| held.processes.clone())
+            .unwrap_or_default();
+        all.retain(|process| process.exit_code().is_none());
+        all
+    }
+
+    pub(super) fn append_log(&mut self, container: &str, output: Output) {
+        if let Some(held) = self.containers.get_mut(container) {
+            held.log.push(output);
+        }
+    }
+
+    /// Its log from that piece on, and whether more may come.
+    pub(super) fn log(&self, id: &str, from: usize) -> Result<(Vec<Output>, bool)> {
+        let container = self
+            .find(id)
+            .and_then(|id| self.containers.get(&id))
+            .ok_or_else(|| no_container(id))?;
+        let pieces = container.log.get(from..).unwrap_or_default().to_vec();
+        Ok((pieces, container.phase == Phase::Running))
+    }
+}

@@ -1,0 +1,269 @@
+//! The lifecycle on the engine in memory, with paused time. A test fails for one reason, and its name
+//! says which.
+
+mod faults;
+mod order;
+mod shell;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use super::{Deployed, Error, ImageRecipe, Planned, Pull, Result, Sandbox};
+use crate::config::{self, Config};
+use crate::engine::fake::{Call, FakeEngine, Phase};
+use crate::event::{Event, Events};
+use crate::plan::{self, AppPlan, Environment, User};
+use crate::project::{Home, Project};
+use crate::shutdown::Shutdown;
+use crate::source::{self, Tree};
+
+const BASE: &str = "node:24-bookworm";
+
+/// One app with a worker, hooks and mounts of every kind.
+const SHOP: &str = r"
+applications:
+  shop:
+    type: nodejs:24
+    source: { root: / }
+    hooks:
+      build: echo building
+      deploy: echo deploying
+      post_deploy: echo deployed
+    mounts:
+      files: { source: storage, source_path: files }
+      scratch: { source: tmp, source_path: scratch }
+      own: { source: instance, source_path: own }
+    web: { commands: { start: node server.js } }
+    workers:
+      queue: { commands: { start: node queue.js } }
+    operations:
+      greet: { commands: { start: echo hello } }
+";
+
+/// A repository and an engine.
+struct World {
+    dir: tempfile::TempDir,
+    engine: FakeEngine,
+    project: Project,
+    environment: Environment,
+    shutdown: Shutdown,
+    pull: Pull,
+    rebuild: bool,
+    told: Arc<Mutex<Vec<Event>>>,
+}
+
+/// What the repository asks for at one time.
+struct Prepared {
+    config: Config,
+    tree: Arc<Tree>,
+    plans: Vec<AppPlan>,
+    image: ImageRecipe,
+}
+
+impl World {
+    fn new(config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("repository");
+        std::fs::create_dir_all(root.join(".upsun")).unwrap();
+        std::fs::write(root.join(".upsun/config.yaml"), config).unwrap();
+        std::fs::write(root.join("server.js"), "listen()").unwrap();
+        let home = Home {
+            state: Some(dir.path().join("state")),
+            home: None,
+        };
+        let project = Project::of(&root, Some("shop"), &home).unwrap();
+        World {
+            dir,
+            engine: new_engine(),
+            project,
+            environment: Environment {
+                name: "local".to_owned(),
+                kind: "development".to_owned(),
+            },
+            shutdown: Shutdown::new(),
+            pull: Pull::Missing,
+            rebuild: false,
+            told: Arc::default(),
+        }
+    }
+
+    fn file(&self, path: &str, content: &str) {
+        std::fs::write(self.dir.path().join("repository").join(path), content).unwrap();
+    }
+
+    fn prepare(&self) -> Prepared {
+        let loaded = config::load(&self.project.root);
+        let config = loaded
+            .config
+            .unwrap_or_else(|| panic!("{:?}", loaded.problems));
+        let tree = source::scan(&self.project.root, &self.project.state_dir).unwrap();
+        let image = ImageRecipe {
+            tag: "upsun-local/nodejs-24:1".to_owned(),
+            bases: vec![BASE.to_owned()],
+            context: bytes::Bytes::new(),
+            labels: crate::engine::spec::Labels::from([(
+                crate::project::LABEL_KIND.to_owned(),
+                "image".to_owned(),
+            )]),
+            arguments: BTreeMap::new(),
+            warnings: Vec::new(),
+        };
+        let plans = config.apps.values().map(|app| {
+            plan::app(&plan::Inputs {
+                project: &self.project,
+                environment: &self.environment,
+                app,
+                image: &image.tag,
+                tree: &tree.id(&app.source_root).unwrap().to_string(),
+                has_file: &|_| false,
+                user: User {
+                    uid: 10_000,
+                    gid: 10_000,
+                },
+                build_relevant: &crate::variables::build_relevant(app),
+                build_variables: BTreeMap::new(),
+                runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],
+                services: Vec::new(),
+                connections: Vec::new(),
+            })
+        });
+        Prepared {
+            plans: plans.collect(),
+            config,
+            tree: Arc::new(tree),
+            image,
+        }
+    }
+
+    /// Does something with the environment, and keeps what it tells.
+    async fn on<T>(&self, act: impl AsyncFnOnce(Sandbox<'_, FakeEngine>) -> T) -> T {
+        let (events, mut receiver) = Events::channel();
+        let told = self.told.clone();
+        let listener = tokio::spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                told.lock().unwrap().push(event);
+            }
+        });
+        let result = act(Sandbox {
+            engine: &self.engine,
+            project: &self.project,
+            environment: &self.environment,
+            events: &events,
+            shutdown: &self.shutdown,
+        })
+        .await;
+        drop(events);
+        listener.await.unwrap();
+        result
+    }
+
+    /// Brings everything up, as `upsun-local up` does.
+    async fn up(&self) -> Result<Vec<Deployed>> {
+        self.up_with(&self.prepare()).await
+    }
+
+    async fn up_with(&self, prepared: &Prepared) -> Result<Vec<Deployed>> {
+        self.on(async |sandbox| {
+            let lock = sandbox.lock("up").await?;
+            let mut all = Vec::new();
+            for plan in &prepared.plans {
+                for (at, container) in plan.containers.iter().enumerate() {
+                    let mut planned = self.planned(prepared, plan);
+                    planned.rebuild &= at == 0;
+                    let containers = sandbox.containers().await?;
+                    let deployed = sandbox
+                        .ensure_container(&planned, container, &containers)
+                        .await?;
+                    all.push(deployed);
+                }
+            }
+            sandbox.remove_strangers(&prepared.config).await?;
+            lock.release();
+            Ok(all)
+        })
+        .await
+    }
+
+    fn planned<'a>(&self, prepared: &'a Prepared, plan: &'a AppPlan) -> Planned<'a> {
+        Planned {
+            plan,
+            image: &prepared.image,
+            tree: &prepared.tree,
+            pull: self.pull,
+            rebuild: self.rebuild,
+        }
+    }
+
+    /// What was told since the last time this was asked.
+    fn take_told(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+
+    /// Everything there is in the engine, without what differs from one time to the next.
+    fn objects(&self) -> BTreeSet<String> {
+        let store = self.engine.store();
+        let mut all = BTreeSet::new();
+        for (id, held) in &store.containers {
+            let running = held.phase == Phase::Running;
+            let processes: Vec<String> = store
+                .processes(id)
+                .iter()
+                .map(|process| process.command.join(" "))
+                .collect();
+            all.insert(format!(
+                "container {} running={running} {:?} {:?} {processes:?}",
+                held.name, held.spec.labels, held.spec.volumes
+            ));
+        }
+        for (name, held) in &store.volumes {
+            all.insert(format!(
+                "volume {name} {:?} {:?}",
+                held.spec.labels, held.files
+            ));
+        }
+        for (name, labels) in &store.networks {
+            all.insert(format!("network {name} {labels:?}"));
+        }
+        all.extend(store.images.keys().map(|name| format!("image {name}")));
+        all
+    }
+}
+
+/// An engine whose containers have a shell.
+fn new_engine() -> FakeEngine {
+    let engine = FakeEngine::new(&[BASE]);
+    engine.program(
+        |command| command[0] == "/bin/dash",
+        |process| async move { shell::run(process).await },
+    );
+    engine
+}
+
+/// The calls that change something, by name and subject, without the project's part of names.
+fn changes(calls: &[Call], project: &Project) -> Vec<String> {
+    let prefix = format!("upsun-{}-", project.key);
+    calls
+        .iter()
+        .filter(|call| {
+            !matches!(
+                call.name,
+                "volumes"
+                    | "containers"
+                    | "networks"
+                    | "images"
+                    | "image"
+                    | "container_state"
+                    | "exec_exit_code"
+            )
+        })
+        .map(|call| {
+            let subject = match call.name {
+                "exec" => shell::title(&call.subject),
+                // An id says nothing to anybody.
+                "start_container" | "upload" => String::new(),
+                _ => call.subject.replace(&prefix, ""),
+            };
+            format!("{} {subject}", call.name).trim_end().to_owned()
+        })
+        .collect()
+}

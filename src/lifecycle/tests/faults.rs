@@ -1,0 +1,184 @@
+//! Whatever goes wrong on the way up, wherever it does: it is told once, and the next `up` mends it all.
+
+use super::*;
+use crate::engine::Error as EngineError;
+use crate::engine::fake::Fault;
+
+fn refused() -> EngineError {
+    EngineError::Other("the tide is out".to_owned())
+}
+
+fn lost() -> EngineError {
+    EngineError::Lost("connection reset by peer".to_owned())
+}
+
+/// An environment to bring up, in one step or in several.
+struct Story {
+    world: World,
+    before: fn(&World),
+    had: bool,
+}
+
+impl Story {
+    /// Nothing was up before.
+    fn first() -> Self {
+        Story {
+            world: World::new(SHOP),
+            before: |_| {},
+            had: false,
+        }
+    }
+
+    /// Another commit was up before.
+    fn second() -> Self {
+        Story {
+            before: |world| world.file("server.js", "listen(8080)"),
+            had: true,
+            ..Self::first()
+        }
+    }
+
+    /// Starts over, up to just before what is to be disturbed.
+    async fn rewind(&mut self) {
+        self.world.engine = new_engine();
+        if self.had {
+            self.world.file("server.js", "listen()");
+            self.world.up().await.unwrap();
+        }
+        (self.before)(&self.world);
+        self.world.engine.take_calls();
+        self.world.take_told();
+    }
+
+    /// What it comes to undisturbed: the calls and the objects.
+    async fn undisturbed(&mut self) -> (Vec<Call>, BTreeSet<String>) {
+        self.rewind().await;
+        self.world.up().await.unwrap();
+        (self.world.engine.take_calls(), self.world.objects())
+    }
+}
+
+/// Disturbs each call in turn with `fault`. `judge` looks at what came of it, and may say that the
+/// disturbance went unnoticed; those calls are returned.
+async fn disturb(
+    mut story: Story,
+    fault: Fault,
+    judge: impl Fn(&str, &EngineError),
+) -> BTreeSet<&'static str> {
+    let (calls, objects) = story.undisturbed().await;
+    assert!(calls.len() > 20, "{calls:?}");
+    let mut unnoticed = BTreeSet::new();
+    for (nth, call) in calls.iter().enumerate() {
+        story.rewind().await;
+        let world = &story.world;
+        let place = format!(
+            "{fault:?} at call {nth}, `{}` of `{}`",
+            call.name, call.subject
+        );
+        world.engine.fault(nth, fault);
+        match world.up().await {
+            Err(Error::Engine(err)) => judge(&place, &err),
+            Err(err) => panic!("{place}: {err:?}"),
+            Ok(_) => {
+                unnoticed.insert(call.name);
+            }
+        }
+        let told = world.take_told();
+        let warned = told
+            .iter()
+            .find(|event| matches!(event, Event::Warning { .. }));
+        assert_eq!(warned, None, "{place}");
+        world.engine.mend();
+        if let Err(err) = world.up().await {
+            panic!("{place}: the next `up` fails: {err:?}");
+        }
+        same(&place, &world.objects(), &objects);
+    }
+    unnoticed
+}
+
+#[track_caller]
+fn same(place: &str, found: &BTreeSet<String>, wanted: &BTreeSet<String>) {
+    let extra: Vec<_> = found.difference(wanted).collect();
+    let missing: Vec<_> = wanted.difference(found).collect();
+    assert!(
+        extra.is_empty() && missing.is_empty(),
+        "{place}\nleft over: {extra:#?}\nmissing: {missing:#?}"
+    );
+}
+
+fn is_refused(place: &str, err: &EngineError) {
+    assert!(
+        matches!(err, EngineError::Other(text) if text == "the tide is out"),
+        "{place}: {err:?}"
+    );
+}
+
+fn is_lost(place: &str, err: &EngineError) {
+    assert!(matches!(err, EngineError::Lost(_)), "{place}: {err:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_up_survives_each_refused_call() {
+    let unnoticed = disturb(Story::first(), Fault::Refuse(refused), is_refused).await;
+    assert_eq!(unnoticed, BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_up_survives_each_lost_answer() {
+    let unnoticed = disturb(Story::first(), Fault::LoseAnswer(lost), is_lost).await;
+    assert_eq!(unnoticed, BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_up_survives_the_loss_of_the_engine_at_each_call() {
+    let unnoticed = disturb(Story::first(), Fault::Gone, is_lost).await;
+    assert_eq!(unnoticed, BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_commit_survives_each_refused_call() {
+    let unnoticed = disturb(Story::second(), Fault::Refuse(refused), is_refused).await;
+    assert_eq!(unnoticed, BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_commit_survives_each_lost_answer() {
+    let unnoticed = disturb(Story::second(), Fault::LoseAnswer(lost), is_lost).await;
+    assert_eq!(unnoticed, BTreeSet::new());
+}
+
+/// Our process dies at each call in turn: before the call has any effect, or after it.
+async fn die(mut story: Story, fault: Fault) {
+    let (calls, objects) = story.undisturbed().await;
+    for (nth, call) in calls.iter().enumerate() {
+        story.rewind().await;
+        let world = &story.world;
+        let place = format!("dead at call {nth}, `{}` of `{}`", call.name, call.subject);
+        world.engine.fault(nth, fault);
+        tokio::select! {
+            result = world.up() => panic!("{place}: {result:?}"),
+            () = world.engine.hung() => {}
+        }
+        if let Err(err) = world.up().await {
+            panic!("{place}: the next `up` fails: {err:?}");
+        }
+        same(&place, &world.objects(), &objects);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_up_mends_what_a_death_before_each_call_left() {
+    die(Story::first(), Fault::Hang).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_up_mends_what_a_death_after_each_call_left() {
+    die(Story::first(), Fault::HangAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_up_mends_what_a_death_on_the_way_to_another_commit_left() {
+    die(Story::second(), Fault::Hang).await;
+    die(Story::second(), Fault::HangAfter).await;
+}
