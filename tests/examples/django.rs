@@ -23,10 +23,15 @@ fn a_management_command_changes_the_database_on_the_mount() {
 }
 
 #[test]
-fn without_its_mount_the_deploy_hook_fails_and_says_so() {
+fn without_its_mount_the_deploy_hook_fails_and_the_hint_names_it() {
     let project = example("django");
     without(&project, "mounts:");
-    let failed = project.run(&["run", "stock"]).expect(1);
-    assert!(failed.stderr.contains("hooks.deploy"), "{}", failed.stderr);
-    assert!(failed.stderr.contains("unable to open database file"));
+    let failed = project.run(&["run", "manual-migration"]).expect(1);
+    assert!(
+        failed
+            .stderr
+            .contains("`hooks.deploy` of `stock` ended with code 1")
+    );
+    assert!(failed.stderr.contains("Read-only file system: '/app/data'"));
+    assert!(failed.stderr.contains("\"/data\":"), "{}", failed.stderr);
 }

@@ -9,10 +9,13 @@ mod gatsby;
 mod multi_app;
 mod nextjs;
 mod pm2;
+mod tutorials;
 
 use std::path::Path;
 
 use support::TestProject;
+
+const EXAMPLES: [&str; 6] = ["nextjs", "gatsby", "pm2", "django", "multi-app", "drupal"];
 
 /// A copy of an example, of what Git has of it, as a project of its own.
 fn example(name: &str) -> TestProject {
@@ -70,14 +73,20 @@ fn without(project: &TestProject, first: &str) {
 
 #[test]
 fn no_example_has_a_problem() {
-    for name in ["nextjs", "gatsby", "pm2", "django", "multi-app", "drupal"] {
+    for name in EXAMPLES {
         let project = example(name);
         let checked = project.run(&["check", "--strict"]).expect(0);
         assert!(checked.shown().contains("no problems"), "{name}");
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("examples")
-            .join(name)
-            .join("README.md");
-        assert!(readme.is_file(), "{name} has a tutorial");
+    }
+}
+
+/// A lock file with addresses in it would take everybody to the registry of whoever made it.
+#[test]
+fn lock_files_name_no_registry() {
+    for name in EXAMPLES {
+        let lock = example(name).root().join("package-lock.json");
+        if let Ok(text) = std::fs::read_to_string(lock) {
+            assert!(!text.contains("\"resolved\""), "{name}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `examples/multi-app`.
 
-use crate::example;
+use crate::{example, without};
 
 #[test]
 fn an_operation_of_two_apps_asks_which_one_and_both_see_one_mount() {
@@ -33,4 +33,29 @@ fn an_operation_of_two_apps_asks_which_one_and_both_see_one_mount() {
             .stdout,
         "1 orders, 1 of them packed\n"
     );
+    // The office may look at its own files, not change them.
+    let write = ["exec", "--app", "office", "--", "touch", "report.js"];
+    assert!(
+        project
+            .run(&write)
+            .expect(1)
+            .stderr
+            .contains("Read-only file system")
+    );
+}
+
+#[test]
+fn a_mount_without_the_source_path_of_the_other_app_is_empty() {
+    let project = example("multi-app");
+    project.run(&["run", "order"]).expect(0);
+    let report = || {
+        project
+            .run(&["run", "report", "--app", "office"])
+            .expect(0)
+            .stdout
+    };
+    assert_eq!(report(), "1 orders, 0 of them packed\n");
+    // Both mounts have the line; that of the shop says what is the default for `/orders`.
+    without(&project, "source_path:");
+    assert_eq!(report(), "0 orders, 0 of them packed\n");
 }

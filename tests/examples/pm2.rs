@@ -20,6 +20,12 @@ fn pm2_is_pinged_reloaded_and_restarted_and_its_processes_stay() {
     let project = example("pm2");
     let ping = project.run(&["run", "pm2-ping"]).expect(0);
     assert!(ping.stdout.contains("pong"), "{}", ping.stdout);
+    let daemon = || {
+        project
+            .run(&["exec", "--", "cat", ".pm2/pm2.pid"])
+            .expect(0)
+    };
+    let first_daemon = daemon();
     let mut before = processes(&project);
     for operation in ["pm2-reload", "pm2-restart"] {
         project.run(&["run", operation]).expect(0);
@@ -30,7 +36,12 @@ fn pm2_is_pinged_reloaded_and_restarted_and_its_processes_stay() {
     let answer = project
         .run(&["exec", "--", "curl", "-s", "http://localhost:8888"])
         .expect(0);
-    assert!(answer.stdout.starts_with("hello from process "));
+    let answering = answer.stdout.trim_end().strip_prefix("hello from process ");
+    assert!(
+        answering.is_some_and(|id| before.iter().any(|known| known == id)),
+        "{answer:?}, {before:?}"
+    );
+    assert_eq!(daemon(), first_daemon, "pm2 itself was not started again");
     project
         .run(&["run", "pm2-restart", "--role", "contributor"])
         .expect(77);

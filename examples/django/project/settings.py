@@ -3,6 +3,10 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+# The mount on Upsun, where it is there already; a folder on your machine.
+DATA_DIR = BASE_DIR / "data"
+DATA_DIR.mkdir(exist_ok=True)
+
 # Upsun gives every project a secret of its own; the other one is for `manage.py` on your machine.
 SECRET_KEY = os.environ.get("PLATFORM_PROJECT_ENTROPY", "only for development")
 DEBUG = False
@@ -15,7 +19,7 @@ WSGI_APPLICATION = "project.wsgi.application"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / "data" / "db.sqlite3",
+        "NAME": DATA_DIR / "db.sqlite3",
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
