@@ -142,11 +142,16 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
         .map(|entry| &*entry.key)
         .collect();
     let known: Vec<&str> = match kind {
-        "mariadb" | "mysql" | "oracle-mysql" | "postgresql" | "solr" | "vault-kms"
+        "clickhouse" | "mariadb" | "mysql" | "oracle-mysql" | "postgresql" | "solr"
+        | "vault-kms"
             if !configured.is_empty() =>
         {
             configured
         }
+        // One for each protocol.
+        "clickhouse" => vec!["clickhouse", "clickhouse-http"],
+        // Databases without endpoints have one of this name.
+        "postgresql" => vec!["postgresql", "main"],
         // Their endpoints are not all documented: nothing is held against them.
         "chrome-headless" | "gotenberg" | "network-storage" | "valkey" | "valkey-persistent"
         | "varnish" | "vault-kms" | "influxdb" | "rabbitmq" | "mercure" | "redis"
