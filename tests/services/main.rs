@@ -3,6 +3,12 @@
 //!
 //! Needs the images of `scripts/engine up --images "postgres mariadb redis valkey/valkey rabbitmq memcached"`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "these are tests: they may panic, and say how long things took"
+)]
+
 mod sandbox;
 
 use sandbox::{Sandbox, Service};

@@ -77,7 +77,6 @@ impl Sandbox {
         let text = format!(
             "applications:\n  app: {{type: 'nodejs:24', relationships: {{db: }}}}\nservices:\n{services}"
         );
-        // With endpoints of other names, the reader wants one to be named; here only the host matters.
         std::fs::write(dir.path().join(".upsun/config.yaml"), text).unwrap();
         let loaded = config::load(dir.path());
         let config = loaded
@@ -164,7 +163,8 @@ impl Service {
         let began = Instant::now();
         while self.inside(command).await.code != 0 {
             if began.elapsed() > DEADLINE {
-                panic!("{} is not ready:\n{}", self.plan.r#type, self.log().await);
+                let log = self.log().await;
+                panic!("{} is not ready:\n{log}", self.plan.r#type);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
