@@ -533,6 +533,26 @@ services: {db: {}}
     }
 
     #[test]
+    fn a_service_may_run_elsewhere() {
+        let settings = Settings::parse(
+            "services: {db: {external: 'pgsql://u:p@h:1/d'}, cache: {}}",
+            "f",
+        )
+        .unwrap();
+        assert_eq!(
+            settings.services["db"].external.as_deref(),
+            Some("pgsql://u:p@h:1/d")
+        );
+        assert_eq!(settings.services["cache"].external, None);
+        let error = Settings::parse("services: {db: {extrenal: x}}", "f").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "f:1: unknown setting `extrenal` in `services.db`"
+        );
+        assert_eq!(error.hint().as_deref(), Some("did you mean `external`?"));
+    }
+
+    #[test]
     fn nothing_is_the_default() {
         for text in [
             "",
