@@ -8,7 +8,8 @@
 //!                   |
 //!  what happens    lifecycle                             reporter → event only
 //!                   |
-//!  what it says    plan ← config  roles  variables  images  services   (pure: no tokio, no env)
+//!  what it says    plan ← config  roles  variables  images  services  relationships
+//!                  (pure: no tokio, no env, no clock)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
 //!  leaves          event  shutdown  project  settings  source

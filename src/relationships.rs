@@ -72,14 +72,6 @@ pub enum Error {
         /// The app.
         service: String,
     },
-    /// The service is nothing to connect to.
-    #[error("the relationship `{relationship}` leads to `{service}`, which has no endpoints")]
-    NoEndpoints {
-        /// The relationship's name.
-        relationship: String,
-        /// The service.
-        service: String,
-    },
 }
 
 impl Error {
@@ -108,9 +100,6 @@ impl Error {
             } => Some(format!(
                 "write `{relationship}: {{service: {service}, endpoint: {APP_ENDPOINT}}}`"
             )),
-            Error::NoEndpoints { .. } => {
-                Some("it is used through mounts with `source: service`".to_owned())
-            }
         }
     }
 }
@@ -142,14 +131,17 @@ pub fn wanted_apps(app: &App, config: &Config) -> BTreeSet<String> {
         .collect()
 }
 
-/// What `PLATFORM_RELATIONSHIPS` holds: `{relationship: [payload]}`.
+/// What `PLATFORM_RELATIONSHIPS` holds: `{relationship: [payload]}`. **Assumption**: a relationship to a
+/// service that is nothing to connect to (`network-storage`) is not in there.
 pub fn payloads(
     relationships: &[Relationship],
     surroundings: &Surroundings<'_>,
 ) -> Result<Value, Error> {
     let mut all = Map::new();
     for relationship in relationships {
-        let mut payload = payload(relationship, surroundings)?;
+        let Some(mut payload) = payload(relationship, surroundings)? else {
+            continue;
+        };
         if payload["host"].is_null() {
             payload["host"] = json!(host(&relationship.name));
         }
@@ -158,7 +150,10 @@ pub fn payloads(
     Ok(Value::Object(all))
 }
 
-fn payload(relationship: &Relationship, surroundings: &Surroundings<'_>) -> Result<Value, Error> {
+fn payload(
+    relationship: &Relationship,
+    surroundings: &Surroundings<'_>,
+) -> Result<Option<Value>, Error> {
     let Relationship {
         name,
         service: target,
@@ -172,26 +167,26 @@ fn payload(relationship: &Relationship, surroundings: &Surroundings<'_>) -> Resu
         known,
     };
     if let Some(service) = surroundings.services.get(target) {
-        let default = service.endpoints.first().ok_or(Error::NoEndpoints {
-            relationship: name.clone(),
-            service: target.clone(),
-        })?;
+        let Some(default) = service.endpoints.first() else {
+            return Ok(None);
+        };
         let Some(endpoint) = endpoint else {
-            return Ok(default.payload.clone());
+            return Ok(Some(default.payload.clone()));
         };
         if service.external {
             let mut payload = default.payload.clone();
             payload["rel"] = json!(endpoint);
-            return Ok(payload);
+            return Ok(Some(payload));
         }
         let found = service
             .endpoints
             .iter()
             .find(|known| known.name == *endpoint);
-        return found.map(|found| found.payload.clone()).ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             let known = service.endpoints.iter().map(|known| known.name.clone());
             unknown(endpoint, known.collect())
         });
+        return found.map(|found| Some(found.payload.clone()));
     }
     let Some(app) = surroundings.apps.get(target) else {
         let known = surroundings.services.keys().chain(surroundings.apps.keys());
@@ -202,7 +197,7 @@ fn payload(relationship: &Relationship, surroundings: &Surroundings<'_>) -> Resu
         });
     };
     match endpoint.as_deref() {
-        Some(APP_ENDPOINT) => Ok(app_payload(app, surroundings)),
+        Some(APP_ENDPOINT) => Ok(Some(app_payload(app, surroundings))),
         Some(other) => Err(unknown(other, vec![APP_ENDPOINT.to_owned()])),
         None => Err(Error::AppWithoutEndpoint {
             relationship: name.clone(),

@@ -11,6 +11,7 @@ applications:
       cache:
       api: {service: backend, endpoint: http}
       elsewhere: 'far:memcached'
+      files:
     workers:
       queue:
         commands: {start: sleep 1}
@@ -27,6 +28,7 @@ services:
   jobs: {type: rabbitmq:4.3}
   far: {type: memcached:1.6}
   unused: {type: kafka:4.3}
+  files: {type: network-storage:1.0}
 ";
 
 /// A configuration with the plans of all its services.
@@ -158,7 +160,7 @@ fn only_what_is_reached_is_wanted() {
     let names = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(
         names(wanted(world.app(), &world.config)),
-        "cache db far jobs"
+        "cache db far files jobs"
     );
     assert_eq!(names(wanted_apps(world.app(), &world.config)), "backend");
 }

@@ -64,7 +64,10 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Result<String, Error> {
         .or_else(|| find(IMAGES, name))
         .ok_or_else(|| Error::Unsupported {
             service: inputs.service.name.clone(),
-            reason: format!("no image is known for `{kind}`"),
+            reason: format!(
+                "no image is known for `{kind}`, and `images` in {} names none",
+                crate::settings::FILE_NAME
+            ),
         })?;
     let image = ImageRef::new(&image.replace("{}", version))?;
     Ok(image.as_str().to_owned())

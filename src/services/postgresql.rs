@@ -9,7 +9,7 @@ use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
 use super::privileges::{self, Access};
-use super::{Error, Inputs, image};
+use super::{Endpoint, Error, Inputs, image};
 use crate::images::runtime::ImageRef;
 
 /// The longest name that PostgreSQL does not cut off, in bytes.
@@ -80,7 +80,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         extensions: &extensions,
         locale: locale(&configuration)?,
     };
-    let endpoints = users
+    let mut endpoints: Vec<Endpoint> = users
         .iter()
         .map(|user| {
             let path = user.access.default.clone();
@@ -88,6 +88,16 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
             payload::full(inputs, &user.access.name, connection)
         })
         .collect();
+    // The documentation calls it `main` where databases are given; the usual name leads there as well.
+    if let [only] = &endpoints[..]
+        && only.name == "main"
+        && !own_users
+    {
+        let mut usual = only.clone();
+        "postgresql".clone_into(&mut usual.name);
+        usual.payload["rel"] = usual.name.clone().into();
+        endpoints.push(usual);
+    }
     let mut command: Vec<String> = vec!["sh".into(), "-c".into(), RUN.into(), "sh".into()];
     command.extend(plan.scripts());
     // Since version 18 the image keeps its data one level deeper, by version, and its volume is above.

@@ -16,6 +16,9 @@ const GUEST: &str = "guest";
 /// The listener is the last thing that the server starts.
 const ASK: &str = r"exec 3<>/dev/tcp/127.0.0.1/5672 && printf 'AMQP\0\0\011\001' >&3 && read -r -N 1 -t 5 answer <&3 && [[ $answer == $'\001' ]]";
 
+/// Imports definitions that are its first word; what is there already stays as it is.
+const IMPORT: &str = r#"file=$(mktemp) && trap 'rm "$file"' EXIT && printf '%s' "$1" >"$file" && rabbitmqctl --quiet import_definitions "$file""#;
+
 pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
     let configuration = Configuration::of(inputs)?;
     let hosts = configuration.list("vhosts")?.unwrap_or_default();
@@ -53,13 +56,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         });
         draft = draft.step(
             "virtual hosts",
-            [
-                "sh",
-                "-c",
-                "printf '%s' \"$1\" | rabbitmqctl --quiet import_definitions",
-                "sh",
-                &definitions.to_string(),
-            ],
+            ["sh", "-c", IMPORT, "sh", &definitions.to_string()],
         );
     }
     Ok(draft)

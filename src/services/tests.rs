@@ -225,9 +225,12 @@ fn postgresql_without_configuration_is_main_main() {
 #[test]
 fn several_databases_without_endpoints_have_the_endpoint_main() {
     let plan = planned("db: {type: 'postgresql:18', configuration: {databases: [a, b]}}");
-    let fields = fields(&plan, "main");
-    assert_eq!(fields["username"], "main");
-    assert_eq!(fields["path"], Value::Null);
+    for endpoint in ["main", "postgresql"] {
+        let fields = fields(&plan, endpoint);
+        assert_eq!(fields["rel"], endpoint);
+        assert_eq!(fields["username"], "main");
+        assert_eq!(fields["path"], Value::Null);
+    }
 }
 
 #[test]

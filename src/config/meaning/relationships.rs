@@ -152,6 +152,7 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
         .map(|entry| &*entry.key)
         .collect();
     let known: Vec<&str> = match versions::find(kind) {
+        Some(available) if available.name == "clickhouse" && !configured.is_empty() => configured,
         Some(available) if CONFIGURED.contains(&available.name) && !configured.is_empty() => {
             configured
         }
@@ -190,6 +191,13 @@ fn endpoints<'a>(available: &Available, endpoint: &'a str) -> Vec<&'a str> {
         "elasticsearch-enterprise",
     ];
     let mut known = vec![available.endpoint];
+    match available.name {
+        // One for each protocol.
+        "clickhouse" => known.push("clickhouse-http"),
+        // Databases without endpoints have one of this name.
+        "postgresql" => known.push("main"),
+        _ => {}
+    }
     if OPEN.contains(&available.name) {
         let is_foreign = versions::AVAILABLE
             .iter()
