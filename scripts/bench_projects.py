@@ -226,4 +226,5 @@ def many_apps(count):
 def thirty_lines():
     """A configuration as small projects have it."""
     text = many_apps(1).splitlines()
-    return "\n".join(text[:8] + text[28:50]) + "\n"
+    mounts, workers = (next(at for at, line in enumerate(text) if line.strip() == key) for key in ("mounts:", "workers:"))
+    return "\n".join(text[:6] + text[mounts:workers]) + "\n"

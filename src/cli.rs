@@ -4,7 +4,9 @@
 mod check;
 mod completion;
 mod config;
+mod connections;
 mod context;
+mod cron;
 mod describe;
 mod doctor;
 mod down;
@@ -167,6 +169,9 @@ enum Command {
     /// Look at and change what is on the writable mounts
     #[command(subcommand)]
     Mount(mount::Command),
+    /// Look at the crons
+    #[command(subcommand)]
+    Cron(cron::Command),
     /// Show the variables of an app's container, each with where it comes from
     Variables(variables::Arguments),
     /// Check this machine and the engine, and say what is only approximated
@@ -247,6 +252,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Logs(arguments) => logs::run(context, &arguments).await,
             Command::Exec(arguments) => exec::run(context, arguments).await,
             Command::Mount(command) => mount::run(context, command).await,
+            Command::Cron(command) => cron::run(context, &command),
             Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,
             Command::Clean(arguments) => down::clean(context, &arguments).await,

@@ -8,7 +8,7 @@
 //!                   |
 //!  what happens    lifecycle                             reporter → event only
 //!                   |
-//!  what it says    plan ← config  roles  variables  images   (pure: no tokio, no env, no clock)
+//!  what it says    plan ← config  roles  variables  images  services   (pure: no tokio, no env)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
 //!  leaves          event  shutdown  project  settings  source
@@ -29,6 +29,7 @@ pub mod lifecycle;
 pub mod lock;
 pub mod plan;
 pub mod project;
+pub mod relationships;
 pub mod reporter;
 pub mod roles;
 pub mod services;

@@ -130,18 +130,6 @@ pub enum Error {
         /// What the command said.
         said: String,
     },
-    /// The data of a service were written by another version.
-    #[error(
-        "the data of the service `{service}` were written by {found}, and the configuration asks for {wanted}"
-    )]
-    ServiceData {
-        /// The service.
-        service: String,
-        /// What wrote them.
-        found: String,
-        /// What is asked for.
-        wanted: String,
-    },
     /// The user stopped us.
     #[error("interrupted")]
     Interrupted,

@@ -37,7 +37,7 @@ pub struct Settings {
     pub variables: Variables,
     /// `env_file`: a file of `NAME=value` lines, relative to the repository's root.
     pub env_file: Option<PathBuf>,
-    /// `images`: a container image per runtime (`nodejs:24`, or `nodejs` for every version).
+    /// `images`: a container image per runtime or service (`nodejs:24`, or `nodejs` for every version).
     pub images: IndexMap<String, String>,
     /// `ca_certificates`: files of PEM certificates to trust in containers.
     #[serde(deserialize_with = "one_or_more_paths")]
@@ -51,8 +51,8 @@ pub struct Settings {
     pub user: User,
     /// `tests`, read by a later version.
     pub tests: Option<serde_yaml::Value>,
-    /// `services`, read by a later version.
-    pub services: Option<serde_yaml::Value>,
+    /// `services`: what is different here about a service, by its name.
+    pub services: IndexMap<String, ServiceSettings>,
     /// `watch`, read by a later version.
     pub watch: Option<serde_yaml::Value>,
     /// `check`: which warnings about the configuration are of no interest.
@@ -89,6 +89,14 @@ pub struct Check {
     /// `ignore`: the codes of warnings that are not shown, such as `U402`.
     #[serde(deserialize_with = "one_or_more")]
     pub ignore: Vec<String>,
+}
+
+/// One entry of `services`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceSettings {
+    /// `external`: the URL of a service that runs elsewhere and stands for this one.
+    pub external: Option<String>,
 }
 
 /// `proxy`.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
 use crate::config::app::{App, Image, SocketFamily, Worker};
+use crate::relationships;
 use crate::roles::EnvironmentType;
 
 /// The app's root in every container.
@@ -175,6 +176,11 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     }
     for (name, value) in provided(context) {
         table.set(name, value, Origin::Upsun);
+    }
+    if context.phase == Phase::Runtime {
+        for (name, value) in relationships::variables(context.relationships) {
+            table.set(&name, value, Origin::Relationship);
+        }
     }
     let sensitive = table.sensitive;
     table.insert(

@@ -163,9 +163,6 @@ impl Failure {
             }
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
-            E::ServiceData { found, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
-                "the data are kept: go back to `{found}` to export them; `upsun-local down --volumes` deletes all data of this environment"
-            )),
             E::Unkillable { .. } => Failure::new(FAULT, message)
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),

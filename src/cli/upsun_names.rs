@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 14] = [
+const NAMES: [(&str, &[&str]); 15] = [
     ("app:config-get", &["config"]),
     ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
@@ -12,6 +12,7 @@ const NAMES: [(&str, &[&str]); 14] = [
     ("environment:logs", &["logs"]),
     ("environment:ssh", &["exec"]),
     ("log", &["logs"]),
+    ("cron:list", &["cron", "list"]),
     ("mount:list", &["mount", "list"]),
     ("mounts", &["mount", "list"]),
     ("mount:size", &["mount", "size"]),

@@ -60,7 +60,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         PhaseChoice::Runtime => Phase::Runtime,
     };
     let command_line: UserVariables = workspace.parse_variables(&arguments.variables)?;
-    let mut all = workspace.all_variables(app, worker, phase, &tree_id, &command_line);
+    let relationships = workspace.payloads(app, worker, &workspace.services(app)?)?;
+    let mut all =
+        workspace.all_variables(app, worker, phase, &tree_id, &command_line, &relationships);
     if let Some(name) = &arguments.name {
         all.retain(|variable| variable.name == *name);
         if all.is_empty() {

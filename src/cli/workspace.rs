@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::{Context, variable};
 use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
@@ -138,6 +138,14 @@ impl Workspace {
         for (message, hint) in &self.warnings {
             events.warn(message.clone(), hint.clone()).await;
         }
+        for message in self
+            .config
+            .apps
+            .values()
+            .flat_map(|app| self.unanswered(app))
+        {
+            events.warn(message, None).await;
+        }
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
             events
@@ -196,11 +204,18 @@ impl Workspace {
             };
             tree.has(&path)
         };
-        let build_variables = self.variables(app, None, Phase::Build, &tree_id, command_line);
+        let services = self.services(app)?;
+        let of = |worker, phase| {
+            let relationships = self.payloads(app, worker, &services)?;
+            let all =
+                self.all_variables(app, worker, phase, &tree_id, command_line, &relationships);
+            Ok::<_, Failure>(by_name(all))
+        };
+        let build_variables = of(None, Phase::Build)?;
         let runtime = std::iter::once(None)
             .chain(app.workers.iter().map(Some))
-            .map(|worker| self.variables(app, worker, Phase::Runtime, &tree_id, command_line))
-            .collect();
+            .map(|worker| of(worker, Phase::Runtime))
+            .collect::<Result<_, _>>()?;
         let plan = plan::app(&plan::Inputs {
             project: &self.project,
             environment: &self.environment,
@@ -212,24 +227,10 @@ impl Workspace {
             build_relevant: &variables::build_relevant(app),
             build_variables,
             runtime_variables: runtime,
-            services: Vec::new(),
-            connections: Vec::new(),
+            connections: self.connections(app, &services),
+            services: services.into_values().collect(),
         });
         Ok((plan, recipe))
-    }
-
-    fn variables(
-        &self,
-        app: &App,
-        worker: Option<&Worker>,
-        phase: Phase,
-        tree: &str,
-        command_line: &UserVariables,
-    ) -> BTreeMap<String, String> {
-        self.all_variables(app, worker, phase, tree, command_line)
-            .into_iter()
-            .map(|variable| (variable.name, variable.value))
-            .collect()
     }
 
     /// All variables of a container, by name, each with where it comes from.
@@ -240,6 +241,7 @@ impl Workspace {
         phase: Phase,
         tree: &str,
         command_line: &UserVariables,
+        relationships: &Value,
     ) -> Vec<Variable> {
         let nothing = json!({});
         let mut environment_variables = self.env_file.clone();
@@ -256,7 +258,7 @@ impl Workspace {
             project_variables: &self.settings.variables.project,
             environment_variables: &environment_variables,
             command_line,
-            relationships: &nothing,
+            relationships,
             routes: &nothing,
         });
         let machine = self
@@ -313,8 +315,19 @@ impl Workspace {
             .map(|id| id.to_string())
             .unwrap_or_default();
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
-        let all = self.variables(app, worker, Phase::Runtime, &tree_id, command_line);
-        all.into_iter()
+        // Those of relationships are the container's own already.
+        let nothing = json!({});
+        let all = self.all_variables(
+            app,
+            worker,
+            Phase::Runtime,
+            &tree_id,
+            command_line,
+            &nothing,
+        );
+        by_name(all)
+            .into_iter()
+            .filter(|(name, _)| name != "PLATFORM_RELATIONSHIPS")
             .filter(|(name, value)| container.container.variables.get(name) != Some(value))
             .collect()
     }
@@ -466,6 +479,13 @@ impl Workspace {
         listening.finish();
         result.map_err(|err| Failure::of(err, shutdown))
     }
+}
+
+fn by_name(variables: Vec<Variable>) -> BTreeMap<String, String> {
+    variables
+        .into_iter()
+        .map(|variable| (variable.name, variable.value))
+        .collect()
 }
 
 /// The repository's root: the one that is named, or the nearest above the current directory.

@@ -9,11 +9,13 @@ use tokio::time::Instant;
 
 use super::deploy::STARTING;
 use super::{Error, Pull, Result, Sandbox, archive};
-use crate::engine::spec::{Container, ContainerSpec, ExecSpec, Volume};
+use crate::engine::spec::{Container, ContainerSpec, ExecSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
 use crate::plan::NetworkPlan;
-use crate::project::{LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE};
+use crate::project::{
+    LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE,
+};
 use crate::services::{Ready, ServicePlan, SetupStep};
 
 /// How long a service may take until it answers: a first start writes a whole database.
@@ -72,6 +74,9 @@ impl<E: Engine> Sandbox<'_, E> {
             kind: plan.r#type.clone(),
         })
         .await;
+        for warning in &plan.warnings {
+            self.events.warn(warning.clone(), None).await;
+        }
         let starting = format!("{}{STARTING}", spec.name);
         let stopped = around
             .containers
@@ -115,13 +120,10 @@ impl<E: Engine> Sandbox<'_, E> {
             self.engine.remove_container(&old.id).await?;
         }
         if let Some(volume) = &plan.volume {
-            let there = around
-                .volumes
-                .iter()
-                .find(|found| found.name == volume.name);
-            match there {
-                None => self.engine.create_volume(volume).await?,
-                Some(there) => check_data(plan, there, &volume.labels)?,
+            let there = |found: &Volume| found.name == volume.name;
+            if !around.volumes.iter().any(there) {
+                self.tell_of_other_data(plan, volume, around.volumes).await;
+                self.engine.create_volume(volume).await?;
             }
         }
         self.checkpoint()?;
@@ -141,6 +143,25 @@ impl<E: Engine> Sandbox<'_, E> {
             self.engine.upload(&id, "/", archive::whole(bytes)).await?;
         }
         Ok(id)
+    }
+
+    /// Data of another version are kept and not read: hardly any server reads what another one wrote.
+    async fn tell_of_other_data(&self, plan: &ServicePlan, volume: &VolumeSpec, all: &[Volume]) {
+        let label = |found: &Volume, name: &str| found.labels.get(name).cloned();
+        let other = all.iter().find_map(|found| {
+            let same = [LABEL_SERVICE, LABEL_ENVIRONMENT, LABEL_KIND]
+                .iter()
+                .all(|name| found.labels.get(*name) == volume.labels.get(*name));
+            label(found, LABEL_DATA_VERSION).filter(|_| same)
+        });
+        if let Some(version) = other {
+            let message = format!(
+                "`{}` starts empty: its data were written by {version}, and are kept",
+                plan.name
+            );
+            let hint = format!("go back to {version} to export them");
+            self.events.warn(message, Some(hint)).await;
+        }
     }
 
     /// Waits until a service answers, for as long as its container runs.
@@ -231,23 +252,4 @@ pub(super) fn is_current(plan: &ServicePlan, containers: &[Container]) -> bool {
 
 fn is_of(plan: &ServicePlan, found: &Container) -> bool {
     found.labels.get(LABEL_SERVICE) == Some(&plan.name)
-}
-
-/// Data of another version are kept and not touched: hardly any server reads what another one wrote.
-fn check_data(
-    plan: &ServicePlan,
-    there: &Volume,
-    wanted: &crate::engine::spec::Labels,
-) -> Result<()> {
-    match (
-        there.labels.get(LABEL_DATA_VERSION),
-        wanted.get(LABEL_DATA_VERSION),
-    ) {
-        (Some(found), Some(wanted)) if found != wanted => Err(Error::ServiceData {
-            service: plan.name.clone(),
-            found: found.clone(),
-            wanted: wanted.clone(),
-        }),
-        _ => Ok(()),
-    }
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod check;
 mod config;
+mod cron;
 mod errors;
 mod list;
 mod roles;

@@ -22,5 +22,6 @@ mod queueing;
 mod roles;
 mod run_output;
 mod run_script;
+mod services;
 mod source;
 mod stopping;
