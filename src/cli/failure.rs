@@ -149,7 +149,7 @@ impl Failure {
             E::Lock(err) => err.into(),
             E::Source(err) => err.into(),
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
-                .hint("a failing build hook aborts the deploy on Upsun too; nothing was deployed"),
+                .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
             E::ContainerGone { .. } => {
                 Failure::new(NO_ENGINE, message).hint("`upsun-local up` starts it again")
             }

@@ -3,16 +3,21 @@
 use crate::support::TestProject;
 use crate::{example, without};
 
-/// The process ids that pm2 knows.
+/// The ids of the two processes that pm2 keeps, once both are there: the second one starts after the first.
 fn processes(project: &TestProject) -> Vec<String> {
-    let shown = project.run(&["run", "pm2-processes"]).expect(0).stdout;
-    let ids: Vec<String> = shown
-        .lines()
-        .filter_map(|line| line.split("process ").nth(1)?.split(',').next())
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(ids.len(), 2, "{shown}");
-    ids
+    let mut shown = String::new();
+    for _ in 0..30 {
+        shown = project.run(&["run", "pm2-processes"]).expect(0).stdout;
+        let ids: Vec<String> = shown
+            .lines()
+            .filter_map(|line| line.split(" online, process ").nth(1)?.split(',').next())
+            .map(str::to_owned)
+            .collect();
+        if ids.len() == 2 {
+            return ids;
+        }
+    }
+    panic!("pm2 keeps two processes; it has:\n{shown}");
 }
 
 #[test]

@@ -91,7 +91,10 @@ fn verify(name: &str, project: &TestProject, step: &Step) {
         let listed = without_engine(project, &words).expect(0);
         assert_eq!(listed.stdout, step.shown, "{name}: {words:?}");
     } else if step.is("run") {
-        let planned = [&words[..], &["--dry-run"]].concat();
+        let mut planned = words.clone();
+        if !words.contains(&"--dry-run") {
+            planned.push("--dry-run");
+        }
         project.run(&planned).expect(0);
     } else {
         let own = words.split(|word| *word == "--").next().unwrap_or_default();
