@@ -16,7 +16,8 @@ const DOCS: &str = "/create-apps/image-properties/relationships.html";
 const CYCLE_DOCS: &str = "/create-apps/multi-app/relationships.html";
 
 /// Services whose endpoints are those that their configuration names, if it names any.
-const CONFIGURED: [&str; 6] = [
+const CONFIGURED: [&str; 7] = [
+    "clickhouse",
     "mariadb",
     "mysql",
     "oracle-mysql",
@@ -152,7 +153,6 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
         .map(|entry| &*entry.key)
         .collect();
     let known: Vec<&str> = match versions::find(kind) {
-        Some(available) if available.name == "clickhouse" && !configured.is_empty() => configured,
         Some(available) if CONFIGURED.contains(&available.name) && !configured.is_empty() => {
             configured
         }
