@@ -83,7 +83,7 @@ impl<E: Engine> Sandbox<'_, E> {
         .await;
 
         // What a crash left, or what `--rebuild` replaces. The mark goes first: without it nothing counts as built.
-        self.engine.remove_container(&build.container.name).await?;
+        self.remove_building(&plan.app).await?;
         self.engine.remove_volume(&build.mark.name).await?;
         self.remove_users_of(&build.id).await?;
         self.engine.remove_volume(&build.volume.name).await?;
@@ -110,6 +110,18 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: began.elapsed(),
         })
         .await;
+        Ok(())
+    }
+
+    /// Under the app's lock nobody else builds it, so whatever still looks like it is a crash's, maybe that
+    /// of another commit's build.
+    async fn remove_building(&self, app: &str) -> Result<()> {
+        let mut labels = self.project.labels();
+        labels.insert(LABEL_APP.to_owned(), app.to_owned());
+        labels.insert(LABEL_KIND.to_owned(), "building".to_owned());
+        for container in self.engine.containers(&labels).await? {
+            self.engine.remove_container(&container.id).await?;
+        }
         Ok(())
     }
 
@@ -272,30 +284,48 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
     }
 
-    /// Removes all but the newest builds of an app. One that a container still uses stays.
+    /// Removes all but the newest builds of an app, and those that were never finished. One that a
+    /// container still uses stays.
     async fn prune_builds(&self, planned: &Planned<'_>, volumes: &[Volume]) {
         let plan = planned.plan;
-        let of_app = |volume: &&Volume, kind: &str| {
-            volume.labels.get(LABEL_APP) == Some(&plan.app)
-                && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
-                && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
+        let of_app = |kind: &'static str| {
+            volumes.iter().filter(move |volume| {
+                volume.labels.get(LABEL_APP) == Some(&plan.app)
+                    && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
+                    && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
+            })
         };
-        let mut builds: Vec<&Volume> = volumes
-            .iter()
-            .filter(|volume| of_app(volume, "build"))
-            .collect();
-        builds.sort_by(|a, b| b.created.cmp(&a.created));
-        for old in builds.into_iter().skip(KEEP - 1) {
-            let mark = volumes
-                .iter()
-                .filter(|volume| of_app(volume, "built"))
-                .find(|volume| volume.labels.get(LABEL_BUILD) == old.labels.get(LABEL_BUILD));
+        let mark_of = |build: &Volume| {
+            of_app("built")
+                .find(|mark| mark.labels.get(LABEL_BUILD) == build.labels.get(LABEL_BUILD))
+        };
+        let mut builds: Vec<&Volume> = of_app("build").collect();
+        // Unfinished ones come last, so that they never take a finished one's place.
+        builds.sort_by_key(|build| {
+            (
+                mark_of(build).is_none(),
+                std::cmp::Reverse(build.created.clone()),
+            )
+        });
+        for (at, old) in builds.into_iter().enumerate() {
+            let mark = mark_of(old);
+            if mark.is_some() && at < KEEP - 1 {
+                continue;
+            }
             // The volume first: in use it refuses to go, and then its mark must stay.
             if self.engine.remove_volume(&old.name).await.is_ok()
                 && let Some(mark) = mark
             {
                 let _ = self.engine.remove_volume(&mark.name).await;
             }
+        }
+        // What is left when a removal is cut short between the two.
+        let alone = of_app("built").filter(|mark| {
+            !of_app("build")
+                .any(|build| build.labels.get(LABEL_BUILD) == mark.labels.get(LABEL_BUILD))
+        });
+        for mark in alone {
+            let _ = self.engine.remove_volume(&mark.name).await;
         }
     }
 

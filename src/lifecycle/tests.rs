@@ -1,6 +1,7 @@
 //! The lifecycle on the engine in memory, with paused time. A test fails for one reason, and its name
 //! says which.
 
+mod builds;
 mod faults;
 mod order;
 mod shell;

@@ -182,3 +182,44 @@ async fn the_next_up_mends_what_a_death_on_the_way_to_another_commit_left() {
     die(Story::second(), Fault::Hang).await;
     die(Story::second(), Fault::HangAfter).await;
 }
+
+/// Whether an object belongs to a finished build, which may stay for whoever goes back to its commit.
+fn is_of_finished_build(object: &str, all: &BTreeSet<String>, build: &str) -> bool {
+    let about = |object: &str, kind: &str| {
+        object.starts_with("volume ") && object.contains(&format!("-{kind}-{} ", &build[..12]))
+    };
+    (about(object, "build") || about(object, "built"))
+        && all.iter().any(|other| about(other, "built"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_given_up_at_any_call_leaves_at_most_its_finished_build() {
+    for fault in [Fault::Hang, Fault::HangAfter] {
+        let mut story = Story::first();
+        story.world.file("server.js", "given up");
+        let build = story.world.prepare().plans[0].build.id.clone();
+        let (calls, _) = story.undisturbed().await;
+        story.world.file("server.js", "kept");
+        let (_, objects) = story.undisturbed().await;
+        for (nth, call) in calls.iter().enumerate() {
+            story.rewind().await;
+            let world = &story.world;
+            let place = format!(
+                "given up at call {nth}, `{}` of `{}`",
+                call.name, call.subject
+            );
+            world.file("server.js", "given up");
+            world.engine.fault(nth, fault);
+            tokio::select! {
+                result = world.up() => panic!("{place}: {result:?}"),
+                () = world.engine.hung() => {}
+            }
+            world.file("server.js", "kept");
+            world.up().await.unwrap();
+            let mut found = world.objects();
+            let all = found.clone();
+            found.retain(|object| !is_of_finished_build(object, &all, &build));
+            same(&place, &found, &objects);
+        }
+    }
+}

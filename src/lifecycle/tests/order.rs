@@ -73,7 +73,6 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
             &format!("pull_image {BASE}"),
             "build_image upsun-local/nodejs-24:1",
             // What a crash may have left.
-            "remove_container shop-building-…",
             "remove_volume shop-built-…",
             "remove_volume shop-build-…",
             "create_volume shop-build-…",
