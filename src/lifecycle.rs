@@ -145,6 +145,17 @@ impl<E: Engine> Sandbox<'_, E> {
             .join(format!("environment-{}.lock", &name[..12]))
     }
 
+    /// Does something until it is done or the user leaves, whatever it waits for: an engine that does not
+    /// answer must hold nobody.
+    pub async fn until_left<T>(&self, act: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            // Whoever hears of it by itself says more.
+            biased;
+            result = act => result,
+            () = self.shutdown.reached(crate::shutdown::Urgency::Leave) => Err(Error::Interrupted),
+        }
+    }
+
     async fn emit(&self, event: Event) {
         self.events.send(event).await;
     }

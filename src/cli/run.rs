@@ -154,7 +154,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
-    let result = async {
+    let act = async {
         let _lock = sandbox
             .lock(&format!("run {}", found.operation.name))
             .await?;
@@ -181,8 +181,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             listens_at: address.as_deref(),
         };
         sandbox.run_operation(&planned, &run, &containers).await
-    }
-    .await;
+    };
+    let result = sandbox.until_left(act).await;
     listening.finish();
     let report = result.map_err(|err| Failure::of(err, &shutdown))?;
     Ok(match report.outcome {

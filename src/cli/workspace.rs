@@ -418,7 +418,7 @@ impl Workspace {
             .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
         let listening = context.listen(false, shutdown);
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
-        let result = async {
+        let act = async {
             let _lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
@@ -428,8 +428,8 @@ impl Workspace {
             sandbox
                 .ensure_container(&planned, container, &containers)
                 .await
-        }
-        .await;
+        };
+        let result = sandbox.until_left(act).await;
         listening.finish();
         result
             .map(|deployed| deployed.id)
