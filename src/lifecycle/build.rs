@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::{Error, Planned, Result, Sandbox, archive};
@@ -166,7 +168,10 @@ impl<E: Engine> Sandbox<'_, E> {
                     std::io::Error::other(message)
                 })
         });
-        let uploaded = self.engine.upload(container, "/app", stream).await;
+        let uploaded = tokio::select! {
+            uploaded = self.engine.upload(container, "/app", stream) => uploaded,
+            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
+        };
         if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
             return Err(err.into());
         }
