@@ -99,10 +99,13 @@ impl<E: Engine> Sandbox<'_, E> {
                 biased;
                 () = self.shutdown.reached(next_urgency), if heard < Urgency::Leave => {
                     heard = self.shutdown.urgency();
+                    let under_way = reason.is_some();
                     reason.get_or_insert(End::Cancelled);
                     match heard {
                         Urgency::Leave => return Ok(End::Left),
                         Urgency::Kill => cancel = Some(Box::pin(self.end(command, Duration::ZERO))),
+                        // Its time was over already; asking again would run its stop command twice.
+                        _ if under_way => {}
                         _ => {
                             self.events.offer(Event::Cancelling { reason: "Ctrl-C".to_owned(), grace: command.grace });
                             cancel = Some(Box::pin(self.end(command, command.grace)));
