@@ -1,9 +1,9 @@
 //! What is asked of the engine, in which order, and what is not asked.
 
 use super::*;
+use crate::engine::Engine;
 use crate::engine::fake::Fault;
 use crate::event::Step;
-use crate::lifecycle::{OperationRun, Report};
 
 /// Without mounts and workers, so that the order is easy to see.
 const PLAIN: &str = r"
@@ -21,31 +21,6 @@ applications:
 ";
 
 impl World {
-    /// Runs the first app's operation `greet`.
-    async fn greet(&self) -> Result<Report> {
-        let prepared = self.prepare();
-        let operation = &prepared.config.apps[0].operations[0];
-        self.on(async |sandbox| {
-            let _lock = sandbox.lock("run").await?;
-            let plan = &prepared.plans[0];
-            let run = OperationRun {
-                operation,
-                role: "admin",
-                user: None,
-                container: &plan.containers[0],
-                variables: &BTreeMap::new(),
-                timeout: None,
-                id: "run-1",
-                listens_at: None,
-            };
-            let containers = sandbox.containers().await?;
-            sandbox
-                .run_operation(&self.planned(&prepared, plan), &run, &containers)
-                .await
-        })
-        .await
-    }
-
     /// What was changed since the last time this was asked, with builds' ids as `…`.
     fn changed(&self) -> Vec<String> {
         let mut all = changes(&self.engine.take_calls(), &self.project);
@@ -66,7 +41,7 @@ impl World {
 #[tokio::test(start_paused = true)]
 async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the_operation() {
     let world = World::new(PLAIN);
-    world.greet().await.unwrap();
+    world.run().await.unwrap();
     assert_eq!(
         world.changed(),
         [
@@ -98,9 +73,9 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
 #[tokio::test(start_paused = true)]
 async fn a_second_run_only_runs() {
     let world = World::new(PLAIN);
-    world.greet().await.unwrap();
+    world.run().await.unwrap();
     world.changed();
-    world.greet().await.unwrap();
+    world.run().await.unwrap();
     assert_eq!(world.changed(), ["exec echo hello"]);
 }
 
@@ -119,9 +94,7 @@ async fn a_container_that_was_stopped_is_started_again_without_its_hooks() {
     let world = World::new(PLAIN);
     let first = world.up().await.unwrap();
     world
-        .on(async |sandbox| {
-            crate::engine::Engine::stop_container(sandbox.engine, &first[0].id).await
-        })
+        .on(async |sandbox| Ok(sandbox.engine.stop_container(&first[0].id).await?))
         .await
         .unwrap();
     world.changed();
