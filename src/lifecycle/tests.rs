@@ -6,6 +6,7 @@ mod faults;
 mod order;
 mod shell;
 mod stopping;
+mod teardown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
