@@ -81,7 +81,24 @@ impl DockerEngine {
             .collect())
     }
 
+    /// The ids of the networks of just that name. Engines before 25 let several have the same.
+    async fn networks_named(&self, name: &str) -> Result<Vec<String>> {
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&HashMap::from([("name", vec![name])]))
+            .build();
+        let found = self.docker.list_networks(Some(options)).await?;
+        // The filter also finds names that only contain this one.
+        Ok(found
+            .into_iter()
+            .filter(|network| network.name.as_deref() == Some(name))
+            .filter_map(|network| network.id)
+            .collect())
+    }
+
     pub(super) async fn make_network(&self, name: &str, labels: &Labels) -> Result<()> {
+        if !self.networks_named(name).await?.is_empty() {
+            return Ok(());
+        }
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             labels: Some(labels.clone().into_iter().collect()),
@@ -105,6 +122,9 @@ impl DockerEngine {
     }
 
     pub(super) async fn delete_network(&self, name: &str) -> Result<()> {
-        gone_is_fine(self.docker.remove_network(name).await)
+        for id in self.networks_named(name).await? {
+            gone_is_fine(self.docker.remove_network(&id).await)?;
+        }
+        Ok(())
     }
 }
