@@ -186,8 +186,9 @@ impl<E: Engine> Sandbox<'_, E> {
         for _ in 0..200 {
             match self.engine.exec_exit_code(exec).await {
                 Ok(Some(code)) => {
-                    // A container that is killed takes its commands along, and they seem to end with 137.
-                    if code == 137 && !self.is_running(command.container).await? {
+                    // A container that is killed takes its commands along, and they seem to end with 137,
+                    // or with 126 when they were about to start.
+                    if matches!(code, 126 | 137) && !self.is_running(command.container).await? {
                         return Err(self.gone(command, None).await);
                     }
                     return Ok(code);

@@ -281,6 +281,26 @@ async fn a_container_that_goes_away_under_an_operation_is_told_as_such() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_container_that_goes_away_as_an_operation_is_about_to_start_is_told_as_such() {
+    let world = operation("echo never", "");
+    world.engine.program(
+        |command| command.last().is_some_and(|script| script == "echo never"),
+        |process| async move {
+            // What Docker says of a command whose container stops before it has begun.
+            let first = process.neighbours()[0].clone();
+            first.kill();
+            126
+        },
+    );
+    let err = world.run().await.unwrap_err();
+    assert!(
+        err.to_string()
+            .contains("while `work` ran in it: it ended with code 137"),
+        "{err}"
+    );
+}
+
 /// What a single Ctrl-C while some call hangs, or while a script runs, comes to.
 async fn interrupted(mut world: World, after: u64) {
     let press = async {
