@@ -84,10 +84,11 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
 
-        // What a crash left, or what `--rebuild` replaces. The mark goes first: without it nothing counts as built.
+        // What a crash left, or what `--rebuild` replaces. The mark goes before the volume: without it nothing
+        // counts as built. Users go before the mark, or else a crash would leave them without a build.
         self.remove_building(&plan.app).await?;
-        self.engine.remove_volume(&build.mark.name).await?;
         self.remove_users_of(&build.id).await?;
+        self.engine.remove_volume(&build.mark.name).await?;
         self.engine.remove_volume(&build.volume.name).await?;
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
