@@ -3,7 +3,9 @@
 
 mod builds;
 mod faults;
+mod mounts;
 mod order;
+mod run;
 mod shell;
 mod stopping;
 mod teardown;

@@ -88,12 +88,7 @@ impl Store {
         }
     }
 
-    pub(in crate::engine::fake) fn upload(
-        &mut self,
-        id: &str,
-        path: &str,
-        archive: &[u8],
-    ) -> Result<()> {
+    pub(crate) fn upload(&mut self, id: &str, path: &str, archive: &[u8]) -> Result<()> {
         let (place, files) = self.files_at(id, path)?;
         if !files.is_directory(&place.path) {
             return Err(Error::NotFound(format!(
