@@ -43,6 +43,12 @@ members() {
     done
 }
 
+# Hundredths of a second since some fixed time. Whole seconds would make the grace period up to one shorter.
+look_at_the_clock() {
+    read -r now rest </proc/uptime
+    now=$((${now%.*} * 100 + 1${now#*.} - 100))
+}
+
 members
 if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
     if [ -n "$stop" ]; then
@@ -54,11 +60,13 @@ if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
     else
         kill -TERM $found 2>/dev/null
     fi
-    deadline=$(($(date +%s) + grace))
-    while [ "$(date +%s)" -lt "$deadline" ]; do
+    look_at_the_clock
+    deadline=$((now + grace * 100))
+    while [ "$now" -lt "$deadline" ]; do
         members
         [ "$found" = ' ' ] && exit 0
         sleep 0.1
+        look_at_the_clock
     done
 fi
 
