@@ -1,8 +1,12 @@
 //! The command line: arguments in, exit code out. One module per command, each with its arguments and a
 //! short `run`.
 
+mod check;
 mod completion;
+mod config;
+mod connections;
 mod context;
+mod cron;
 mod describe;
 mod doctor;
 mod down;
@@ -12,10 +16,12 @@ mod list;
 mod logs;
 mod mount;
 mod run;
+mod schema;
 mod status;
 mod table;
 mod up;
 mod upsun_names;
+mod variables;
 mod workspace;
 
 use std::ffi::OsString;
@@ -146,6 +152,9 @@ enum Command {
     /// List the operations
     #[command(alias = "ops")]
     List(list::Arguments),
+    /// Check the configuration: everything that Upsun would refuse, and what deserves a look
+    #[command(alias = "validate")]
+    Check(check::Arguments),
     /// Build and start the apps and their workers
     Up(up::Arguments),
     /// Stop and remove the containers; the data of mounts stay
@@ -160,10 +169,20 @@ enum Command {
     /// Look at and change what is on the writable mounts
     #[command(subcommand)]
     Mount(mount::Command),
+    /// Look at the crons
+    #[command(subcommand)]
+    Cron(cron::Command),
+    /// Show the variables of an app's container, each with where it comes from
+    Variables(variables::Arguments),
     /// Check this machine and the engine, and say what is only approximated
     Doctor(doctor::Arguments),
     /// Remove everything that was made for this repository: containers, mount data, builds, caches
     Clean(down::CleanArguments),
+    /// Print the configuration with all files merged, and includes and anchors written out
+    Config(config::Arguments),
+    /// Print a JSON Schema of the configuration, for editors
+    #[command(after_long_help = schema::IN_AN_EDITOR)]
+    Schema,
     /// Print the completion script of a shell
     Completion(completion::CompletionArguments),
     /// Print the manual page
@@ -197,6 +216,9 @@ pub fn main() -> ExitCode {
     };
     let context = Context::of_process(cli.global);
     let result = match cli.command {
+        Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Schema => schema::run(&context),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Man => completion::man(),
         command => start(&context, command),
@@ -211,8 +233,9 @@ pub fn main() -> ExitCode {
 }
 
 fn start(context: &Context, command: Command) -> Result<u8, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread is enough: it waits for the engine most of the time, and what blocks (reading files, writing
+    // output) has threads of its own. Handing every piece of output from thread to thread costs more than it wins.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|err| Failure::fault(format!("the async runtime cannot be started: {err}")))?;
@@ -220,12 +243,17 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
         match command {
             Command::Run(arguments) => run::run(context, arguments).await,
             Command::List(arguments) => list::run(context, &arguments),
+            Command::Check(arguments) => check::run(context, &arguments),
+            Command::Config(arguments) => config::run(context, &arguments),
+            Command::Schema => schema::run(context),
             Command::Up(arguments) => up::run(context, arguments).await,
             Command::Down(arguments) => down::run(context, &arguments).await,
             Command::Status(arguments) => status::run(context, &arguments).await,
             Command::Logs(arguments) => logs::run(context, &arguments).await,
             Command::Exec(arguments) => exec::run(context, arguments).await,
             Command::Mount(command) => mount::run(context, command).await,
+            Command::Cron(command) => cron::run(context, &command),
+            Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,
             Command::Clean(arguments) => down::clean(context, &arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

@@ -4,6 +4,7 @@
 
 pub mod app;
 mod decode;
+pub mod document;
 mod include;
 mod lint;
 mod meaning;
@@ -12,14 +13,17 @@ mod node;
 pub mod problem;
 pub mod render;
 mod report;
+pub mod rules;
 mod scalar;
 mod schema;
 mod shell;
+pub mod soundness;
 mod source;
 pub mod versions;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,10 +31,12 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use self::app::App;
+use self::document::Document;
 use self::include::Reader;
 use self::merge::Merged;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
+pub use self::schema::json_schema;
 use self::source::{ReadError, Repository};
 
 /// The directory that Upsun reads.
@@ -67,6 +73,8 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Everything that is wrong, by file and line.
     pub problems: Vec<Problem>,
+    /// How many warnings were left out because settings silence them.
+    pub silenced: usize,
     /// The text of every file that was read, by the name that places carry.
     pub texts: BTreeMap<String, Arc<str>>,
 }
@@ -91,9 +99,107 @@ pub fn find_root(start: &Path) -> Option<PathBuf> {
 /// All problems are reported at once. Nothing is printed, and nothing but files inside the repository
 /// is read.
 pub fn load(repository: &Path) -> Loaded {
+    load_ignoring(repository, &[])
+}
+
+/// The same without the warnings that have one of these codes.
+pub fn load_ignoring(repository: &Path, ignored: &[String]) -> Loaded {
+    let (merged, report, repository) = read(repository, ignored);
+    check(&merged, report, repository.as_ref())
+}
+
+/// The same, and the merged configuration as people wrote it: as far as it could be read when there are
+/// errors.
+pub fn resolve(repository: &Path, ignored: &[String]) -> (Loaded, Document) {
+    let (merged, report, repository) = read(repository, ignored);
+    let document = Document::of(&merged);
+    (check(&merged, report, repository.as_ref()), document)
+}
+
+/// Reads one text as if it were the only file of a repository.
+pub fn resolve_text(text: &[u8]) -> (Loaded, Document) {
+    let repository = Repository::empty();
     let mut report = Report::default();
-    let config = read(repository, &mut report);
-    let failed = report.has_errors();
+    let mut merged = Merged::default();
+    let mut reader = Reader::new(&repository, &mut report);
+    let bytes = || Ok(text.to_vec());
+    merged.is_partial |= !add(&mut merged, &mut reader, "config.yaml".as_ref(), bytes);
+    let document = Document::of(&merged);
+    (check(&merged, report, Some(&repository)), document)
+}
+
+/// The files of `.upsun/` put together; no repository when there is none to speak of.
+fn read(root: &Path, ignored: &[String]) -> (Merged, Report, Option<Repository>) {
+    let mut report = Report::ignoring(ignored);
+    let mut merged = Merged::default();
+    let found = Repository::new(root)
+        .map_err(ReadError::from)
+        .and_then(|repository| Ok((first_level(&repository)?, repository)));
+    let (names, repository) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            report.add(unreadable(FOLDER, &error));
+            return (merged, report, None);
+        }
+    };
+    if names.is_empty() {
+        merged.is_partial = true;
+        let message = "there is no configuration in `.upsun`: it holds no YAML file";
+        let problem = Problem::error("U124", Class::Schema, start_of(FOLDER), message);
+        report.add(problem.hint("put one there, such as `.upsun/config.yaml`"));
+    }
+    let mut reader = Reader::new(&repository, &mut report);
+    let mut broken = merged.is_partial;
+    for name in names {
+        let bytes = || repository.read(Path::new(FOLDER).join(&name));
+        broken |= !add(&mut merged, &mut reader, &name, bytes);
+    }
+    merged.is_partial |= broken;
+    (merged, report, Some(repository))
+}
+
+/// Adds a file of `.upsun/`; false when it could not be read.
+fn add(
+    merged: &mut Merged,
+    reader: &mut Reader<'_>,
+    name: &OsStr,
+    bytes: impl FnOnce() -> Result<Vec<u8>, ReadError>,
+) -> bool {
+    let path = format!("{FOLDER}/{}", name.to_string_lossy());
+    let bytes = match bytes() {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            reader.report.add(unreadable(&source::clean(&path), &error));
+            return false;
+        }
+    };
+    let root = reader
+        .add(path, bytes)
+        .and_then(|file| reader.document(file));
+    let is_read = root.is_some();
+    if let Some(root) = root {
+        merged.add(root, reader.report);
+    }
+    is_read
+}
+
+/// Holds what was put together against every rule.
+fn check(merged: &Merged, mut report: Report, repository: Option<&Repository>) -> Loaded {
+    let config = repository.and_then(|repository| {
+        if !merged.has_applications && !merged.has_empty && !merged.is_partial {
+            missing_applications(&mut report);
+        }
+        schema::check_all(merged, &mut report);
+        meaning::check(merged, repository, &mut report);
+        lint::check(merged, repository, &mut report);
+        if let Some(entry) = decode::too_large(merged) {
+            let message = "with what its workers take over this application is too large";
+            report.add(report.error("U106", Class::Yaml, entry.key_span, message));
+            return None;
+        }
+        (!report.has_errors()).then(|| decode::config(merged, &report))
+    });
+    let silenced = report.silenced();
     let (problems, sources) = report.finish();
     let texts = sources
         .files()
@@ -101,72 +207,15 @@ pub fn load(repository: &Path) -> Loaded {
         .map(|source| (source.name.clone(), source.text.clone()))
         .collect();
     Loaded {
-        config: config.filter(|_| !failed),
+        config,
         problems,
+        silenced,
         texts,
     }
 }
 
-fn read(root: &Path, report: &mut Report) -> Option<Config> {
-    let repository = match Repository::new(root) {
-        Ok(repository) => repository,
-        Err(error) => {
-            report.add(unreadable(FOLDER, &ReadError::from(error)));
-            return None;
-        }
-    };
-    let names = match first_level(&repository) {
-        Ok(names) => names,
-        Err(error) => {
-            report.add(unreadable(FOLDER, &error));
-            return None;
-        }
-    };
-    let mut merged = Merged::default();
-    let mut broken = names.is_empty();
-    if broken {
-        let message = "there is no configuration in `.upsun`: it holds no YAML file";
-        let problem = Problem::error("U124", Class::Schema, start_of(FOLDER), message);
-        report.add(problem.hint("put one there, such as `.upsun/config.yaml`"));
-    }
-    let mut reader = Reader::new(&repository, report);
-    for name in names {
-        let path = Path::new(FOLDER).join(&name);
-        let shown = format!("{FOLDER}/{}", source::clean(&name.to_string_lossy()));
-        let bytes = match repository.read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                reader.report.add(unreadable(&shown, &error));
-                broken = true;
-                continue;
-            }
-        };
-        let Some(file) = reader.add(shown, bytes) else {
-            broken = true;
-            continue;
-        };
-        match reader.document(file) {
-            Some(root) => merged.add(root, reader.report),
-            None => broken = true,
-        }
-    }
-    if !merged.has_applications && !merged.has_empty && !broken {
-        missing_applications(report);
-    }
-    schema::check_all(&merged, report);
-    let partial = broken || merged.is_partial;
-    meaning::check(&merged, &repository, partial, report);
-    lint::check(&merged, &repository, report);
-    if let Some(entry) = decode::too_large(&merged) {
-        let message = "with what its workers take over this application is too large";
-        report.add(report.error("U106", Class::Yaml, entry.key_span, message));
-        return None;
-    }
-    Some(decode::config(&merged, report))
-}
-
 /// The names of the YAML files at the first level of `.upsun/`, in order.
-fn first_level(repository: &Repository) -> Result<Vec<std::ffi::OsString>, ReadError> {
+fn first_level(repository: &Repository) -> Result<Vec<OsString>, ReadError> {
     let folder = repository.resolve(FOLDER)?;
     if !folder.is_dir() {
         return Err(ReadError::NoDirectory);

@@ -127,6 +127,21 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// A service is being started.
+    ServiceStarted {
+        /// Its name.
+        service: String,
+        /// Its type, such as `postgresql:18`.
+        kind: String,
+    },
+    /// A service answers.
+    ServiceFinished {
+        /// Its name.
+        service: String,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+    },
     /// A container is being started.
     DeployStarted {
         /// The app, or `app--worker`.

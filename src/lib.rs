@@ -8,7 +8,7 @@
 //!                   |
 //!  what happens    lifecycle                             reporter → event only
 //!                   |
-//!  what it says    plan ← config  roles  variables  images   (pure: no tokio, no env, no clock)
+//!  what it says    plan ← config  roles  variables  images  services   (pure: no tokio, no env)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
 //!  leaves          event  shutdown  project  settings  source
@@ -21,6 +21,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod crons;
 pub mod engine;
 pub mod event;
 pub mod images;
@@ -28,8 +29,10 @@ pub mod lifecycle;
 pub mod lock;
 pub mod plan;
 pub mod project;
+pub mod relationships;
 pub mod reporter;
 pub mod roles;
+pub mod services;
 pub mod settings;
 pub mod shutdown;
 pub mod source;

@@ -1,22 +1,29 @@
 //! Carries plans out on an engine: builds, deploys, runs operations, takes everything down again.
 //! What happens goes out as [`Event`]s; nothing here prints.
 
+mod abandoned;
 mod archive;
 mod build;
+mod data;
 mod deploy;
 mod execute;
 mod image;
+mod leftovers;
 mod mounts;
 mod operation;
 mod output;
+mod redeploy;
+mod services;
 mod teardown;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 
+pub use self::abandoned::SHELL;
 pub use self::deploy::Deployed;
-pub use self::execute::{Command, End, shell_command};
+pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
@@ -90,6 +97,40 @@ pub enum Error {
         /// What they belong to.
         what: String,
     },
+    /// A service's container ended while it was waited for.
+    #[error("the service `{service}` does not stay up: it ended with code {exit_code}{log}")]
+    ServiceEnded {
+        /// The service.
+        service: String,
+        /// The code of its process.
+        exit_code: i64,
+        /// The end of its log, if there is any.
+        log: String,
+    },
+    /// A service runs and does not answer.
+    #[error("the service `{service}` did not answer within {} s{log}", .limit.as_secs())]
+    ServiceNotReady {
+        /// The service.
+        service: String,
+        /// How long it was waited for.
+        limit: std::time::Duration,
+        /// The end of its log, if there is any.
+        log: String,
+    },
+    /// A database, user or the like could not be made.
+    #[error(
+        "the service `{service}` could not be set up: {step} ended with code {exit_code}{said}"
+    )]
+    ServiceSetup {
+        /// The service.
+        service: String,
+        /// What was made.
+        step: String,
+        /// The command's exit code.
+        exit_code: i64,
+        /// What the command said.
+        said: String,
+    },
     /// The user stopped us.
     #[error("interrupted")]
     Interrupted,
@@ -112,6 +153,12 @@ pub enum Error {
 /// What the lifecycle's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// How long somebody who reads what we print may not read it while things are to be stopped.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What the name of an environment's lock file begins with.
+const LOCK_PREFIX: &str = "environment-";
+
 /// One environment of one project on one engine.
 #[derive(Debug, Clone)]
 pub struct Sandbox<'a, E> {
@@ -130,7 +177,11 @@ pub struct Sandbox<'a, E> {
 impl<E: Engine> Sandbox<'_, E> {
     /// Waits until this environment is free and takes it. `what` is told to those who find it taken.
     pub async fn lock(&self, what: &str) -> Result<Lock> {
-        Ok(Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?)
+        let lock = Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?;
+        if lock.was_abandoned() {
+            self.end_abandoned().await?;
+        }
+        Ok(lock)
     }
 
     /// Takes the environment or says at once who has it.
@@ -138,26 +189,58 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Lock::try_take(&self.lock_path(), what)?)
     }
 
+    /// Takes all environments of the project or says at once who has one of them.
+    pub fn try_lock_all(&self, what: &str) -> Result<Vec<Lock>> {
+        let mut locks = vec![self.try_lock(what)?];
+        let own = self.lock_path();
+        let found = std::fs::read_dir(&self.project.state_dir)
+            .map_err(|source| lock::Error::File {
+                path: self.project.state_dir.clone(),
+                source,
+            })?
+            .flatten();
+        for entry in found {
+            let is_lock = entry.file_name().to_string_lossy().starts_with(LOCK_PREFIX);
+            if is_lock && entry.path() != own {
+                locks.push(Lock::try_take(&entry.path(), what)?);
+            }
+        }
+        Ok(locks)
+    }
+
     fn lock_path(&self) -> PathBuf {
         let name = crate::project::hash(self.environment.name.as_bytes());
         self.project
             .state_dir
-            .join(format!("environment-{}.lock", &name[..12]))
+            .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))
     }
 
     /// Does something until it is done or the user leaves, whatever it waits for: an engine that does not
     /// answer must hold nobody.
-    pub async fn until_left<T>(&self, act: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            // Whoever hears of it by itself says more.
-            biased;
-            result = act => result,
-            () = self.shutdown.reached(crate::shutdown::Urgency::Leave) => Err(Error::Interrupted),
-        }
+    pub fn until_left<'a, T: 'a>(
+        &'a self,
+        act: impl Future<Output = Result<T>> + 'a,
+    ) -> Pin<Box<dyn Future<Output = Result<T>> + 'a>> {
+        Box::pin(async move {
+            tokio::select! {
+                // Whoever hears of it by itself says more.
+                biased;
+                result = act => result,
+                () = self.shutdown.reached(crate::shutdown::Urgency::Leave) => Err(Error::Interrupted),
+            }
+        })
     }
 
+    /// Tells it. Once the user wants to stop, a listener that is stuck does not hold us up.
     async fn emit(&self, event: Event) {
-        self.events.send(event).await;
+        tokio::select! {
+            biased;
+            _ = self.events.send(event) => {}
+            () = async {
+                self.shutdown.reached(crate::shutdown::Urgency::Cancel).await;
+                tokio::time::sleep(PATIENCE).await;
+            } => {}
+        }
     }
 
     /// Fails when the user wants to stop.

@@ -42,7 +42,9 @@ pub enum Error {
 /// The lock, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    /// Open for as long as the lock is held; says what its holder does.
+    file: File,
+    abandoned: bool,
 }
 
 impl Lock {
@@ -62,12 +64,13 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let mut holder = String::new();
+        let _ = file.read_to_string(&mut holder);
+        let holder = holder.trim();
+        match locked {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                let holder = holder.trim();
                 let holder = if holder.is_empty() {
                     "another upsun-local"
                 } else {
@@ -79,11 +82,24 @@ impl Lock {
             }
             Err(errno) => return Err(failed(errno.into())),
         }
-        // Only told to humans, so a failure to write it is no failure.
+        let abandoned = !holder.is_empty();
+        // Told to humans, and to whoever comes after one that was killed; a failure to write it is no failure.
         let _ = file.set_len(0);
         let _ = file.rewind();
         let _ = writeln!(file, "`{what}` (process {})", std::process::id());
-        Ok(Lock { _file: file })
+        Ok(Lock { file, abandoned })
+    }
+
+    /// Whether its last holder ended without [`Lock::release`]: it was killed, or gave up.
+    pub fn was_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    /// Lets go of it after everything went its way. Without this the lock is free as well, but the next
+    /// holder looks whether something still runs.
+    pub fn release(self) {
+        // What is left in the file costs the next one a look, and nothing else.
+        let _ = self.file.set_len(0);
     }
 
     /// Takes the lock, waiting for as long as somebody else has it.
@@ -127,8 +143,12 @@ mod tests {
         let first = Lock::try_take(&path, "run a").unwrap();
         let err = Lock::try_take(&path, "run b").unwrap_err();
         assert!(err.to_string().contains("`run a` (process "), "{err}");
+        assert!(!first.was_abandoned());
         drop(first);
-        Lock::try_take(&path, "run b").unwrap();
+        let second = Lock::try_take(&path, "run b").unwrap();
+        assert!(second.was_abandoned());
+        second.release();
+        assert!(!Lock::try_take(&path, "run c").unwrap().was_abandoned());
     }
 
     #[tokio::test]

@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use crate::config::app::{App, Commands, Mount, MountSource, Worker};
 use crate::engine::spec::{
-    ContainerSpec, Labels, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
+    ContainerSpec, Labels, Link, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
 };
 use crate::event::Step;
 use crate::images::SUPERVISE;
 use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
+use crate::services::ServicePlan;
 
 /// Changes whenever an earlier version's builds must not be taken for this version's.
 const BUILD_VERSION: u32 = 1;
@@ -78,6 +79,19 @@ pub struct Inputs<'a> {
     pub build_variables: BTreeMap<String, String>,
     /// The variables of the web container, then of each worker in the app's order.
     pub runtime_variables: Vec<BTreeMap<String, String>>,
+    /// The services of the environment that any of them reaches.
+    pub services: Vec<ServicePlan>,
+    /// What they reach, in the same order.
+    pub connections: Vec<Connections>,
+}
+
+/// What one container reaches by its relationships.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// The names of the services.
+    pub services: Vec<String>,
+    /// Under which names their containers, and those of other apps, are found.
+    pub links: Vec<Link>,
 }
 
 /// What is to be there for one app.
@@ -93,8 +107,20 @@ pub struct AppPlan {
     pub build: BuildPlan,
     /// The network of the environment.
     pub network: NetworkPlan,
+    /// The services that its containers reach.
+    pub services: Vec<ServicePlan>,
     /// The web container, then one for each worker.
     pub containers: Vec<ContainerPlan>,
+}
+
+impl AppPlan {
+    /// The services that one of its containers reaches.
+    pub fn services_of(&self, container: &ContainerPlan) -> Vec<&ServicePlan> {
+        self.services
+            .iter()
+            .filter(|service| container.services.contains(&service.name))
+            .collect()
+    }
 }
 
 /// A network to be there.
@@ -153,6 +179,8 @@ pub struct ContainerPlan {
     pub volatile: Vec<String>,
     /// The paths of its mounts, relative to the app's root.
     pub mounts: Vec<String>,
+    /// The names of the services that it reaches.
+    pub services: Vec<String>,
     /// `hooks.deploy`, then `hooks.post_deploy`, where they are given.
     pub hooks: Vec<BuildStep>,
 }
@@ -189,6 +217,7 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
         source_root: app.source_root.clone(),
         build,
         network,
+        services: inputs.services.clone(),
         containers,
     }
 }
@@ -299,6 +328,11 @@ fn container(
             inputs.runtime_variables.get(at + 1),
         ),
     };
+    let connections = inputs
+        .connections
+        .get(worker.map_or(0, |(at, _)| at + 1))
+        .cloned()
+        .unwrap_or_default();
     let worker = worker.map(|(_, worker)| worker);
     let mut parts = vec![environment.name.as_str(), app.name.as_str()];
     parts.extend(worker.map(|worker| worker.name.as_str()));
@@ -351,6 +385,7 @@ fn container(
         network: Some(Network {
             name: network.name.clone(),
             aliases: Vec::new(),
+            links: connections.links,
         }),
         hosts: app
             .additional_hosts
@@ -359,6 +394,7 @@ fn container(
             .collect(),
         pids_limit: Some(PIDS),
         stop_grace: STOP_GRACE,
+        ..ContainerSpec::default()
     };
     let hooks = if worker.is_none() {
         steps::hooks(app)
@@ -379,6 +415,7 @@ fn container(
         directories: data.directories,
         volatile: data.volatile,
         mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
+        services: connections.services,
         hooks,
     }
 }

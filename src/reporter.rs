@@ -5,7 +5,7 @@ pub mod style;
 pub mod terminal;
 
 use std::io::{self, Write};
-use std::thread::JoinHandle;
+use std::sync::mpsc as sync;
 
 use tokio::sync::mpsc;
 
@@ -24,22 +24,33 @@ pub trait Reporter: Send {
 }
 
 /// Feeds a reporter on a thread of its own, so that a slow terminal never holds up whoever must hear a Ctrl-C.
-/// When standard output is closed the run is cancelled, as SIGPIPE would end any other program.
+/// When standard output is closed the run is cancelled, as SIGPIPE would end any other program. What is returned
+/// is disconnected once everything is said.
 pub fn spawn(
     mut reporter: impl Reporter + 'static,
     mut events: mpsc::Receiver<Event>,
     shutdown: Shutdown,
-) -> JoinHandle<()> {
+) -> sync::Receiver<()> {
+    let (end, ended) = sync::channel();
     std::thread::spawn(move || {
+        let _end: sync::Sender<()> = end;
         let mut broken = false;
         while let Some(event) = events.blocking_recv() {
-            if reporter.report(event).is_err() && !broken {
+            // Whoever closed it does not want to hear more; the rest is taken off so that nobody waits.
+            if broken {
+                continue;
+            }
+            if let Err(err) = reporter.report(event) {
                 broken = true;
+                if err.kind() != io::ErrorKind::BrokenPipe {
+                    talk(format!("error: standard output cannot be written: {err}\n").as_bytes());
+                }
                 shutdown.press(SIGPIPE);
             }
         }
         reporter.finish();
-    })
+    });
+    ended
 }
 
 /// Writes to standard error, for good or not: there is nowhere to tell a failure.

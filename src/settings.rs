@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::config::rules::{self, RULES};
 use crate::roles::{EnvironmentType, Grants};
 use crate::suggestion::{nearest, quoted_list};
 use crate::variables::UserVariable;
@@ -36,7 +37,7 @@ pub struct Settings {
     pub variables: Variables,
     /// `env_file`: a file of `NAME=value` lines, relative to the repository's root.
     pub env_file: Option<PathBuf>,
-    /// `images`: a container image per runtime (`nodejs:24`, or `nodejs` for every version).
+    /// `images`: a container image per runtime or service (`nodejs:24`, or `nodejs` for every version).
     pub images: IndexMap<String, String>,
     /// `ca_certificates`: files of PEM certificates to trust in containers.
     #[serde(deserialize_with = "one_or_more_paths")]
@@ -50,12 +51,12 @@ pub struct Settings {
     pub user: User,
     /// `tests`, read by a later version.
     pub tests: Option<serde_yaml::Value>,
-    /// `services`, read by a later version.
-    pub services: Option<serde_yaml::Value>,
+    /// `services`: what is different here about a service, by its name.
+    pub services: IndexMap<String, ServiceSettings>,
     /// `watch`, read by a later version.
     pub watch: Option<serde_yaml::Value>,
-    /// `lints`, read by a later version.
-    pub lints: Option<serde_yaml::Value>,
+    /// `check`: which warnings about the configuration are of no interest.
+    pub check: Check,
 }
 
 /// `environment`.
@@ -79,6 +80,23 @@ pub struct Variables {
     /// `environment`: variables of the environment, which stand above those of the project.
     #[serde(deserialize_with = "variables")]
     pub environment: IndexMap<String, UserVariable>,
+}
+
+/// `check`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Check {
+    /// `ignore`: the codes of warnings that are not shown, such as `U402`.
+    #[serde(deserialize_with = "one_or_more")]
+    pub ignore: Vec<String>,
+}
+
+/// One entry of `services`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceSettings {
+    /// `external`: the URL of a service that runs elsewhere and stands for this one.
+    pub external: Option<String>,
 }
 
 /// `proxy`.
@@ -163,9 +181,47 @@ impl Settings {
     /// Reads settings from text; `file_name` is for error messages only.
     pub fn parse(text: &str, file_name: &str) -> Result<Settings, Error> {
         // A file of nothing but comments is null, which is as good as no file.
-        serde_yaml::from_str::<Option<Settings>>(text)
+        let settings = serde_yaml::from_str::<Option<Settings>>(text)
             .map(Option::unwrap_or_default)
-            .map_err(|error| explain(&error, text, file_name))
+            .map_err(|error| explain(&error, text, file_name))?;
+        for code in &settings.check.ignore {
+            silenceable(code).map_err(|(message, hint)| Error::Invalid {
+                file: file_name.to_owned(),
+                line: text
+                    .lines()
+                    .position(|line| line.contains(code.as_str()))
+                    .map(|index| index + 1),
+                message,
+                hint: Some(hint),
+            })?;
+        }
+        Ok(settings)
+    }
+}
+
+/// Whether the warnings with a code may be left out; what is wrong and how to mend it if not.
+fn silenceable(code: &str) -> Result<(), (String, String)> {
+    match rules::find(code) {
+        Some(rule) if rule.can_be_silenced => Ok(()),
+        Some(rule) => Err((
+            format!(
+                "`{code}` in `check.ignore` is always an error: {}",
+                rule.summary
+            ),
+            "only warnings can be silenced: Upsun would refuse this configuration".to_owned(),
+        )),
+        None => {
+            let written = code.to_uppercase();
+            let codes = RULES.iter().map(|rule| rule.code);
+            let hint = match nearest(&written, codes) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`upsun-local check` shows the code of each problem in brackets".to_owned(),
+            };
+            Err((
+                format!("`{code}` in `check.ignore` is not the code of a problem"),
+                hint,
+            ))
+        }
     }
 }
 
@@ -333,6 +389,10 @@ fn one_or_more_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<P
         .map(|texts| texts.0.into_iter().map(PathBuf::from).collect())
 }
 
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    OneOrMore::deserialize(deserializer).map(|texts| texts.0)
+}
+
 fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     OneOrMore::deserialize(deserializer)
         .map(|texts| (!texts.0.is_empty()).then(|| texts.0.join(",")))
@@ -438,172 +498,4 @@ fn variables<'de, D: Deserializer<'de>>(
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::roles::Role;
-
-    fn parse(text: &str) -> Settings {
-        Settings::parse(text, FILE_NAME).unwrap()
-    }
-
-    fn refused(text: &str) -> (String, Option<String>) {
-        let error = Settings::parse(text, FILE_NAME).unwrap_err();
-        (error.to_string(), error.hint())
-    }
-
-    #[test]
-    fn a_whole_file_is_read() {
-        let settings = parse(
-            "
-project: shop
-environment: {name: feature-x, type: staging}
-role: contributor
-users:
-  alice: admin
-  bob: production:viewer,development:contributor
-  carol: {production: viewer, development: admin}
-variables:
-  project:
-    env:TOKEN: {value: abc, sensitive: true, visible_runtime: false}
-    theanswer: 42
-  environment:
-    env:LIST: [1, two]
-    env:MAP: {value: {a: 1}}
-env_file: .env.upsun
-images:
-  nodejs:24: registry.example/node:24
-ca_certificates: certs/company.pem
-proxy: {http: http://proxy:3128, no: [localhost, .internal]}
-engine: unix:///run/docker.sock
-user: {uid: 1000, gid: 1000}
-tests: [{run: next-build}]
-watch: {debounce: 1s}
-lints: {dot-mount: allow}
-services: {db: {}}
-",
-        );
-        assert_eq!(settings.project.as_deref(), Some("shop"));
-        assert_eq!(settings.environment.name.as_deref(), Some("feature-x"));
-        assert_eq!(settings.environment.r#type, Some(EnvironmentType::Staging));
-        assert_eq!(settings.role, Some(Grants::Everywhere(Role::Contributor)));
-        assert_eq!(settings.users["alice"], Grants::Everywhere(Role::Admin));
-        assert_eq!(
-            settings.users["bob"].to_string(),
-            "production:viewer,development:contributor"
-        );
-        assert_eq!(
-            settings.users["carol"].to_string(),
-            "production:viewer,development:admin"
-        );
-        let token = &settings.variables.project["env:TOKEN"];
-        assert_eq!(token.value, json!("abc"));
-        assert!(token.sensitive && token.visible_build && !token.visible_runtime);
-        assert_eq!(settings.variables.project["theanswer"].value, json!(42));
-        assert_eq!(
-            settings.variables.environment["env:LIST"].value,
-            json!([1, "two"])
-        );
-        assert_eq!(
-            settings.variables.environment["env:MAP"].value,
-            json!({"a": 1})
-        );
-        assert_eq!(settings.images["nodejs:24"], "registry.example/node:24");
-        assert_eq!(
-            settings.ca_certificates,
-            [PathBuf::from("certs/company.pem")]
-        );
-        assert_eq!(settings.proxy.no.as_deref(), Some("localhost,.internal"));
-        assert_eq!(
-            settings.user,
-            User {
-                uid: 1000,
-                gid: 1000
-            }
-        );
-    }
-
-    #[test]
-    fn nothing_is_the_default() {
-        for text in [
-            "",
-            "# nothing yet\n",
-            "{}\n",
-            "---\n",
-            "users:\n",
-            "variables: {project: }\n",
-        ] {
-            assert_eq!(parse(text), Settings::default(), "{text:?}");
-        }
-        assert_eq!(Settings::default().user.uid, 10_000);
-    }
-
-    #[test]
-    fn an_unknown_setting_names_its_line_and_the_nearest_known_one() {
-        assert_eq!(
-            refused("role: admin\n\nvariabels:\n  project: {}\n"),
-            (
-                ".upsun-local.yaml:3: unknown setting `variabels`".to_owned(),
-                Some("did you mean `variables`?".to_owned())
-            )
-        );
-        assert_eq!(
-            refused("project: a\nenvironment:\n  name: main\n  typ: staging\n"),
-            (
-                ".upsun-local.yaml:4: unknown setting `typ` in `environment`".to_owned(),
-                Some("did you mean `type`?".to_owned())
-            )
-        );
-        let (_, hint) = refused("environment:\n  colour: red\n");
-        assert_eq!(hint.as_deref(), Some("known here: `name`, `type`"));
-    }
-
-    #[test]
-    fn a_bad_value_names_its_line() {
-        let (message, _) = refused("project: a\nusers:\n  alice: admin\n  bob: owner\n");
-        assert_eq!(
-            message,
-            ".upsun-local.yaml:4: users.bob: `owner` is not a role: it is one of `viewer`, `contributor`, `admin`"
-        );
-        let (message, _) = refused("environment:\n  type: prod\n");
-        assert!(
-            message.starts_with(".upsun-local.yaml:2: environment: `prod` is not"),
-            "{message}"
-        );
-        let (message, _) = refused("user: {uid: 0}\n");
-        assert!(message.contains("cannot be root"), "{message}");
-        let (message, _) = refused("variables:\n  project:\n    \"a=b\": 1\n");
-        assert!(
-            message.contains("`a=b` cannot be the name of a variable"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn what_is_no_yaml_names_its_line() {
-        let (message, _) = refused("project: a\nrole: [\n");
-        assert!(message.starts_with(".upsun-local.yaml:"), "{message}");
-    }
-
-    #[test]
-    fn a_repository_without_the_file_has_the_defaults() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Settings::load(folder.path()).unwrap(), Settings::default());
-        std::fs::write(folder.path().join(FILE_NAME), "project: p\n").unwrap();
-        assert_eq!(
-            Settings::load(folder.path()).unwrap().project.as_deref(),
-            Some("p")
-        );
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
-        assert!(matches!(
-            Settings::load(folder.path()),
-            Err(Error::Read { .. })
-        ));
-    }
-}
+mod tests;

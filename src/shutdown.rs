@@ -85,6 +85,16 @@ impl Shutdown {
         self.sender.borrow().signal.map(|number| 128 + number)
     }
 
+    /// What the first signal is called by those who sent it.
+    pub fn reason(&self) -> &'static str {
+        match self.sender.borrow().signal {
+            Some(1) => "SIGHUP",
+            Some(13) => "a closed standard output",
+            Some(15) => "SIGTERM",
+            _ => "Ctrl-C",
+        }
+    }
+
     /// Waits until it is at least so urgent.
     pub async fn reached(&self, urgency: Urgency) {
         let mut receiver = self.sender.subscribe();
@@ -116,5 +126,6 @@ mod tests {
         shutdown.press(2);
         assert_eq!(shutdown.urgency(), Urgency::Leave);
         assert_eq!(shutdown.exit_code(), Some(143));
+        assert_eq!(shutdown.reason(), "SIGTERM");
     }
 }

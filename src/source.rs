@@ -1,15 +1,34 @@
 //! What Git would deploy from a repository: the files, their tree id, and their tar stream.
+//!
+//! A scan reads each file once: what the kernel says of it is kept in a cache, so that the next scan only asks
+//! the kernel whether anything changed, and asks Git only when the list of files may have.
+//! File contents are taken as they are; what Git's filters or line-end settings would make of them is not.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use sha1::{Digest, Sha1};
+mod archive;
+mod cache;
+mod examine;
+mod git;
+mod hash;
+mod listing;
+mod snapshot;
+mod stamp;
+mod walk;
 
-/// Why the repository's files cannot be read.
+#[cfg(test)]
+mod tests;
+
+use cache::Cached;
+use examine::{Listed, examine};
+use git::Git;
+use snapshot::Snapshot;
+use stamp::Stamp;
+
+/// Why the repository's files cannot be read or packed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory.
@@ -20,238 +39,164 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Whoever takes the archive does not want more of it, and knows better why.
+    #[error("the archive of the source cannot be written: {0}")]
+    Archive(#[source] io::Error),
 }
 
 /// Something that is left out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// What, relative to the repository.
     pub path: PathBuf,
-    /// Why.
+    /// Why, in words that follow "is left out:".
     pub reason: String,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    path: PathBuf,
-    mode: u32,
-    size: u64,
-    hash: [u8; 20],
-}
-
-/// The files of a repository.
-#[derive(Debug)]
-pub struct Tree {
-    root: PathBuf,
-    entries: Vec<Entry>,
-    skipped: Vec<Skipped>,
 }
 
 /// A Git tree id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TreeId([u8; 20]);
+pub struct TreeId(hash::Hash);
 
-impl std::fmt::Display for TreeId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TreeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// Reads the tree.
-pub fn scan(repository: &Path, _cache_dir: &Path) -> Result<Tree, Error> {
-    let mut entries = Vec::new();
-    for found in ignore::WalkBuilder::new(repository)
-        .hidden(false)
-        .require_git(false)
-        .git_global(false)
-        .parents(false)
-        .filter_entry(|e| e.file_name() != ".git")
-        .build()
-        .flatten()
-    {
-        let Ok(meta) = found.path().symlink_metadata() else {
-            continue;
-        };
-        let fail = |source| Error::File {
-            path: found.path().to_owned(),
-            source,
-        };
-        let path = found
-            .path()
-            .strip_prefix(repository)
-            .unwrap_or(found.path())
-            .to_owned();
-        if path.starts_with(".upsun/local") {
-            continue;
+/// The files of a repository as they were when it was scanned; their contents stay on the disk.
+#[derive(Debug)]
+pub struct Tree {
+    root: PathBuf,
+    snapshot: Snapshot,
+    skipped: Vec<Skipped>,
+}
+
+/// Reads the tree of the repository at `repository`, an absolute path. What is learnt is kept in `cache_dir`.
+///
+/// The repository may be part of a work tree, or in none. Only a repository that cannot be opened at all
+/// is an error: files that cannot be read are left out, as [`Tree::skipped`] tells.
+pub fn scan(repository: &Path, cache_dir: &Path) -> Result<Tree, Error> {
+    scan_with(repository, cache_dir, &Git::of_process())
+}
+
+fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Error> {
+    let began = stamp::now();
+    let root = std::fs::File::open(repository).map_err(|source| Error::File {
+        path: repository.to_owned(),
+        source,
+    })?;
+    let root = root.as_fd();
+    let file = cache::file(cache_dir, repository);
+    let fingerprint = git.fingerprint();
+    let tree = |snapshot, mut skipped: Vec<Skipped>, more| {
+        skipped.extend(more);
+        skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        Tree {
+            root: repository.to_owned(),
+            snapshot,
+            skipped,
         }
-        let (mode, content) = if meta.is_symlink() {
-            (
-                0o120_000,
-                std::fs::read_link(found.path())
-                    .map_err(fail)?
-                    .as_os_str()
-                    .as_bytes()
-                    .to_vec(),
-            )
-        } else if meta.is_file() {
-            (
-                if meta.permissions().mode() & 0o111 == 0 {
-                    0o100_644
-                } else {
-                    0o100_755
-                },
-                std::fs::read(found.path()).map_err(fail)?,
-            )
-        } else {
-            continue;
-        };
-        let mut hasher = Sha1::new();
-        hasher.update(format!("blob {}\0", content.len()));
-        hasher.update(&content);
-        entries.push(Entry {
-            path,
-            mode,
-            size: content.len() as u64,
-            hash: hasher.finalize().into(),
-        });
+    };
+
+    let mut known = cache::read(&file, repository);
+    if let Some(cached) = &mut known
+        && cached.is_reusable
+        && cached.fingerprint == fingerprint
+        && cached
+            .watches
+            .iter()
+            .all(|(path, stamp)| Stamp::behind(path) == *stamp)
+    {
+        let mut findings = examine(&cached.snapshot, root, began, Listed::Before);
+        let left_out = std::mem::take(&mut findings.skipped);
+        let is_stale = findings.is_stale;
+        // What was read already need not be read again, even if the listing is stale.
+        let news = findings.apply(&mut cached.snapshot);
+        if !is_stale {
+            if news {
+                save(&file, repository, cached);
+            }
+            let cached = known.unwrap_or_default();
+            return Ok(tree(cached.snapshot, cached.skipped, left_out));
+        }
     }
-    entries.sort_by(|a, b| {
-        a.path
-            .as_os_str()
-            .as_bytes()
-            .cmp(b.path.as_os_str().as_bytes())
-    });
-    Ok(Tree {
-        root: repository.to_owned(),
-        entries,
-        skipped: Vec::new(),
-    })
+
+    let listing = listing::list(git, repository);
+    let mut snapshot = Snapshot::build(&listing.files, &listing.directories);
+    if let Some(known) = &known {
+        snapshot.adopt(&known.snapshot);
+    }
+    let mut findings = examine(&snapshot, root, began, Listed::Now);
+    let left_out = std::mem::take(&mut findings.skipped);
+    findings.apply(&mut snapshot);
+    snapshot.sum_up(&mut vec![true; snapshot.directories.len()]);
+    let watches = listing.watches.into_iter();
+    let cached = Cached {
+        snapshot,
+        watches: watches
+            .map(|path| {
+                let stamp = Stamp::behind(&path).settled(began);
+                (path, stamp)
+            })
+            .collect(),
+        skipped: listing.skipped,
+        is_reusable: listing.is_reusable,
+        fingerprint,
+    };
+    save(&file, repository, &cached);
+    Ok(tree(cached.snapshot, cached.skipped, left_out))
+}
+
+/// Without the cache the next scan is slow, no more.
+fn save(file: &Path, repository: &Path, cached: &Cached) {
+    if let Err(err) = cache::write(file, repository, cached) {
+        tracing::debug!(file = %file.display(), %err, "the source cache cannot be written");
+    }
 }
 
 impl Tree {
-    /// What is left out.
+    /// What is left out of the tree though it lies in the repository and is not ignored.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
-    fn below<'a>(&'a self, root: &'a str) -> impl Iterator<Item = (&'a Path, &'a Entry)> {
-        self.entries.iter().filter_map(move |e| {
-            Some((
-                if root.is_empty() {
-                    e.path.as_path()
-                } else {
-                    e.path.strip_prefix(root).ok()?
-                },
-                e,
-            ))
-        })
-    }
-    /// The id of a sub-tree.
+
+    /// The id of the directory `root`, or of the whole repository if it is empty. `None` when no file is below.
     pub fn id(&self, root: &str) -> Option<TreeId> {
-        let list: Vec<_> = self
-            .below(root)
-            .map(|(p, e)| (p.as_os_str().as_bytes().to_vec(), e))
-            .collect();
-        (!list.is_empty()).then(|| TreeId(tree(&list)))
+        let directory = &self.snapshot.directories[self.directory(root)?];
+        directory.id.map(TreeId)
     }
-    /// Whether a file is there.
+
+    /// Whether a file or symbolic link is there.
     pub fn has(&self, path: &str) -> bool {
-        self.entries.iter().any(|e| e.path == Path::new(path))
+        self.snapshot.find(plain(path).as_bytes()).is_some()
     }
-    /// How many files lie below.
+
+    /// How many files lie below a directory; a file counts as one.
     pub fn files_below(&self, path: &str) -> usize {
-        self.below(path).count()
-    }
-    /// Files and bytes.
-    pub fn size(&self, root: &str) -> (usize, u64) {
-        self.below(root)
-            .fold((0, 0), |s, (_, e)| (s.0 + 1, s.1 + e.size))
-    }
-    /// As a tar stream.
-    pub fn write_tar(
-        &self,
-        root: &str,
-        uid: u32,
-        gid: u32,
-        mtime: u64,
-        out: &mut dyn Write,
-    ) -> Result<(), Error> {
-        let mut tar = tar::Builder::new(out);
-        let mut dirs = std::collections::BTreeSet::new();
-        for (path, e) in self.below(root) {
-            let full = self.root.join(&e.path);
-            let fail = |source| Error::File {
-                path: full.clone(),
-                source,
-            };
-            let mut h = tar::Header::new_gnu();
-            h.set_uid(u64::from(uid));
-            h.set_gid(u64::from(gid));
-            h.set_mtime(mtime);
-            let mut parents: Vec<&Path> = path
-                .ancestors()
-                .skip(1)
-                .filter(|p| !p.as_os_str().is_empty())
-                .collect();
-            parents.reverse();
-            for d in parents {
-                if dirs.insert(d.to_owned()) {
-                    let mut h = h.clone();
-                    h.set_entry_type(tar::EntryType::Directory);
-                    h.set_mode(0o755);
-                    h.set_size(0);
-                    tar.append_data(&mut h, d, io::empty()).map_err(fail)?;
-                }
-            }
-            h.set_mode(if e.mode == 0o100_755 { 0o755 } else { 0o644 });
-            if e.mode == 0o120_000 {
-                h.set_entry_type(tar::EntryType::Symlink);
-                h.set_size(0);
-                tar.append_link(&mut h, path, std::fs::read_link(&full).map_err(fail)?)
-                    .map_err(fail)?;
-            } else {
-                h.set_size(e.size);
-                let f = std::fs::File::open(&full).map_err(fail)?;
-                tar.append_data(&mut h, path, f.chain(io::repeat(0)).take(e.size))
-                    .map_err(fail)?;
-            }
+        match self.directory(path) {
+            Some(at) => self.snapshot.directories[at].files,
+            None => usize::from(self.has(path)),
         }
-        tar.finish().map_err(|source| Error::File {
-            path: self.root.clone(),
-            source,
+    }
+
+    /// How many files lie below the directory `root`, and how many bytes they have.
+    pub fn size(&self, root: &str) -> (usize, u64) {
+        self.directory(root).map_or((0, 0), |at| {
+            let directory = &self.snapshot.directories[at];
+            (directory.files, directory.bytes)
         })
+    }
+
+    fn directory(&self, path: &str) -> Option<usize> {
+        self.snapshot.find_directory(plain(path).as_bytes())
     }
 }
 
-fn tree(list: &[(Vec<u8>, &Entry)]) -> [u8; 20] {
-    let mut nodes: BTreeMap<Vec<u8>, (String, Vec<u8>, [u8; 20])> = BTreeMap::new();
-    let mut subs: BTreeMap<Vec<u8>, Vec<(Vec<u8>, &Entry)>> = BTreeMap::new();
-    for (p, e) in list {
-        match p.iter().position(|b| *b == b'/') {
-            Some(at) => subs
-                .entry(p[..at].to_vec())
-                .or_default()
-                .push((p[at + 1..].to_vec(), e)),
-            None => {
-                nodes.insert(p.clone(), (format!("{:o}", e.mode), p.clone(), e.hash));
-            }
-        }
-    }
-    for (name, sub) in subs {
-        let mut key = name.clone();
-        key.push(b'/');
-        nodes.insert(key, ("40000".into(), name, tree(&sub)));
-    }
-    let mut body = Vec::new();
-    for (mode, name, hash) in nodes.into_values() {
-        body.extend_from_slice(mode.as_bytes());
-        body.push(b' ');
-        body.extend_from_slice(&name);
-        body.push(0);
-        body.extend_from_slice(&hash);
-    }
-    let _ = OsStr::from_bytes(b"");
-    let mut h = Sha1::new();
-    h.update(format!("tree {}\0", body.len()));
-    h.update(&body);
-    h.finalize().into()
+/// A path without empty parts and without `.`.
+fn plain(path: &str) -> String {
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    parts.join("/")
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
 use crate::config::app::{App, Image, SocketFamily, Worker};
+use crate::relationships;
 use crate::roles::EnvironmentType;
 
 /// The app's root in every container.
@@ -79,6 +80,8 @@ pub enum Phase {
 pub enum Origin {
     /// The container image, so that a runtime finds what `dependencies` and `pip install` put below `/app`.
     Container,
+    /// This machine: its certificates and its proxy.
+    Machine,
     /// `variables` of the app or worker.
     Application,
     /// A variable of the project.
@@ -87,6 +90,8 @@ pub enum Origin {
     Environment,
     /// `--variable`.
     CommandLine,
+    /// A field of a relationship.
+    Relationship,
     /// Upsun itself.
     Upsun,
 }
@@ -172,12 +177,19 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     for (name, value) in provided(context) {
         table.set(name, value, Origin::Upsun);
     }
-    table.set(
-        "PLATFORM_VARIABLES",
+    if context.phase == Phase::Runtime {
+        for (name, value) in relationships::variables(context.relationships) {
+            table.set(&name, value, Origin::Relationship);
+        }
+    }
+    let sensitive = table.sensitive;
+    table.insert(
+        "PLATFORM_VARIABLES".to_owned(),
         base64_json(&Value::Object(platform_variables)),
         Origin::Upsun,
+        sensitive,
     );
-    table.0.into_values().collect()
+    table.variables.into_values().collect()
 }
 
 /// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB, so the scripts of
@@ -197,9 +209,14 @@ fn application(raw: &Value) -> String {
     base64_json(&reduced)
 }
 
-/// The variables so far, by name.
+/// The variables so far.
 #[derive(Default)]
-struct Table(BTreeMap<String, Variable>);
+struct Table {
+    /// By name.
+    variables: BTreeMap<String, Variable>,
+    /// Whether one in `PLATFORM_VARIABLES` must not be shown.
+    sensitive: bool,
+}
 
 impl Table {
     fn set(&mut self, name: &str, value: impl Into<String>, origin: Origin) {
@@ -207,7 +224,7 @@ impl Table {
     }
 
     fn insert(&mut self, name: String, value: String, origin: Origin, sensitive: bool) {
-        self.0.insert(
+        self.variables.insert(
             name.clone(),
             Variable {
                 name,
@@ -226,16 +243,12 @@ impl Table {
         variable: &UserVariable,
         origin: Origin,
     ) {
-        match name.strip_prefix("env:") {
-            Some(name) => self.insert(
-                name.to_uppercase(),
-                text_of(&variable.value),
-                origin,
-                variable.sensitive,
-            ),
-            None => {
-                platform_variables.insert(name.to_owned(), variable.value.clone());
-            }
+        if let Some(name) = name.strip_prefix("env:") {
+            let value = text_of(&variable.value);
+            self.insert(name.to_uppercase(), value, origin, variable.sensitive);
+        } else {
+            self.sensitive |= variable.sensitive;
+            platform_variables.insert(name.to_owned(), variable.value.clone());
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use super::failure::Failure;
 use super::{ColorChoice, Global};
@@ -13,7 +14,7 @@ use crate::reporter;
 use crate::reporter::json::Json;
 use crate::reporter::style::Style;
 use crate::reporter::terminal::{Terminal, Verbosity};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Urgency};
 
 /// The process: its options, its terminal, its environment.
 #[derive(Debug)]
@@ -33,15 +34,28 @@ pub(super) struct Context {
 pub(super) struct Listening {
     /// Where to send them.
     pub events: Events,
-    thread: JoinHandle<()>,
+    ended: Receiver<()>,
+    shutdown: Shutdown,
 }
 
+/// How long a reader of our output that does not read may hold up whoever wants us to stop.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 impl Listening {
-    /// Lets the listener say the rest.
+    /// Lets the listener say the rest. After a signal it has not for ever to do so: whoever reads our output may
+    /// have stopped to read.
     pub(super) fn finish(self) {
         drop(self.events);
-        // It only fails when it panicked, which has been told on standard error by then.
-        let _ = self.thread.join();
+        let mut left = PATIENCE;
+        let step = Duration::from_millis(100);
+        while let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(step) {
+            if self.shutdown.urgency() > Urgency::None {
+                left = left.saturating_sub(step);
+            }
+            if left.is_zero() {
+                return;
+            }
+        }
     }
 }
 
@@ -118,8 +132,8 @@ impl Context {
     /// Starts listening to events: as text, or as JSON on standard output.
     pub(super) fn listen(&self, json: bool, shutdown: &Shutdown) -> Listening {
         let (events, receiver) = Events::channel();
-        let thread = if json {
-            reporter::spawn(Json, receiver, shutdown.clone())
+        let ended = if json {
+            reporter::spawn(Json::default(), receiver, shutdown.clone())
         } else {
             reporter::spawn(
                 Terminal::new(self.style, self.verbosity()),
@@ -127,7 +141,11 @@ impl Context {
                 shutdown.clone(),
             )
         };
-        Listening { events, thread }
+        Listening {
+            events,
+            ended,
+            shutdown: shutdown.clone(),
+        }
     }
 
     /// Counts signals from now on.

@@ -21,7 +21,11 @@ pub(super) struct Arguments {
 const DIFFERENCES: &[(&str, &str)] = &[
     (
         "services",
-        "services and relationships are not started yet: `PLATFORM_RELATIONSHIPS` is an empty object",
+        "services are their official images with small settings; only those that an app reaches are started; replicas are not",
+    ),
+    (
+        "apps",
+        "a relationship to another app is in `PLATFORM_RELATIONSHIPS`, and its host name does not resolve yet",
     ),
     (
         "routes",

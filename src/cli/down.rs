@@ -82,14 +82,24 @@ async fn take_down(
         } else {
             "down"
         };
-        let _lock = match sandbox.try_lock(what) {
-            Ok(lock) => Some(lock),
-            Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => None,
+        let taken = if down == Down::Everything {
+            sandbox.try_lock_all(what)
+        } else {
+            sandbox.try_lock(what).map(|lock| vec![lock])
+        };
+        let locks = match taken {
+            Ok(locks) => locks,
+            Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => {
+                Vec::new()
+            }
             Err(err) => return Err(err),
         };
         let mut kept = sandbox.down(down).await?;
         if images {
             kept.removed += sandbox.remove_images().await?;
+        }
+        for lock in locks {
+            lock.release();
         }
         Ok(kept)
     };

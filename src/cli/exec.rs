@@ -11,8 +11,11 @@ use super::failure::{DENIED, Failure};
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::engine::spec::{ExecSpec, Output};
-use crate::lifecycle::shell_command;
+use crate::lifecycle::{RUN_VARIABLE, SHELL, shell_command};
 use crate::roles;
+
+/// How long to read what a command still prints that is being ended.
+const DISCARD: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Arguments of `exec`.
 #[derive(Debug, Args)]
@@ -78,20 +81,20 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     } else {
         arguments.command
     };
+    let run = format!("{SHELL}{}", super::run::run_id());
+    let mut variables = std::collections::BTreeMap::from([(RUN_VARIABLE.to_owned(), run.clone())]);
+    if interactive {
+        variables.extend(variable("TERM").map(|term| ("TERM".to_owned(), term)));
+    }
     let spec = ExecSpec {
         command: shell_command(&command),
         terminal: interactive,
         stdin: true,
-        variables: if interactive {
-            variable("TERM")
-                .map(|term| ("TERM".to_owned(), term))
-                .into_iter()
-                .collect()
-        } else {
-            std::collections::BTreeMap::default()
-        },
+        variables,
         ..ExecSpec::default()
     };
+    let listening = context.listen(false, &shutdown);
+    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let exec = engine.exec(&id, &spec).await?;
     let _raw = if interactive { RawMode::enter() } else { None };
     let mut input = exec.input;
@@ -119,17 +122,33 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if interactive {
         resize(&engine, &exec.id).await;
     }
-    loop {
+    let unheard = loop {
         tokio::select! {
             piece = output.next() => match piece {
-                None => break,
-                Some(piece) => write(&piece?)?,
+                None => break None,
+                Some(piece) => if let Err(failure) = write(&piece?) {
+                    break Some(failure);
+                },
             },
             _ = resized.recv(), if interactive => resize(&engine, &exec.id).await,
-            () = shutdown.reached(crate::shutdown::Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
+            () = shutdown.reached(crate::shutdown::Urgency::Cancel) => {
+                break Some(Failure::silent(shutdown.exit_code().unwrap_or(130)));
+            }
         }
+    };
+    if let Some(failure) = unheard {
+        // Nobody waits for it any more, and nothing else would end it. Its output is read on, because the engine
+        // tells no end of anything while it cannot get rid of that.
+        let discard = async { while output.next().await.is_some() {} };
+        let ended = sandbox.end_run(&id, &run);
+        let (ended, ()) = tokio::join!(ended, async {
+            let _ = tokio::time::timeout(DISCARD, discard).await;
+        });
+        ended.map_err(|err| Failure::of(err, &shutdown))?;
+        return Err(failure);
     }
-    let code = engine.exec_exit_code(&exec.id).await?.unwrap_or_default();
+    let code = sandbox.ended(&exec.id).await;
+    let code = code.map_err(|err| Failure::of(err, &shutdown))?;
     Ok(u8::try_from(code).unwrap_or(255))
 }
 

@@ -156,6 +156,13 @@ impl Failure {
             E::ContainerEnded { .. } => {
                 Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine")
             }
+            E::ServiceEnded { service, .. } | E::ServiceNotReady { service, .. } => {
+                Failure::new(CANNOT_MAKE, message).hint(format!(
+                    "`upsun-local logs --service {service}` shows all it said"
+                ))
+            }
+            E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
+                .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
             E::Unkillable { .. } => Failure::new(FAULT, message)
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),

@@ -15,6 +15,9 @@ use crate::shutdown::Urgency;
 pub(super) struct Arguments {
     #[command(flatten)]
     target: super::Target,
+    /// What a service prints, instead of an app
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["app", "worker"])]
+    service: Option<String>,
     /// Go on with what comes
     #[arg(short, long, visible_alias = "tail")]
     follow: bool,
@@ -30,9 +33,18 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let workspace = Workspace::open(context)?;
     let shutdown = context.shutdown()?;
-    let (app, worker) = workspace.target(&arguments.target)?;
+    let container = match &arguments.service {
+        None => Some(workspace.target(&arguments.target)?),
+        Some(_) => None,
+    };
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let container = workspace.find_container(&engine, app, worker).await?;
+    let container = match (container, &arguments.service) {
+        (Some((app, worker)), _) => workspace.find_container(&engine, app, worker).await?,
+        (None, name) => {
+            let name = name.as_deref().unwrap_or_default();
+            workspace.find_service(&engine, name).await?
+        }
+    };
     let range = LogRange {
         follow: arguments.follow,
         tail: arguments.lines,

@@ -76,6 +76,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
         return list(context, mounts, arguments.format);
     }
     let paths: Vec<String> = mounts.iter().map(|mount| mount.path.clone()).collect();
+    let all = paths.clone();
     let chosen = match &command {
         Command::Upload(arguments) | Command::Download(arguments) => {
             vec![find(mounts, &arguments.mount)?]
@@ -122,10 +123,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
                 .await
                 .map(|()| None),
             Command::Reset(_) => {
-                let _lock = sandbox.lock("mount reset").await?;
+                let lock = sandbox.lock("mount reset").await?;
                 for mount in &chosen {
-                    sandbox.empty_mount(&id, mount).await?;
+                    sandbox.empty_mount(&id, mount, &all).await?;
                 }
+                lock.release();
                 Ok(None)
             }
         }

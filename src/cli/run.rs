@@ -1,5 +1,6 @@
 //! `run`: one operation, in its app's container.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull};
 use crate::plan::AppPlan;
 use crate::roles::{self, Actor};
+use crate::shutdown::Urgency;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -144,7 +146,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if arguments.dry_run {
         let mut shown = plan.clone();
         shown.containers = vec![container.clone()];
-        return print_plans(context, &[&shown], json);
+        return print_plans(context, &workspace, &[&shown], json);
     }
     let variables =
         workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
@@ -155,7 +157,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let id = run_id();
     let address = listens_at(found.app, found.worker);
     let act = async {
-        let _lock = sandbox
+        let lock = sandbox
             .lock(&format!("run {}", found.operation.name))
             .await?;
         let planned = workspace.planned(
@@ -180,7 +182,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             id: &id,
             listens_at: address.as_deref(),
         };
-        sandbox.run_operation(&planned, &run, &containers).await
+        let report = sandbox.run_operation(&planned, &run, &containers).await?;
+        // Whoever leaves without waiting leaves the operation to the next one to end.
+        if shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok(report)
     };
     let result = sandbox.until_left(act).await;
     listening.finish();
@@ -206,7 +213,7 @@ fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
 }
 
 /// Tells the processes of this run from those of any other, also one that just ended.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
@@ -416,15 +423,41 @@ fn check_role(actor: &Actor, found: &Found<'_>) -> Result<(), Failure> {
     )))
 }
 
+/// Hides the values of sensitive variables wherever a plan holds variables.
+fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>) {
+    use serde_json::Value;
+    match document {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if let (Value::Object(variables), "variables") = (&mut *value, key.as_str()) {
+                    for (name, value) in variables {
+                        if sensitive.contains(name) {
+                            *value = super::variables::MASK.into();
+                        }
+                    }
+                } else {
+                    mask(value, sensitive);
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| mask(value, sensitive)),
+        _ => {}
+    }
+}
+
 /// Prints plans: as one JSON document, or as text.
 pub(super) fn print_plans(
     context: &Context,
+    workspace: &Workspace,
     plans: &[&AppPlan],
     json: bool,
 ) -> Result<u8, Failure> {
     if json {
-        let text =
-            serde_json::to_string_pretty(plans).map_err(|err| Failure::fault(err.to_string()))?;
+        let mut document =
+            serde_json::to_value(plans).map_err(|err| Failure::fault(err.to_string()))?;
+        mask(&mut document, &workspace.sensitive_names());
+        let text = serde_json::to_string_pretty(&document)
+            .map_err(|err| Failure::fault(err.to_string()))?;
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let text: String = plans

@@ -7,7 +7,9 @@ use super::context::Context;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::engine::Engine;
-use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_WORKER};
+use crate::project::{
+    LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
+};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -26,7 +28,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         container
             .labels
             .get(LABEL_KIND)
-            .is_some_and(|kind| kind == "web" || kind == "worker")
+            .is_some_and(|kind| ["web", "worker", "service"].contains(&kind.as_str()))
             && (context.global.environment.is_none()
                 || container.labels.get(LABEL_ENVIRONMENT) == Some(&workspace.environment.name))
     });
@@ -35,7 +37,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         container.labels.get(name).cloned().unwrap_or_default()
     };
     let title = |container: &crate::engine::spec::Container| {
-        let app = label(container, LABEL_APP);
+        let app = match container.labels.get(LABEL_SERVICE) {
+            Some(service) => service.clone(),
+            None => label(container, LABEL_APP),
+        };
         container
             .labels
             .get(LABEL_WORKER)

@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let json = arguments.format == super::run::Format::Json;
     if arguments.dry_run {
         let plans: Vec<_> = plans.iter().map(|(plan, _)| plan).collect();
-        return super::run::print_plans(context, &plans, json);
+        return super::run::print_plans(context, &workspace, &plans, json);
     }
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let act = async {
-        let _lock = sandbox.lock("up").await?;
+        let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
             let planned =
@@ -76,10 +76,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 let deployed = sandbox
                     .ensure_container(&planned, container, &containers)
                     .await?;
+                let deployed = sandbox.redeploy(&planned, container, deployed).await?;
                 failed |= !deployed.failed_hooks.is_empty();
             }
         }
         sandbox.remove_strangers(&workspace.config).await?;
+        lock.release();
         Ok(failed)
     };
     let result = sandbox.until_left(act).await;

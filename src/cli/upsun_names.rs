@@ -3,13 +3,16 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 12] = [
+const NAMES: [(&str, &[&str]); 15] = [
+    ("app:config-get", &["config"]),
+    ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
     ("operation:list", &["list"]),
     ("operations", &["list"]),
     ("environment:logs", &["logs"]),
     ("environment:ssh", &["exec"]),
     ("log", &["logs"]),
+    ("cron:list", &["cron", "list"]),
     ("mount:list", &["mount", "list"]),
     ("mounts", &["mount", "list"]),
     ("mount:size", &["mount", "size"]),

@@ -1,11 +1,11 @@
 //! The repository a command works on: its configuration, settings, project and environment, and the
 //! plans made from them.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::{Context, variable};
 use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
@@ -22,7 +22,7 @@ use crate::roles::EnvironmentType;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
-use crate::variables::{self, Phase, UserVariables};
+use crate::variables::{self, Origin, Phase, UserVariables, Variable};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -63,16 +63,10 @@ impl Workspace {
 
     fn read(context: &Context, lenient: bool) -> Result<Self, Failure> {
         let root = root(context)?;
-        let settings = Settings::load(&root).map_err(|err| {
-            let failure = Failure::new(BAD_FILE, err.to_string());
-            match err.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let settings = settings(&root)?;
         let project = Project::of(&root, settings.project.as_deref(), &context.home)
             .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
-        let loaded = config::load(&project.root);
+        let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
         let warnings = loaded
             .problems
             .iter()
@@ -88,21 +82,7 @@ impl Workspace {
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
-            None => {
-                for problem in loaded.problems.iter().filter(|problem| problem.is_error()) {
-                    context.talk(&format!("{}\n", render(context, &loaded, problem)));
-                }
-                let count = loaded
-                    .problems
-                    .iter()
-                    .filter(|problem| problem.is_error())
-                    .count();
-                let plural = if count == 1 { "" } else { "s" };
-                return Err(Failure::new(
-                    BAD_CONFIGURATION,
-                    format!("the configuration has {count} error{plural}; Upsun would refuse it"),
-                ));
-            }
+            None => return Err(refuse(context, &loaded)),
         };
         let name = context
             .global
@@ -157,6 +137,14 @@ impl Workspace {
     pub(super) async fn warn(&self, events: &Events, tree: &Tree) {
         for (message, hint) in &self.warnings {
             events.warn(message.clone(), hint.clone()).await;
+        }
+        for message in self
+            .config
+            .apps
+            .values()
+            .flat_map(|app| self.unanswered(app))
+        {
+            events.warn(message, None).await;
         }
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
@@ -216,11 +204,18 @@ impl Workspace {
             };
             tree.has(&path)
         };
-        let build_variables = self.variables(app, None, Phase::Build, &tree_id, command_line);
+        let services = self.services(app)?;
+        let of = |worker, phase| {
+            let relationships = self.payloads(app, worker, &services)?;
+            let all =
+                self.all_variables(app, worker, phase, &tree_id, command_line, &relationships);
+            Ok::<_, Failure>(by_name(all))
+        };
+        let build_variables = of(None, Phase::Build)?;
         let runtime = std::iter::once(None)
             .chain(app.workers.iter().map(Some))
-            .map(|worker| self.variables(app, worker, Phase::Runtime, &tree_id, command_line))
-            .collect();
+            .map(|worker| of(worker, Phase::Runtime))
+            .collect::<Result<_, _>>()?;
         let plan = plan::app(&plan::Inputs {
             project: &self.project,
             environment: &self.environment,
@@ -232,18 +227,22 @@ impl Workspace {
             build_relevant: &variables::build_relevant(app),
             build_variables,
             runtime_variables: runtime,
+            connections: self.connections(app, &services),
+            services: services.into_values().collect(),
         });
         Ok((plan, recipe))
     }
 
-    fn variables(
+    /// All variables of a container, by name, each with where it comes from.
+    pub(super) fn all_variables(
         &self,
         app: &App,
         worker: Option<&Worker>,
         phase: Phase,
         tree: &str,
         command_line: &UserVariables,
-    ) -> BTreeMap<String, String> {
+        relationships: &Value,
+    ) -> Vec<Variable> {
         let nothing = json!({});
         let mut environment_variables = self.env_file.clone();
         environment_variables.extend(self.settings.variables.environment.clone());
@@ -259,15 +258,44 @@ impl Workspace {
             project_variables: &self.settings.variables.project,
             environment_variables: &environment_variables,
             command_line,
-            relationships: &nothing,
+            relationships,
             routes: &nothing,
         });
-        let mut map: BTreeMap<String, String> = self.machine_variables();
-        map.extend(
-            all.into_iter()
-                .map(|variable| (variable.name, variable.value)),
-        );
-        map
+        let machine = self
+            .machine_variables()
+            .into_iter()
+            .map(|(name, value)| Variable {
+                name,
+                value,
+                origin: Origin::Machine,
+                sensitive: false,
+            });
+        // Whoever sets one of them in the configuration means it.
+        let by_name: BTreeMap<String, Variable> = machine
+            .chain(all)
+            .map(|variable| (variable.name.clone(), variable))
+            .collect();
+        by_name.into_values().collect()
+    }
+
+    /// The names of the environment variables whose values must not be shown.
+    pub(super) fn sensitive_names(&self) -> BTreeSet<String> {
+        let levels = [
+            &self.settings.variables.project,
+            &self.env_file,
+            &self.settings.variables.environment,
+        ];
+        let sensitive = levels
+            .into_iter()
+            .flatten()
+            .filter(|(_, variable)| variable.sensitive);
+        sensitive
+            .map(|(name, _)| {
+                // Whatever is no environment variable is in here, with all others.
+                name.strip_prefix("env:")
+                    .map_or_else(|| "PLATFORM_VARIABLES".to_owned(), str::to_uppercase)
+            })
+            .collect()
     }
 
     /// The variables of one run that differ from the container's, because of `--variable`.
@@ -287,8 +315,19 @@ impl Workspace {
             .map(|id| id.to_string())
             .unwrap_or_default();
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
-        let all = self.variables(app, worker, Phase::Runtime, &tree_id, command_line);
-        all.into_iter()
+        // Those of relationships are the container's own already.
+        let nothing = json!({});
+        let all = self.all_variables(
+            app,
+            worker,
+            Phase::Runtime,
+            &tree_id,
+            command_line,
+            &nothing,
+        );
+        by_name(all)
+            .into_iter()
+            .filter(|(name, _)| name != "PLATFORM_RELATIONSHIPS")
             .filter(|(name, value)| container.container.variables.get(name) != Some(value))
             .collect()
     }
@@ -419,25 +458,38 @@ impl Workspace {
         let listening = context.listen(false, shutdown);
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
         let act = async {
-            let _lock = sandbox.lock("up").await?;
+            // A shell beside a running operation is what helps to see what that does: it does not queue.
+            let containers = sandbox.containers().await?;
+            if let Some(id) = plan.current_id(container, &containers) {
+                return Ok(id);
+            }
+            let lock = sandbox.lock("up").await?;
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
             if !container.is_current(&containers) {
                 self.warn(&listening.events, &tree).await;
             }
-            sandbox
+            let deployed = sandbox
                 .ensure_container(&planned, container, &containers)
-                .await
+                .await?;
+            lock.release();
+            Ok(deployed.id)
         };
         let result = sandbox.until_left(act).await;
         listening.finish();
-        result
-            .map(|deployed| deployed.id)
-            .map_err(|err| Failure::of(err, shutdown))
+        result.map_err(|err| Failure::of(err, shutdown))
     }
 }
 
-fn root(context: &Context) -> Result<PathBuf, Failure> {
+fn by_name(variables: Vec<Variable>) -> BTreeMap<String, String> {
+    variables
+        .into_iter()
+        .map(|variable| (variable.name, variable.value))
+        .collect()
+}
+
+/// The repository's root: the one that is named, or the nearest above the current directory.
+pub(super) fn root(context: &Context) -> Result<PathBuf, Failure> {
     if let Some(dir) = &context.global.dir {
         if !dir.is_dir() {
             return Err(Failure::usage(format!(
@@ -463,13 +515,38 @@ fn root(context: &Context) -> Result<PathBuf, Failure> {
     })
 }
 
+/// What the repository's settings say.
+pub(super) fn settings(root: &Path) -> Result<Settings, Failure> {
+    Settings::load(root).map_err(|err| {
+        let failure = Failure::new(BAD_FILE, err.to_string());
+        match err.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// Says every error of a configuration; the failure that is left says how many there are.
+pub(super) fn refuse(context: &Context, loaded: &Loaded) -> Failure {
+    let errors = || loaded.problems.iter().filter(|problem| problem.is_error());
+    for problem in errors() {
+        context.talk(&format!("{}\n", render(context, loaded, problem)));
+    }
+    let count = errors().count();
+    let plural = if count == 1 { "" } else { "s" };
+    Failure::new(
+        BAD_CONFIGURATION,
+        format!("the configuration has {count} error{plural}; Upsun would refuse it"),
+    )
+}
+
 fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {
     let width = rustix::termios::tcgetwinsize(std::io::stderr())
         .map_or(80, |size| usize::from(size.ws_col).max(40));
     config::render::render(problem, &loaded.texts, context.style.color, width)
 }
 
-fn read_env_file(root: &std::path::Path, settings: &Settings) -> Result<UserVariables, Failure> {
+fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Failure> {
     let Some(path) = &settings.env_file else {
         return Ok(UserVariables::new());
     };

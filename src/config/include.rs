@@ -18,6 +18,8 @@ use super::source::{ReadError, Repository, Span, join};
 use super::yaml::{self, Budget, MAX_DEPTH};
 
 const DOCS: &str = "/learn/overview/yaml/platform-yaml-tags.html";
+/// How many files may include each other in a row.
+const MAX_INCLUDES: usize = 16;
 const TYPES: [&str; 3] = ["string", "binary", "yaml"];
 
 /// Reads and resolves the files of one configuration.
@@ -64,7 +66,7 @@ impl<'a> Reader<'a> {
             folder: ".upsun",
             ..Context::default()
         };
-        self.stack = vec![self.report.sources.file(file).name.clone()];
+        self.stack = vec![self.report.sources.file(file).path.clone()];
         self.unwrap(&mut root, context);
         let Value::Map(entries) = &mut root.value else {
             return Some(root);
@@ -196,7 +198,7 @@ impl<'a> Reader<'a> {
             }
         });
         found.map(|_| Node {
-            value: Value::Text(Arc::from(path)),
+            value: Value::Archive(Arc::from(path)),
             span,
         })
     }
@@ -225,6 +227,13 @@ impl<'a> Reader<'a> {
                 span,
             });
         }
+        if kind == "string" && bytes.contains(&0) {
+            let message = format!("`{name}` holds a NUL byte, which no value can hold");
+            let problem = self.report.error("U102", Class::Yaml, span, message);
+            let hint = "include it with `type: binary`, which encodes it as base64";
+            self.report.add(problem.hint(hint));
+            return None;
+        }
         let file = self.add(name.clone(), bytes)?;
         if kind == "string" {
             return Some(Node {
@@ -244,9 +253,21 @@ impl<'a> Reader<'a> {
     }
 
     fn include_yaml(&mut self, file: u32, context: Context<'_>) -> Option<Node> {
-        let name = self.report.sources.file(file).name.clone();
-        if self.stack.contains(&name) || self.stack.len() > 16 {
-            let chain = self.stack[1..].join("`, `");
+        let name = self.report.sources.file(file).path.clone();
+        if self.stack.len() > MAX_INCLUDES {
+            let message = format!("more than {MAX_INCLUDES} files include each other in a row");
+            let problem = self
+                .report
+                .error("U105", Class::Yaml, self.outermost, message)
+                .hint("let the first of them include the others itself")
+                .docs(DOCS);
+            self.report.add(problem);
+            return None;
+        }
+        if self.stack.contains(&name) {
+            // The file of `.upsun` itself goes without saying, unless it is the one that is included.
+            let begin = usize::from(self.stack.len() > 1);
+            let chain = self.stack[begin..].join("`, `");
             let problem = self
                 .report
                 .error(

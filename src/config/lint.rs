@@ -2,6 +2,7 @@
 //!
 //! Nothing here stops anything. A lint says only what it can be sure of from the text.
 
+mod bashisms;
 mod overrides;
 mod shells;
 mod writes;
@@ -31,10 +32,11 @@ pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Repor
             let Ok(script) = shell::parse(piece.text) else {
                 continue;
             };
+            bashisms::check(&piece, &script, report);
             shells::check(&piece, &script, report);
             writes::check(app, &piece, &script, packages, report);
         }
-        overrides::workers(app, report);
+        overrides::properties(app, report);
         overrides::mounts(app, repository, &mut mounts_left, report);
     }
 }
@@ -47,6 +49,8 @@ enum Phase {
     Start,
     Operation,
     Cron,
+    /// Around a start command, or instead of one: what it comes to is of no consequence.
+    Aside,
 }
 
 /// A script and where it stands.
@@ -79,19 +83,31 @@ fn pieces(app: &Entry) -> Vec<Piece<'_>> {
     if let Some(web) = node.get("web") {
         let what = "the start command".to_owned();
         pieces.extend(Piece::new(what, Phase::Start, start(web), node, None));
+        pieces.extend(beside(web, "the application", node, None));
+    }
+    if let Some(source) = node.get("source") {
+        for operation in super::meaning::entries(source, "operations") {
+            let what = format!("the source operation `{}`", operation.key);
+            let script = operation.value.get("command");
+            pieces.extend(Piece::new(what, Phase::Build, script, node, None));
+        }
     }
     for cron in super::meaning::entries(node, "crons") {
         let what = format!("the cron `{}`", cron.key);
         let script = start(&cron.value);
         pieces.extend(Piece::new(what, Phase::Cron, script, node, Some(cron)));
+        let what = format!("the cron `{}`", cron.key);
+        pieces.extend(beside(&cron.value, &what, node, Some(cron)));
     }
     pieces.extend(operations(node));
     for worker in super::meaning::workers(app) {
         let what = format!("the start command of the worker `{}`", worker.key);
         let script = start(&worker.value);
         let own = Piece::new(what, Phase::Start, script, &worker.value, None);
+        let what = format!("the worker `{}`", worker.key);
         pieces.extend(
             own.into_iter()
+                .chain(beside(&worker.value, &what, &worker.value, None))
                 .chain(operations(&worker.value))
                 .map(|piece| Piece {
                     is_worker: true,
@@ -105,11 +121,33 @@ fn pieces(app: &Entry) -> Vec<Piece<'_>> {
 fn operations(container: &Node) -> impl Iterator<Item = Piece<'_>> {
     super::meaning::entries(container, "operations")
         .iter()
-        .filter_map(move |operation| {
+        .flat_map(move |operation| {
             let what = format!("the operation `{}`", operation.key);
             let script = start(&operation.value);
+            let beside = beside(&operation.value, &what, container, Some(operation));
             Piece::new(what, Phase::Operation, script, container, Some(operation))
+                .into_iter()
+                .chain(beside)
         })
+}
+
+/// The commands next to the start command.
+fn beside<'a>(
+    node: &'a Node,
+    of: &str,
+    container: &'a Node,
+    owner: Option<&'a Entry>,
+) -> Vec<Piece<'a>> {
+    let Some(commands) = node.get("commands") else {
+        return Vec::new();
+    };
+    ["pre_start", "post_start", "stop"]
+        .into_iter()
+        .filter_map(|key| {
+            let what = format!("the `{key}` command of {of}");
+            Piece::new(what, Phase::Aside, commands.get(key), container, owner)
+        })
+        .collect()
 }
 
 fn start(node: &Node) -> Option<&Node> {

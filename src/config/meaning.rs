@@ -21,9 +21,10 @@ use super::problem::{Class, Problem};
 use super::report::Report;
 use super::source::{Repository, Span};
 
-/// Reports everything that cannot mean anything. When a file could not be read (`partial`), what it
-/// might have defined is not missed.
-pub(crate) fn check(merged: &Merged, repository: &Repository, partial: bool, report: &mut Report) {
+/// Reports everything that cannot mean anything. When a file could not be read, what it might have
+/// defined is not missed.
+pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Report) {
+    let partial = merged.is_partial;
     names::check(merged, report);
     for entry in merged.applications.values() {
         images::application(entry, report);
@@ -51,7 +52,11 @@ fn settings(app: &Entry, report: &mut Report) {
             let message = format!("`{text}` is not a role");
             let problem = error(report, "U310", ssh.span, message);
             let hint = "it is one of `viewer`, `contributor`, `admin`";
-            report.add(problem.hint(hint).docs("/administration/users.html"));
+            report.add(
+                problem
+                    .hint(hint)
+                    .docs("/create-apps/image-properties/access.html"),
+            );
         }
         if let Some(timezone) = node.get("timezone")
             && let Some(text) = timezone.text()
@@ -70,7 +75,7 @@ fn settings(app: &Entry, report: &mut Report) {
 }
 
 /// The nodes that describe a container of an application: its own, `web`, and each worker.
-fn containers(app: &Entry) -> impl Iterator<Item = (&str, &Node)> {
+pub(crate) fn containers(app: &Entry) -> impl Iterator<Item = (&str, &Node)> {
     let web = app.value.get("web").map(|web| ("web", web));
     std::iter::once((&*app.key, &app.value)).chain(web).chain(
         workers(app)

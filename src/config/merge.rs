@@ -45,6 +45,7 @@ impl Merged {
             Value::Unknown => self.is_partial = true,
             Value::Null => self.empty(root.span.file, report),
             _ => {
+                self.is_partial = true;
                 let kind = root.kind();
                 let message = format!("the file is {kind}, and it must be a mapping");
                 let problem = report.error("U122", Class::Schema, root_span(root.span), message);
@@ -78,7 +79,11 @@ impl Merged {
                 report.add(report.warning("U125", Class::Meaning, entry.key_span, message));
                 return;
             }
-            _ => return unknown(&entry, report),
+            _ => {
+                // Whatever it was meant to be, it may define what is looked for elsewhere.
+                self.is_partial |= matches!(entry.value.value, Value::Map(_));
+                return unknown(&entry, report);
+            }
         };
         match entry.value.value {
             Value::Map(entries) => {

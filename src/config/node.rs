@@ -34,6 +34,8 @@ pub(crate) enum Value {
     Map(Vec<Entry>),
     /// What an include should have brought and could not: nothing is known about it.
     Unknown,
+    /// A directory that Upsun embeds as a text: its path as written.
+    Archive(Arc<str>),
     /// A value with a tag that is still to be carried out.
     Tagged(Tag, Box<Node>),
 }
@@ -109,7 +111,7 @@ impl Node {
             Value::Null => "nothing",
             Value::Bool(_) => "a boolean",
             Value::Integer(_) | Value::Float(_) => "a number",
-            Value::Text(_) => "a string",
+            Value::Text(_) | Value::Archive(_) => "a string",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
             Value::Unknown | Value::Tagged(..) => "a tag",
@@ -134,7 +136,7 @@ impl Node {
             Value::Integer(value) => Json::from(*value),
             Value::Float(value) => serde_json::Number::from_f64(*value)
                 .map_or_else(|| Json::String(value.to_string()), Json::Number),
-            Value::Text(text) => Json::String(text.to_string()),
+            Value::Text(text) | Value::Archive(text) => Json::String(text.to_string()),
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(entries) => Json::Object(
                 entries

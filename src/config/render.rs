@@ -1,4 +1,8 @@
-//! A problem as text for a terminal: what is wrong, the line with a caret, and how to mend it.
+//! Problems as text: for a terminal with the line, a caret and how to mend it, and for machines.
+
+mod github;
+mod json;
+mod sarif;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +16,10 @@ use miette::{
 
 use super::problem::{Place, Problem, Severity};
 use super::report::is_harmful;
+
+pub use self::github::github;
+pub use self::json::json;
+pub use self::sarif::sarif;
 
 /// The problem as lines of text; `texts` are those of [`super::Loaded`], `width` is in columns.
 ///
@@ -50,6 +58,16 @@ pub fn render(
         let _ = writeln!(out, "  {cyan}hint{off}: {hint}");
     }
     out
+}
+
+/// The column, in characters, that follows what a problem is about on its first line.
+fn end_column(place: &Place, texts: &BTreeMap<String, Arc<str>>) -> usize {
+    let marked = texts
+        .get(&place.file)
+        .and_then(|text| text.get(place.span.clone()))
+        .unwrap_or_default();
+    let line = marked.lines().next().unwrap_or_default();
+    place.column + line.chars().count().max(1)
 }
 
 /// The one line of a file that a problem is about, cut to what fits.

@@ -14,11 +14,27 @@ pub(crate) struct Report {
     problems: Vec<Problem>,
     errors: usize,
     warnings: usize,
+    /// The codes of warnings that nobody wants to see, and how many there were.
+    ignored: Vec<String>,
+    silenced: usize,
 }
 
 impl Report {
-    /// Adds a problem, unless there are already very many.
+    /// A report that leaves out the warnings with these codes.
+    pub(crate) fn ignoring(codes: &[String]) -> Self {
+        Self {
+            ignored: codes.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a problem, unless it is silenced or there are already very many.
     pub(crate) fn add(&mut self, mut problem: Problem) {
+        let is_ignored = || self.ignored.iter().any(|code| code == problem.code);
+        if !problem.is_error() && is_ignored() {
+            self.silenced += 1;
+            return;
+        }
         let count = match problem.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -46,6 +62,11 @@ impl Report {
             self.errors += 1;
         }
         full
+    }
+
+    /// How many warnings were left out because of their codes.
+    pub(crate) fn silenced(&self) -> usize {
+        self.silenced
     }
 
     /// Whether any error was added.

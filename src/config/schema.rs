@@ -2,8 +2,10 @@
 //!
 //! It knows nothing of what the values mean together; that is for `meaning`.
 
+mod publish;
 pub(crate) mod tables;
 
+pub use self::publish::json_schema;
 use super::merge::Merged;
 use super::node::{Entry, Node, Value};
 use super::problem::Class;
@@ -178,7 +180,7 @@ pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Rep
     match (kind, &node.value) {
         (Kind::Any, _)
         | (Kind::Nullable(_), Value::Null)
-        | (Kind::Text, Value::Text(_))
+        | (Kind::Text, Value::Text(_) | Value::Archive(_))
         | (Kind::Bool, Value::Bool(_)) => {}
         (Kind::Nullable(kind), _) => check(node, kind, owner, report),
         (Kind::Integer(low, high), Value::Integer(value)) => {
@@ -219,6 +221,7 @@ pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Rep
 fn fits(node: &Node, kind: &Kind) -> bool {
     match (kind, &node.value) {
         (Kind::Any, _)
+        | (Kind::Text, Value::Archive(_))
         | (Kind::Text | Kind::Choice(_), Value::Text(_))
         | (Kind::Bool, Value::Bool(_))
         | (Kind::Integer(..), Value::Integer(_))
@@ -379,6 +382,10 @@ fn remedy(node: &Node, kind: &Kind, owner: Owner<'_>, report: &Report) -> Option
             let start = object.keys.iter().any(|key| key.name == "start");
             start.then(|| format!("put the command under `start`: `start: {text}`"))
         }
+        (Kind::Object(object), Value::Text(text)) if is_unspaced(object, text) => {
+            let (key, value) = text.split_once(':')?;
+            Some(format!("write a space after the colon: `{key}: {value}`"))
+        }
         (Kind::Object(object), Value::Text(text)) if object.noun == "a mount" => {
             Some(match text.strip_prefix("shared:files/") {
                 Some(path) => format!(
@@ -395,6 +402,15 @@ fn remedy(node: &Node, kind: &Kind, owner: Owner<'_>, report: &Report) -> Option
         }
         _ => None,
     }
+}
+
+/// Whether a text is a key of the object, a colon and a value without a space in between.
+fn is_unspaced(object: &Object, text: &str) -> bool {
+    text.split_once(':').is_some_and(|(key, value)| {
+        object.keys.iter().any(|known| known.name == key)
+            && value.len() < 60
+            && !value.contains('\n')
+    })
 }
 
 fn describe(kind: &Kind) -> String {

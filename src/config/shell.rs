@@ -23,6 +23,8 @@ pub(crate) struct Script<'a> {
     pub(crate) commands: Vec<Command<'a>>,
     /// How many statements stand one after the other at the outermost level.
     pub(crate) statements: usize,
+    /// The statements of the outermost level that say with `||` what happens when they fail.
+    pub(crate) guarded: Vec<usize>,
     /// Operators that only other shells have: where, and which.
     pub(crate) foreign: Vec<(usize, &'static str)>,
 }
@@ -48,12 +50,15 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
 /// The commands of a script.
 pub(crate) fn parse(text: &str) -> Result<Script<'_>, Fault> {
     let mut parser = Parser {
+        text,
         script: Script::default(),
         open: Vec::new(),
         command: Command::default(),
         at_command: true,
         target: false,
         has_statement: false,
+        is_filled: false,
+        pending: None,
         for_words: 0,
     };
     let mut lexer = Lexer::new(text);
@@ -61,10 +66,14 @@ pub(crate) fn parse(text: &str) -> Result<Script<'_>, Fault> {
         match token {
             Token::Word(word) => parser.word(at, word)?,
             Token::Operator(operator) => parser.operator(at, operator)?,
-            Token::Newline => parser.separate(at, "\n"),
+            Token::Newline => parser.separate(at, "\n")?,
         }
     }
-    parser.separate(text.len(), "\n");
+    parser.separate(text.len(), "\n")?;
+    if let Some((at, operator)) = parser.pending {
+        let message = format!("nothing follows `{operator}`");
+        return Err(Fault { at, message });
+    }
     match parser.open.last() {
         Some(open) => Err(Fault {
             at: open.at,
@@ -124,6 +133,7 @@ impl Open {
 }
 
 struct Parser<'a> {
+    text: &'a str,
     script: Script<'a>,
     open: Vec<Open>,
     command: Command<'a>,
@@ -133,6 +143,10 @@ struct Parser<'a> {
     target: bool,
     /// Whether anything stands in the current outermost statement.
     has_statement: bool,
+    /// Whether anything stands since the last separator: without it, an operator has no left side.
+    is_filled: bool,
+    /// The operator that still waits for its right side.
+    pending: Option<(usize, &'static str)>,
     /// Words of a `for` before its `do` may stand without a separator.
     for_words: u8,
 }
@@ -144,6 +158,8 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self, at: usize, word: &'a str) -> Result<(), Fault> {
         self.has_statement = true;
+        self.is_filled = true;
+        self.pending = None;
         if std::mem::take(&mut self.target) {
             return Ok(());
         }
@@ -194,6 +210,7 @@ impl<'a> Parser<'a> {
             })
         };
         self.at_command = true;
+        self.is_filled = matches!(word, "fi" | "done" | "esac" | "}" | "for" | "case");
         match (word, top) {
             ("if", _) => self.push(Construct::If { then: false }, at),
             ("then", Some(Construct::If { then: false })) => {
@@ -229,6 +246,7 @@ impl<'a> Parser<'a> {
             }
             _ => {
                 self.at_command = false;
+                self.is_filled = true;
                 return Ok(false);
             }
         }
@@ -250,12 +268,20 @@ impl<'a> Parser<'a> {
                 if matches!(self.top(), Some(Construct::Case { arm: false })) {
                     return Ok(());
                 }
+                if self.target {
+                    self.script.foreign.push((at, "<(…)"));
+                } else if self.at_command && is_arithmetic(&self.text[at..]) {
+                    self.script.foreign.push((at, "((…))"));
+                }
                 self.push(Construct::Parenthesis, at);
                 self.at_command = true;
                 self.target = false;
+                self.is_filled = false;
+                self.pending = None;
             }
             ")" => {
                 self.finish(false);
+                self.is_filled = true;
                 match self.top() {
                     Some(Construct::Parenthesis) => {
                         self.open.pop();
@@ -276,6 +302,7 @@ impl<'a> Parser<'a> {
             ";;" => {
                 if let Some(Construct::Case { arm }) = self.top() {
                     *arm = false;
+                    self.is_filled = false;
                     self.finish(false);
                 } else {
                     let message = "`;;` is not expected here".to_owned();
@@ -285,19 +312,32 @@ impl<'a> Parser<'a> {
             "&>" | "|&" | "<<<" => {
                 self.script.foreign.push((at, operator));
                 if operator == "|&" {
-                    self.separate(at, "|");
+                    self.separate(at, "|")?;
                 } else {
                     self.target = true;
                 }
             }
             "<" | ">" | ">>" | "<<" | "<<-" | ">&" | "<&" | ">|" | "<>" => self.target = true,
-            _ => self.separate(at, operator),
+            _ => self.separate(at, operator)?,
         }
         Ok(())
     }
 
     /// Ends a command.
-    fn separate(&mut self, _at: usize, separator: &str) {
+    fn separate(&mut self, at: usize, separator: &'static str) -> Result<(), Fault> {
+        if separator != "\n" {
+            if !std::mem::take(&mut self.is_filled) {
+                let message = format!("`{separator}` is not expected here");
+                return Err(Fault { at, message });
+            }
+            if separator == "||" && self.open.is_empty() {
+                self.script.guarded.push(self.script.statements);
+            }
+            let waits = matches!(separator, "&&" | "||" | "|");
+            self.pending = waits.then_some((at, separator));
+        } else if self.pending.is_none() {
+            self.is_filled = false;
+        }
         self.target = false;
         self.for_words = 0;
         self.finish(separator == "&");
@@ -310,6 +350,7 @@ impl<'a> Parser<'a> {
         if !matches!(self.top(), Some(Construct::Case { arm: false })) {
             self.at_command = true;
         }
+        Ok(())
     }
 
     fn finish(&mut self, in_background: bool) {
@@ -319,6 +360,17 @@ impl<'a> Parser<'a> {
             self.script.commands.push(command);
         }
     }
+}
+
+/// Whether `((x += 1))` or the like begins here, rather than two subshells.
+fn is_arithmetic(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("((") else {
+        return false;
+    };
+    let fits = |char: char| char.is_ascii_alphanumeric() || "_$ +-*/%<>=!&|^~?:,".contains(char);
+    let end = rest.find(|char| !fits(char)).unwrap_or(rest.len());
+    let (inside, rest) = rest.split_at(end);
+    rest.starts_with("))") && inside.contains(['+', '-', '*', '/', '%', '<', '>', '='])
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::problem::Place;
+use super::report::is_harmful;
 
 /// The largest file that is read, in bytes.
 pub(crate) const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -27,10 +28,14 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct Source {
     /// The path relative to the repository's root, with `/`.
+    pub(crate) path: String,
+    /// The path as it is shown: no character of it can do harm, and no other file has the same.
     pub(crate) name: String,
     /// The text; bytes that are not UTF-8 are replaced.
     pub(crate) text: Arc<str>,
     lines: Vec<u32>,
+    /// How many characters stand before every 64th byte; empty when each byte is one.
+    characters: Vec<u32>,
 }
 
 /// Every file that was opened, so that a [`Span`] can say where it is.
@@ -41,7 +46,11 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Adds a text and returns its index.
-    pub(crate) fn add(&mut self, name: String, text: Arc<str>) -> u32 {
+    pub(crate) fn add(&mut self, path: String, text: Arc<str>) -> u32 {
+        let mut name = harmless(&path);
+        while name != path && self.files.iter().any(|file| file.name == name) {
+            name.push(char::REPLACEMENT_CHARACTER);
+        }
         let lines = std::iter::once(0)
             .chain(
                 text.bytes()
@@ -50,7 +59,14 @@ impl Sources {
                     .map(|(at, _)| offset(at + 1)),
             )
             .collect();
-        self.files.push(Source { name, text, lines });
+        let characters = characters(&text);
+        self.files.push(Source {
+            path,
+            name,
+            text,
+            lines,
+            characters,
+        });
         offset(self.files.len() - 1)
     }
 
@@ -86,14 +102,48 @@ impl Source {
         let end = floor(&self.text, range.end).max(start);
         let line = self.lines.partition_point(|begin| *begin as usize <= start);
         let begin = self.lines.get(line - 1).map_or(0, |begin| *begin as usize);
-        let before = self.text.get(begin..start).unwrap_or_default();
         Place {
             file: self.name.clone(),
             line,
-            column: before.chars().filter(|char| *char != '\u{FEFF}').count() + 1,
+            column: self.characters_before(start) - self.characters_before(begin) + 1,
             span: start..end,
         }
     }
+}
+
+impl Source {
+    /// How many characters stand before a byte: a line may be as long as the file, and asked for often.
+    fn characters_before(&self, at: usize) -> usize {
+        let Some(before) = self.characters.get(at / BLOCK) else {
+            return at;
+        };
+        let block = &self.text.as_bytes()[at / BLOCK * BLOCK..at];
+        // A mark of the byte order stands for no character; it can only be the first.
+        let mark = usize::from(at > 0 && at < BLOCK && self.text.starts_with('\u{FEFF}'));
+        *before as usize + block.iter().filter(|byte| is_first(**byte)).count() - mark
+    }
+}
+
+/// How many bytes lie between two entries of [`Source::characters`].
+const BLOCK: usize = 64;
+
+fn characters(text: &str) -> Vec<u32> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let mut count = 0;
+    let mark = u32::from(text.starts_with('\u{FEFF}'));
+    let mut table = vec![0];
+    for block in text.as_bytes().chunks(BLOCK) {
+        count += offset(block.iter().filter(|byte| is_first(**byte)).count());
+        table.push(count - mark);
+    }
+    table
+}
+
+/// Whether a byte is the first of a character.
+fn is_first(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 /// Byte offsets are kept in 32 bits: no file is larger than [`MAX_FILE`].
@@ -146,21 +196,27 @@ impl From<io::Error> for ReadError {
 /// The repository that a configuration belongs to.
 #[derive(Debug)]
 pub(crate) struct Repository {
-    root: PathBuf,
+    /// Without one nothing is there.
+    root: Option<PathBuf>,
 }
 
 impl Repository {
     /// Resolves the links on the way to `root` once, so that escapes can be recognised.
     pub(crate) fn new(root: &Path) -> io::Result<Self> {
         Ok(Self {
-            root: root.canonicalize()?,
+            root: Some(root.canonicalize()?),
         })
+    }
+
+    /// A repository in which nothing is: for a text that belongs to none.
+    pub(crate) fn empty() -> Self {
+        Self { root: None }
     }
 
     /// Whether there is nothing but the configuration: no source that it could be held against.
     pub(crate) fn is_bare(&self) -> bool {
         const BESIDE: [&str; 3] = [".upsun", ".git", ".upsun-local.yaml"];
-        let Ok(mut entries) = self.root.read_dir() else {
+        let Some(Ok(mut entries)) = self.root.as_ref().map(|root| root.read_dir()) else {
             return true;
         };
         entries.all(|entry| {
@@ -170,8 +226,9 @@ impl Repository {
 
     /// The path of `relative` if it exists inside the repository, with all links resolved.
     pub(crate) fn resolve(&self, relative: impl AsRef<Path>) -> Result<PathBuf, ReadError> {
-        let path = self.root.join(relative).canonicalize()?;
-        if path.starts_with(&self.root) {
+        let root = self.root.as_ref().ok_or(ReadError::Missing)?;
+        let path = root.join(relative).canonicalize()?;
+        if path.starts_with(root) {
             Ok(path)
         } else {
             Err(ReadError::Outside)
@@ -231,16 +288,11 @@ pub(crate) fn join(base: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// A path as it can be shown: without control characters, and not endless.
+/// A path as it can stand in a message: without characters that do harm, and not endless.
 pub(crate) fn clean(path: &str) -> String {
-    path.chars()
-        .take(200)
-        .map(|char| {
-            if char.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                char
-            }
-        })
-        .collect()
+    harmless(&path.chars().take(200).collect::<String>())
+}
+
+fn harmless(path: &str) -> String {
+    path.replace(is_harmful, "\u{FFFD}")
 }

@@ -279,5 +279,5 @@ fn what_a_broken_file_might_define_is_not_missed() {
             "services:\n  database\n    type: x\n",
         ),
     ]);
-    insta::assert_snapshot!(list(&repo.load()), @r"error U101 .upsun/services.yaml:3:5: this key is read as part of the value above it (a key has either a value on its line or keys below it: check the indentation, or a `|` that is missing above)");
+    insta::assert_snapshot!(list(&repo.load()), @"error U101 .upsun/services.yaml:2:3: this line has no colon after its key (a line of a mapping reads `key: value`, or `key:` with more below it)");
 }

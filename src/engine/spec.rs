@@ -16,11 +16,13 @@ pub struct ContainerSpec {
     pub name: String,
     /// The image's reference.
     pub image: String,
-    /// The command with its arguments; it takes the place of the image's entry point and command.
+    /// The command with its arguments; empty for the image's own.
     pub command: Vec<String>,
-    /// `uid:gid`.
+    /// Whether the command is given to the image's entry point, instead of taking its place.
+    pub entry_point: bool,
+    /// `uid:gid`; empty for the image's own user.
     pub user: String,
-    /// The working directory.
+    /// The working directory; empty for the image's own.
     pub working_dir: String,
     /// The host name inside.
     pub hostname: String,
@@ -36,10 +38,19 @@ pub struct ContainerSpec {
     pub read_only: bool,
     /// The network to join; `None` for the engine's default one.
     pub network: Option<Network>,
+    /// A container whose network interfaces this one shares, by name or id; then `network`, `hosts`,
+    /// `hostname` and `ports` are that one's.
+    pub network_of: Option<String>,
+    /// Ports of the container that this machine's loopback address shows.
+    pub ports: Vec<Port>,
     /// Lines for `/etc/hosts`: host name to address.
     pub hosts: BTreeMap<String, String>,
     /// The most processes that may live in it at once.
     pub pids_limit: Option<i64>,
+    /// Kernel capabilities, such as `CHOWN`; all others are dropped.
+    pub capabilities: Vec<String>,
+    /// The size of `/dev/shm` in bytes; `None` for the engine's default.
+    pub shared_memory: Option<u64>,
     /// How long `stop` waits between SIGTERM and SIGKILL.
     #[serde(serialize_with = "seconds")]
     pub stop_grace: Duration,
@@ -76,6 +87,26 @@ pub struct Network {
     pub name: String,
     /// Further names of the container on it.
     pub aliases: Vec<String>,
+    /// Names of other containers on it that only this container knows. The others need not be there yet.
+    pub links: Vec<Link>,
+}
+
+/// Another name of another container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The container's name.
+    pub container: String,
+    /// What it is called here, such as `database.internal`.
+    pub alias: String,
+}
+
+/// A TCP port that can be reached from this machine, and from nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Port {
+    /// Inside.
+    pub container: u16,
+    /// On 127.0.0.1.
+    pub host: u16,
 }
 
 /// A volume to create.

@@ -63,16 +63,21 @@ impl Certificates {
         certificates
     }
 
+    // Runs on every command, over some 200 kB: so it works on bytes, each of them once.
     fn add(&mut self, pem: &[u8]) {
         let pem = String::from_utf8_lossy(pem);
         let mut known: HashSet<String> = self.bodies.iter().cloned().collect();
         for part in pem.split("-----BEGIN CERTIFICATE-----").skip(1) {
-            let Some((body, _)) = part.split_once("-----END CERTIFICATE-----") else {
+            let Some((text, _)) = part.split_once("-----END CERTIFICATE-----") else {
                 continue;
             };
-            let body: String = body.split_whitespace().collect();
-            let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
-            if !body.is_empty() && body.chars().all(base64) && known.insert(body.clone()) {
+            let mut body = String::with_capacity(text.len());
+            for line in text.split_ascii_whitespace() {
+                body.push_str(line);
+            }
+            let base64 =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+            if !body.is_empty() && body.bytes().all(base64) && known.insert(body.clone()) {
                 self.bodies.push(body);
             }
         }
@@ -132,7 +137,10 @@ pub fn find_ca_bundle(
         }
     }
     if settings.ca_certificates.is_empty() {
-        for path in HOST_VARIABLES.into_iter().filter_map(lookup) {
+        let mut paths: Vec<String> = HOST_VARIABLES.into_iter().filter_map(lookup).collect();
+        // Both variables usually name the same file.
+        paths.dedup();
+        for path in paths {
             if let Ok(pem) = read(Path::new(&path)) {
                 certificates.add(&pem);
             }

@@ -22,7 +22,8 @@ launch() {
 finish() {
     trap '' TERM INT
     if [ -n "$child" ]; then
-        kill -TERM -- "-$child" 2>/dev/null
+        # `-s`, because dash takes no `--` after the short form.
+        kill -s TERM -- "-$child" 2>/dev/null
         wait "$child" 2>/dev/null
     fi
     exit 0

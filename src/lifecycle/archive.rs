@@ -93,6 +93,20 @@ pub(super) fn leading_directories<'a>(
     Ok(bytes)
 }
 
+/// A tar archive of files of root's, each with its absolute path, content and mode.
+pub(super) fn files<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a [u8], u32)>,
+) -> io::Result<Bytes> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, content, mode) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(mode);
+        header.set_size(content.len() as u64);
+        archive.append_data(&mut header, path.trim_start_matches('/'), content)?;
+    }
+    Ok(Bytes::from(archive.into_inner()?))
+}
+
 fn append_directory<W: Write>(
     archive: &mut tar::Builder<W>,
     path: &str,

@@ -14,6 +14,7 @@ use crate::event::{Event, Step, Text};
 use crate::lock::Lock;
 use crate::plan::BuildPlan;
 use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
+use crate::source;
 
 /// Upsun ends a build after an hour.
 /// Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html>
@@ -84,16 +85,11 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
 
-        // What a crash left, or what `--rebuild` replaces. The mark goes before the volume: without it nothing
-        // counts as built. Users go before the mark, or else a crash would leave them without a build.
-        self.remove_building(&plan.app).await?;
-        self.remove_users_of(&build.id).await?;
-        self.engine.remove_volume(&build.mark.name).await?;
-        self.engine.remove_volume(&build.volume.name).await?;
+        self.clear_build(&plan.app, build).await?;
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
         self.checkpoint()?;
-        let container = self.engine.create_container(&build.container).await?;
+        let container = self.create_anew(&build.container).await?;
         self.upload_source(planned, &container).await?;
         if !build.steps.is_empty() {
             self.checkpoint()?;
@@ -116,40 +112,19 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Under the app's lock nobody else builds it, so whatever still looks like it is a crash's, maybe that
-    /// of another commit's build.
-    async fn remove_building(&self, app: &str) -> Result<()> {
-        let mut labels = self.project.labels();
-        labels.insert(LABEL_APP.to_owned(), app.to_owned());
-        labels.insert(LABEL_KIND.to_owned(), "building".to_owned());
-        for container in self.engine.containers(&labels).await? {
-            self.engine.remove_container(&container.id).await?;
-        }
-        Ok(())
-    }
-
-    /// A forced rebuild replaces a volume that containers may hold.
-    async fn remove_users_of(&self, build: &str) -> Result<()> {
-        let mut labels = self.project.labels();
-        labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
-        for container in self.engine.containers(&labels).await? {
-            self.engine.remove_container(&container.id).await?;
-        }
-        Ok(())
-    }
-
     async fn upload_source(&self, planned: &Planned<'_>, container: &str) -> Result<()> {
         let plan = planned.plan;
         let (root, user) = (plan.source_root.clone(), plan.build.user);
         let tree = Arc::clone(planned.tree);
-        // Mount points are part of the build. They come first, so that the source's own directories win.
+        // Mount points are part of the build. They come first, so that the source's own directories win. A hook
+        // must not see them, and so they are made after it where there is one.
         let mut missing: Vec<String> = Vec::new();
         for point in &plan.build.mount_points {
             let whole = join(&root, point);
-            if tree.files_below(&whole) == 0 {
-                missing.push(point.clone());
-            } else {
+            if tree.files_below(&whole) > 0 {
                 self.warn_overlap(&plan.app, point).await;
+            } else if plan.build.steps.is_empty() {
+                missing.push(point.clone());
             }
         }
         let failure = Arc::new(std::sync::Mutex::new(None));
@@ -173,10 +148,15 @@ impl<E: Engine> Sandbox<'_, E> {
             uploaded = self.engine.upload(container, "/app", stream) => uploaded,
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
         };
-        if let Some(err) = failure.lock().ok().and_then(|mut slot| slot.take()) {
-            return Err(err.into());
+        match (
+            failure.lock().ok().and_then(|mut slot| slot.take()),
+            uploaded,
+        ) {
+            // An engine that takes no more says itself why.
+            (None | Some(source::Error::Archive(_)), Err(err)) => Err(err.into()),
+            (Some(err), _) => Err(err.into()),
+            (None, Ok(())) => Ok(()),
         }
-        Ok(uploaded?)
     }
 
     async fn build_step(
@@ -350,13 +330,18 @@ impl<E: Engine> Sandbox<'_, E> {
                 Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
             }
         }
-        let mut code = self.engine.exec_exit_code(&exec.id).await?;
-        while code.is_none() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            code = self.engine.exec_exit_code(&exec.id).await?;
-        }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok((code.unwrap_or_default(), text(out), text(errors)))
+        Ok((self.ended(&exec.id).await?, text(out), text(errors)))
+    }
+
+    /// The exit code of a command whose output has ended, which the engine may learn a little later.
+    pub async fn ended(&self, exec: &str) -> Result<i64> {
+        loop {
+            if let Some(code) = self.engine.exec_exit_code(exec).await? {
+                return Ok(code);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Result, Sandbox, archive};
-use crate::engine::spec::{Container, ContainerSpec, LogRange, Output, Volume, VolumeMount};
+use super::{Error, Planned, Result, Sandbox, services};
+use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
-use crate::plan::{ContainerPlan, User};
+use crate::plan::{AppPlan, ContainerPlan, NetworkPlan};
 use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 
 /// What the name of a container ends with until its deploy is through.
-const STARTING: &str = "-starting";
+pub(super) const STARTING: &str = "-starting";
 
 /// How long to wait for an app's first process to listen.
 const READY_LIMIT: u64 = 5;
@@ -50,7 +50,9 @@ impl<E: Engine> Sandbox<'_, E> {
         plan: &ContainerPlan,
         containers: &[Container],
     ) -> Result<Deployed> {
-        if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+        let needed = planned.plan.services_of(plan);
+        let current = planned.plan.current_id(plan, containers);
+        if let Some(id) = current.filter(|_| !planned.rebuild) {
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -59,8 +61,27 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         self.checkpoint()?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
-        self.ensure_build(planned, &volumes).await?;
+        let around = services::Surroundings {
+            network: &planned.plan.network,
+            containers,
+            volumes: &volumes,
+            pull: planned.pull,
+        };
+        // Neither needs the other: a build sees no services.
+        let (built, up) = tokio::join!(
+            self.ensure_build(planned, &volumes),
+            self.ensure_services(&needed, around),
+        );
+        built?;
+        up?;
         self.checkpoint()?;
+        if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+            return Ok(Deployed {
+                id,
+                fresh: false,
+                failed_hooks: Vec::new(),
+            });
+        }
         let began = Instant::now();
         let title = plan.title(&planned.plan.app);
         self.emit(Event::DeployStarted {
@@ -73,9 +94,18 @@ impl<E: Engine> Sandbox<'_, E> {
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
                 && !planned.rebuild
         });
-        let id = if let Some(stopped) = stopped {
-            self.start_checked(&stopped.id, &title).await?;
-            stopped.id.clone()
+        // One that does not start, because it is paused or broken, was removed and is made anew.
+        let restarted = match stopped {
+            Some(stopped) => self
+                .start_checked(&stopped.id, &title)
+                .await
+                .is_ok()
+                .then(|| stopped.id.clone()),
+            None => None,
+        };
+        let made = restarted.is_none();
+        let id = if let Some(id) = restarted {
+            id
         } else {
             for old in containers
                 .iter()
@@ -85,14 +115,14 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.engine.remove_container(&old.id).await?;
             }
             self.ensure_volumes(planned, plan, &volumes).await?;
-            self.ensure_network(planned).await?;
+            self.ensure_network(&planned.plan.network).await?;
             self.checkpoint()?;
             let id = self.create(planned, plan).await?;
             self.start_checked(&id, &title).await?;
             id
         };
         let mut failed_hooks = Vec::new();
-        if stopped.is_none() && !plan.hooks.is_empty() {
+        if made && !plan.hooks.is_empty() {
             for hook in &plan.hooks {
                 if !self
                     .hook(&planned.plan.app, &id, hook.step, &hook.script)
@@ -122,10 +152,10 @@ impl<E: Engine> Sandbox<'_, E> {
         if !plan.hooks.is_empty() {
             spec.name.push_str(STARTING);
         }
-        match self.engine.create_container(&spec).await {
+        match self.create_anew(&spec).await {
             Err(EngineError::ImageNotFound { .. }) => {
                 self.ensure_image(planned.image, planned.pull).await?;
-                Ok(self.engine.create_container(&spec).await?)
+                Ok(self.create_anew(&spec).await?)
             }
             other => Ok(other?),
         }
@@ -151,7 +181,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    async fn log_tail(&self, id: &str) -> String {
+    pub(super) async fn log_tail(&self, id: &str) -> String {
         use futures_util::StreamExt;
         let mut log = Vec::new();
         let mut stream = self.engine.logs(
@@ -168,13 +198,13 @@ impl<E: Engine> Sandbox<'_, E> {
         text.lines().map(|line| format!("\n  {line}")).collect()
     }
 
-    async fn ensure_network(&self, planned: &Planned<'_>) -> Result<()> {
-        let network = &planned.plan.network;
+    pub(super) async fn ensure_network(&self, network: &NetworkPlan) -> Result<()> {
         let there = self
             .engine
             .networks(&self.project.environment_labels(&self.environment.name))
             .await?;
-        if !there.contains(&network.name) {
+        // A crash may have left two, which making it puts right as well.
+        if there.iter().filter(|name| **name == network.name).count() != 1 {
             self.engine
                 .create_network(&network.name, &network.labels)
                 .await?;
@@ -182,114 +212,14 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// The volumes behind a container's mounts, with their directories owned by the app's user.
-    async fn ensure_volumes(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-        volumes: &[Volume],
-    ) -> Result<()> {
-        // A helper that a crash left holds the volumes, and one of a `tmp` mount could not be emptied.
-        self.engine.remove_container(&helper_name(plan)).await?;
-        let mut there: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
-        // A `tmp` mount starts empty in every new container.
-        for volatile in &plan.volatile {
-            let directories = plan.directories.iter().filter(|directory| {
-                directory
-                    .directory_of
-                    .as_ref()
-                    .is_some_and(|of| of.volume == *volatile)
-            });
-            for name in directories
-                .map(|directory| &directory.name)
-                .chain([volatile])
-            {
-                self.engine.remove_volume(name).await?;
-                there.retain(|known| known != name);
-            }
-        }
-        let missing: Vec<_> = plan
-            .directories
-            .iter()
-            .filter(|directory| !there.contains(&directory.name.as_str()))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for volume in plan
-            .storage
-            .iter()
-            .filter(|volume| !there.contains(&volume.name.as_str()))
-        {
-            self.engine.create_volume(volume).await?;
-        }
-        self.make_directories(planned, plan, planned.plan.build.user)
-            .await?;
-        for directory in missing {
-            self.engine.create_volume(directory).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes directories in volumes by way of a container that is never started.
-    async fn make_directories(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-        user: User,
-    ) -> Result<()> {
-        let mut paths = Vec::new();
-        let mut mounts = Vec::new();
-        for (at, volume) in plan.storage.iter().enumerate() {
-            mounts.push(VolumeMount {
-                volume: volume.name.clone(),
-                target: format!("/mnt/{at}"),
-                read_only: false,
-            });
-            paths.push(at.to_string());
-            for directory in plan
-                .directories
-                .iter()
-                .filter_map(|directory| directory.directory_of.as_ref())
-            {
-                if directory.volume == volume.name && !directory.path.is_empty() {
-                    paths.push(format!("{at}/{}", directory.path));
-                }
-            }
-        }
-        let helper = ContainerSpec {
-            name: helper_name(plan),
-            image: planned.plan.image.clone(),
-            command: vec!["true".to_owned()],
-            user: user.spec(),
-            working_dir: "/".to_owned(),
-            labels: self.project.new_labels(
-                Some(&self.environment.name),
-                Some(&planned.plan.app),
-                "helper",
-            ),
-            volumes: mounts,
-            ..ContainerSpec::default()
-        };
-        let id = match self.engine.create_container(&helper).await {
-            Err(EngineError::ImageNotFound { .. }) => {
-                self.ensure_image(planned.image, planned.pull).await?;
-                self.engine.create_container(&helper).await?
-            }
-            other => other?,
-        };
-        let archive = archive::directories(paths.iter().map(String::as_str), user.uid, user.gid);
-        let result = match archive {
-            Ok(bytes) => self.engine.upload(&id, "/mnt", archive::whole(bytes)).await,
-            Err(err) => Err(err.into()),
-        };
-        let removed = self.engine.remove_container(&id).await;
-        result?;
-        Ok(removed?)
-    }
-
     /// Runs a hook; false when it failed, which does not undo the deploy.
-    async fn hook(&self, app: &str, container: &str, step: Step, script: &str) -> Result<bool> {
+    pub(super) async fn hook(
+        &self,
+        app: &str,
+        container: &str,
+        step: Step,
+        script: &str,
+    ) -> Result<bool> {
         let began = Instant::now();
         self.emit(Event::StepStarted {
             app: app.to_owned(),
@@ -343,7 +273,14 @@ impl<E: Engine> Sandbox<'_, E> {
             ..Default::default()
         };
         tokio::select! {
-            result = self.capture(container, &spec) => result.map(|_| ()),
+            result = self.capture(container, &spec) => {
+                if result?.0 != 0 {
+                    let message = format!("nothing listens on {address} after {READY_LIMIT} s; going on");
+                    let hint = "that is fine if the app waits for something; `upsun-local logs` shows what it says";
+                    self.events.warn(message, Some(hint.to_owned())).await;
+                }
+                Ok(())
+            }
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => Err(Error::Interrupted),
         }
     }
@@ -353,6 +290,17 @@ impl ContainerPlan {
     /// Whether a container is up with just this plan.
     pub fn is_current(&self, containers: &[Container]) -> bool {
         up_to_date(self, containers).is_some()
+    }
+}
+
+impl AppPlan {
+    /// The id of the container that is up with just this plan, when the services that it needs are up too.
+    pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
+        self.services_of(plan)
+            .iter()
+            .all(|service| services::is_current(service, containers))
+            .then(|| up_to_date(plan, containers))
+            .flatten()
     }
 }
 
@@ -366,11 +314,6 @@ fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> 
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
         })
         .map(|found| found.id.clone())
-}
-
-/// The name of the container by way of which directories are made in volumes.
-fn helper_name(plan: &ContainerPlan) -> String {
-    format!("{}-directories", plan.container.name)
 }
 
 /// Whether a container is this app's web container or this worker, in whatever state.

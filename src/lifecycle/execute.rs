@@ -17,7 +17,7 @@ const COMMAND: &str = include_str!("scripts/command.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
 
 /// The variable that marks every process of a run, so that all of them can be found and ended.
-const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
+pub const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
 
 /// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
 const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
@@ -27,6 +27,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long what is on its way may still take once the process has ended.
 const DRAIN: Duration = Duration::from_millis(200);
+
+/// How long the engine may take to notice that a container has ended.
+const GONE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long processes may take to die after SIGKILL before we give up on them.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
@@ -88,6 +91,10 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut heard = Urgency::None;
         let mut look_again = tokio::time::interval_at(began + LOOK, LOOK);
         let mut exited: Option<(i64, Instant)> = None;
+        // Once it is to end, its output is read on although nobody takes it: the engine tells no end of
+        // anything in a container while it cannot get rid of output.
+        let mut read_at = began;
+        let mut deaf = false;
 
         while open || pending.is_some() {
             let next_urgency = match heard {
@@ -107,7 +114,8 @@ impl<E: Engine> Sandbox<'_, E> {
                         // Its time was over already; asking again would run its stop command twice.
                         _ if under_way => {}
                         _ => {
-                            self.events.offer(Event::Cancelling { reason: "Ctrl-C".to_owned(), grace: command.grace });
+                            let reason = self.shutdown.reason().to_owned();
+                            self.events.offer(Event::Cancelling { reason, grace: command.grace });
                             cancel = Some(Box::pin(self.end(command, command.grace)));
                         }
                     }
@@ -127,10 +135,15 @@ impl<E: Engine> Sandbox<'_, E> {
                 sent = self.events.reserve(), if pending.is_some() => {
                     if let (Some(permit), Some(event)) = (sent, pending.take()) { permit.send(event) }
                 }
+                () = tokio::time::sleep_until(read_at + super::PATIENCE), if reason.is_some() && pending.is_some() => {
+                    deaf = true;
+                    pending = None;
+                }
                 item = output.next(), if open && pending.is_none() => match item {
                     Some(Ok(piece)) => {
                         look(&piece);
-                        pending = Some(event(piece));
+                        pending = (!deaf).then(|| event(piece));
+                        read_at = Instant::now();
                         if let Some((_, drained)) = &mut exited {
                             *drained = Instant::now() + DRAIN;
                         }
@@ -188,7 +201,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 Ok(Some(code)) => {
                     // A container that is killed takes its commands along, and they seem to end with 137,
                     // or with 126 when they were about to start.
-                    if matches!(code, 126 | 137) && !self.is_running(command.container).await? {
+                    if matches!(code, 126 | 137) && !self.is_alive(command.container).await {
                         return Err(self.gone(command, None).await);
                     }
                     return Ok(code);
@@ -203,6 +216,16 @@ impl<E: Engine> Sandbox<'_, E> {
         Err(self.gone(command, None).await)
     }
 
+    /// Whether commands can still be run in a container. The engine says that it is running for a moment after
+    /// its first process was killed, and everything else in it with that.
+    async fn is_alive(&self, container: &str) -> bool {
+        let spec = ExecSpec {
+            command: vec!["true".to_owned()],
+            ..ExecSpec::default()
+        };
+        matches!(self.capture(container, &spec).await, Ok((0, _, _)))
+    }
+
     async fn is_running(&self, container: &str) -> Result<bool> {
         Ok(self
             .engine
@@ -213,11 +236,19 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// What to say when a container is not there any more, or is there and the engine has another trouble.
     async fn gone(&self, command: &Command<'_>, err: Option<crate::engine::Error>) -> Error {
-        let detail = match self.engine.container_state(command.container).await {
-            Ok(Some(state)) if state.running => match err {
-                Some(err) => return err.into(),
-                None => String::new(),
-            },
+        if let Some(err) = err
+            && self.is_alive(command.container).await
+        {
+            return err.into();
+        }
+        let began = Instant::now();
+        let mut state = self.engine.container_state(command.container).await;
+        while began.elapsed() < GONE_LIMIT && matches!(&state, Ok(Some(state)) if state.running) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            state = self.engine.container_state(command.container).await;
+        }
+        let detail = match state {
+            Ok(Some(state)) if state.running => String::new(),
             Ok(Some(state)) if state.out_of_memory => ": it ran out of memory".to_owned(),
             Ok(Some(state)) => format!(": it ended with code {}", state.exit_code),
             Ok(None) => ": it was removed".to_owned(),
@@ -231,7 +262,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Ends everything that a run started, within the grace period or by force.
-    async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
+    pub(super) async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
         let words = [
             "/bin/dash",
             "-c",
@@ -241,8 +272,13 @@ impl<E: Engine> Sandbox<'_, E> {
             &grace.as_secs().to_string(),
             command.stop.unwrap_or_default(),
         ];
+        // A second, more urgent call ends the first and the stop command; nothing ends the second.
+        let mark = if grace.is_zero() { "kill" } else { "stop" };
+        let variables =
+            BTreeMap::from([(RUN_VARIABLE.to_owned(), format!("{}-{mark}", command.run))]);
         let spec = ExecSpec {
             command: words.map(str::to_owned).to_vec(),
+            variables,
             ..ExecSpec::default()
         };
         let unkillable = || Error::Unkillable {
@@ -258,13 +294,12 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut output = exec.output;
         let drain = async {
             while let Some(Ok(piece)) = output.next().await {
-                self.events
-                    .send(Event::StepOutput {
-                        app: command.title.to_owned(),
-                        step: Step::StopCommand,
-                        output: Text(piece),
-                    })
-                    .await;
+                self.emit(Event::StepOutput {
+                    app: command.title.to_owned(),
+                    step: Step::StopCommand,
+                    output: Text(piece),
+                })
+                .await;
             }
         };
         if tokio::time::timeout(grace + KILL_LIMIT, drain)

@@ -110,7 +110,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    async fn ensure_base(&self, reference: &str, pull: Pull) -> Result<Image> {
+    /// Makes sure that an image of a registry is there.
+    pub(super) async fn ensure_base(&self, reference: &str, pull: Pull) -> Result<Image> {
         let there = self.engine.image(reference).await?;
         match (there, pull) {
             (Some(image), Pull::Missing | Pull::Never) => return Ok(image),

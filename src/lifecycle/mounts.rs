@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::{Error, Result, Sandbox, archive};
 use crate::engine::spec::ExecSpec;
-use crate::engine::{Engine, Error as EngineError};
+use crate::engine::{ByteStream, Engine, Error as EngineError};
 use crate::plan::User;
 
 /// How much is on a mount.
@@ -28,8 +29,10 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn mount_sizes(&self, container: &str, mounts: &[String]) -> Result<Vec<MountUsage>> {
         let mut all = Vec::new();
         for mount in mounts {
-            let script = "find \"/app/$1\" -xdev -type f -printf '%s\\n' | awk '{ n++; s += $1 } END { printf \"%d %.0f\\n\", n, s }'";
-            let output = self.our_command(container, script, &[mount]).await?;
+            let script = "mount=$1; shift; find \"/app/$mount\" \"$@\" -type f -printf '%s\\n' | awk '{ n++; s += $1 } END { printf \"%d %.0f\\n\", n, s }'";
+            let output = self
+                .our_command(container, script, &without_nested(mount, mounts))
+                .await?;
             let mut numbers = output
                 .split_whitespace()
                 .map(|word| word.parse::<u64>().unwrap_or_default());
@@ -46,11 +49,11 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(all)
     }
 
-    /// Removes everything on a mount.
-    pub async fn empty_mount(&self, container: &str, mount: &str) -> Result<()> {
-        // Mounts below this one stay where they are; only what is on this file system goes.
-        let script = "find \"/app/$1\" -xdev -mindepth 1 -depth ! -type d -delete; find \"/app/$1\" -xdev -mindepth 1 -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2>/dev/null; true";
-        self.our_command(container, script, &[mount])
+    /// Removes everything on a mount. Those of `mounts`, all of the app's, that lie below it keep what is on them.
+    pub async fn empty_mount(&self, container: &str, mount: &str, mounts: &[String]) -> Result<()> {
+        let script = "mount=$1; shift; find \"/app/$mount\" -mindepth 1 \"$@\" ! -type d -exec rm -f {} + || exit 1; \
+            find \"/app/$mount\" -mindepth 1 \"$@\" -type d -print0 | sort -rz | xargs -0r rmdir --ignore-fail-on-non-empty";
+        self.our_command(container, script, &without_nested(mount, mounts))
             .await
             .map(|_| ())
     }
@@ -74,10 +77,54 @@ impl<E: Engine> Sandbox<'_, E> {
             append_tree(&mut tar, &from, Path::new(""), user)?;
             tar.finish()
         });
-        Ok(self
-            .engine
-            .upload(container, &format!("/app/{mount}"), stream)
-            .await?)
+        // Not by the engine's own upload, which refuses whatever lies below a read-only mount: /app is one.
+        let command = [
+            "tar",
+            "--extract",
+            "--preserve-permissions",
+            "--directory",
+            &format!("/app/{mount}"),
+        ];
+        let spec = ExecSpec {
+            command: command.map(str::to_owned).to_vec(),
+            stdin: true,
+            ..ExecSpec::default()
+        };
+        self.feed(container, &spec, stream).await
+    }
+
+    /// Runs a command that reads a stream.
+    async fn feed(&self, container: &str, spec: &ExecSpec, mut stream: ByteStream) -> Result<()> {
+        let exec = self.engine.exec(container, spec).await?;
+        let (mut output, mut input) = (exec.output, exec.input);
+        let mut errors = Vec::new();
+        let feed = async {
+            while let Some(piece) = stream.next().await {
+                // What it does not read any more is no failure of ours; it says itself what is wrong.
+                if input.write_all(&piece?).await.is_err() {
+                    break;
+                }
+            }
+            let _ = input.shutdown().await;
+            Ok::<_, io::Error>(())
+        };
+        let read = async {
+            while let Some(Ok(piece)) = output.next().await {
+                errors.extend_from_slice(piece.bytes());
+            }
+        };
+        tokio::pin!(feed, read);
+        tokio::select! {
+            fed = &mut feed => {
+                read.await;
+                fed.map_err(EngineError::Io)?;
+            }
+            () = &mut read => {}
+        }
+        match self.ended(&exec.id).await? {
+            0 => Ok(()),
+            _ => Err(EngineError::Other(String::from_utf8_lossy(&errors).trim().to_owned()).into()),
+        }
     }
 
     /// Copies what is on a mount into a directory, which is made when it is not there.
@@ -127,12 +174,12 @@ impl<E: Engine> Sandbox<'_, E> {
         &self,
         container: &str,
         script: &str,
-        arguments: &[&str],
+        arguments: &[String],
     ) -> Result<String> {
         let mut command = ["/bin/dash", "-c", script, "upsun-local"]
             .map(str::to_owned)
             .to_vec();
-        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        command.extend(arguments.iter().cloned());
         let spec = ExecSpec {
             command,
             ..ExecSpec::default()
@@ -144,6 +191,24 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(EngineError::Other(errors.trim().to_owned()).into())
         }
     }
+}
+
+/// The mount, then arguments for `find` that leave out those of `mounts` that lie below it: they are on the same
+/// file system, which tells nothing.
+fn without_nested(mount: &str, mounts: &[String]) -> Vec<String> {
+    let below = format!("{mount}/");
+    let mut words = vec![mount.to_owned()];
+    for nested in mounts.iter().filter(|other| other.starts_with(&below)) {
+        let mut pattern = String::from("/app/");
+        for c in nested.chars() {
+            if "*?[\\".contains(c) {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        words.extend(["-path", &pattern, "-prune", "-o"].map(str::to_owned));
+    }
+    words
 }
 
 fn append_tree<W: io::Write>(

@@ -12,6 +12,10 @@ const WORDINGS: [&str; 2] = ["Read-only file system", "EROFS"];
 /// Also in lower case, as Go and Rust print it.
 const LOWER: &str = "read-only file system";
 
+/// Node's recursive `mkdir` hides EROFS: it looks whether the directory is there after all, and reports that
+/// it is not. No other cause is likely for a directory of the app that lies on no mount.
+const NODE_MKDIR: &str = "ENOENT: no such file or directory, mkdir '";
+
 /// The last part of an operation's output, without the cost of keeping all of it.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
@@ -39,32 +43,31 @@ impl Tail {
     pub(super) fn refused_write(&self, mounts: &[String]) -> Option<ReadOnlyWrite> {
         let text = String::from_utf8_lossy(&self.bytes);
         let lines: Vec<&str> = text.lines().collect();
-        let about = |line: &str| WORDINGS.iter().any(|w| line.contains(w)) || line.contains(LOWER);
-        let candidates = lines.iter().enumerate().filter(|(_, line)| about(line));
-        let mut found = None;
-        for (at, line) in candidates {
-            let path = path_in(line).or_else(|| {
-                lines
-                    .iter()
-                    .skip(at + 1)
-                    .take(8)
-                    .find_map(|line| node_path(line))
-            });
-            if let Some(path) = path {
-                // The first refusal is the cause; what follows is usually its consequence.
-                found.get_or_insert(path);
+        // The first refusal is the cause; what follows is usually its consequence.
+        lines.iter().enumerate().find_map(|(at, line)| {
+            if line.contains(NODE_MKDIR) {
+                let path = in_app(path_in(line)?);
+                let mount = Some(mount_for(&path, mounts)?);
+                return Some(ReadOnlyWrite { path, mount });
             }
-        }
-        let path = found?;
-        let absolute = if path.starts_with('/') {
-            path.clone()
-        } else {
-            format!("/app/{}", path.trim_start_matches("./"))
-        };
-        Some(ReadOnlyWrite {
-            mount: mount_for(&absolute, mounts),
-            path: absolute,
+            if !WORDINGS.iter().any(|wording| line.contains(wording)) && !line.contains(LOWER) {
+                return None;
+            }
+            let following = || lines.iter().skip(at + 1).take(8);
+            let path = path_in(line).or_else(|| following().find_map(|line| node_path(line)))?;
+            let path = in_app(path);
+            let mount = mount_for(&path, mounts);
+            Some(ReadOnlyWrite { path, mount })
         })
+    }
+}
+
+/// The absolute path of one that may be relative to the app's root.
+fn in_app(path: String) -> String {
+    if path.starts_with('/') {
+        path
+    } else {
+        format!("/app/{}", path.trim_start_matches("./"))
     }
 }
 
@@ -252,6 +255,19 @@ mod tests {
             "/app/.cache",
             Some(".cache"),
         );
+    }
+
+    #[test]
+    fn node_hides_the_refusal_of_a_recursive_mkdir() {
+        expect(
+            "Error: ENOENT: no such file or directory, mkdir '/app/.next'\n    at ignore-listed frames {\n",
+            "/app/.next",
+            Some(".next"),
+        );
+        for elsewhere in ["/app/var/a/b", "/tmp/a/b"] {
+            let output = format!("Error: ENOENT: no such file or directory, mkdir '{elsewhere}'\n");
+            assert_eq!(path_of(&output), None, "{output}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Result, Sandbox};
 use crate::engine::spec::Labels;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
-use crate::project::LABEL_KIND;
+use crate::project::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
 
 /// What `down` takes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,14 @@ pub struct Kept {
 }
 
 /// The kinds of volumes that hold the data of mounts.
-const DATA: [&str; 5] = ["storage", "service", "instance", "tmp", "directory"];
+const DATA: [&str; 6] = [
+    "storage",
+    "service",
+    "service-data",
+    "instance",
+    "tmp",
+    "directory",
+];
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Removes containers, then networks, then volumes. Works on whatever a crash left.
@@ -99,17 +106,18 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(removed)
     }
 
-    /// Removes containers of this environment whose app or worker the configuration no longer has.
+    /// Removes containers of this environment whose app, worker or service the configuration no longer has.
     pub async fn remove_strangers(&self, config: &crate::config::Config) -> Result<()> {
         for container in self.containers().await? {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
-            let Some(app) = label(crate::project::LABEL_APP) else {
-                continue;
-            };
-            let known = match (config.apps.get(app), label(crate::project::LABEL_WORKER)) {
-                (Some(_), None) => true,
-                (Some(app), Some(name)) => app.workers.iter().any(|worker| worker.name == name),
-                (None, _) => false,
+            let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
+            let known = match (app.map(|app| config.apps.get(app)), label(LABEL_WORKER)) {
+                (None, _) => service.is_none_or(|service| config.services.contains_key(service)),
+                (Some(None), _) => false,
+                (Some(Some(_)), None) => true,
+                (Some(Some(app)), Some(name)) => {
+                    app.workers.iter().any(|worker| worker.name == name)
+                }
             };
             if !known {
                 self.engine.remove_container(&container.id).await?;

@@ -128,6 +128,8 @@ impl World {
                 build_relevant: &crate::variables::build_relevant(app),
                 build_variables: BTreeMap::new(),
                 runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],
+                services: Vec::new(),
+                connections: Vec::new(),
             })
         });
         Prepared {
@@ -170,7 +172,7 @@ impl World {
 
     async fn up_with(&self, prepared: &Prepared) -> Result<Vec<Deployed>> {
         self.on(async |sandbox| {
-            let _lock = sandbox.lock("up").await?;
+            let lock = sandbox.lock("up").await?;
             let mut all = Vec::new();
             for plan in &prepared.plans {
                 for (at, container) in plan.containers.iter().enumerate() {
@@ -184,6 +186,7 @@ impl World {
                 }
             }
             sandbox.remove_strangers(&prepared.config).await?;
+            lock.release();
             Ok(all)
         })
         .await
@@ -194,7 +197,7 @@ impl World {
         let prepared = self.prepare();
         let operation = &prepared.config.apps[0].operations[0];
         self.on(async |sandbox| {
-            let _lock = sandbox.lock("run").await?;
+            let lock = sandbox.lock("run").await?;
             let plan = &prepared.plans[0];
             let run = OperationRun {
                 operation,
@@ -207,9 +210,11 @@ impl World {
                 listens_at: None,
             };
             let containers = sandbox.containers().await?;
-            sandbox
+            let report = sandbox
                 .run_operation(&self.planned(&prepared, plan), &run, &containers)
-                .await
+                .await?;
+            lock.release();
+            Ok(report)
         })
         .await
     }
@@ -263,7 +268,7 @@ impl World {
 fn new_engine() -> FakeEngine {
     let engine = FakeEngine::new(&[BASE]);
     engine.program(
-        |command| command[0] == "/bin/dash",
+        |command| command.first().is_some_and(|word| word == "/bin/dash"),
         |process| async move { shell::run(process).await },
     );
     engine

@@ -331,6 +331,14 @@ impl Reporter for Terminal {
                     &format!("{} in {}", safe(&app), style::duration(duration)),
                 );
             }
+            Event::ServiceStarted { service, kind } => {
+                let what = format!("{} ({})", safe(&service), safe(&kind));
+                self.step("Starting", &what);
+            }
+            Event::ServiceFinished { service, duration } => {
+                let what = format!("{} in {}", safe(&service), style::duration(duration));
+                self.step("Started", &what);
+            }
             Event::DeployStarted { .. } => {}
             Event::DeployFinished {
                 container,

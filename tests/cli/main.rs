@@ -3,6 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
+mod config;
+mod cron;
 mod errors;
 mod list;
 mod roles;
+mod variables;

@@ -6,6 +6,9 @@
     reason = "these are tests: they may panic, and say what they left out"
 )]
 
+mod cases;
 mod corpus;
 mod fixtures;
+mod mutations;
 mod properties;
+mod schema;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use upsun_local::config::render::render;
+use upsun_local::config::soundness::{self, check_loaded};
 use upsun_local::config::{Loaded, load};
 
 /// Loads files of `.upsun/` that are given by name and text.
@@ -77,48 +77,45 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// Places lie in their files, agree with themselves, and can be drawn without harm.
-fn check_places(loaded: &Loaded) -> Result<(), TestCaseError> {
-    for problem in &loaded.problems {
-        let place = &problem.place;
-        if let Some(text) = loaded.texts.get(&place.file) {
-            let span = &place.span;
-            prop_assert!(
-                span.start <= span.end && span.end <= text.len(),
-                "{problem:?}"
-            );
-            let before = text.get(..span.start);
-            prop_assert!(
-                before.is_some() && text.get(span.clone()).is_some(),
-                "{problem:?}"
-            );
-            let line = before.unwrap_or_default().matches('\n').count() + 1;
-            prop_assert_eq!(place.line, line);
-        }
-        prop_assert!(place.line >= 1 && place.column >= 1);
-        prop_assert!(!problem.message.is_empty());
-        prop_assert!(!problem.message.ends_with('.'), "{}", problem.message);
-        let drawn = render(problem, &loaded.texts, false, 80);
-        let bad = |char: char| char.is_control() && char != '\n';
-        prop_assert!(!drawn.contains(bad), "{drawn:?}");
-    }
-    prop_assert_eq!(loaded.config.is_none(), loaded.has_errors());
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_ends_in_a_configuration_or_in_problems_with_places(text in text()) {
-        check_places(&read(&[("config.yaml", &text)]))?;
+        check_loaded(&read(&[("config.yaml", &text)]));
     }
 
     #[test]
     fn any_value_may_stand_in_an_application(text in text()) {
         let indented = text.replace('\n', "\n    ");
         let config = format!("applications:\n  app:\n    type: nodejs:24\n    {indented}");
-        check_places(&read(&[("config.yaml", &config)]))?;
+        check_loaded(&read(&[("config.yaml", &config)]));
+    }
+
+    #[test]
+    fn a_column_counts_characters_wherever_the_line_is(
+        mark in "\u{FEFF}?",
+        above in prop::collection::vec("[a-zä\u{1F600}]{0,90}", 0..4),
+        before in "[a-zä\u{1F600}\u{FEFF}]{1,200}",
+    ) {
+        let mut text = mark;
+        for line in above {
+            text.push_str(&format!("# {line}\n"));
+        }
+        text.push_str(&format!("{{ \"{before}\": 1, applications: 5 }}\n"));
+        soundness::check(text.as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_end_in_a_configuration_or_in_problems(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        soundness::check(&bytes);
+    }
+
+    #[test]
+    fn whatever_is_printed_reads_back(value in "\\PC{0,12}|[-+.0-9a-fox_~]{0,8}|yes|no|on|off|null|<<") {
+        let quoted = serde_json::to_string(&value).unwrap();
+        let text = format!("applications:\n  app:\n    type: nodejs:24\n    variables: {{ env: {{ A: {quoted} }} }}\n");
+        soundness::check(text.as_bytes());
     }
 
     #[test]

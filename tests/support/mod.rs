@@ -16,6 +16,8 @@ pub struct TestProject {
     dir: tempfile::TempDir,
     /// The project's id, unlike that of any other test.
     pub id: String,
+    /// What the repository's directory is called.
+    folder: String,
     engine: bool,
 }
 
@@ -40,6 +42,7 @@ impl Outcome {
     }
 
     /// Code, standard output and standard error, for snapshots.
+    #[allow(dead_code, reason = "only some of the test programs compare the whole")]
     pub fn shown(&self) -> String {
         format!(
             "code: {}\n--- stdout\n{}--- stderr\n{}",
@@ -53,6 +56,11 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 impl TestProject {
     /// A project with this `.upsun/config.yaml`.
     pub fn new(config: &str) -> Self {
+        Self::in_folder("repository", config)
+    }
+
+    /// A project whose repository's directory has this name.
+    pub fn in_folder(folder: &str, config: &str) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("upsun-test-")
             .tempdir()
@@ -62,6 +70,7 @@ impl TestProject {
         let project = TestProject {
             dir,
             id,
+            folder: folder.to_owned(),
             engine: false,
         };
         project.file(".upsun/config.yaml", config);
@@ -72,14 +81,19 @@ impl TestProject {
     /// The same, on the engine: everything made for it is removed at the end.
     #[allow(dead_code, reason = "only some of the test programs use the engine")]
     pub fn on_engine(config: &str) -> Self {
-        let mut project = Self::new(config);
-        project.engine = true;
-        project
+        Self::new(config).with_engine()
+    }
+
+    /// Uses the engine: everything made for the project is removed at the end.
+    #[allow(dead_code, reason = "only some of the test programs use the engine")]
+    pub fn with_engine(mut self) -> Self {
+        self.engine = true;
+        self
     }
 
     /// The repository.
     pub fn root(&self) -> PathBuf {
-        self.dir.path().join("repository")
+        self.dir.path().join(&self.folder)
     }
 
     /// Writes a file of the repository.

@@ -1,5 +1,8 @@
 //! Merge keys, and Upsun's rule that keys which start with a dot do not count.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::super::node::{Entry, Node, Value};
 use super::super::problem::Class;
 use super::{Context, Reader};
@@ -29,6 +32,11 @@ impl Reader<'_> {
                 kept.push(entry);
             }
         }
+        // By hash, since both sides may be long; not at all where nothing is merged.
+        let mut there: HashSet<Arc<str>> = HashSet::new();
+        if !merged.is_empty() {
+            there.extend(kept.iter().map(|entry| entry.key.clone()));
+        }
         for node in merged {
             let sources = match node.value {
                 Value::List(items) => items,
@@ -38,7 +46,7 @@ impl Reader<'_> {
                 match source.value {
                     Value::Map(entries) => {
                         for entry in entries {
-                            if !kept.iter().any(|there| there.key == entry.key) {
+                            if there.insert(entry.key.clone()) {
                                 kept.push(entry);
                             }
                         }
@@ -92,5 +100,5 @@ impl Reader<'_> {
 
 /// Whether Upsun passes over a key. A path such as `../x` is left in, so that it is reported.
 fn is_dotted(key: &str) -> bool {
-    key.starts_with('.') && !key.starts_with("..")
+    key.starts_with('.') && key != ".." && !key.starts_with("../")
 }

@@ -1,9 +1,11 @@
 //! Workers that take more from their application than was meant, and mounts that hide files.
 
+use std::collections::HashSet;
+
 use ignore::WalkBuilder;
 
 use super::super::decode::normalize;
-use super::super::meaning::{entries, source, workers as workers_of};
+use super::super::meaning::{containers, entries, source, workers as workers_of};
 use super::super::node::{Entry, Node};
 use super::super::problem::Class;
 use super::super::report::Report;
@@ -12,11 +14,16 @@ use super::super::source::{Repository, join};
 /// How many entries of a directory are looked at before it counts as empty.
 const MOST_ENTRIES: usize = 500;
 
-/// A property of a worker replaces the application's whole; part of it was probably meant.
-pub(super) fn workers(app: &Entry, report: &mut Report) {
-    for worker in workers_of(app) {
+/// A property of `web` or of a worker replaces the application's whole; part of it was probably meant.
+pub(super) fn properties(app: &Entry, report: &mut Report) {
+    let web = app.value.entry("web");
+    let web = web.map(|web| ("`web`".to_owned(), web));
+    let workers = workers_of(app)
+        .iter()
+        .map(|worker| (format!("the worker `{}`", worker.key), worker));
+    for (what, container) in web.into_iter().chain(workers) {
         for key in ["variables", "relationships", "mounts"] {
-            let (Some(own), Some(theirs)) = (worker.value.entry(key), app.value.get(key)) else {
+            let (Some(own), Some(theirs)) = (container.value.entry(key), app.value.get(key)) else {
                 continue;
             };
             let lost = lost(&own.value, theirs, key);
@@ -30,66 +37,64 @@ pub(super) fn workers(app: &Entry, report: &mut Report) {
                 .collect();
             let more = if lost.len() > 5 { ", …" } else { "" };
             let message = format!(
-                "`{key}` of the worker `{}` replaces the application's whole: {}{more} will not be there",
-                worker.key,
+                "`{key}` of {what} replaces the application's whole: {}{more} will not be there",
                 names.join(", ")
             );
             let problem = report.warning("U408", Class::Lint, own.key_span, message);
             let hint =
-                format!("repeat in it what the worker needs, or remove `{key}` to take over all");
+                format!("repeat in it what {what} needs, or remove `{key}` to take over all");
             report.add(
                 problem
                     .hint(hint)
-                    .docs("/create-apps/app-reference/single-runtime-image.html#workers"),
+                    .docs("/create-apps/image-properties/workers.html"),
             );
         }
     }
 }
 
-/// What the application has and the worker's own property lacks. Nothing when it is empty on purpose.
+/// What the application has and the container's own property lacks. Nothing when it is empty on purpose.
 fn lost(own: &Node, theirs: &Node, key: &str) -> Vec<String> {
-    if own.entries().is_empty() {
+    let there = keys(own);
+    if there.is_empty() {
         return Vec::new();
     }
-    let mut lost = Vec::new();
-    for entry in theirs.entries() {
-        match (key, own.get(&entry.key)) {
-            ("variables", Some(group)) => lost.extend(
-                entry
-                    .value
-                    .entries()
-                    .iter()
-                    .filter(|variable| group.get(&variable.key).is_none())
-                    .map(|variable| format!("{}:{}", entry.key, variable.key)),
-            ),
-            ("variables", None) => lost.extend(
-                entry
-                    .value
-                    .entries()
-                    .iter()
-                    .map(|variable| format!("{}:{}", entry.key, variable.key)),
-            ),
-            (_, None) => lost.push(entry.key.to_string()),
-            (_, Some(_)) => {}
+    if key != "variables" {
+        let entries = theirs.entries().iter();
+        let (kept, lost): (Vec<&Entry>, Vec<&Entry>) =
+            entries.partition(|entry| there.contains(&*entry.key));
+        // Mounts of a worker are often others altogether, which is then no mistake.
+        if key == "mounts" && kept.is_empty() {
+            return Vec::new();
         }
+        return lost.iter().map(|entry| entry.key.to_string()).collect();
     }
-    // Mounts of a worker are often others altogether, which is then no mistake.
-    let shares_some = theirs
-        .entries()
-        .iter()
-        .any(|entry| own.get(&entry.key).is_some());
-    if key == "mounts" && !shares_some {
-        lost.clear();
+    let mut lost = Vec::new();
+    for group in theirs.entries() {
+        let there = own.get(&group.key).map(keys).unwrap_or_default();
+        lost.extend(
+            group
+                .value
+                .entries()
+                .iter()
+                .filter(|variable| !there.contains(&*variable.key))
+                .map(|variable| format!("{}:{}", group.key, variable.key)),
+        );
     }
     lost
+}
+
+fn keys(node: &Node) -> HashSet<&str> {
+    node.entries().iter().map(|entry| &*entry.key).collect()
 }
 
 /// A mount over a folder that is in Git hides what is in it.
 pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, report: &mut Report) {
     let source_root = source::root(app);
-    for mount in entries(&app.value, "mounts") {
+    let mounts = containers(app).flat_map(|(_, container)| entries(container, "mounts"));
+    for mount in mounts {
         let path = normalize(&mount.key);
-        if path.is_empty() || *left == 0 {
+        let leaves = path.split('/').any(|part| part == "..");
+        if path.is_empty() || leaves || *left == 0 {
             continue;
         }
         *left -= 1;

@@ -5,130 +5,16 @@
 
 use super::super::problem::Class;
 use super::super::report::Report;
-use super::super::shell::{Command, Script};
-use super::{Phase, Piece, has_errexit, is_assignment, program, warn};
+use super::super::shell::Script;
+use super::{Phase, Piece, has_errexit, program, warn};
 
 const DOCS: &str = "/create-apps/hooks/hooks-comparison.html";
 
 pub(super) fn check(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
-    bashisms(piece, script, report);
     hidden_failures(piece, script, report);
     background(piece, script, report);
     build_variables(piece, report);
     destructive(piece, script, report);
-}
-
-/// Words and operators that bash has and dash has not.
-fn bashisms(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
-    let mut found: Vec<(usize, String, &str)> = Vec::new();
-    for (at, operator) in &script.foreign {
-        let hint = match *operator {
-            "&>" => "write `> file 2>&1`",
-            "|&" => "write `2>&1 |`",
-            "<<<" => "write `printf '%s' text |` in front of the command",
-            _ => "dash has no arrays: use several variables, or `set --`",
-        };
-        let what = if *operator == "an array" {
-            (*operator).to_owned()
-        } else {
-            format!("`{operator}`")
-        };
-        found.push((*at, what, hint));
-    }
-    for command in &script.commands {
-        if let Some((what, hint)) = foreign_command(command) {
-            found.push((command.at, what, hint));
-        }
-        for word in &command.words {
-            if let Some((what, hint)) = foreign_word(word) {
-                found.push((command.at, what.to_owned(), hint));
-            }
-        }
-    }
-    found.sort_by_key(|(at, ..)| *at);
-    found.dedup_by(|a, b| a.1 == b.1);
-    for (at, what, hint) in found {
-        let message = format!("{} uses {what}, which `dash` does not have", piece.what);
-        let problem = warn(report, "U401", piece, at, message);
-        let hint = format!("{hint}; or run it with `bash -c`");
-        report.add(problem.hint(hint).docs(DOCS));
-    }
-}
-
-fn foreign_command(command: &Command<'_>) -> Option<(String, &'static str)> {
-    let words = program(&command.words);
-    let name = *words.first()?;
-    let hint = match name {
-        "[[" => "write `[` and quote the variables",
-        "function" => "write `name() {`",
-        "source" => "write `.` instead of `source`",
-        "pushd" | "popd" => "use `cd` in a subshell",
-        "declare" | "typeset" => "assign without it",
-        "let" => "write `x=$((…))`",
-        "shopt" | "mapfile" | "readarray" | "disown" => "there is nothing like it in dash",
-        "[" | "test" if words.contains(&"==") => {
-            return Some(("`==` in a test".to_owned(), "write a single `=`"));
-        }
-        "echo" if words.get(1).is_some_and(|word| *word == "-e") => {
-            return Some(("`echo -e`".to_owned(), "use `printf`"));
-        }
-        "set" if words.contains(&"pipefail") => {
-            return Some((
-                "`set -o pipefail`".to_owned(),
-                "remove it: dash stops at an option that it does not know",
-            ));
-        }
-        _ => return None,
-    };
-    Some((format!("`{name}`"), hint))
-}
-
-/// Expansions that dash refuses or leaves as they are. What is in single quotes is only text.
-fn foreign_word(word: &str) -> Option<(&'static str, &'static str)> {
-    if let Some((name, _)) = word.split_once("+=")
-        && is_assignment(&format!("{name}="))
-    {
-        return Some(("`+=`", "write `x=\"$x…\"`"));
-    }
-    let bare: String = word.split('\'').step_by(2).collect::<Vec<_>>().join(" ");
-    if !bare.starts_with('"')
-        && let Some((_, rest)) = bare.split_once('{')
-        && let Some((inner, _)) = rest.split_once('}')
-        && let Some((low, high)) = inner.split_once("..")
-        && !bare.contains("${")
-        && low.parse::<i64>().is_ok()
-        && high.parse::<i64>().is_ok()
-    {
-        return Some(("a range in braces", "use `seq`"));
-    }
-    let mut rest = bare.as_str();
-    while let Some(at) = rest.find("${") {
-        rest = &rest[at + 2..];
-        if rest.starts_with('!') {
-            return Some(("an indirect `${!…}`", "use `eval`, or name the variable"));
-        }
-        let end = rest
-            .find(|char: char| !char.is_ascii_alphanumeric() && char != '_')
-            .unwrap_or(rest.len());
-        let operator = &rest[end..];
-        if end == 0 {
-            continue;
-        }
-        if operator.starts_with('/') {
-            return Some(("a replacement `${x/…}`", "use `sed`"));
-        }
-        if operator.starts_with(['^', ',']) {
-            return Some(("a change of case `${x^}`", "use `tr`"));
-        }
-        if operator.starts_with('[') {
-            return Some(("an array", "use several variables, or `set --`"));
-        }
-        let after_colon = operator.strip_prefix(':');
-        if after_colon.is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit())) {
-            return Some(("a part of a string `${x:0:1}`", "use `cut`"));
-        }
-    }
-    None
 }
 
 /// Several commands, of which only the last one's failure would be seen.
@@ -137,47 +23,51 @@ fn hidden_failures(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) 
         "echo", "printf", "export", ":", "true", "set", "unset", "readonly", "umask", "exit",
         "alias", "trap",
     ];
-    if piece.phase == Phase::Start || script.statements < 2 || has_errexit(script) {
+    let is_seen = matches!(piece.phase, Phase::Start | Phase::Aside);
+    if is_seen || script.statements < 2 || has_errexit(script) {
         return;
     }
-    let mut fallible: Vec<(usize, usize)> = script
-        .commands
-        .iter()
-        .filter(|command| {
-            program(&command.words)
-                .first()
-                .is_some_and(|name| !HARMLESS.contains(name))
-        })
-        .map(|command| (command.statement, command.at))
-        .collect();
-    fallible.dedup_by_key(|(statement, _)| *statement);
-    if fallible.len() < 2 {
-        return;
-    }
+    let hidden = script.commands.iter().find(|command| {
+        let words = program(&command.words);
+        // The last statement decides; what was sent to the background decides nothing anyway.
+        command.statement + 1 < script.statements
+            && !command.in_background
+            && !script.guarded.contains(&command.statement)
+            && words.first().is_some_and(|name| !HARMLESS.contains(name))
+    });
+    let Some(hidden) = hidden else { return };
     let message = format!(
         "{} goes on after a command that fails: only the last one counts",
         piece.what
     );
-    let problem = warn(report, "U402", piece, fallible[0].1, message);
+    let problem = warn(report, "U402", piece, hidden.at, message);
     report.add(problem.hint("begin it with `set -e`").docs(DOCS));
 }
 
-/// A start command that ends at once is started again and again.
+/// A command that only starts another one is over at once: a start command is started again and again, and
+/// nobody learns what became of an operation or a cron.
 fn background(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
-    if piece.phase != Phase::Start {
-        return;
-    }
+    let (hint, docs) = match piece.phase {
+        Phase::Start => (
+            "remove the `&`: Upsun starts it again whenever it ends",
+            "/create-apps/image-properties/web.html",
+        ),
+        Phase::Operation => (
+            "remove the `&`, so that its end is waited for and its failure seen",
+            "/create-apps/runtime-operations.html",
+        ),
+        Phase::Cron => (
+            "remove the `&`, so that its end is waited for and its failure seen",
+            "/create-apps/image-properties/crons.html",
+        ),
+        Phase::Build | Phase::Deploy | Phase::Aside => return,
+    };
     if let Some(last) = script.commands.last()
         && last.in_background
     {
         let message = format!("{} ends with `&`, so that it is over at once", piece.what);
         let problem = warn(report, "U403", piece, last.at, message);
-        let hint = "remove the `&`: Upsun starts it again whenever it ends";
-        report.add(
-            problem
-                .hint(hint)
-                .docs("/create-apps/app-reference/single-runtime-image.html#web-commands"),
-        );
+        report.add(problem.hint(hint).docs(docs));
     }
 }
 
@@ -195,9 +85,12 @@ fn build_variables(piece: &Piece<'_>, report: &mut Report) {
     for name in BUILD_ONLY {
         let used = piece.text.match_indices(name).find(|(at, _)| {
             let before = &piece.text[..*at];
-            let after = piece.text[at + name.len()..].chars().next();
-            before.ends_with(['$', '{'])
-                && !after.is_some_and(|char| char.is_ascii_alphanumeric() || char == '_')
+            let after = &piece.text[at + name.len()..];
+            let is_longer =
+                after.starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_');
+            // `${NAME:-…}` and its like say what happens when it is not there.
+            let is_guarded = before.ends_with('{') && after.starts_with([':', '-', '+', '?', '=']);
+            before.ends_with(['$', '{']) && !is_longer && !is_guarded
         });
         if let Some((at, _)) = used {
             let message = format!(
@@ -215,24 +108,41 @@ fn build_variables(piece: &Piece<'_>, report: &mut Report) {
     }
 }
 
+/// What commands that destroy something have in them, in lower case.
+const SIGNS: [&str; 29] = [
+    "rm -",
+    "drop ",
+    "truncate ",
+    "delete from",
+    "flushall",
+    "flushdb",
+    "dropdb",
+    "dropdatabase",
+    "migrate:fresh",
+    "migrate:reset",
+    "migrate:refresh",
+    "migrate reset",
+    "db:drop",
+    "db:reset",
+    "db:wipe",
+    "db:purge",
+    "db reset",
+    "db clean",
+    "database:drop",
+    "schema:drop",
+    "sql:drop",
+    "sql-drop",
+    "site:install",
+    "site-install",
+    "manage.py flush",
+    "git clean",
+    "reset --hard",
+    "mkfs",
+    "shred ",
+];
+
 /// An operation that anybody may run and that takes something away.
 fn destructive(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
-    const SIGNS: [&str; 14] = [
-        "drop ",
-        "truncate ",
-        "flushall",
-        "flushdb",
-        "migrate:fresh",
-        "migrate:reset",
-        "db:drop",
-        "db:reset",
-        "sql:drop",
-        "sql-drop",
-        "site:install",
-        "site-install",
-        "delete from",
-        "dropdb",
-    ];
     if piece.phase != Phase::Operation {
         return;
     }
@@ -242,22 +152,21 @@ fn destructive(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
     if role.text() != Some("viewer") {
         return;
     }
-    let text = piece.text.to_lowercase();
-    let removes = script.commands.iter().any(|command| {
+    let removes = script.commands.iter().find_map(|command| {
         let words = program(&command.words);
-        words.first() == Some(&"rm")
-            && words[1..]
-                .iter()
-                .any(|word| word.starts_with('-') && word.contains(['r', 'R']))
+        let only_says = words
+            .first()
+            .is_some_and(|name| matches!(*name, "echo" | "printf"));
+        let removes = |word: &&&str| matches!(**word, "rm" | "rmdir" | "-delete");
+        words.iter().find(removes).filter(|_| !only_says).copied()
     });
-    let sign = SIGNS.into_iter().find(|sign| text.contains(sign));
-    if sign.is_none() && !removes {
+    let Some(shown) = removes.or_else(|| sign(piece.text)) else {
         return;
-    }
-    let shown = sign.map_or("rm -r", str::trim_end);
+    };
     let message = format!(
-        "any viewer may run {}, which contains `{shown}`",
-        piece.what
+        "any viewer may run {}, which contains `{}`",
+        piece.what,
+        shown.trim_end()
     );
     let problem = report.warning("U405", Class::Lint, role.span, message);
     let hint = "raise `role` to `contributor` or `admin`";
@@ -266,4 +175,17 @@ fn destructive(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
             .hint(hint)
             .docs("/create-apps/runtime-operations.html"),
     );
+}
+
+/// A sign that begins a word of the script, comments left out.
+fn sign(text: &str) -> Option<&'static str> {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect();
+    let text = lines.join("\n").to_lowercase();
+    SIGNS.into_iter().find(|sign| {
+        text.match_indices(sign)
+            .any(|(at, _)| !text[..at].ends_with(|char: char| char.is_ascii_alphanumeric()))
+    })
 }

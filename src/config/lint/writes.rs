@@ -14,13 +14,44 @@ use super::{Phase, Piece, program, warn};
 
 const DOCS: &str = "/create-apps/runtime-operations.html";
 
-/// Programs and the directories of the app that they write to.
-const WRITERS: [(&str, &str, &[&str]); 4] = [
-    ("next", "build", &[".next"]),
-    ("gatsby", "build", &["public", ".cache"]),
-    ("nuxt", "build", &[".nuxt", ".output"]),
-    ("nuxi", "build", &[".nuxt", ".output"]),
+/// Commands by their first words, and the directories of the app that they write to.
+const WRITERS: [(&[&str], &[&str]); 19] = [
+    (&["next", "build"], &[".next"]),
+    (&["gatsby", "build"], &["public", ".cache"]),
+    (&["gatsby", "develop"], &["public", ".cache"]),
+    (&["nuxt", "build"], &[".nuxt", ".output"]),
+    (&["nuxt", "generate"], &[".nuxt", ".output"]),
+    (&["nuxi", "build"], &[".nuxt", ".output"]),
+    (&["nuxi", "generate"], &[".nuxt", ".output"]),
+    (&["npm", "ci"], &["node_modules"]),
+    (&["npm", "install"], &["node_modules"]),
+    (&["npm", "i"], &["node_modules"]),
+    (&["npm", "update"], &["node_modules"]),
+    (&["pnpm", "install"], &["node_modules"]),
+    (&["pnpm", "i"], &["node_modules"]),
+    (&["yarn", "install"], &["node_modules"]),
+    (&["bun", "install"], &["node_modules"]),
+    (&["composer", "install"], &["vendor"]),
+    (&["composer", "update"], &["vendor"]),
+    (&["composer", "require"], &["vendor"]),
+    (&["jekyll", "build"], &["_site"]),
 ];
+
+/// The same for commands whose own configuration often names another directory: it is told only where no
+/// mount at all could be that one.
+const PROBABLE_WRITERS: [(&[&str], &[&str]); 6] = [
+    (&["vite", "build"], &["dist"]),
+    (&["astro", "build"], &["dist"]),
+    (&["ng", "build"], &["dist"]),
+    (&["vue-cli-service", "build"], &["dist"]),
+    (&["react-scripts", "build"], &["build"]),
+    (&["remix", "build"], &["build"]),
+];
+
+/// How many problems of one script are told.
+const MOST: usize = 20;
+/// How many scripts of a package may call each other.
+const DEEPEST: usize = 8;
 
 /// The `scripts` of a `package.json` by name.
 pub(super) type PackageScripts = HashMap<String, String>;
@@ -56,25 +87,23 @@ pub(super) fn check(
         .commands
         .iter()
         .any(|command| program(&command.words).first() == Some(&"cd"));
+    let mut told = 0;
     for command in &script.commands {
-        let words = launched(program(&command.words));
-        let mut found = writes(words);
-        if let Some(name) = package_script(words)
-            && let Some(script) = packages.get(name)
-            && let Ok(script) = shell::parse(script)
-        {
-            found.extend(
-                script
-                    .commands
-                    .iter()
-                    .flat_map(|command| writes(launched(program(&command.words)))),
-            );
-        }
+        let words = launched(program(&command.words), packages);
+        let mut found = Vec::new();
+        written(
+            words,
+            packages,
+            mounts(app, piece).is_empty(),
+            0,
+            &mut found,
+        );
         if changes_directory {
             found.clear();
         }
         for (program, folder) in found {
-            if !is_mounted(app, piece, folder) {
+            if told < MOST && !is_mounted(app, piece, folder) {
+                told += 1;
                 let message = format!(
                     "`{program}` in {} writes to `{folder}`, which is read-only without a mount",
                     piece.what
@@ -87,7 +116,10 @@ pub(super) fn check(
                 report.add(problem.hint(hint).docs(DOCS));
             }
         }
-        if words.first() == Some(&"pm2") && !has_pm2_home(app, piece) {
+        let is_pm2 = words
+            .first()
+            .is_some_and(|name| matches!(base(name), "pm2" | "pm2-runtime"));
+        if is_pm2 && !has_pm2_home(app, piece) {
             let message = format!(
                 "`pm2` in {} keeps its files in `/app/.pm2`, which is read-only",
                 piece.what
@@ -101,12 +133,23 @@ pub(super) fn check(
 }
 
 /// The command without what only finds and starts it.
-fn launched<'a>(words: &'a [&'a str]) -> &'a [&'a str] {
+fn launched<'a>(words: &'a [&'a str], packages: &PackageScripts) -> &'a [&'a str] {
     match words {
         ["exec" | "npx" | "bunx" | "time" | "nohup", rest @ ..]
-        | ["npm" | "pnpm" | "yarn", "exec" | "dlx", rest @ ..] => {
+        | [
+            "npm" | "pnpm" | "yarn" | "bun",
+            "exec" | "dlx" | "x",
+            rest @ ..,
+        ] => {
             let skip = rest.iter().take_while(|word| word.starts_with('-')).count();
-            launched(&rest[skip..])
+            launched(&rest[skip..], packages)
+        }
+        // What is no script of the package is one of its programs.
+        ["yarn" | "pnpm", name, _, ..]
+            if !packages.contains_key(*name)
+                && WRITERS.iter().any(|(words, _)| words[0] == *name) =>
+        {
+            launched(&words[1..], packages)
         }
         words => words,
     }
@@ -127,48 +170,95 @@ fn package_script<'a>(words: &[&'a str]) -> Option<&'a str> {
     }
 }
 
-fn writes(words: &[&str]) -> Vec<(&'static str, &'static str)> {
+/// Collects what a command writes to, by the program that does it: itself, or a script of the package.
+fn written(
+    words: &[&str],
+    packages: &PackageScripts,
+    without_mounts: bool,
+    depth: usize,
+    found: &mut Vec<(&'static str, &'static str)>,
+) {
+    found.extend(writes(words, without_mounts));
+    if depth < DEEPEST
+        && let Some(script) = package_script(words).and_then(|name| packages.get(name))
+        && let Ok(script) = shell::parse(script)
+    {
+        for command in &script.commands {
+            let words = launched(program(&command.words), packages);
+            written(words, packages, without_mounts, depth + 1, found);
+        }
+    }
+}
+
+/// The name of a program without the folder that it lies in.
+fn base(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn writes(words: &[&str], without_mounts: bool) -> Vec<(&'static str, &'static str)> {
     let Some((name, arguments)) = words.split_first() else {
         return Vec::new();
     };
-    let name = name.rsplit('/').next().unwrap_or(name);
+    let name = base(name);
+    let elsewhere = |word: &&str| matches!(*word, "-g" | "--global" | "--outDir" | "--output-path");
+    if arguments.iter().any(elsewhere) {
+        return Vec::new();
+    }
+    if name == "yarn" && arguments.is_empty() {
+        return vec![("yarn", "node_modules")];
+    }
+    let probable: &[_] = if without_mounts {
+        &PROBABLE_WRITERS
+    } else {
+        &[]
+    };
     WRITERS
         .iter()
-        .filter(|(program, subcommand, _)| {
-            name == *program && arguments.first() == Some(subcommand)
-        })
-        .flat_map(|(program, _, folders)| folders.iter().map(|folder| (*program, *folder)))
+        .chain(probable)
+        .filter(|(words, _)| name == words[0] && arguments.starts_with(&words[1..]))
+        .flat_map(|(words, folders)| folders.iter().map(|folder| (words[0], *folder)))
         .collect()
 }
 
 /// The mounts that hold where the script runs.
-fn is_mounted(app: &Entry, piece: &Piece<'_>, folder: &str) -> bool {
+fn mounts<'a>(app: &'a Entry, piece: &Piece<'a>) -> &'a [Entry] {
     let web = app.value.get("web").and_then(|web| web.get("mounts"));
     let own = piece.container.get("mounts");
     let mounts = if piece.is_worker { own } else { web }.or_else(|| app.value.get("mounts"));
-    mounts
-        .map(Node::entries)
-        .unwrap_or_default()
-        .iter()
-        .any(|mount| {
-            let path = normalize(&mount.key);
-            folder
-                .strip_prefix(path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+    mounts.map(Node::entries).unwrap_or_default()
 }
 
+fn is_mounted(app: &Entry, piece: &Piece<'_>, folder: &str) -> bool {
+    mounts(app, piece).iter().any(|mount| {
+        let path = normalize(&mount.key);
+        folder
+            .strip_prefix(path.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// Whether `pm2` has a directory to write to: one that the script names, one that a variable does, or a
+/// mount where it looks by itself.
 fn has_pm2_home(app: &Entry, piece: &Piece<'_>) -> bool {
-    let sets = |node: &Node| {
-        node.get("variables").is_some_and(|variables| {
-            entries(variables, "env")
-                .iter()
-                .any(|entry| entry.key.eq_ignore_ascii_case("PM2_HOME"))
-        })
+    if piece.text.contains("PM2_HOME") {
+        return true;
+    }
+    let value = |node: &Node| {
+        entries(node.get("variables")?, "env")
+            .iter()
+            .find(|entry| entry.key.eq_ignore_ascii_case("PM2_HOME"))
+            .map(|entry| entry.value.text().unwrap_or_default().to_owned())
     };
-    piece.text.contains("PM2_HOME")
-        || sets(&app.value)
-        || sets(piece.container)
-        || app.value.get("web").is_some_and(sets)
-        || is_mounted(app, piece, ".pm2")
+    let web = || app.value.get("web").filter(|_| !piece.is_worker);
+    let home = value(piece.container)
+        .or_else(|| web().and_then(value))
+        .or_else(|| value(&app.value));
+    match home.as_deref() {
+        Some(home) if home == "/tmp" || home.starts_with("/tmp/") => true,
+        Some(home) => {
+            let folder = home.strip_prefix("/app/").unwrap_or(home);
+            is_mounted(app, piece, folder.trim_matches('/'))
+        }
+        None => is_mounted(app, piece, ".pm2"),
+    }
 }

@@ -1,12 +1,13 @@
 //! Crons: that their times are times.
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
+//! Source: <https://docs.upsun.com/create-apps/image-properties/crons.html>
 
-use super::super::node::{Entry, Node};
+use super::super::node::{Entry, Value};
 use super::super::report::Report;
+use super::scripts::is_blank;
 use super::{entries, error, warning};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#crons";
+const DOCS: &str = "/create-apps/image-properties/crons.html";
 /// The shortest time between two runs, in minutes.
 const SHORTEST: u32 = 5;
 
@@ -15,14 +16,14 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
         if let Some(spec) = cron.value.get("spec")
             && let Some(text) = spec.text()
         {
-            match minutes(text) {
+            match Times::parse(text) {
                 Err(why) => {
                     let message = format!("the cron `{}` has no valid times: {why}", cron.key);
                     let problem = error(report, "U360", spec.span, message);
                     let hint = "five fields: minute, hour, day of the month, month, day of the week; `H` stands for any";
                     report.add(problem.hint(hint).docs(DOCS));
                 }
-                Ok(minutes) if is_too_often(&minutes) => {
+                Ok(times) if times.are_too_often() => {
                     let message = format!(
                         "the cron `{}` runs more often than every 5 minutes",
                         cron.key
@@ -45,7 +46,7 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
                 let problem = warning(report, "U362", old.key_span, message);
                 report.add(problem.hint("remove `cmd`").docs(DOCS));
             }
-            (false, None) if matches!(cron.value.value, super::super::node::Value::Map(_)) => {
+            (false, None) if matches!(cron.value.value, Value::Map(_)) => {
                 let message = format!("the cron `{}` has nothing to run", cron.key);
                 let problem = error(report, "U362", cron.key_span, message);
                 report.add(
@@ -61,10 +62,7 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
             .get("commands")
             .and_then(|commands| commands.get("start"))
             .or(old.map(|old| &old.value));
-        if start
-            .and_then(Node::text)
-            .is_some_and(|text| text.trim().is_empty())
-        {
+        if start.is_some_and(is_blank) {
             let span = start.map_or(cron.key_span, |start| start.span);
             let message = format!("the command of the cron `{}` is empty", cron.key);
             let problem = error(report, "U362", span, message);
@@ -119,31 +117,69 @@ const FIELDS: [Field; 5] = [
     },
 ];
 
-/// The minutes of an hour at which a cron runs; a `H` is left out, since it is one of them only.
-fn minutes(spec: &str) -> Result<Vec<u32>, String> {
-    let parts: Vec<&str> = spec.split_whitespace().collect();
-    if spec.trim_start().starts_with('@') {
-        return Err(format!(
-            "`{}` is a shorthand that Upsun does not have",
-            spec.trim()
-        ));
+/// When a cron runs, as far as the distance between two runs depends on it. A `H` without a step is left
+/// out, since it stands for one value that nobody knows.
+struct Times {
+    minutes: Values,
+    hours: Values,
+}
+
+/// The values of a field, none of which is over 63: one bit for each.
+#[derive(Clone, Copy, Default)]
+struct Values(u64);
+
+impl Values {
+    fn insert(&mut self, value: u32) {
+        self.0 |= 1 << value;
     }
-    if parts.len() != FIELDS.len() {
-        return Err(format!("it has {} fields", parts.len()));
+
+    /// In order.
+    fn list(self) -> Vec<u32> {
+        (0..u64::BITS)
+            .filter(|value| self.0 >> value & 1 == 1)
+            .collect()
     }
-    let mut minutes = Vec::new();
-    for (index, (part, field)) in parts.iter().zip(&FIELDS).enumerate() {
-        let values = values(part, field)?;
-        if index == 0 {
-            minutes = values;
+}
+
+impl Times {
+    fn parse(spec: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = spec.split_whitespace().collect();
+        if spec.trim_start().starts_with('@') {
+            return Err(format!(
+                "`{}` is a shorthand that Upsun does not have",
+                spec.trim()
+            ));
         }
+        if parts.len() != FIELDS.len() {
+            return Err(format!("it has {} fields", parts.len()));
+        }
+        let mut fields = [Values::default(); 5];
+        for ((values_of, part), field) in fields.iter_mut().zip(parts).zip(&FIELDS) {
+            *values_of = values(part, field)?;
+        }
+        let [minutes, hours, ..] = fields;
+        Ok(Self { minutes, hours })
     }
-    Ok(minutes)
+
+    /// Whether two runs are nearer to each other than Upsun lets them be, also across the full hour.
+    fn are_too_often(&self) -> bool {
+        let (minutes, hours) = (self.minutes.list(), self.hours.list());
+        let within = |pair: &[u32]| pair[1] - pair[0] < SHORTEST;
+        if minutes.windows(2).any(within) {
+            return true;
+        }
+        let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else {
+            return false;
+        };
+        let has_neighbours = hours.windows(2).any(|pair| pair[1] - pair[0] == 1)
+            || hours.first() == Some(&0) && hours.last() == Some(&23);
+        has_neighbours && minutes.len() > 1 && first + 60 - last < SHORTEST
+    }
 }
 
 /// What one field stands for.
-fn values(text: &str, field: &Field) -> Result<Vec<u32>, String> {
-    let mut values = Vec::new();
+fn values(text: &str, field: &Field) -> Result<Values, String> {
+    let mut values = Values::default();
     for item in text.split(',') {
         let (range, step) = match item.split_once('/') {
             Some((range, step)) => {
@@ -165,7 +201,7 @@ fn values(text: &str, field: &Field) -> Result<Vec<u32>, String> {
             {
                 Some(inner) => bounds(inner, field)?,
                 None if rest.is_empty() => (field.low, field.high),
-                None => return Err(format!("`{range}` is not a {}", field.name)),
+                None => return Err(format!("`{range}` does not stand for any {}", field.name)),
             }
         } else {
             bounds(range, field)?
@@ -174,18 +210,27 @@ fn values(text: &str, field: &Field) -> Result<Vec<u32>, String> {
             Some(step) => {
                 // A single number with a step goes on to the end of the field.
                 let high = if low == high { field.high } else { high };
-                values.extend((low..=high).step_by(step as usize));
+                (low..=high)
+                    .step_by(step as usize)
+                    .for_each(|value| values.insert(value));
             }
             None if range.starts_with('H') => {}
-            None => values.extend(low..=high),
+            None => (low..=high).for_each(|value| values.insert(value)),
         }
     }
     Ok(values)
 }
 
 fn bounds(range: &str, field: &Field) -> Result<(u32, u32), String> {
-    let (low, high) = range.split_once('-').unwrap_or((range, range));
-    let (low, high) = (number(low, field)?, number(high, field)?);
+    let Some((low, high)) = range.split_once('-') else {
+        let value = number(range, field)?;
+        return Ok((value, value));
+    };
+    let (low, mut high) = (number(low, field)?, number(high, field)?);
+    if field.high == 7 && high == 0 && low > 0 {
+        // A week may also end with its Sunday.
+        high = 7;
+    }
     if low > high {
         return Err(format!(
             "the range `{range}` of the {} runs backwards",
@@ -202,22 +247,17 @@ fn number(text: &str, field: &Field) -> Result<u32, String> {
         .position(|name| name.eq_ignore_ascii_case(text))
         .and_then(|index| u32::try_from(index).ok())
         .map(|index| index + field.low);
-    let value = named.or_else(|| text.parse().ok());
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = named.or_else(|| is_number.then(|| text.parse().ok())?);
     match value {
         Some(value) if (field.low..=field.high).contains(&value) => Ok(value),
         Some(value) => Err(format!(
             "the {} is {value}, and it goes from {} to {}",
             field.name, field.low, field.high
         )),
-        None => Err(format!("`{text}` is not a {}", field.name)),
+        None if text.is_empty() => Err(format!("a number of the {} is missing", field.name)),
+        None => Err(format!("`{text}` does not stand for any {}", field.name)),
     }
-}
-
-fn is_too_often(minutes: &[u32]) -> bool {
-    let mut sorted = minutes.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    sorted.windows(2).any(|pair| pair[1] - pair[0] < SHORTEST)
 }
 
 #[cfg(test)]
@@ -245,15 +285,15 @@ mod tests {
             ("* * * *", "it has 4 fields"),
             ("@daily", "`@daily` is a shorthand that Upsun does not have"),
             ("*/0 * * * *", "`0` is not a step of the minute"),
-            ("a * * * *", "`a` is not a minute"),
+            ("a * * * *", "`a` does not stand for any minute"),
             (
                 "10-5 * * * *",
                 "the range `10-5` of the minute runs backwards",
             ),
         ];
         for (spec, expected) in table {
-            let found = match minutes(spec) {
-                Ok(minutes) if is_too_often(&minutes) => "often".to_owned(),
+            let found = match Times::parse(spec) {
+                Ok(times) if times.are_too_often() => "often".to_owned(),
                 Ok(_) => "ok".to_owned(),
                 Err(why) => why,
             };

@@ -169,20 +169,20 @@ fn composable(app: &Entry, report: &mut Report) {
     for item in stack.get("runtimes").map(Node::items).unwrap_or_default() {
         let written = match &item.value {
             Value::Text(text) => &**text,
-            Value::Map(entries) => match entries.first() {
-                Some(entry) => &*entry.key,
-                None => continue,
-            },
-            _ => {
-                let message = "a runtime of the stack is a string, or a mapping with one key";
-                let problem = error(report, "U326", item.span, message);
-                report.add(
-                    problem
-                        .hint("write it like `php@8.4`")
-                        .docs(COMPOSABLE_DOCS),
-                );
-                continue;
+            Value::Map(entries) => {
+                let Some(entry) = entries.first() else {
+                    let message = "a runtime of the stack is a string, or a mapping with one key";
+                    let problem = error(report, "U326", item.span, message);
+                    report.add(
+                        problem
+                            .hint("write it like `php@8.4`")
+                            .docs(COMPOSABLE_DOCS),
+                    );
+                    continue;
+                };
+                &*entry.key
             }
+            _ => continue,
         };
         stack_runtime(written, item.span, report);
     }

@@ -1,6 +1,6 @@
 //! Mounts: where they may lie, and where their data may come from.
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#mounts>
+//! Source: <https://docs.upsun.com/create-apps/image-properties/mounts.html>
 
 use super::super::decode::normalize;
 use super::super::merge::Merged;
@@ -10,7 +10,7 @@ use super::super::report::Report;
 use super::super::schema::nearest;
 use super::{containers, entries, error, warning};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#mounts";
+const DOCS: &str = "/create-apps/image-properties/mounts.html";
 
 pub(super) fn check(app: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
     for (_, container) in containers(app) {

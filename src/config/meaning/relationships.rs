@@ -9,11 +9,21 @@ use super::super::node::{Entry, Node, Value};
 use super::super::report::Report;
 use super::super::schema::nearest;
 use super::super::source::Span;
-use super::super::versions;
+use super::super::versions::{self, Available};
 use super::{containers, entries, error};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#relationships";
+const DOCS: &str = "/create-apps/image-properties/relationships.html";
 const CYCLE_DOCS: &str = "/create-apps/multi-app/relationships.html";
+
+/// Services whose endpoints are those that their configuration names, if it names any.
+const CONFIGURED: [&str; 6] = [
+    "mariadb",
+    "mysql",
+    "oracle-mysql",
+    "postgresql",
+    "solr",
+    "vault-kms",
+];
 
 /// A relationship as far as it can be followed.
 struct Target<'a> {
@@ -141,22 +151,12 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
         .iter()
         .map(|entry| &*entry.key)
         .collect();
-    let known: Vec<&str> = match kind {
-        "mariadb" | "mysql" | "oracle-mysql" | "postgresql" | "solr" | "vault-kms"
-            if !configured.is_empty() =>
-        {
+    let known: Vec<&str> = match versions::find(kind) {
+        Some(available) if CONFIGURED.contains(&available.name) && !configured.is_empty() => {
             configured
         }
-        // Their endpoints are not all documented: nothing is held against them.
-        "chrome-headless" | "gotenberg" | "network-storage" | "valkey" | "valkey-persistent"
-        | "varnish" | "vault-kms" | "influxdb" | "rabbitmq" | "mercure" | "redis"
-        | "redis-persistent" => {
-            return;
-        }
-        kind => match versions::find(kind) {
-            Some(available) if available.is_service => vec![available.endpoint],
-            _ => return,
-        },
+        Some(available) if available.is_service => endpoints(available, endpoint),
+        _ => return,
     };
     if known.contains(&endpoint) {
         return;
@@ -169,6 +169,42 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
             .hint(format!("its endpoints are {}", list.join(", ")))
             .docs(DOCS),
     );
+}
+
+/// The endpoints of a service that its configuration does not name. Some types have more than their pages
+/// say: there, only what certainly belongs to another type is refused.
+fn endpoints<'a>(available: &Available, endpoint: &'a str) -> Vec<&'a str> {
+    const OPEN: [&str; 13] = [
+        "chrome-headless",
+        "gotenberg",
+        "network-storage",
+        "valkey",
+        "valkey-persistent",
+        "varnish",
+        "vault-kms",
+        "influxdb",
+        "rabbitmq",
+        "mercure",
+        "redis",
+        "redis-persistent",
+        "elasticsearch-enterprise",
+    ];
+    let mut known = vec![available.endpoint];
+    if OPEN.contains(&available.name) {
+        let is_foreign = versions::AVAILABLE
+            .iter()
+            .any(|other| other.is_service && other.endpoint == endpoint);
+        let is_kin = match available.name {
+            "valkey" | "valkey-persistent" => endpoint == "redis",
+            "vault-kms" | "network-storage" => true,
+            "redis" | "redis-persistent" => false,
+            _ => endpoint == "http",
+        };
+        if !is_foreign || is_kin {
+            known.push(endpoint);
+        }
+    }
+    known
 }
 
 /// Every cycle is reported once, at its first relationship in the order of the files.
@@ -208,6 +244,9 @@ fn cycles<'a>(
 }
 
 fn cycle(steps: &[(&str, usize)], edges: &HashMap<&str, Vec<(&str, Span)>>, report: &mut Report) {
+    if report.overflows() {
+        return;
+    }
     let first = steps
         .iter()
         .filter_map(|(name, next)| Some((*name, edges.get(name)?.get(next - 1)?.1)))

@@ -2,13 +2,16 @@
 //!
 //! Source: <https://docs.upsun.com/define-routes.html>
 
-use std::collections::{HashMap, HashSet};
+mod redirects;
+
+use std::collections::HashMap;
 
 use super::super::merge::Merged;
-use super::super::node::{Entry, Node};
+use super::super::node::Entry;
 use super::super::problem::Problem;
 use super::super::report::Report;
 use super::super::schema::nearest;
+use super::super::source::Span;
 use super::{entries, error, pattern, warning};
 
 const DOCS: &str = "/define-routes.html";
@@ -19,30 +22,45 @@ pub(super) fn check(merged: &Merged, partial: bool, report: &mut Report) {
         address(route, report);
         if let Some(earlier) = seen.insert(canonical(&route.key), route) {
             let place = report.place(earlier.key_span);
+            let file = if earlier.key_span.file == route.key_span.file {
+                String::new()
+            } else {
+                format!(" of {}", place.file)
+            };
             let message = format!(
-                "`{}` is the same address as `{}` on line {}",
+                "`{}` is the same address as `{}` on line {}{file}",
                 route.key, earlier.key, place.line
             );
             let problem = error(report, "U353", route.key_span, message);
             add(report, problem, "keep one of them");
         }
         upstream(route, merged, partial, report);
+        if let Some(to) = route.value.get("to")
+            && let Some(text) = to.text()
+        {
+            placeholders(text, to.span, report);
+        }
         if let Some(redirects) = route.value.get("redirects") {
             for path in entries(redirects, "paths") {
                 redirect(path, report);
             }
         }
     }
-    loops(merged, &seen, report);
+    redirects::check(merged, report);
 }
 
 fn add(report: &mut Report, problem: Problem, hint: impl Into<String>) {
     report.add(problem.hint(hint).docs(DOCS));
 }
 
-/// The address as it would be compared: without a slash at the end, the host in lower case.
+/// The address as it would be compared: without a slash at the end, scheme and host in lower case.
 fn canonical(url: &str) -> String {
-    url.trim_end_matches('/').to_lowercase()
+    let url = url.trim_end_matches('/');
+    let host_end = url
+        .find("://")
+        .and_then(|at| Some(at + 3 + url[at + 3..].find('/')?))
+        .unwrap_or(url.len());
+    url[..host_end].to_lowercase() + &url[host_end..]
 }
 
 fn address(route: &Entry, report: &mut Report) {
@@ -80,24 +98,24 @@ fn address(route: &Entry, report: &mut Report) {
         add(report, problem, "remove the space");
         return;
     }
-    placeholders(route, rest, report);
+    placeholders(key, route.key_span, report);
 }
 
-fn placeholders(route: &Entry, address: &str, report: &mut Report) {
+fn placeholders(address: &str, span: Span, report: &mut Report) {
     let mut rest = address;
     while let Some(open) = rest.find(['{', '}']) {
         let inside = &rest[open..];
         let close = inside.find('}');
         let (Some(close), true) = (close, inside.starts_with('{')) else {
-            let message = format!("the braces of `{}` do not pair up", route.key);
-            let problem = error(report, "U351", route.key_span, message);
+            let message = format!("the braces of `{address}` do not pair up");
+            let problem = error(report, "U351", span, message);
             add(report, problem, "a placeholder is `{default}` or `{all}`");
             return;
         };
         let name = &inside[1..close];
         if name != "default" && name != "all" {
             let message = format!("`{{{name}}}` is not a placeholder");
-            let problem = error(report, "U351", route.key_span, message);
+            let problem = error(report, "U351", span, message);
             add(report, problem, "there are `{default}` and `{all}`");
         }
         rest = &inside[close + 1..];
@@ -168,45 +186,5 @@ fn redirect(path: &Entry, report: &mut Report) {
             problem,
             "escape the character with a backslash, or set `regexp: false`",
         );
-    }
-}
-
-/// Whole-route redirects that end where they began.
-fn loops(merged: &Merged, routes: &HashMap<String, &Entry>, report: &mut Report) {
-    let next = |route: &Entry| -> Option<String> {
-        (route.value.text_of("type")? == "redirect")
-            .then(|| route.value.text_of("to").map(canonical))?
-    };
-    let mut reported: HashSet<String> = HashSet::new();
-    for route in merged.routes.values() {
-        let begin = canonical(&route.key);
-        let mut at = next(route);
-        // A longer way round than this is not looked for.
-        for _ in 0..routes.len().min(100) {
-            let Some(to) = at else { break };
-            if to == begin {
-                if !reported.contains(&begin) {
-                    let span = route
-                        .value
-                        .get("to")
-                        .map_or(route.key_span, |to: &Node| to.span);
-                    let message = format!("the redirect of `{}` leads back to it", route.key);
-                    let problem = error(report, "U354", span, message);
-                    add(
-                        report,
-                        problem,
-                        "one of the routes must be served by an `upstream`",
-                    );
-                }
-                // The other routes of the same circle need no report of their own.
-                let mut step = next(route);
-                while let Some(to) = step.filter(|to| *to != begin) {
-                    step = routes.get(&to).and_then(|route| next(route));
-                    reported.insert(to);
-                }
-                break;
-            }
-            at = routes.get(&to).and_then(|route| next(route));
-        }
     }
 }

@@ -6,6 +6,7 @@ use super::super::shell;
 use super::{entries, error, warning, workers};
 
 const OPERATION_DOCS: &str = "/create-apps/runtime-operations.html";
+const SOURCE_OPERATION_DOCS: &str = "/create-apps/source-operations.html";
 
 pub(super) fn check(app: &Entry, report: &mut Report) {
     let node = &app.value;
@@ -19,6 +20,7 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
             syntax(&command.value, &format!("`{}`", command.key), false, report);
         }
     }
+    source_operations(node, report);
     operations(node, report);
     for worker in workers(app) {
         operations(&worker.value, report);
@@ -48,6 +50,26 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
         {
             syntax(start, &format!("the cron `{}`", cron.key), false, report);
         }
+    }
+}
+
+fn source_operations(node: &Node, report: &mut Report) {
+    let Some(source) = node.get("source") else {
+        return;
+    };
+    for operation in entries(source, "operations") {
+        let Some(command) = operation.value.get("command") else {
+            continue;
+        };
+        let name = &operation.key;
+        if is_blank(command) {
+            let message = format!("the command of the source operation `{name}` is empty");
+            let problem = error(report, "U312", command.span, message);
+            let hint = "write what it shall run, or remove the source operation";
+            report.add(problem.hint(hint).docs(SOURCE_OPERATION_DOCS));
+        }
+        let what = format!("the source operation `{name}`");
+        syntax(command, &what, false, report);
     }
 }
 
@@ -96,8 +118,12 @@ fn operations(node: &Node, report: &mut Report) {
     }
 }
 
-fn is_blank(node: &Node) -> bool {
-    node.text().is_some_and(|text| text.trim().is_empty())
+/// Whether a script runs nothing: it is empty, or holds only comments.
+pub(super) fn is_blank(node: &Node) -> bool {
+    node.text().is_some_and(|text| {
+        let mut lines = text.lines().map(str::trim);
+        lines.all(|line| line.is_empty() || line.starts_with('#'))
+    })
 }
 
 /// A hook that no shell can read stops the deploy; a command only fails once it is run.

@@ -31,7 +31,7 @@ pub(super) fn check(app: &Entry, repository: &Repository, report: &mut Report) {
     report.add(
         error(report, "U305", root.span, message)
             .hint("it is the app's directory, relative to the repository's root")
-            .docs("/create-apps/app-reference/single-runtime-image.html#source"),
+            .docs("/create-apps/image-properties/source.html"),
     );
 }
 

@@ -1,6 +1,6 @@
 //! `web.locations`: paths, rules, and the directories that are served.
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#locations>
+//! Source: <https://docs.upsun.com/create-apps/image-properties/web.html>
 
 use super::super::decode::normalize;
 use super::super::node::{Entry, Node};
@@ -8,7 +8,7 @@ use super::super::report::Report;
 use super::super::source::{Repository, join};
 use super::{entries, error, pattern, source, warning};
 
-const DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#locations";
+const DOCS: &str = "/create-apps/image-properties/web.html";
 
 pub(super) fn check(app: &Entry, repository: &Repository, report: &mut Report) {
     let Some(web) = app.value.get("web") else {
@@ -67,14 +67,15 @@ fn directory(app: &Entry, root: &Node, repository: &Repository, report: &mut Rep
     let Some(full) = join(&source_root, &path) else {
         return;
     };
-    if repository.resolve(&source_root).is_ok() && repository.resolve(full).is_err() {
-        let message =
-            format!("there is no directory `{text}` in the source, and no build makes it");
-        let problem = warning(report, "U371", root.span, message);
-        report.add(
-            problem
-                .hint("add it to Git, or correct the path")
-                .docs(DOCS),
-        );
-    }
+    let Ok(_) = repository.resolve(&source_root) else {
+        return;
+    };
+    let message = match repository.resolve(full) {
+        Ok(found) if found.is_dir() => return,
+        Ok(_) => format!("`{text}` is a file, and a location serves a directory"),
+        Err(_) => format!("there is no directory `{text}` in the source, and no build makes it"),
+    };
+    let problem = warning(report, "U371", root.span, message);
+    let hint = "add it to Git, or correct the path";
+    report.add(problem.hint(hint).docs(DOCS));
 }

@@ -11,7 +11,7 @@ use self::web::WEB;
 use super::{Key, Kind, Object};
 
 const APP_DOCS: &str = "/create-apps/app-reference/single-runtime-image.html";
-const MOUNT_DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#mounts";
+const MOUNT_DOCS: &str = "/create-apps/image-properties/mounts.html";
 const OPERATION_DOCS: &str = "/create-apps/runtime-operations.html";
 
 const ANY_INTEGER: Kind = Kind::Integer(i64::MIN, i64::MAX);
@@ -126,13 +126,13 @@ pub(crate) static APP_OBJECT: Object = Object {
 static SOURCE: Object = object(
     "`source`",
     &[
-        key("root", Kind::Nullable(&Kind::Text)),
+        key("root", Kind::Text),
         key(
             "operations",
             Kind::Names("source operation", &Kind::Object(&SOURCE_OPERATION)),
         ),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#source",
+    "/create-apps/image-properties/source.html",
 );
 
 static SOURCE_OPERATION: Object = Object {
@@ -145,14 +145,16 @@ static SOURCE_OPERATION: Object = Object {
 
 const STACK: Kind = Kind::Either(&[
     Kind::Object(&STACK_OBJECT),
-    Kind::List(&Kind::Any),
+    Kind::List(&STACK_ITEM),
     Kind::Text,
 ]);
+
+const STACK_ITEM: Kind = Kind::Either(&[Kind::Text, ANY_MAP]);
 
 static STACK_OBJECT: Object = Object {
     noun: "`stack`",
     keys: &[
-        key("runtimes", Kind::List(&Kind::Any)),
+        key("runtimes", Kind::List(&STACK_ITEM)),
         key("packages", Kind::List(&Kind::Any)),
     ],
     mistaken: &[],
@@ -173,7 +175,7 @@ static RELATIONSHIP_OBJECT: Object = Object {
     keys: &[key("service", Kind::Text), key("endpoint", Kind::Text)],
     mistaken: &[],
     closed: false,
-    docs: "/create-apps/app-reference/single-runtime-image.html#relationships",
+    docs: "/create-apps/image-properties/relationships.html",
 };
 
 const MOUNTS: Kind = Kind::Names("mount", &Kind::Object(&MOUNT));
@@ -205,7 +207,7 @@ const FIREWALL: Kind = Kind::Nullable(&Kind::Object(&FIREWALL_OBJECT));
 static FIREWALL_OBJECT: Object = object(
     "`firewall`",
     &[key("outbound", Kind::List(&Kind::Object(&FIREWALL_RULE)))],
-    "/create-apps/app-reference/single-runtime-image.html#firewall",
+    "/create-apps/image-properties/firewall.html",
 );
 
 static FIREWALL_RULE: Object = object(
@@ -216,7 +218,7 @@ static FIREWALL_RULE: Object = object(
         key("domains", TEXTS),
         key("ports", Kind::List(&Kind::Integer(1, 65535))),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#firewall",
+    "/create-apps/image-properties/firewall.html",
 );
 
 static BUILD: Object = object(
@@ -253,13 +255,13 @@ static CRON: Object = Object {
         ("command", "write `commands:` with `start:` below it"),
     ],
     closed: true,
-    docs: "/create-apps/app-reference/single-runtime-image.html#crons",
+    docs: "/create-apps/image-properties/crons.html",
 };
 
 static CRON_COMMANDS: Object = object(
     "a cron's `commands`",
     &[required("start", Kind::Text), key("stop", Kind::Text)],
-    "/create-apps/app-reference/single-runtime-image.html#crons",
+    "/create-apps/image-properties/crons.html",
 );
 
 static RUNTIME: Object = Object {
@@ -342,7 +344,7 @@ static WORKER: Object = Object {
     ],
     mistaken: &[],
     closed: true,
-    docs: "/create-apps/app-reference/single-runtime-image.html#workers",
+    docs: "/create-apps/image-properties/workers.html",
 };
 
 static WORKER_COMMANDS: Object = object(
@@ -352,5 +354,5 @@ static WORKER_COMMANDS: Object = object(
         required("start", Kind::Text),
         key("post_start", Kind::Text),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#workers",
+    "/create-apps/image-properties/workers.html",
 );

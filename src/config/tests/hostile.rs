@@ -92,6 +92,25 @@ fn includes_that_include_themselves_are_stopped() {
 }
 
 #[test]
+fn includes_in_a_long_row_are_stopped_for_what_they_are() {
+    let mut files: Vec<(String, String)> = (0..20)
+        .map(|index| {
+            (
+                format!("f{index}.yaml"),
+                format!("a: !include f{}.yaml\n", index + 1),
+            )
+        })
+        .collect();
+    let config = format!("{APP}    variables: !include f0.yaml\n");
+    files.push((".upsun/config.yaml".to_owned(), config));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    insta::assert_snapshot!(list(&Repo::new(&files).load()), @"error U105 .upsun/config.yaml:4:16: more than 16 files include each other in a row (let the first of them include the others itself)");
+}
+
+#[test]
 fn devices_and_pipes_are_not_waited_for() {
     let repo = Repo::new(&[(
         ".upsun/config.yaml",
@@ -124,4 +143,123 @@ fn what_is_no_directory_of_files_is_named() {
     insta::assert_snapshot!(list(&repo.load()), @r"error U101 .upsun:1:1: `.upsun` cannot be read: it is a file, not a directory (make it a directory with a file such as `config.yaml` in it)");
     let repo = Repo::new(&[(".upsun/config.yaml/x", "")]);
     insta::assert_snapshot!(list(&repo.load()), @r"error U101 .upsun/config.yaml:1:1: `.upsun/config.yaml` cannot be read: it is a directory, not a file (only files at the first level of `.upsun` are read: rename it)");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let repo = one(APP);
+    let file = std::fs::File::create(repo.path().join(".upsun/large.yaml")).unwrap();
+    file.set_len(16 * 1024 * 1024 + 1).unwrap();
+    let begin = Instant::now();
+    insta::assert_snapshot!(list(&repo.load()), @"error U101 .upsun/large.yaml:1:1: `.upsun/large.yaml` cannot be read: it is larger than 16 MiB (split it into several files)");
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn links_between_files_stay_inside_the_repository() {
+    let repo = one(APP);
+    symlink("/etc/hostname", repo.path().join(".upsun/out.yaml")).unwrap();
+    symlink("round.yaml", repo.path().join(".upsun/round.yaml")).unwrap();
+    symlink("nowhere", repo.path().join(".upsun/dangling.yaml")).unwrap();
+    symlink("config.yaml", repo.path().join(".upsun/same.yml")).unwrap();
+    insta::assert_snapshot!(list(&repo.load()), @r"
+    error U101 .upsun/dangling.yaml:1:1: `.upsun/dangling.yaml` cannot be read: there is no such file (remove the link, or let it lead to a file of the repository)
+    error U101 .upsun/out.yaml:1:1: `.upsun/out.yaml` cannot be read: it leads outside the repository (Upsun sees only what is in the repository: replace the link by the file)
+    error U101 .upsun/round.yaml:1:1: `.upsun/round.yaml` cannot be read: it is a symbolic link that leads to itself (Upsun sees only what is in the repository: replace the link by the file)
+    warning U126 .upsun/same.yml:2:3: the application `app` is also in .upsun/config.yaml:2, and this later file replaces it whole (files are read in the order of their names; keep one of the two)
+    ");
+}
+
+#[test]
+fn names_of_files_are_told_without_their_control_characters() {
+    let repo = one(APP);
+    for name in ["a\u{1b}.yaml", "a\u{7}.yaml"] {
+        std::fs::write(repo.path().join(".upsun").join(name), "typ: 1\n").unwrap();
+    }
+    let loaded = repo.load();
+    insta::assert_snapshot!(list(&loaded), @r"
+    error U121 .upsun/a�.yaml:1:1: unknown top-level key `typ` (the top-level keys are `applications`, `services`, `routes`)
+    error U121 .upsun/a�.yaml�:1:1: unknown top-level key `typ` (the top-level keys are `applications`, `services`, `routes`)
+    ");
+    // Both texts are kept, although their names look the same.
+    assert_eq!(loaded.texts.len(), 3);
+}
+
+#[test]
+fn many_errors_are_counted_and_not_all_listed() {
+    let mut text = APP.to_owned();
+    for index in 0..2_000 {
+        let _ = writeln!(text, "    unknown{index}: x");
+    }
+    let loaded = one(&text).load();
+    assert_eq!(loaded.problems.len(), 501);
+    let last = loaded.problems.last().unwrap();
+    assert_eq!(
+        (last.code, &*last.message),
+        ("U100", "and 1500 more errors")
+    );
+}
+
+/// What would take forever if each part of it were held against each other part.
+#[test]
+fn long_lists_of_anything_take_a_moment() {
+    let lines =
+        |count: usize, line: &dyn Fn(usize) -> String| -> String { (0..count).map(line).collect() };
+    let keys = |indent: &str| lines(15_000, &|index| format!("{indent}k{index}: 1\n"));
+    let texts = [
+        format!(
+            ".a: &a\n{}{APP}    variables:\n      env:\n        <<: *a\n{}",
+            keys("  "),
+            lines(15_000, &|index| format!("        j{index}: 1\n")),
+        ),
+        format!(
+            "{APP}    variables:\n      env:\n{}    workers:\n      w:\n        commands: {{ start: x }}\n        variables:\n          env:\n{}",
+            keys("        "),
+            keys("            "),
+        ),
+        format!(
+            "{{ applications: {{ {} }} }}\n",
+            lines(5_000, &|index| format!(
+                "a{index}: {{ type: \"nodejs:24\", timezone: \"ä\" }}, "
+            ))
+        ),
+        format!(
+            "{APP}    hooks:\n      deploy: |\n{}",
+            lines(10_000, &|_| "        next build; source x\n".to_owned())
+        ),
+        format!("{APP}    hooks: {{ build: '{}' }}\n", "(".repeat(300_000)),
+        format!(
+            "{APP}    crons: {{ a: {{ spec: '{}* * * * *', commands: {{ start: x }} }} }}\n",
+            "*,".repeat(300_000)
+        ),
+        format!(
+            "{APP}routes:\n  \"https://{{default}}/\": {{ type: redirect, to: \"https://x{}\" }}\n",
+            "/a".repeat(300_000)
+        ),
+        format!(
+            "{APP}routes:\n{}",
+            lines(5_000, &|index| format!(
+                "  \"https://r{index}.x/\": {{ type: redirect, to: \"https://r{}.x/\" }}\n",
+                (index + 1) % 5_000
+            ))
+        ),
+        format!(
+            "applications:\n{}",
+            lines(500, &|index| format!(
+                "  a{index}: {{ type: \"nodejs:24\", relationships: {{ {} }} }}\n",
+                lines(100, &|other| format!(
+                    "r{other}: \"a{}:http\", ",
+                    (index + other) % 500
+                ))
+            ))
+        ),
+    ];
+    for text in texts {
+        let begin = Instant::now();
+        one(&text).load();
+        let took = begin.elapsed();
+        // Without optimisation, on a machine that does other things too: a square of these numbers would
+        // take minutes.
+        assert!(took < Duration::from_secs(20), "{took:?}: {}", &text[..200]);
+    }
 }

@@ -103,7 +103,7 @@ applications:
     warning U406 .upsun/config.yaml:10:34: `next` in the operation `next` writes to `.next`, which is read-only without a mount (add under `mounts`: `/.next: {source: storage, source_path: next}`)
     warning U407 .upsun/config.yaml:12:36: `pm2` in the operation `reload` keeps its files in `/app/.pm2`, which is read-only (set the variable `env: PM2_HOME: /tmp/.pm2`, or add a mount `/.pm2`)
     warning U404 .upsun/config.yaml:13:36: the operation `cached` uses `PLATFORM_CACHE_DIR`, which is there during the build only (do it in the build hook, or write into a mount)
-    warning U405 .upsun/config.yaml:14:21: any viewer may run the operation `wipe`, which contains `rm -r` (raise `role` to `contributor` or `admin`)
+    warning U405 .upsun/config.yaml:14:21: any viewer may run the operation `wipe`, which contains `rm` (raise `role` to `contributor` or `admin`)
     ");
 }
 
@@ -136,6 +136,6 @@ applications:
     ]);
     insta::assert_snapshot!(list(&repo.load()), @r"
     warning U409 .upsun/config.yaml:8:7: the mount `uploads` hides a folder of the source that is not empty: it holds `photo.jpg` (move the files out of the folder, or copy them into the mount in the deploy hook)
-    warning U408 .upsun/config.yaml:14:9: `variables` of the worker `queue` replaces the application's whole: `env:A` will not be there (repeat in it what the worker needs, or remove `variables` to take over all)
+    warning U408 .upsun/config.yaml:14:9: `variables` of the worker `queue` replaces the application's whole: `env:A` will not be there (repeat in it what the worker `queue` needs, or remove `variables` to take over all)
     ");
 }

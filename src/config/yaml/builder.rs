@@ -195,6 +195,14 @@ impl<'a> Builder<'a> {
                 "put the data into a file of the repository and read it from there",
             );
         }
+        if text.contains('\0') {
+            return self.stop(
+                "U102",
+                span,
+                "a value holds a NUL byte, which no command, variable or path can hold",
+                "remove it: `\\0` inside double quotes means that byte, and `\\\\0` a backslash and a zero",
+            );
+        }
         let plain = style == ScalarStyle::Plain;
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             span.end = self.trim_end(span);

@@ -1,5 +1,8 @@
 //! Words for texts that are not YAML: what a person has to change, rather than what the parser missed.
 
+mod signs;
+
+use self::signs::{bad_escape, begin_of_token, conflict, indentation_tab};
 use super::super::problem::{Class, Problem};
 use super::super::report::Report;
 use super::super::source::Span;
@@ -118,10 +121,17 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
         hint: hint.to_owned(),
     };
     let rest = &text[at..];
-    if info.contains("tab")
-        || line.text[..line.text.len() - line.text.trim_start().len()].contains('\t')
-    {
-        let tab = line.text.find('\t').map_or(at, |tab| line.begin + tab);
+    if let Some((start, end)) = conflict(text) {
+        return Cause {
+            start,
+            end,
+            message: "a conflict that a merge left behind begins here".to_owned(),
+            hint: "keep one of the two sides, and remove the lines of `<`, `=` and `>`".to_owned(),
+        };
+    }
+    let indented = indentation_tab(text, line.begin);
+    if info.contains("tab") || indented.is_some_and(|tab| tab < line.end()) {
+        let tab = indented.unwrap_or(at);
         return Cause {
             start: tab,
             end: tab + 1,
@@ -163,6 +173,21 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
             hint: format!("put it in quotes: \"{}\"", text[at..line.end()].trim()),
         };
     }
+    if info.contains("escape") {
+        let start = bad_escape(text, at).unwrap_or(at);
+        return Cause {
+            start,
+            end: start
+                + text[start..]
+                    .chars()
+                    .take(2)
+                    .map(char::len_utf8)
+                    .sum::<usize>(),
+            message: "this is no escape that YAML knows".to_owned(),
+            hint: "inside double quotes write a backslash as `\\\\`, or use single quotes"
+                .to_owned(),
+        };
+    }
     if info.contains("quoted scalar") && info.contains("trailing") {
         return here(
             "there is text after the closing quote",
@@ -197,8 +222,7 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
         );
     }
     if info.contains("simple key") {
-        let hint = "a line of a mapping reads `key: value`; an unquoted text that goes on over several lines must be indented";
-        return whole_line("this line has no colon after its key", hint);
+        return no_key(text, line);
     }
     if info.contains("document start") {
         return whole_line(
@@ -210,12 +234,6 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
         return here(
             "brackets are nested too deep",
             "no configuration needs this: look for brackets that are never closed",
-        );
-    }
-    if info.contains("escape") {
-        return here(
-            "this is no escape that YAML knows",
-            "inside double quotes write a backslash as `\\\\`, or use single quotes",
         );
     }
     if info.contains("indentation") {
@@ -230,34 +248,88 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
     )
 }
 
+/// A line that should be a key and has no colon: the line itself, or the last one before it when the text
+/// has ended.
+fn no_key(text: &str, line: &Line<'_>) -> Cause {
+    let above;
+    let mut line = line;
+    if line.text.trim().is_empty() {
+        above = line.before(text);
+        line = above.as_ref().unwrap_or(line);
+    }
+    if let Some(cause) = no_space(line) {
+        return cause;
+    }
+    // Several such lines were read as one text, which begins with the first of them.
+    let mut first = Line { ..*line };
+    let mut opener = first.before(text);
+    while let Some(before) = &opener {
+        let same = before.first() - before.begin == first.first() - first.begin;
+        if !same || before.text.contains(':') {
+            break;
+        }
+        first = Line { ..*before };
+        opener = first.before(text);
+    }
+    let is_block = opener.is_some_and(|opener| opener.text.ends_with(['|', '>']));
+    let (message, hint) = if is_block {
+        (
+            "this line is not indented below the `|` or `>` above it",
+            "indent all lines of the text further than the key that it belongs to",
+        )
+    } else {
+        (
+            "this line has no colon after its key",
+            "a line of a mapping reads `key: value`; an unquoted text that goes on over several lines must be indented",
+        )
+    };
+    Cause {
+        start: first.first(),
+        end: first.end(),
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+    }
+}
+
+/// `key:value`, which is a text and no key.
+fn no_space(line: &Line<'_>) -> Option<Cause> {
+    let trimmed = line.text.trim_start();
+    let key_length = trimmed
+        .find(|char: char| !char.is_alphanumeric() && !matches!(char, '_' | '-' | '.' | '/'))?;
+    let value = trimmed[key_length..].strip_prefix(':')?;
+    if key_length == 0 || value.is_empty() || value.starts_with(' ') {
+        return None;
+    }
+    let key = &trimmed[..key_length];
+    let start = line.first();
+    Some(Cause {
+        start,
+        end: start + key_length + 1,
+        message: format!("there is no space after the colon of `{key}`"),
+        hint: format!("write `{key}: {}`", value.trim()),
+    })
+}
+
 /// A colon where none may be: inside an unquoted text, or because the line above is not a key.
 fn colon(text: &str, at: usize, line: &Line<'_>) -> Cause {
     let before = &text[line.begin..at.max(line.begin)];
     let in_value = before.contains(": ");
     if !in_value && let Some(above) = line.before(text) {
-        let trimmed = above.text.trim_start();
-        let key_length = trimmed
-            .find(|char: char| !char.is_alphanumeric() && !matches!(char, '_' | '-' | '.' | '/'))
-            .unwrap_or(trimmed.len());
-        let after_key = &trimmed[key_length..];
-        if key_length > 0
-            && after_key.starts_with(':')
-            && after_key.len() > 1
-            && !after_key.starts_with(": ")
-        {
-            let start = above.first();
+        if let Some(cause) = no_space(&above) {
+            return cause;
+        }
+        let has_key = above.text.ends_with(':') || above.text.contains(": ");
+        let is_text = above
+            .text
+            .trim_start()
+            .starts_with(['#', '"', '\'', '-', '|', '>']);
+        if !has_key && !is_text {
             return Cause {
-                start,
-                end: start + key_length + 1,
-                message: format!(
-                    "there is no space after the colon of `{}`",
-                    &trimmed[..key_length]
-                ),
-                hint: format!(
-                    "write `{}: {}`",
-                    &trimmed[..key_length],
-                    after_key[1..].trim()
-                ),
+                start: above.first(),
+                end: above.end(),
+                message: "this line has no colon after its key".to_owned(),
+                hint: "a line of a mapping reads `key: value`, or `key:` with more below it"
+                    .to_owned(),
             };
         }
         if above.first() - above.begin < line.first() - line.begin {
@@ -287,14 +359,5 @@ fn colon(text: &str, at: usize, line: &Line<'_>) -> Cause {
             "put the value in quotes: '{}'",
             text[value..line.end()].trim()
         ),
-    }
-}
-
-/// The parser points behind the sign that misled it: go back to the sign.
-fn begin_of_token(text: &str, at: usize, signs: &[char]) -> usize {
-    let before = text[..at].char_indices().next_back();
-    match before {
-        Some((begin, char)) if !text[at..].starts_with(signs) && signs.contains(&char) => begin,
-        _ => at,
     }
 }

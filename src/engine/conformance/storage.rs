@@ -145,6 +145,7 @@ pub(super) async fn a_network_stays_while_something_runs_on_it<E: Engine>(trial:
     spec.network = Some(Network {
         name: name.clone(),
         aliases: Vec::new(),
+        links: Vec::new(),
     });
     let id = trial.start(&spec).await;
     assert!(engine.remove_network(&name).await.is_err());
@@ -159,6 +160,7 @@ pub(super) async fn a_container_does_not_start_on_a_network_that_is_not_there<E:
     spec.network = Some(Network {
         name: trial.name("net"),
         aliases: Vec::new(),
+        links: Vec::new(),
     });
     let id = trial.create(&spec).await;
     let err = trial.engine.start_container(&id).await.unwrap_err();

@@ -6,6 +6,7 @@ use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
+    PortBinding,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
@@ -18,12 +19,15 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::error::{gone_is_fine, is_disk_full};
 use super::{DockerEngine, label_filter};
 use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogRange, Output,
+    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogRange, Output, Port,
 };
 use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
 
 /// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
 const OUTPUT_BUFFER: usize = 256 * 1024;
+
+/// How long to wait for a removal that somebody else asked for.
+const REMOVAL: std::time::Duration = std::time::Duration::from_secs(20);
 
 impl DockerEngine {
     pub(super) async fn list_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
@@ -101,7 +105,21 @@ impl DockerEngine {
             .force(true)
             .v(true)
             .build();
-        gone_is_fine(self.docker.remove_container(id, Some(options)).await)
+        let removed = self.docker.remove_container(id, Some(options)).await;
+        let in_progress = matches!(
+            &removed,
+            Err(bollard::errors::Error::DockerResponseServerError {
+                status_code: 409,
+                ..
+            })
+        );
+        gone_is_fine(removed)?;
+        // Somebody else is at it already; its name and its volumes are free only once it is gone.
+        let began = tokio::time::Instant::now();
+        while in_progress && began.elapsed() < REMOVAL && self.state(id).await?.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     pub(super) async fn state(&self, id: &str) -> Result<Option<ContainerState>> {
@@ -307,6 +325,13 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
             network.name.clone(),
             EndpointSettings {
                 aliases: Some(network.aliases.clone()),
+                links: Some(
+                    network
+                        .links
+                        .iter()
+                        .map(|link| format!("{}:{}", link.container, link.alias))
+                        .collect(),
+                ),
                 ..EndpointSettings::default()
             },
         )])),
@@ -314,11 +339,11 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(spec.image.clone()),
         // An empty entry point switches off the image's own.
-        entrypoint: Some(Vec::new()),
-        cmd: Some(spec.command.clone()),
-        user: Some(spec.user.clone()),
-        working_dir: Some(spec.working_dir.clone()),
-        hostname: Some(spec.hostname.clone()),
+        entrypoint: (!spec.entry_point).then(Vec::new),
+        cmd: (!spec.command.is_empty()).then(|| spec.command.clone()),
+        user: given(&spec.user),
+        working_dir: given(&spec.working_dir),
+        hostname: given(&spec.hostname).filter(|_| spec.network_of.is_none()),
         env: Some(
             spec.variables
                 .iter()
@@ -327,12 +352,24 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
         ),
         labels: Some(spec.labels.clone().into_iter().collect()),
         stop_timeout: i64::try_from(spec.stop_grace.as_secs()).ok(),
-        networking_config: networking,
+        networking_config: networking.filter(|_| spec.network_of.is_none()),
+        exposed_ports: Some(
+            spec.ports
+                .iter()
+                .map(|port| format!("{}/tcp", port.container))
+                .collect(),
+        ),
         host_config: Some(HostConfig {
             mounts: Some(mounts),
             tmpfs: Some(tmpfs),
             readonly_rootfs: Some(spec.read_only),
-            network_mode: spec.network.as_ref().map(|network| network.name.clone()),
+            network_mode: spec
+                .network_of
+                .as_ref()
+                .map(|container| format!("container:{container}"))
+                .or_else(|| spec.network.as_ref().map(|network| network.name.clone())),
+            port_bindings: Some(spec.ports.iter().map(binding).collect()),
+            shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
             extra_hosts: Some(
                 spec.hosts
                     .iter()
@@ -342,9 +379,24 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
             pids_limit: spec.pids_limit,
             init: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),
+            cap_add: Some(spec.capabilities.clone()),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
     }
+}
+
+/// What an empty text means to the engine: its own choice.
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A port of the container on this machine's loopback address only.
+fn binding(port: &Port) -> (String, Option<Vec<PortBinding>>) {
+    let on = PortBinding {
+        host_ip: Some("127.0.0.1".to_owned()),
+        host_port: Some(port.host.to_string()),
+    };
+    (format!("{}/tcp", port.container), Some(vec![on]))
 }

@@ -81,24 +81,34 @@ impl DockerEngine {
             .collect())
     }
 
-    /// The ids of the networks of just that name. Engines before 25 let several have the same.
+    /// The ids of all networks of just that name; the engine lets there be several.
     async fn networks_named(&self, name: &str) -> Result<Vec<String>> {
+        let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
         let options = ListNetworksOptionsBuilder::default()
-            .filters(&HashMap::from([("name", vec![name])]))
+            .filters(&filters)
             .build();
         let found = self.docker.list_networks(Some(options)).await?;
-        // The filter also finds names that only contain this one.
-        Ok(found
+        let mut ids: Vec<String> = found
             .into_iter()
             .filter(|network| network.name.as_deref() == Some(name))
             .filter_map(|network| network.id)
-            .collect())
+            .collect();
+        ids.sort();
+        Ok(ids)
     }
 
     pub(super) async fn make_network(&self, name: &str, labels: &Labels) -> Result<()> {
-        if !self.networks_named(name).await?.is_empty() {
-            return Ok(());
+        if self.networks_named(name).await?.is_empty() {
+            self.create_network_of(name, labels).await?;
         }
+        // Somebody who was killed may have asked for it too, and a name that two networks have is of no use.
+        for second in self.networks_named(name).await?.iter().skip(1) {
+            gone_is_fine(self.docker.remove_network(second).await)?;
+        }
+        Ok(())
+    }
+
+    async fn create_network_of(&self, name: &str, labels: &Labels) -> Result<()> {
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             labels: Some(labels.clone().into_iter().collect()),

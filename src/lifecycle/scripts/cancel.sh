@@ -1,31 +1,38 @@
 # Ends everything that one run started in this container: asks first, and kills after the grace period.
 # Arguments: the run's id, the grace period in seconds, the script that stops it (may be empty: SIGTERM).
-# Exit code: 0 when nothing of it is left.
+# Exit code: 0 when nothing of it is left. This script and what stops the run carry another id, the run's
+# with `-stop` at its end, so that a second, more urgent call of this script can end them too.
 run=$1 grace=$2 stop=$3
 
-parent_of() {
+# Where a process stands in the tree; fails when it has ended.
+look_at() {
     line=
     read -r line 2>/dev/null <"/proc/$1/stat" || return 1
     # The name in brackets may hold anything; the fields after it are state, parent, group, session.
     set -- ${line##*) }
     parent=$2 session=$4
+    case $1 in Z | X) return 1 ;; esac
 }
 
-# The processes of the run. They carry its id in their environment and go back to the run's first
+# The processes with this mark. They carry it in their environment and go back to the run's first
 # process, or lost their parent to init. One whose parent is somebody else's (a daemon that the web
 # process owns and that was asked to fork) belongs to that one. What cleared its environment is found by
-# its session.
+# its session, or by its parent; once found it is known, also when it loses that parent.
+known=' '
 members() {
-    marked=" $(grep -lzxF "UPSUN_LOCAL_RUN=$run" /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\n' | tr '\n' ' ') "
+    marked=" $(grep -lzxF "UPSUN_LOCAL_RUN=$1" /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\n' | tr '\n' ' ') "
     found=' ' sessions=' '
+    for process in $known; do
+        if look_at "$process"; then found="$found$process "; fi
+    done
     for process in $marked; do
         at=$process
-        while parent_of "$at"; do
+        while look_at "$at"; do
             [ "$at" = "$process" ] && own_session=$session
             case $parent in
                 0 | 1)
-                    found="$found$process "
                     sessions="$sessions$own_session "
+                    add "$process"
                     break
                     ;;
             esac
@@ -35,11 +42,32 @@ members() {
             esac
         done
     done
-    for directory in /proc/[0-9]*; do
-        process=${directory#/proc/}
-        case $found in *" $process "*) continue ;; esac
-        parent_of "$process" || continue
-        case $sessions in *" $session "*) found="$found$process " ;; esac
+    grew=yes
+    while [ -n "$grew" ]; do
+        grew=
+        for directory in /proc/[0-9]*; do
+            process=${directory#/proc/}
+            case $found in *" $process "*) continue ;; esac
+            look_at "$process" || continue
+            case $sessions$found in *" $session "* | *" $parent "*) add "$process" ;; esac
+        done
+    done
+    known=$found
+}
+
+add() {
+    case $found in *" $1 "*) return ;; esac
+    [ "$1" = $$ ] && return
+    found="$found$1 " grew=yes
+}
+
+kill_all() {
+    tries=0
+    while members "$1"; [ "$found" != ' ' ]; do
+        kill -s KILL $found 2>/dev/null
+        tries=$((tries + 1))
+        [ "$tries" -ge 50 ] && exit 1
+        sleep 0.1
     done
 }
 
@@ -49,7 +77,8 @@ look_at_the_clock() {
     now=$((${now%.*} * 100 + 1${now#*.} - 100))
 }
 
-members
+members "$run"
+stopper=
 if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
     if [ -n "$stop" ]; then
         (
@@ -57,24 +86,24 @@ if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
             if [ -r ./.environment ]; then . ./.environment >&2; fi
             exec /bin/dash -c "$stop"
         ) &
+        stopper=$!
     else
-        kill -TERM $found 2>/dev/null
+        kill -s TERM $found 2>/dev/null
     fi
     look_at_the_clock
     deadline=$((now + grace * 100))
     while [ "$now" -lt "$deadline" ]; do
-        members
-        [ "$found" = ' ' ] && exit 0
+        members "$run"
+        if [ "$found" = ' ' ]; then
+            # What stops it may have something to do after that.
+            if [ -z "$stopper" ] || ! look_at "$stopper"; then break; fi
+        fi
         sleep 0.1
         look_at_the_clock
     done
 fi
 
-tries=0
-while members; [ "$found" != ' ' ]; do
-    kill -KILL $found 2>/dev/null
-    tries=$((tries + 1))
-    [ "$tries" -ge 50 ] && exit 1
-    sleep 0.1
-done
+kill_all "$run"
+known=' '
+kill_all "$run-stop"
 exit 0

@@ -4,5 +4,6 @@ cd /app || exit 1
 if [ -r ./.environment ]; then . ./.environment >&2; fi
 if [ $# -le 1 ]; then exec /bin/dash -c "$1"; fi
 file=$(mktemp /tmp/script.XXXXXX) || exit 1
-printf '%s' "$@" >"$file"
-exec /bin/dash -c 'script=$1; exec 3<"$script"; rm -f "$script"; . /dev/fd/3 3<&-' upsun-local "$file"
+# The script itself closes the descriptor that it is read by: the shell reads on by one of its own.
+{ printf 'exec 3<&-; ' && printf '%s' "$@"; } >"$file" || exit 1
+exec /bin/dash -c 'exec 3<"$1"; rm -f "$1"; set --; . /dev/fd/3' /bin/dash "$file"

@@ -75,7 +75,7 @@ async fn only_tmp_mounts_start_empty_in_a_new_container() {
     for mount in ["files", "scratch", "own"] {
         let archive = super::super::archive::directories(["kept"], 10_000, 10_000).unwrap();
         let path = format!("/app/{mount}");
-        world.engine.store().upload(&id, &path, &archive).unwrap();
+        world.engine.store().unpack(&id, &path, &archive).unwrap();
     }
     world.file("server.js", "listen(8080)");
     let id = world.up().await.unwrap()[0].id.clone();

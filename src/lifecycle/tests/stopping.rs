@@ -85,7 +85,7 @@ impl World {
     fn scripts(&self) -> Vec<String> {
         let store = self.engine.store();
         let all = store.containers.keys().flat_map(|id| store.processes(id));
-        all.filter(|process| process.variables.contains_key("UPSUN_LOCAL_RUN"))
+        all.filter(|process| shell::is_script(process))
             .filter_map(|process| process.command.last().cloned())
             .collect()
     }

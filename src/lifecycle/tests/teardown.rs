@@ -57,6 +57,7 @@ impl World {
                 network: Some(Network {
                     name: like_ours("theirs"),
                     aliases: Vec::new(),
+                    links: Vec::new(),
                 }),
                 ..ContainerSpec::default()
             };

@@ -28,14 +28,11 @@ pub(crate) static SERVICE_OBJECT: Object = object(
 pub(crate) static ROUTE_OBJECT: Object = object(
     "a route",
     &[
-        required(
-            "type",
-            Kind::Nullable(&Kind::Choice(&["upstream", "redirect", "proxy"])),
-        ),
+        required("type", Kind::Choice(&["upstream", "redirect", "proxy"])),
         key("upstream", Kind::Text),
         key("to", Kind::Text),
         key("primary", Kind::Bool),
-        key("id", Kind::Nullable(&Kind::Text)),
+        key("id", Kind::Text),
         key("attributes", TEXT_MAP),
         key("redirects", Kind::Object(&REDIRECTS)),
         key("tls", Kind::Object(&TLS)),

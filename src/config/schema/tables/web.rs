@@ -34,7 +34,7 @@ pub(super) static WEB: Object = Object {
     ],
     mistaken: &[("start", "`start` belongs under `commands`")],
     closed: true,
-    docs: "/create-apps/app-reference/single-runtime-image.html#web",
+    docs: "/create-apps/image-properties/web.html",
 };
 
 static COMMANDS: Object = object(
@@ -44,7 +44,7 @@ static COMMANDS: Object = object(
         key("start", Kind::Text),
         key("post_start", Kind::Text),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#web-commands",
+    "/create-apps/image-properties/web.html",
 );
 
 static UPSTREAM: Object = object(
@@ -53,7 +53,7 @@ static UPSTREAM: Object = object(
         key("socket_family", Kind::Choice(&["tcp", "unix"])),
         key("protocol", Kind::Nullable(&Kind::Text)),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#upstream",
+    "/create-apps/image-properties/web.html",
 );
 
 const PASSTHRU: Kind = Kind::Either(&[Kind::Text, Kind::Bool]);
@@ -61,7 +61,7 @@ const PASSTHRU: Kind = Kind::Either(&[Kind::Text, Kind::Bool]);
 static LOCATION: Object = object(
     "a location",
     &[
-        key("root", Kind::Nullable(&Kind::Text)),
+        key("root", Kind::Text),
         key("expires", DURATION),
         key("passthru", PASSTHRU),
         key("scripts", Kind::Bool),
@@ -71,7 +71,7 @@ static LOCATION: Object = object(
         key("rules", Kind::Names("rule", &Kind::Object(&RULE))),
         key("request_buffering", Kind::Object(&BUFFERING)),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#locations",
+    "/create-apps/image-properties/web.html",
 );
 
 static RULE: Object = object(
@@ -83,7 +83,7 @@ static RULE: Object = object(
         key("allow", Kind::Bool),
         key("headers", TEXT_MAP),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#rules",
+    "/create-apps/image-properties/web.html",
 );
 
 static BUFFERING: Object = object(
@@ -92,5 +92,5 @@ static BUFFERING: Object = object(
         key("enabled", Kind::Bool),
         key("max_request_size", Kind::Text),
     ],
-    "/create-apps/app-reference/single-runtime-image.html#request-buffering",
+    "/create-apps/image-properties/web.html",
 );

@@ -1,0 +1,135 @@
+//! `check`: everything that is wrong with the configuration.
+//!
+//! It needs no engine, and looks at nothing outside the repository.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use super::context::{Context, variable};
+use super::failure::{BAD_CONFIGURATION, Failure};
+use super::workspace;
+use crate::config::problem::{Problem, Severity};
+use crate::config::render::{github, json, render, sarif};
+use crate::config::{self, Loaded};
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How to print the problems
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Let warnings fail too
+    #[arg(long)]
+    strict: bool,
+}
+
+/// How to print problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// With the line of the file and a hint, for people
+    Text,
+    /// One JSON document: `{"problems": […]}`
+    Json,
+    /// A SARIF 2.1.0 log, for code hosts and editors
+    Sarif,
+    /// Workflow commands, which GitHub shows in pull requests
+    Github,
+}
+
+/// Checks the configuration. What Upsun would refuse is the exit code 78.
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let root = workspace::root(context)?;
+    let settings = workspace::settings(&root)?;
+    let loaded = config::load_ignoring(&root, &settings.check.ignore);
+    let errors = count(&loaded, Severity::Error);
+    let warnings = count(&loaded, Severity::Warning);
+    let fails = errors > 0 || arguments.strict && warnings > 0;
+    let is_shown = |problem: &&Problem| {
+        // Asked to say only what went wrong, it leaves out what does not count.
+        problem.is_error() || arguments.strict || !context.global.quiet
+    };
+    let text = match arguments.format {
+        Format::Json => json(&loaded.problems),
+        Format::Sarif => sarif(&loaded.problems, &loaded.texts),
+        Format::Github => {
+            let shown: Vec<Problem> = loaded.problems.iter().filter(is_shown).cloned().collect();
+            github(&shown, &loaded.texts, &folder(&root))
+        }
+        Format::Text => {
+            let width = rustix::termios::tcgetwinsize(std::io::stdout())
+                .map_or(80, |size| usize::from(size.ws_col).max(40));
+            let color = context.out_style.color;
+            let shown = loaded.problems.iter().filter(is_shown);
+            shown
+                .map(|problem| render(problem, &loaded.texts, color, width) + "\n")
+                .collect()
+        }
+    };
+    context.print(&text)?;
+    let is_for_people = matches!(arguments.format, Format::Text | Format::Github);
+    if is_for_people && (fails || !context.global.quiet) {
+        context.talk(&conclusion(context, &loaded, errors, warnings, fails));
+    }
+    Ok(if fails { BAD_CONFIGURATION } else { 0 })
+}
+
+fn count(loaded: &Loaded, severity: Severity) -> usize {
+    let problems = loaded.problems.iter();
+    problems
+        .filter(|problem| problem.severity == severity)
+        .count()
+}
+
+/// The last line: what was found, and what Upsun would do.
+fn conclusion(
+    context: &Context,
+    loaded: &Loaded,
+    errors: usize,
+    warnings: usize,
+    fails: bool,
+) -> String {
+    let files = plural(loaded.texts.len(), "file");
+    let silenced = match loaded.silenced {
+        0 => String::new(),
+        count => format!(" ({} silenced)", plural(count, "warning")),
+    };
+    let found = format!(
+        "{}, {} in {files}{silenced}",
+        plural(errors, "error"),
+        plural(warnings, "warning")
+    );
+    let style = context.style;
+    if errors > 0 {
+        format!(
+            "{}: Upsun would refuse this configuration\n",
+            style.error(found)
+        )
+    } else if fails {
+        format!("{}: with `--strict`, warnings fail\n", style.error(found))
+    } else if warnings > 0 {
+        format!("{}\n", style.warning(found))
+    } else {
+        format!(
+            "{}\n",
+            style.good(format!("no problems in {files}{silenced}"))
+        )
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{end}")
+}
+
+/// Where the repository lies in the checkout of a workflow, with `/` and without one at the end.
+fn folder(root: &Path) -> String {
+    let inside = || {
+        let checkout = Path::new(&variable("GITHUB_WORKSPACE")?)
+            .canonicalize()
+            .ok()?;
+        let root = root.canonicalize().ok()?;
+        Some(root.strip_prefix(checkout).ok()?.to_str()?.to_owned())
+    };
+    inside().unwrap_or_default()
+}

@@ -1,0 +1,99 @@
+//! `config`: the configuration as it is once every file is read and put together.
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::workspace;
+use crate::config::document::Document;
+use crate::config::{self, Config};
+use crate::suggestion::nearest;
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only this app
+    #[arg(short = 'A', long, value_name = "APP")]
+    app: Option<String>,
+    /// Only what stands under this path of keys, such as `hooks.build`
+    #[arg(short = 'P', long, value_name = "PROPERTY")]
+    property: Option<String>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    format: Format,
+}
+
+/// How to print the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// YAML; a property that is a text is printed as it is
+    Yaml,
+    /// JSON
+    Json,
+}
+
+/// Prints the configuration, or a part of it.
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let root = workspace::root(context)?;
+    let settings = workspace::settings(&root)?;
+    let (loaded, document) = config::resolve(&root, &settings.check.ignore);
+    let Some(config) = &loaded.config else {
+        return Err(workspace::refuse(context, &loaded));
+    };
+    let part = part(arguments, config, document)?;
+    let text = match arguments.format {
+        Format::Json => part.json(),
+        Format::Yaml => match part.plain() {
+            Some(text) => format!("{}\n", text.strip_suffix('\n').unwrap_or(text)),
+            None => part.yaml(),
+        },
+    };
+    context.print(&text)?;
+    Ok(0)
+}
+
+/// What was asked for. Upsun's own command means a property of an app, also where none is named.
+fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Document, Failure> {
+    let only = match config.apps.keys().collect::<Vec<_>>()[..] {
+        [name] => Some(name.as_str()),
+        _ => None,
+    };
+    let app = |name: &str| whole.get("applications").and_then(|apps| apps.entry(name));
+    let named = arguments.app.as_deref();
+    let base = match named {
+        Some(name) => {
+            // The failure names the apps that there are.
+            workspace::find_app(config, name)?;
+            app(name)
+        }
+        None => None,
+    };
+    let Some(property) = &arguments.property else {
+        return Ok(base.unwrap_or(whole));
+    };
+    let bases = match (base, only.and_then(app)) {
+        (Some(app), _) => vec![app],
+        (None, Some(app)) => vec![app, whole],
+        (None, None) => vec![whole],
+    };
+    let found = bases.iter().find_map(|base| base.get(property));
+    found.ok_or_else(|| {
+        let place = named
+            .map(|name| format!(" in `{name}`"))
+            .unwrap_or_default();
+        let first = property.split('.').next().unwrap_or_default();
+        let keys = bases.iter().flat_map(Document::keys);
+        let failure = Failure::usage(format!("there is no property `{property}`{place}"));
+        if named.is_none()
+            && only.is_none()
+            && config.apps.values().any(|app| app.raw.get(first).is_some())
+        {
+            failure.hint("say with `--app` of which app")
+        } else {
+            match nearest(first, keys).filter(|near| *near != first) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint("`upsun-local config` prints all there is"),
+            }
+        }
+    })
+}

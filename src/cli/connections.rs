@@ -1,0 +1,146 @@
+//! What an app's containers reach: the services behind its relationships, planned, and what it is told of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure};
+use super::workspace::{Workspace, nearest};
+use crate::config::app::{App, Relationship, Worker};
+use crate::engine::Engine;
+use crate::engine::spec::Container;
+use crate::plan::Connections;
+use crate::project::LABEL_SERVICE;
+use crate::relationships::{self, Surroundings};
+use crate::services::{self, ServicePlan};
+
+/// The services that an app and its workers reach, by name.
+pub(super) type Services = BTreeMap<String, ServicePlan>;
+
+impl Workspace {
+    /// Plans the services that an app and its workers reach.
+    pub(super) fn services(&self, app: &App) -> Result<Services, Failure> {
+        let network = self.project.name(&[&self.environment.name]);
+        let wanted = relationships::wanted(app, &self.config);
+        wanted
+            .into_iter()
+            .filter_map(|name| Some((self.config.services.get(&name)?, name)))
+            .map(|(service, name)| {
+                let plan = services::plan(&services::Inputs {
+                    project: &self.project,
+                    environment: &self.environment.name,
+                    service,
+                    settings: self.settings.services.get(&name),
+                    images: &self.settings.images,
+                    network: &network,
+                })?;
+                Ok((name, plan))
+            })
+            .collect::<Result<_, services::Error>>()
+            .map_err(|err| {
+                let code = match err {
+                    services::Error::External { .. } | services::Error::Image(_) => BAD_FILE,
+                    _ => BAD_CONFIGURATION,
+                };
+                with_hint(Failure::new(code, err.to_string()), err.hint())
+            })
+    }
+
+    /// `PLATFORM_RELATIONSHIPS` of an app's web container or of a worker.
+    pub(super) fn payloads(
+        &self,
+        app: &App,
+        worker: Option<&Worker>,
+        services: &Services,
+    ) -> Result<Value, Failure> {
+        let around = self.surroundings(services);
+        relationships::payloads(relationships_of(app, worker), &around)
+            .map_err(|err| with_hint(Failure::new(BAD_CONFIGURATION, err.to_string()), err.hint()))
+    }
+
+    /// What each container of an app reaches: the web container, then the workers.
+    pub(super) fn connections(&self, app: &App, services: &Services) -> Vec<Connections> {
+        let around = self.surroundings(services);
+        std::iter::once(None)
+            .chain(app.workers.iter().map(Some))
+            .map(|worker| {
+                // Nothing answers for other apps yet, so their names do not resolve either.
+                let reached: Vec<Relationship> = relationships_of(app, worker)
+                    .iter()
+                    .filter(|relationship| services.contains_key(&relationship.service))
+                    .cloned()
+                    .collect();
+                Connections {
+                    services: reached
+                        .iter()
+                        .map(|relationship| relationship.service.clone())
+                        .collect(),
+                    links: relationships::links(&reached, &around),
+                }
+            })
+            .collect()
+    }
+
+    /// What to say about relationships that lead to other apps.
+    pub(super) fn unanswered(&self, app: &App) -> Vec<String> {
+        relationships::wanted_apps(app, &self.config)
+            .into_iter()
+            .map(|other| {
+                format!(
+                    "`{}` has a relationship to the app `{other}`, which cannot be reached over HTTP here yet",
+                    app.name
+                )
+            })
+            .collect()
+    }
+
+    /// The container of a service, running or not.
+    pub(super) async fn find_service(
+        &self,
+        engine: &impl Engine,
+        name: &str,
+    ) -> Result<Container, Failure> {
+        if !self.config.services.contains_key(name) {
+            let known = self.config.services.keys().map(String::as_str);
+            let failure = Failure::usage(format!("there is no service `{name}`"));
+            return Err(match nearest(name, known) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure,
+            });
+        }
+        let labels = self.project.environment_labels(&self.environment.name);
+        let containers = engine.containers(&labels).await?;
+        containers
+            .into_iter()
+            .find(|found| {
+                found
+                    .labels
+                    .get(LABEL_SERVICE)
+                    .is_some_and(|label| label == name)
+            })
+            .ok_or_else(|| {
+                Failure::new(BUSY, format!("`{name}` is not up"))
+                    .hint("`upsun-local up` starts the services that apps reach")
+            })
+    }
+
+    fn surroundings<'a>(&'a self, services: &'a Services) -> Surroundings<'a> {
+        Surroundings {
+            project: &self.project,
+            environment: &self.environment.name,
+            services,
+            apps: &self.config.apps,
+        }
+    }
+}
+
+fn relationships_of<'a>(app: &'a App, worker: Option<&'a Worker>) -> &'a [Relationship] {
+    worker.map_or(&app.relationships, |worker| &worker.relationships)
+}
+
+fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,54 @@
+//! Problems as workflow commands, which GitHub shows at the lines of a pull request.
+//!
+//! Source: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::problem::Problem;
+use super::end_column;
+
+/// One line for each problem. `folder` is what stands before the names of files: GitHub counts paths from
+/// the root of its checkout.
+pub fn github(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>, folder: &str) -> String {
+    problems
+        .iter()
+        .map(|problem| {
+            let place = &problem.place;
+            let message = match &problem.hint {
+                Some(hint) => format!("{}\nhint: {hint}", problem.message),
+                None => problem.message.clone(),
+            };
+            format!(
+                "::{} file={},line={},col={},endColumn={},title={}::{}\n",
+                problem.severity.name(),
+                property(&join(folder, &place.file)),
+                place.line,
+                place.column,
+                end_column(place, texts),
+                property(&format!("Upsun {}", problem.code)),
+                data(&message),
+            )
+        })
+        .collect()
+}
+
+fn join(folder: &str, file: &str) -> String {
+    if folder.is_empty() {
+        file.to_owned()
+    } else {
+        format!("{folder}/{file}")
+    }
+}
+
+/// What follows the second pair of colons ends with its line.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// A property ends with a comma or a colon besides.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,233 @@
+//! Every kind of problem there is: its code, what it is about, and the page of Upsun's documentation that
+//! it comes from.
+//!
+//! A code is stable: people silence it, and tools that read our reports look it up. A new rule goes to the
+//! end of its group with a code that was never used.
+
+use super::problem::{Class, Problem, Severity};
+
+/// Where the pages of Upsun's documentation begin.
+const SITE: &str = "https://docs.upsun.com";
+
+/// One kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// The code, such as `U201`.
+    pub code: &'static str,
+    /// The layer that finds it.
+    pub class: Class,
+    /// What its problems are at most.
+    pub severity: Severity,
+    /// Whether some or all of its problems are warnings, which settings may silence.
+    pub can_be_silenced: bool,
+    /// A name for tools, in CamelCase.
+    pub name: &'static str,
+    /// What it finds, in one line.
+    pub summary: &'static str,
+    docs: &'static str,
+}
+
+impl Rule {
+    /// The address of the page of Upsun's documentation.
+    pub fn docs(&self) -> String {
+        page(self.docs)
+    }
+}
+
+/// The whole address of a page that is named by its path.
+pub(crate) fn page(path: &str) -> String {
+    format!("{SITE}{path}")
+}
+
+/// The rule with that code.
+pub fn find(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
+/// The address of the page that explains a problem: its own, or else that of its rule.
+pub fn docs(problem: &Problem) -> Option<String> {
+    match problem.docs {
+        Some(path) => Some(page(path)),
+        None => find(problem.code).map(Rule::docs),
+    }
+}
+
+/// What the problems of a rule can be.
+#[derive(Clone, Copy)]
+enum Level {
+    Error,
+    Warning,
+    /// An error in some cases, a warning in others.
+    Both,
+}
+
+const fn rule(
+    code: &'static str,
+    class: Class,
+    level: Level,
+    name: &'static str,
+    summary: &'static str,
+    docs: &'static str,
+) -> Rule {
+    Rule {
+        code,
+        class,
+        severity: match level {
+            Level::Error | Level::Both => Severity::Error,
+            Level::Warning => Severity::Warning,
+        },
+        can_be_silenced: !matches!(level, Level::Error),
+        name,
+        summary,
+        docs,
+    }
+}
+
+const STRUCTURE: &str = "/learn/overview/yaml/yaml-structure.html";
+const YAML: &str = "/learn/overview/yaml/what-is-yaml.html";
+const TAGS: &str = "/learn/overview/yaml/platform-yaml-tags.html";
+const APP: &str = "/create-apps/app-reference/single-runtime-image.html";
+const TYPES: &str = "/create-apps/app-reference/single-runtime-image.html#types";
+const MOUNTS: &str = "/create-apps/image-properties/mounts.html";
+const MOUNT_TROUBLE: &str = "/create-apps/troubleshoot-mounts.html";
+const RELATIONSHIPS: &str = "/create-apps/image-properties/relationships.html";
+const WEB: &str = "/create-apps/image-properties/web.html";
+const CRONS: &str = "/create-apps/image-properties/crons.html";
+const SOURCE: &str = "/create-apps/image-properties/source.html";
+const WORKERS: &str = "/create-apps/image-properties/workers.html";
+const COMPOSABLE: &str = "/create-apps/app-reference/composable-image.html";
+const OPERATIONS: &str = "/create-apps/runtime-operations.html";
+const HOOKS: &str = "/create-apps/hooks/hooks-comparison.html";
+const ROUTES: &str = "/define-routes.html";
+const REDIRECTS: &str = "/define-routes/redirects.html";
+const MULTI_APP: &str = "/create-apps/multi-app/relationships.html";
+const ACCESS: &str = "/create-apps/image-properties/access.html";
+const VARIABLES: &str = "/development/variables/use-variables.html";
+
+use self::Level::{Both, Error, Warning};
+use super::problem::Class::{Lint, Meaning, Schema, Yaml};
+
+/// All rules, by code.
+#[rustfmt::skip]
+pub const RULES: &[Rule] = &[
+    rule("U100", Yaml, Both, "TooManyProblems", "there are more problems than are listed", STRUCTURE),
+    rule("U101", Yaml, Error, "UnreadableFile", "a file cannot be read, or is not YAML", YAML),
+    rule("U102", Yaml, Error, "ForbiddenCharacter", "a character that may not stand in a YAML file", YAML),
+    rule("U104", Yaml, Error, "SeveralDocuments", "a file holds more than one YAML document", STRUCTURE),
+    rule("U105", Yaml, Error, "TooDeep", "values are nested too deeply", YAML),
+    rule("U106", Yaml, Error, "TooLarge", "a file, a value or the whole is too large", YAML),
+    rule("U107", Yaml, Error, "RecursiveAlias", "an alias stands inside the value that it repeats", YAML),
+    rule("U108", Yaml, Error, "KeyIsNoText", "a key is a list or a mapping", YAML),
+    rule("U109", Yaml, Error, "BadMerge", "a merge key names something other than a mapping", YAML),
+    rule("U110", Yaml, Warning, "UnknownTag", "a tag that Upsun does not know", TAGS),
+    rule("U111", Yaml, Error, "BadInclude", "an `!include` that is not written as one", TAGS),
+    rule("U112", Yaml, Error, "BadArchive", "an `!archive` that is not written as one", TAGS),
+    rule("U113", Meaning, Error, "MissingInclude", "a file or directory that a tag names is not there", TAGS),
+    rule("U114", Meaning, Error, "EscapingInclude", "a tag leads outside the repository", TAGS),
+    rule("U115", Yaml, Error, "IncludeCycle", "files include each other", TAGS),
+    rule("U116", Yaml, Warning, "IncludeBase", "an included file was not found where it is looked for first", TAGS),
+    rule("U120", Yaml, Warning, "DottedKey", "a key that starts with a dot is ignored", MOUNT_TROUBLE),
+    rule("U121", Schema, Error, "UnknownTopLevelKey", "an unknown key at the top of a file", STRUCTURE),
+    rule("U122", Schema, Error, "NoMapping", "a file is not a mapping", STRUCTURE),
+    rule("U123", Schema, Error, "EmptyFile", "a file holds nothing", STRUCTURE),
+    rule("U124", Schema, Error, "NoApplications", "there are no applications at all", STRUCTURE),
+    rule("U125", Meaning, Warning, "NotEmulated", "a part of Upsun that is not emulated here", STRUCTURE),
+    rule("U126", Meaning, Warning, "Replaced", "the same name in two files: the later replaces the earlier", STRUCTURE),
+    rule("U201", Schema, Both, "UnknownKey", "a key that is not known there", APP),
+    rule("U202", Schema, Error, "WrongKind", "a value of the wrong kind", APP),
+    rule("U203", Schema, Error, "MissingKey", "a key that must be there is missing", APP),
+    rule("U204", Schema, Error, "UnknownValue", "a value that is not one of the possible ones", APP),
+    rule("U205", Schema, Error, "OutOfRange", "a number outside its range", APP),
+    rule("U206", Schema, Warning, "Deprecated", "a key that is out of date", APP),
+    rule("U207", Schema, Error, "Misplaced", "a key of an application where the name of one belongs", APP),
+    rule("U208", Schema, Warning, "StackWithoutType", "a `stack` without a `type`", COMPOSABLE),
+    rule("U301", Meaning, Error, "DuplicateKey", "a key that is there twice", YAML),
+    rule("U302", Meaning, Error, "AmbiguousName", "a service and an application have one name", RELATIONSHIPS),
+    rule("U303", Meaning, Error, "UnusableApplications", "`applications` holds no named applications", STRUCTURE),
+    rule("U304", Meaning, Both, "BadName", "a name that cannot be one", APP),
+    rule("U305", Meaning, Error, "SourceRoot", "`source.root` is not a directory of the repository", SOURCE),
+    rule("U310", Meaning, Error, "UnknownRole", "a role that does not exist", ACCESS),
+    rule("U311", Meaning, Error, "UnknownTimezone", "a time zone that does not exist", "/create-apps/timezone.html"),
+    rule("U312", Meaning, Error, "EmptyOperation", "an operation whose command is empty", OPERATIONS),
+    rule("U313", Meaning, Error, "EmptyWorker", "a worker whose command is empty", WORKERS),
+    rule("U314", Meaning, Warning, "OperationTimeout", "an operation's `timeout`, which Upsun's linter refuses", OPERATIONS),
+    rule("U315", Meaning, Both, "ShellSyntax", "a script that no shell can read", HOOKS),
+    rule("U320", Meaning, Both, "UnknownType", "a runtime or service that does not exist", TYPES),
+    rule("U321", Meaning, Error, "BadType", "a `type` that is not written as one", TYPES),
+    rule("U322", Meaning, Warning, "UnsupportedVersion", "a version that is not supported", TYPES),
+    rule("U323", Meaning, Warning, "ComposableWithoutStack", "a composable image that holds nothing", COMPOSABLE),
+    rule("U324", Meaning, Warning, "StackIgnored", "a `stack` next to the type of a single runtime", COMPOSABLE),
+    rule("U325", Meaning, Warning, "NotComposable", "a key that a composable image ignores", COMPOSABLE),
+    rule("U326", Meaning, Error, "BadStack", "a runtime of the stack that is not written as one", COMPOSABLE),
+    rule("U330", Meaning, Error, "MountPath", "a mount that is not a directory below the application", MOUNTS),
+    rule("U331", Meaning, Both, "MountSourcePath", "a `source_path` that leaves its directory, or is absolute", MOUNTS),
+    rule("U332", Meaning, Warning, "MountSourceLocal", "the older name of a mount's source", MOUNTS),
+    rule("U333", Meaning, Both, "MountService", "a mount whose `service` is missing, or means nothing", MOUNTS),
+    rule("U334", Meaning, Error, "UnknownMountService", "a mount on a service or application that is not there", MOUNTS),
+    rule("U335", Meaning, Error, "DuplicateMount", "two mounts at one place", MOUNTS),
+    rule("U336", Meaning, Error, "OverlappingMounts", "mounts of different sources inside each other", MOUNT_TROUBLE),
+    rule("U340", Meaning, Error, "UnknownRelationship", "a relationship to something that is not there", RELATIONSHIPS),
+    rule("U341", Meaning, Error, "UnknownEndpoint", "a relationship to an endpoint that is not there", RELATIONSHIPS),
+    rule("U342", Meaning, Error, "CircularRelationship", "relationships that lead back to their beginning", MULTI_APP),
+    rule("U350", Meaning, Error, "BadRoute", "a route that is not an address", ROUTES),
+    rule("U351", Meaning, Error, "BadPlaceholder", "a placeholder that does not exist", ROUTES),
+    rule("U352", Meaning, Both, "UnknownUpstream", "a route to something that is not there", ROUTES),
+    rule("U353", Meaning, Error, "DuplicateRoute", "two routes with one address", ROUTES),
+    rule("U354", Meaning, Error, "RedirectLoop", "redirects that lead back to their beginning", REDIRECTS),
+    rule("U355", Meaning, Error, "RedirectCode", "a code that is not that of a redirect", REDIRECTS),
+    rule("U356", Meaning, Error, "BadPattern", "a text that is no regular expression", WEB),
+    rule("U360", Meaning, Error, "CronSpec", "a cron whose times are none", CRONS),
+    rule("U361", Meaning, Warning, "CronTooOften", "a cron that runs more often than every 5 minutes", CRONS),
+    rule("U362", Meaning, Both, "CronCommand", "a cron with nothing to run, or with two commands", CRONS),
+    rule("U370", Meaning, Error, "LocationPath", "a location that does not start with a slash", WEB),
+    rule("U371", Meaning, Both, "LocationRoot", "a location whose directory is not there", WEB),
+    rule("U401", Lint, Warning, "Bashism", "a script that `dash` does not understand", HOOKS),
+    rule("U402", Lint, Warning, "HiddenFailure", "a script that goes on after a command that failed", HOOKS),
+    rule("U403", Lint, Warning, "StartInBackground", "a start command that is over at once", WEB),
+    rule("U404", Lint, Warning, "BuildVariable", "a variable of the build used at run time", VARIABLES),
+    rule("U405", Lint, Warning, "DestructiveOperation", "an operation that destroys and that any viewer may run", OPERATIONS),
+    rule("U406", Lint, Warning, "WriteWithoutMount", "a command that writes where no mount is", OPERATIONS),
+    rule("U407", Lint, Warning, "Pm2Home", "`pm2` without a directory that it can write to", OPERATIONS),
+    rule("U408", Lint, Warning, "WorkerOverride", "a worker that replaces part of a property", WORKERS),
+    rule("U409", Lint, Warning, "MountHidesFiles", "a mount over files of the source", MOUNT_TROUBLE),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The codes that stand in quotes in our own sources.
+    fn written(path: &Path, codes: &mut BTreeSet<String>) {
+        if path.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                written(&entry.unwrap().path(), codes);
+            }
+        } else if !path.ends_with("config/rules.rs") {
+            let text = fs::read_to_string(path).unwrap();
+            let is_code = |word: &&str| {
+                word.len() == 4
+                    && word.starts_with('U')
+                    && word[1..].bytes().all(|byte| byte.is_ascii_digit())
+            };
+            codes.extend(text.split('"').filter(is_code).map(str::to_owned));
+        }
+    }
+
+    #[test]
+    fn every_code_that_is_used_has_a_rule_and_every_rule_is_used() {
+        let mut used = BTreeSet::new();
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        written(&sources.join("config.rs"), &mut used);
+        written(&sources.join("config"), &mut used);
+        let known: BTreeSet<String> = RULES.iter().map(|rule| rule.code.to_owned()).collect();
+        assert_eq!(used, known);
+        assert_eq!(known.len(), RULES.len(), "a code is there twice");
+        let names: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), RULES.len(), "a name is there twice");
+        assert!(RULES.is_sorted_by_key(|rule| rule.code));
+    }
+}

@@ -1,0 +1,64 @@
+//! Ends operations whose upsun-local was killed: nobody waits for them, and nobody else would end them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::execute::Command;
+use super::{Result, Sandbox};
+use crate::engine::spec::ExecSpec;
+use crate::engine::{Engine, Error as EngineError};
+
+/// What the mark of a shell begins with.
+pub const SHELL: &str = "shell-";
+
+const ABANDONED: &str = include_str!("scripts/abandoned.sh");
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// To be called with the environment's lock: then no run that is found has anybody who waits for it.
+    pub(super) async fn end_abandoned(&self) -> Result<()> {
+        for container in self.containers().await? {
+            if !container.running {
+                continue;
+            }
+            let spec = ExecSpec {
+                command: ["/bin/dash", "-c", ABANDONED].map(str::to_owned).to_vec(),
+                ..ExecSpec::default()
+            };
+            let found = match self.capture(&container.id, &spec).await {
+                Ok((_, found, _)) => found,
+                // It ended in between, and everything in it.
+                Err(super::Error::Engine(EngineError::NotFound(_) | EngineError::Conflict(_))) => {
+                    continue;
+                }
+                Err(err) => return Err(err),
+            };
+            // A shell has no lock, and somebody may sit before it.
+            for run in found.lines().filter(|run| !run.starts_with(SHELL)) {
+                self.end_run(&container.id, run).await?;
+                self.events
+                    .warn(
+                        "an operation was still running whose upsun-local had been killed: it was ended",
+                        None,
+                    )
+                    .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends at once everything that carries the mark of a run, in [`super::RUN_VARIABLE`].
+    pub async fn end_run(&self, container: &str, run: &str) -> Result<()> {
+        let command = Command {
+            container,
+            title: container,
+            what: run,
+            script: "",
+            run,
+            variables: &BTreeMap::new(),
+            stop: None,
+            timeout: None,
+            grace: Duration::ZERO,
+        };
+        self.end(&command, Duration::ZERO).await
+    }
+}

@@ -1,0 +1,35 @@
+//! A deploy with nothing changed: on Upsun it runs the post-deploy hook, and only that.
+//! Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html#post-deploy-hook>
+
+use super::{Deployed, Planned, Result, Sandbox};
+use crate::engine::Engine;
+use crate::event::Step;
+use crate::plan::ContainerPlan;
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Runs the post-deploy hook of a container that was up already.
+    pub async fn redeploy(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        mut deployed: Deployed,
+    ) -> Result<Deployed> {
+        if deployed.fresh {
+            return Ok(deployed);
+        }
+        for hook in plan
+            .hooks
+            .iter()
+            .filter(|hook| hook.step == Step::PostDeployHook)
+        {
+            let app = &planned.plan.app;
+            if !self
+                .hook(app, &deployed.id, hook.step, &hook.script)
+                .await?
+            {
+                deployed.failed_hooks.push(hook.step);
+            }
+        }
+        Ok(deployed)
+    }
+}

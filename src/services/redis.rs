@@ -1,0 +1,69 @@
+//! Redis and Valkey, ephemeral and persistent.
+//!
+//! <https://docs.upsun.com/add-services/redis.html>, <https://docs.upsun.com/add-services/valkey.html>
+
+use super::configuration::Configuration;
+use super::draft::Draft;
+use super::payload::{self, Connection};
+use super::{Error, Inputs};
+
+const POLICIES: &[&str] = &[
+    "allkeys-lru",
+    "noeviction",
+    "allkeys-lfu",
+    "volatile-lru",
+    "volatile-lfu",
+    "allkeys-random",
+    "volatile-random",
+    "volatile-ttl",
+];
+
+/// Upsun sets the limit by the container's size; without one no eviction policy would ever act.
+const MEMORY: &str = "256mb";
+
+pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
+    let kind = inputs.kind().0;
+    let (name, scheme, server, client) = if kind.starts_with("valkey") {
+        ("valkey", "valkey", "valkey-server", "valkey-cli")
+    } else {
+        ("redis", "redis", "redis-server", "redis-cli")
+    };
+    let persistent = kind.ends_with("-persistent");
+    let configuration = Configuration::of(inputs)?;
+    let policy = configuration
+        .word("maxmemory_policy")?
+        .unwrap_or_else(|| "allkeys-lru".to_owned());
+    if !POLICIES.contains(&policy.as_str()) {
+        return Err(configuration.error(&format!(
+            "`maxmemory_policy` cannot be `{policy}`; there are {}",
+            crate::suggestion::quoted_list(POLICIES.iter().copied())
+        )));
+    }
+    let mut command = vec![server, "--maxmemory", MEMORY, "--maxmemory-policy", &policy];
+    // The official image lets everybody in who can reach it; other builds have to be told to.
+    command.extend(["--databases", "64", "--protected-mode", "no"]);
+    if persistent {
+        command.extend(["--appendonly", "yes", "--dir", "/data"]);
+    } else {
+        command.extend(["--save", "", "--appendonly", "no"]);
+    }
+    let mut draft = Draft::container(inputs)?
+        .user(name)
+        .command(command)
+        // While data are being loaded the answer is an error, and the client's exit code is 0 all the same.
+        .ready([
+            "sh",
+            "-c",
+            &format!("test \"$({client} -h 127.0.0.1 ping)\" = PONG"),
+        ])
+        .endpoints(vec![payload::full(
+            inputs,
+            name,
+            Connection::open(scheme, 6379),
+        )])
+        .warn(configuration.ignored(&["maxmemory_policy"]));
+    if persistent {
+        draft = draft.data("/data", format!("{name}:{}", inputs.kind().1));
+    }
+    Ok(draft)
+}

@@ -1,0 +1,195 @@
+//! Settings from text, and what is said of those that are none.
+
+use serde_json::json;
+
+use super::*;
+use crate::roles::Role;
+
+fn parse(text: &str) -> Settings {
+    Settings::parse(text, FILE_NAME).unwrap()
+}
+
+fn refused(text: &str) -> (String, Option<String>) {
+    let error = Settings::parse(text, FILE_NAME).unwrap_err();
+    (error.to_string(), error.hint())
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let settings = parse(
+        "
+project: shop
+environment: {name: feature-x, type: staging}
+role: contributor
+users:
+  alice: admin
+  bob: production:viewer,development:contributor
+  carol: {production: viewer, development: admin}
+variables:
+  project:
+    env:TOKEN: {value: abc, sensitive: true, visible_runtime: false}
+    theanswer: 42
+  environment:
+    env:LIST: [1, two]
+    env:MAP: {value: {a: 1}}
+env_file: .env.upsun
+images:
+  nodejs:24: registry.example/node:24
+ca_certificates: certs/company.pem
+proxy: {http: http://proxy:3128, no: [localhost, .internal]}
+engine: unix:///run/docker.sock
+user: {uid: 1000, gid: 1000}
+tests: [{run: next-build}]
+watch: {debounce: 1s}
+check: {ignore: [U402, U201]}
+services: {db: {}}
+",
+    );
+    assert_eq!(settings.project.as_deref(), Some("shop"));
+    assert_eq!(settings.environment.name.as_deref(), Some("feature-x"));
+    assert_eq!(settings.environment.r#type, Some(EnvironmentType::Staging));
+    assert_eq!(settings.role, Some(Grants::Everywhere(Role::Contributor)));
+    assert_eq!(settings.users["alice"], Grants::Everywhere(Role::Admin));
+    assert_eq!(
+        settings.users["bob"].to_string(),
+        "production:viewer,development:contributor"
+    );
+    assert_eq!(
+        settings.users["carol"].to_string(),
+        "production:viewer,development:admin"
+    );
+    let token = &settings.variables.project["env:TOKEN"];
+    assert_eq!(token.value, json!("abc"));
+    assert!(token.sensitive && token.visible_build && !token.visible_runtime);
+    assert_eq!(settings.variables.project["theanswer"].value, json!(42));
+    assert_eq!(
+        settings.variables.environment["env:LIST"].value,
+        json!([1, "two"])
+    );
+    assert_eq!(
+        settings.variables.environment["env:MAP"].value,
+        json!({"a": 1})
+    );
+    assert_eq!(settings.images["nodejs:24"], "registry.example/node:24");
+    assert_eq!(
+        settings.ca_certificates,
+        [PathBuf::from("certs/company.pem")]
+    );
+    assert_eq!(settings.proxy.no.as_deref(), Some("localhost,.internal"));
+    assert_eq!(settings.check.ignore, ["U402", "U201"]);
+    assert_eq!(
+        settings.user,
+        User {
+            uid: 1000,
+            gid: 1000
+        }
+    );
+}
+
+#[test]
+fn nothing_is_the_default() {
+    for text in [
+        "",
+        "# nothing yet\n",
+        "{}\n",
+        "---\n",
+        "users:\n",
+        "variables: {project: }\n",
+    ] {
+        assert_eq!(parse(text), Settings::default(), "{text:?}");
+    }
+    assert_eq!(Settings::default().user.uid, 10_000);
+}
+
+#[test]
+fn an_unknown_setting_names_its_line_and_the_nearest_known_one() {
+    assert_eq!(
+        refused("role: admin\n\nvariabels:\n  project: {}\n"),
+        (
+            ".upsun-local.yaml:3: unknown setting `variabels`".to_owned(),
+            Some("did you mean `variables`?".to_owned())
+        )
+    );
+    assert_eq!(
+        refused("project: a\nenvironment:\n  name: main\n  typ: staging\n"),
+        (
+            ".upsun-local.yaml:4: unknown setting `typ` in `environment`".to_owned(),
+            Some("did you mean `type`?".to_owned())
+        )
+    );
+    let (_, hint) = refused("environment:\n  colour: red\n");
+    assert_eq!(hint.as_deref(), Some("known here: `name`, `type`"));
+}
+
+#[test]
+fn a_bad_value_names_its_line() {
+    let (message, _) = refused("project: a\nusers:\n  alice: admin\n  bob: owner\n");
+    assert_eq!(
+        message,
+        ".upsun-local.yaml:4: users.bob: `owner` is not a role: it is one of `viewer`, `contributor`, `admin`"
+    );
+    let (message, _) = refused("environment:\n  type: prod\n");
+    assert!(
+        message.starts_with(".upsun-local.yaml:2: environment: `prod` is not"),
+        "{message}"
+    );
+    let (message, _) = refused("user: {uid: 0}\n");
+    assert!(message.contains("cannot be root"), "{message}");
+    let (message, _) = refused("variables:\n  project:\n    \"a=b\": 1\n");
+    assert!(
+        message.contains("`a=b` cannot be the name of a variable"),
+        "{message}"
+    );
+}
+
+#[test]
+fn only_codes_of_warnings_can_be_silenced() {
+    assert_eq!(parse("check: {ignore: U402}").check.ignore, ["U402"]);
+    assert_eq!(parse("check:\n").check, Check::default());
+    assert_eq!(
+        refused("project: a\ncheck:\n  ignore:\n    - U402\n    - bashisms\n"),
+        (
+            ".upsun-local.yaml:5: `bashisms` in `check.ignore` is not the code of a problem"
+                .to_owned(),
+            Some("`upsun-local check` shows the code of each problem in brackets".to_owned())
+        )
+    );
+    let (_, hint) = refused("check: {ignore: [u402]}");
+    assert_eq!(hint.as_deref(), Some("did you mean `U402`?"));
+    let (message, hint) = refused("check: {ignore: [U121]}");
+    assert_eq!(
+        message,
+        ".upsun-local.yaml:1: `U121` in `check.ignore` is always an error: an unknown key at the top of a file"
+    );
+    assert!(hint.unwrap().starts_with("only warnings"));
+    let (message, hint) = refused("check: {ignroe: []}");
+    assert!(message.contains("`ignroe` in `check`"), "{message}");
+    assert_eq!(hint.as_deref(), Some("did you mean `ignore`?"));
+}
+
+#[test]
+fn what_is_no_yaml_names_its_line() {
+    let (message, _) = refused("project: a\nrole: [\n");
+    assert!(message.starts_with(".upsun-local.yaml:"), "{message}");
+}
+
+#[test]
+fn a_repository_without_the_file_has_the_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Settings::load(folder.path()).unwrap(), Settings::default());
+    std::fs::write(folder.path().join(FILE_NAME), "project: p\n").unwrap();
+    assert_eq!(
+        Settings::load(folder.path()).unwrap().project.as_deref(),
+        Some("p")
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
+    assert!(matches!(
+        Settings::load(folder.path()),
+        Err(Error::Read { .. })
+    ));
+}

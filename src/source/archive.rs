@@ -1,0 +1,255 @@
+//! A tree as a tar stream.
+//!
+//! What happens to files between scan and archive: one that shrank is filled with zeros and one that grew
+//! is cut, so that the stream stays whole; one that is gone, or no file any more, ends the archive with an error.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use tar::{EntryType, Header};
+
+use super::snapshot::{Entry, Kind, join};
+use super::{Error, Tree};
+
+/// How much is put together before it is written.
+const BUFFER: usize = 1024 * 1024;
+/// Tar's unit.
+const BLOCK: usize = 512;
+/// The name of a header that only carries a long name or target, as GNU tar writes it.
+const LONG: &[u8] = b"././@LongLink";
+
+impl Tree {
+    /// Writes what is below `root` as a tar archive: parents before children, everything owned by `uid` and
+    /// `gid` and from `mtime` (seconds since 1970), directories 0755, files 0644 or 0755. The same tree gives
+    /// the same bytes.
+    pub fn write_tar(
+        &self,
+        root: &str,
+        uid: u32,
+        gid: u32,
+        mtime: u64,
+        out: &mut dyn Write,
+    ) -> Result<(), Error> {
+        let Some(top) = self.directory(root) else {
+            return self.write_end(out);
+        };
+        let mut template = Header::new_gnu();
+        template.set_uid(u64::from(uid));
+        template.set_gid(u64::from(gid));
+        template.set_mtime(mtime);
+        let mut archive = Archive {
+            out,
+            buffer: vec![0; BUFFER],
+            filled: 0,
+            template,
+        };
+        let snapshot = &self.snapshot;
+        let prefix = snapshot.path(&snapshot.directories[top]).len();
+        for at in snapshot.subtree(top) {
+            let directory = &snapshot.directories[at];
+            if directory.id.is_none() {
+                continue;
+            }
+            let full = snapshot.path(directory);
+            let relative = &full[full.len().min(prefix + usize::from(prefix > 0))..];
+            if !relative.is_empty() {
+                let name = [relative, b"/"].concat();
+                archive.header(EntryType::Directory, 0o755, 0, &name, b"")?;
+            }
+            for entry in &snapshot.entries[directory.entries.clone()] {
+                if entry.kind.is_there() {
+                    let name = snapshot.get(entry.name);
+                    let path = self.root.join(OsStr::from_bytes(&join(full, name)));
+                    archive.entry(entry, &join(relative, name), &path)?;
+                }
+            }
+        }
+        archive.end()
+    }
+
+    fn write_end(&self, out: &mut dyn Write) -> Result<(), Error> {
+        out.write_all(&[0; 2 * BLOCK]).map_err(Error::Archive)
+    }
+}
+
+struct Archive<'a> {
+    out: &'a mut dyn Write,
+    buffer: Vec<u8>,
+    filled: usize,
+    template: Header,
+}
+
+impl Archive<'_> {
+    fn entry(&mut self, entry: &Entry, name: &[u8], path: &Path) -> Result<(), Error> {
+        let failed = |source: io::Error| Error::File {
+            path: path.to_owned(),
+            source,
+        };
+        match entry.kind {
+            Kind::Link => {
+                let target = std::fs::read_link(path)
+                    .map_err(changed)
+                    .map_err(failed)?
+                    .into_os_string()
+                    .into_vec();
+                self.header(EntryType::Symlink, 0o777, 0, name, &target)
+            }
+            Kind::File | Kind::Executable => {
+                let mode = if entry.kind == Kind::File {
+                    0o644
+                } else {
+                    0o755
+                };
+                // Without `NONBLOCK`, a named pipe that takes the file's place would hang us.
+                let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+                let mut file = std::fs::OpenOptions::new()
+                    .read(true)
+                    .custom_flags(flags.bits().cast_signed())
+                    .open(path)
+                    .map_err(changed)
+                    .map_err(failed)?;
+                self.header(EntryType::Regular, mode, entry.size, name, b"")?;
+                self.content(&mut file, entry.size, failed)
+            }
+            Kind::Absent | Kind::LeftOut => Ok(()),
+        }
+    }
+
+    fn header(
+        &mut self,
+        kind: EntryType,
+        mode: u32,
+        size: u64,
+        name: &[u8],
+        target: &[u8],
+    ) -> Result<(), Error> {
+        let mut header = self.template.clone();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(size);
+        if let Some(gnu) = header.as_gnu_mut() {
+            if !fit(&mut gnu.name, name) {
+                self.long(EntryType::GNULongName, name)?;
+            }
+            if !fit(&mut gnu.linkname, target) {
+                self.long(EntryType::GNULongLink, target)?;
+            }
+        }
+        header.set_cksum();
+        self.write(header.as_bytes())
+    }
+
+    /// A name or target that does not fit into a header, before the header that it belongs to.
+    fn long(&mut self, kind: EntryType, text: &[u8]) -> Result<(), Error> {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(text.len() as u64 + 1);
+        if let Some(gnu) = header.as_gnu_mut() {
+            fit(&mut gnu.name, LONG);
+        }
+        header.set_cksum();
+        self.write(header.as_bytes())?;
+        self.write(text)?;
+        self.write(b"\0")?;
+        self.pad(text.len() as u64 + 1)
+    }
+
+    /// Exactly `size` bytes of the file.
+    fn content(
+        &mut self,
+        file: &mut File,
+        size: u64,
+        failed: impl Fn(io::Error) -> Error,
+    ) -> Result<(), Error> {
+        let mut left = size;
+        let mut is_at_end = false;
+        while left > 0 {
+            if self.filled == BUFFER {
+                self.flush()?;
+            }
+            let room = BUFFER - self.filled;
+            let want = usize::try_from(left).map_or(room, |left| left.min(room));
+            let piece = &mut self.buffer[self.filled..self.filled + want];
+            let got = if is_at_end {
+                piece.fill(0);
+                want
+            } else {
+                match file.read(piece) {
+                    Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
+                    other => other.map_err(&failed)?,
+                }
+            };
+            is_at_end |= got == 0;
+            self.filled += got;
+            left -= got as u64;
+        }
+        self.pad(size)
+    }
+
+    /// Zeros up to the next block.
+    fn pad(&mut self, size: u64) -> Result<(), Error> {
+        let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
+        if over > 0 {
+            self.write(&[0; BLOCK][over..])?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            if self.filled == BUFFER {
+                self.flush()?;
+            }
+            let piece = bytes.len().min(BUFFER - self.filled);
+            self.buffer[self.filled..self.filled + piece].copy_from_slice(&bytes[..piece]);
+            self.filled += piece;
+            bytes = &bytes[piece..];
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let filled = std::mem::take(&mut self.filled);
+        self.out
+            .write_all(&self.buffer[..filled])
+            .map_err(Error::Archive)
+    }
+
+    fn end(mut self) -> Result<(), Error> {
+        self.write(&[0; 2 * BLOCK])?;
+        self.flush()?;
+        self.out.flush().map_err(Error::Archive)
+    }
+}
+
+/// Puts a text into a header's field, as much as fits; returns whether all did.
+fn fit(field: &mut [u8; 100], text: &[u8]) -> bool {
+    let length = text.len().min(field.len());
+    field[..length].copy_from_slice(&text[..length]);
+    length == text.len()
+}
+
+/// Says it when a file is not what it was.
+fn changed(err: io::Error) -> io::Error {
+    // A link where a file was cannot be opened without following it; a file where a link was is no link.
+    let changed = [rustix::io::Errno::LOOP, rustix::io::Errno::INVAL];
+    if err.kind() == io::ErrorKind::NotFound {
+        io::Error::new(err.kind(), "it was removed while it was being packed")
+    } else if changed
+        .iter()
+        .any(|changed| err.raw_os_error() == Some(changed.raw_os_error()))
+    {
+        io::Error::other("it changed while it was being packed")
+    } else {
+        err
+    }
+}

@@ -1,0 +1,274 @@
+//! Asks Git which files it would deploy: those it tracks and those it does not ignore, submodules' included.
+
+mod directories;
+mod watches;
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use sha1::{Digest, Sha1};
+
+use super::hash::Hash;
+use super::listing::{Listing, is_ours, os_path};
+use super::snapshot::join;
+
+/// What would make Git look at another repository than the one it is started in: a hook that runs
+/// us sets them.
+const LOCAL: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+];
+
+/// The `git` command and the variables it runs with.
+#[derive(Debug, Clone)]
+pub(super) struct Git {
+    pub program: OsString,
+    pub variables: Vec<(OsString, OsString)>,
+}
+
+/// Why Git does not say.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The repository lies in no work tree, whatever `.git` is above it.
+    NotInWorkTree,
+    /// The work tree around the repository ignores it, so it is another project's.
+    Ignored,
+    /// Git is missing or refuses; in words.
+    Because(String),
+}
+
+impl Git {
+    /// The `git` of this process's `PATH`, with this process's variables.
+    pub(super) fn of_process() -> Git {
+        Git {
+            program: "git".into(),
+            variables: std::env::vars_os()
+                .filter(|(name, _)| !LOCAL.iter().any(|local| name == local))
+                .collect(),
+        }
+    }
+
+    /// Changes when variables change that may change what Git says.
+    pub(super) fn fingerprint(&self) -> Hash {
+        let mut relevant: Vec<_> = self
+            .variables
+            .iter()
+            .filter(|(name, _)| {
+                name == "HOME" || name == "XDG_CONFIG_HOME" || name.as_bytes().starts_with(b"GIT_")
+            })
+            .collect();
+        relevant.sort();
+        let mut hasher = Sha1::new();
+        for (name, value) in relevant {
+            for text in [name, value] {
+                hasher.update((text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
+            }
+        }
+        hasher.finalize().into()
+    }
+
+    fn variable(&self, wanted: &str) -> Option<&OsStr> {
+        self.variables
+            .iter()
+            .find(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    fn start(&self, directory: &Path, arguments: &[&str]) -> std::io::Result<Child> {
+        Command::new(&self.program)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            // We only look, and we read its words.
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("LC_ALL", "C")
+            .current_dir(directory)
+            // A monitor would be started and stay.
+            .args(["-c", "core.fsmonitor=false"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    }
+}
+
+/// What Git said, or why not.
+fn answer(child: std::io::Result<Child>) -> Result<Vec<u8>, Refusal> {
+    let failed = |err: std::io::Error| {
+        Refusal::Because(if err.kind() == std::io::ErrorKind::NotFound {
+            "there is no `git` command".to_owned()
+        } else {
+            err.to_string()
+        })
+    };
+    let output = child.and_then(Child::wait_with_output).map_err(failed)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    if words.contains("not a git repository (or any") {
+        return Err(Refusal::NotInWorkTree);
+    }
+    let line = words.lines().next().unwrap_or_default();
+    Err(Refusal::Because(
+        line.strip_prefix("fatal: ").unwrap_or(line).to_owned(),
+    ))
+}
+
+/// Lists the repository at `root`. What was learnt before a refusal stays in `listing`.
+pub(super) fn list(git: &Git, root: &Path, listing: &mut Listing) -> Result<(), Refusal> {
+    repository(git, root, b"", listing)?;
+    if listing.files.is_empty() {
+        // Git lists nothing in an ignored directory, and does not say why.
+        let ignored = directories::ignored(git, root, &[b".".to_vec()]).unwrap_or_default();
+        if !ignored.is_empty() {
+            return Err(Refusal::Ignored);
+        }
+    }
+    Ok(())
+}
+
+/// What `ls-files` says of one repository; paths are relative to where it ran.
+#[derive(Default)]
+struct Said {
+    files: Vec<Vec<u8>>,
+    submodules: Vec<Vec<u8>>,
+    nested: Vec<Vec<u8>>,
+    /// Files that a sparse checkout may have left out.
+    sparse: Vec<Vec<u8>>,
+}
+
+fn parse(output: &[u8]) -> Said {
+    let mut said = Said::default();
+    for line in output.split(|byte| *byte == 0) {
+        let (Some(tag), Some(rest)) = (line.first(), line.get(2..)) else {
+            continue;
+        };
+        if *tag == b'?' {
+            match rest.strip_suffix(b"/") {
+                Some(path) => said.nested.push(path.to_vec()),
+                None => said.files.push(rest.to_vec()),
+            }
+            continue;
+        }
+        // `<mode> <hash> <stage>`, a tab, the path.
+        let Some(tab) = rest.iter().position(|byte| *byte == b'\t') else {
+            continue;
+        };
+        let path = rest[tab + 1..].to_vec();
+        if rest.starts_with(b"160000 ") {
+            said.submodules.push(path);
+            continue;
+        }
+        if *tag == b'S' {
+            said.sparse.push(path.clone());
+        }
+        said.files.push(path);
+    }
+    // A conflict lists a path up to three times.
+    said.submodules.dedup();
+    said
+}
+
+fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> Result<(), Refusal> {
+    let place = root.join(os_path(prefix));
+    // The three run side by side.
+    let files = git.start(
+        &place,
+        &[
+            "ls-files",
+            "-z",
+            "-t",
+            "--stage",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ],
+    );
+    let places = git.start(
+        &place,
+        &[
+            "rev-parse",
+            "--git-path",
+            "index",
+            "--git-path",
+            "info/exclude",
+            "--show-toplevel",
+        ],
+    );
+    let config = git.start(&place, &["config", "--list", "--show-origin", "-z"]);
+    let (files, places, config) = (answer(files), answer(places), answer(config));
+    let said = parse(&files?);
+    watches::find(git, &place, places.ok(), config.ok(), listing);
+
+    report_sparse(&place, prefix, &said.sparse, listing);
+    let mut closed: HashSet<Vec<u8>> = HashSet::new();
+    let mut inner = Vec::new();
+    for path in said.submodules {
+        let full = join(prefix, &path);
+        let directory = place.join(os_path(&path));
+        let is_directory = directory
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_dir());
+        if !is_directory || is_ours(&full) {
+            continue;
+        }
+        // Without it, Git would list the repository around.
+        if directory.join(".git").symlink_metadata().is_ok() {
+            inner.push(full);
+        } else {
+            listing.skip(
+                &full,
+                "the submodule is not checked out; `git submodule update --init` does that",
+            );
+        }
+        closed.insert(path);
+    }
+    for path in said.nested {
+        let full = join(prefix, &path);
+        if !is_ours(&full) {
+            listing.skip(
+                &full,
+                "it is a Git repository of its own and no submodule, so Git deploys nothing of it",
+            );
+        }
+        closed.insert(path);
+    }
+    directories::find(git, &place, prefix, &said.files, &closed, listing);
+    for path in said.files {
+        let full = join(prefix, &path);
+        if !is_ours(&full) {
+            listing.files.push(full);
+        }
+    }
+    for submodule in inner {
+        repository(git, root, &submodule, listing)?;
+    }
+    Ok(())
+}
+
+fn report_sparse(place: &Path, prefix: &[u8], sparse: &[Vec<u8>], listing: &mut Listing) {
+    let mut missing = sparse
+        .iter()
+        .filter(|path| place.join(os_path(path)).symlink_metadata().is_err());
+    if let Some(first) = missing.next() {
+        let others = match missing.count() {
+            0 => String::new(),
+            1 => ", with one other file".to_owned(),
+            others => format!(", with {others} other files"),
+        };
+        let reason = format!("a sparse checkout leaves it out of the work tree{others}");
+        listing.skip(&join(prefix, first), &reason);
+    }
+}

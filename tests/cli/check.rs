@@ -1,0 +1,299 @@
+//! `check`: what is printed in which form, and what the exit code says.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use serde_json::Value as Json;
+
+use crate::support::{Outcome, TestProject, outcome};
+
+const GOOD: &str = "applications:\n  app:\n    type: nodejs:24\n";
+const WARNED: &str = "applications:\n  app:\n    type: nodejs:24\n    hooks:\n      build: |\n        npm ci\n        npm run build\n";
+const BROKEN: &str = "\
+applications:
+  app:
+    type: nodejs:24
+    size: S
+    mount:
+      var: { source: tmp }
+routes:
+  \"https://{defualt}/a,b:100%\":
+    type: upstream
+    upstream: app:http
+";
+
+fn document(outcome: &Outcome) -> Json {
+    serde_json::from_str(&outcome.stdout).expect("one JSON document on standard output")
+}
+
+#[test]
+fn nothing_wrong_is_told_in_one_line() {
+    let project = TestProject::new(GOOD);
+    insta::assert_snapshot!(project.run(&["check"]).shown(), @r"
+    code: 0
+    --- stdout
+    --- stderr
+    no problems in 1 file
+    ");
+    let quiet = project.run(&["-q", "check"]).expect(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn each_problem_has_its_line_a_caret_and_a_hint() {
+    let project = TestProject::new(BROKEN);
+    insta::assert_snapshot!(project.run(&["check"]).shown(), @r#"
+    code: 78
+    --- stdout
+    warning: `size` is out of date in an application [U206]
+       ,-[.upsun/config.yaml:4:5]
+     4 |     size: S
+       :     ^^^^
+       `----
+      hint: remove it: resources are set with `upsun resources:set`
+
+    error: unknown key `mount` in an application [U201]
+       ,-[.upsun/config.yaml:5:5]
+     5 |     mount:
+       :     ^^^^^
+       `----
+      hint: did you mean `mounts`?
+
+    error: `{defualt}` is not a placeholder [U351]
+       ,-[.upsun/config.yaml:8:3]
+     8 |   "https://{defualt}/a,b:100%":
+       :   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       `----
+      hint: there are `{default}` and `{all}`
+
+    --- stderr
+    2 errors, 1 warning in 1 file: Upsun would refuse this configuration
+    "#);
+}
+
+#[test]
+fn warnings_pass_unless_they_are_told_not_to() {
+    let project = TestProject::new(WARNED);
+    insta::assert_snapshot!(project.run(&["check"]).shown(), @r"
+    code: 0
+    --- stdout
+    warning: the build hook goes on after a command that fails: only the last one counts [U402]
+       ,-[.upsun/config.yaml:6:9]
+     6 |         npm ci
+       :         ^^^^^^
+       `----
+      hint: begin it with `set -e`
+
+    --- stderr
+    0 errors, 1 warning in 1 file
+    ");
+    insta::assert_snapshot!(project.run(&["check", "--strict", "--quiet"]).shown(), @r"
+    code: 78
+    --- stdout
+    warning: the build hook goes on after a command that fails: only the last one counts [U402]
+       ,-[.upsun/config.yaml:6:9]
+     6 |         npm ci
+       :         ^^^^^^
+       `----
+      hint: begin it with `set -e`
+
+    --- stderr
+    0 errors, 1 warning in 1 file: with `--strict`, warnings fail
+    ");
+    let quiet = project.run(&["check", "-q"]).expect(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn the_names_of_upsuns_own_command_do_the_same() {
+    let project = TestProject::new(BROKEN);
+    let ours = project.run(&["check"]).expect(78);
+    assert_eq!(project.run(&["validate"]), ours);
+    assert_eq!(project.run(&["app:config-validate", "-p", "abc"]), ours);
+}
+
+#[test]
+fn json_is_one_document_with_every_field() {
+    let project = TestProject::new(BROKEN);
+    let result = project.run(&["check", "--format", "json"]).expect(78);
+    assert_eq!(result.stderr, "");
+    insta::assert_snapshot!(result.stdout, @r#"
+    {
+      "problems": [
+        {
+          "code": "U206",
+          "class": "schema",
+          "severity": "warning",
+          "file": ".upsun/config.yaml",
+          "line": 4,
+          "column": 5,
+          "message": "`size` is out of date in an application",
+          "hint": "remove it: resources are set with `upsun resources:set`",
+          "docs": "https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html"
+        },
+        {
+          "code": "U201",
+          "class": "schema",
+          "severity": "error",
+          "file": ".upsun/config.yaml",
+          "line": 5,
+          "column": 5,
+          "message": "unknown key `mount` in an application",
+          "hint": "did you mean `mounts`?",
+          "docs": "https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html"
+        },
+        {
+          "code": "U351",
+          "class": "meaning",
+          "severity": "error",
+          "file": ".upsun/config.yaml",
+          "line": 8,
+          "column": 3,
+          "message": "`{defualt}` is not a placeholder",
+          "hint": "there are `{default}` and `{all}`",
+          "docs": "https://docs.upsun.com/define-routes.html"
+        }
+      ]
+    }
+    "#);
+    let clean = TestProject::new(GOOD)
+        .run(&["check", "--format=json"])
+        .expect(0);
+    assert_eq!(document(&clean), serde_json::json!({ "problems": [] }));
+}
+
+#[test]
+fn github_sees_lines_that_no_name_can_break() {
+    let project = TestProject::new(BROKEN);
+    insta::assert_snapshot!(project.run(&["check", "--format", "github"]).shown(), @r"
+    code: 78
+    --- stdout
+    ::warning file=.upsun/config.yaml,line=4,col=5,endColumn=9,title=Upsun U206::`size` is out of date in an application%0Ahint: remove it: resources are set with `upsun resources:set`
+    ::error file=.upsun/config.yaml,line=5,col=5,endColumn=10,title=Upsun U201::unknown key `mount` in an application%0Ahint: did you mean `mounts`?
+    ::error file=.upsun/config.yaml,line=8,col=3,endColumn=31,title=Upsun U351::`{defualt}` is not a placeholder%0Ahint: there are `{default}` and `{all}`
+    --- stderr
+    2 errors, 1 warning in 1 file: Upsun would refuse this configuration
+    ");
+    let mut command = project.command(&["check", "--format", "github", "-q"]);
+    let parent = project.root().parent().expect("a parent").to_owned();
+    command.env("GITHUB_WORKSPACE", parent);
+    let result = outcome(&mut command, &project.root()).expect(78);
+    assert!(
+        result
+            .stdout
+            .starts_with("::error file=repository/.upsun/config.yaml,line=5,"),
+        "{}",
+        result.stdout
+    );
+    assert_eq!(result.stdout.lines().count(), 2, "{}", result.stdout);
+}
+
+#[test]
+fn sarif_names_the_rule_of_every_result() {
+    let project = TestProject::new(BROKEN);
+    let result = project.run(&["check", "--format", "sarif"]).expect(78);
+    assert_eq!(result.stderr, "");
+    let log = document(&result);
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    for rule in rules {
+        let help = rule["helpUri"].as_str().expect("a page");
+        assert!(help.starts_with("https://docs.upsun.com/"), "{rule}");
+    }
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("an index");
+        let index = usize::try_from(index).expect("a small one");
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+    }
+    assert_eq!(
+        results[1]["locations"][0]["physicalLocation"],
+        serde_json::json!({
+            "artifactLocation": { "uri": ".upsun/config.yaml", "uriBaseId": "%SRCROOT%" },
+            "region": { "startLine": 5, "startColumn": 5, "endColumn": 10 },
+        })
+    );
+}
+
+#[test]
+fn warnings_are_silenced_by_their_codes_and_errors_are_not() {
+    let project = TestProject::new(WARNED);
+    project.file(".upsun-local.yaml", "check:\n  ignore: [U402]\n");
+    insta::assert_snapshot!(project.run(&["check", "--strict"]).shown(), @r"
+    code: 0
+    --- stdout
+    --- stderr
+    no problems in 1 file (1 warning silenced)
+    ");
+    project.file(".upsun-local.yaml", "check:\n  ignore: [U402, U4O1]\n");
+    insta::assert_snapshot!(project.run(&["check"]).shown(), @r"
+    code: 65
+    --- stdout
+    --- stderr
+    error: .upsun-local.yaml:2: `U4O1` in `check.ignore` is not the code of a problem
+
+    hint: did you mean `U401`?
+    ");
+    project.file(".upsun-local.yaml", "check: { ignore: U203 }\n");
+    insta::assert_snapshot!(project.run(&["check"]).shown(), @r"
+    code: 65
+    --- stdout
+    --- stderr
+    error: .upsun-local.yaml:1: `U203` in `check.ignore` is always an error: a key that must be there is missing
+
+    hint: only warnings can be silenced: Upsun would refuse this configuration
+    ");
+}
+
+#[test]
+fn the_repository_may_be_named_and_must_be_one() {
+    let project = TestProject::new(BROKEN);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let mut command = project.command(&["check", "--dir"]);
+    command.arg(project.root()).current_dir(elsewhere.path());
+    assert_eq!(
+        outcome(&mut command, &project.root()),
+        project.run(&["check"])
+    );
+    let mut command = project.command(&["check"]);
+    command.current_dir(elsewhere.path());
+    insta::assert_snapshot!(outcome(&mut command, elsewhere.path()).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no `.upsun/` in `[REPO]` or above it
+
+    hint: go into a repository that Upsun can deploy, or name one with `-C`
+    ");
+    let mut command = project.command(&["check", "-C"]);
+    command.arg(elsewhere.path());
+    insta::assert_snapshot!(outcome(&mut command, elsewhere.path()).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no `.upsun/` in `[REPO]`
+
+    hint: `-C` takes the root of a repository that Upsun can deploy; see https://docs.upsun.com/create-apps.html
+    ");
+}
+
+#[test]
+fn nothing_that_stands_in_a_file_or_its_name_reaches_the_terminal_raw() {
+    let text = "applications:\n  \"a\\e[31mb\\x9bc\\u202ed\":\n    type: \"nodejs:24\\e]0;x\\a\"\n    hooks: !include \"in\\e[2J.yaml\"\nx: \"\\x07\"\n";
+    let project = TestProject::new(text);
+    let odd = std::ffi::OsStr::from_bytes(b"b\x1b[31m\xc2\x9b\xff,:%.yaml");
+    std::fs::write(project.root().join(".upsun").join(odd), "y: 1\n").expect("a file");
+    std::fs::write(project.root().join("in\u{1b}[2J.yaml"), "biuld: x\n").expect("a file");
+    std::fs::write(project.root().join(".upsun/nul.yaml"), "a: \u{1b}[31m\0\n").expect("a file");
+    for format in ["text", "json", "sarif", "github"] {
+        let result = project.run(&["check", "--format", format]).expect(78);
+        let harmful = |char: char| {
+            char.is_control() && char != '\n' || ('\u{202A}'..='\u{202E}').contains(&char)
+        };
+        let shown = result.shown();
+        assert!(!shown.contains(harmful), "{format}: {shown:?}");
+        assert!(shown.contains("U304"), "{format}: {shown}");
+        assert!(shown.contains("biuld"), "{format}: {shown}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Builds: what is in them, when there is a new one, when the earlier one is reused, what a failed one leaves.
+
+use crate::engine::{app, containers, docker, operations_of, volumes};
+use crate::support::{Outcome, TestProject};
+
+/// A build that leaves a time in a file, so that two builds are told apart.
+fn stamped(more: &str) -> String {
+    app(&format!(
+        "hooks: {{ build: 'date +%s.%N >stamp' }}\n{more}{}",
+        operations_of(&[("stamp", "cat stamp")])
+    ))
+}
+
+#[track_caller]
+fn stamp(project: &TestProject) -> String {
+    project.run(&["run", "stamp"]).expect(0).stdout
+}
+
+fn was_built(outcome: &Outcome) -> bool {
+    outcome.stderr.contains("Building app")
+}
+
+#[test]
+fn a_build_is_reused_until_something_it_depends_on_changes() {
+    let project = TestProject::on_engine(&stamped(""));
+    project.file("tracked", "1");
+    let first = stamp(&project);
+    assert_eq!(stamp(&project), first);
+    project.run(&["down"]).expect(0);
+    let again = project.run(&["run", "stamp"]).expect(0);
+    assert!(
+        again.stderr.contains("Reusing the build"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(again.stdout, first);
+
+    project.file("tracked", "2");
+    let second = stamp(&project);
+    assert_ne!(second, first);
+    // Back to the tree of before: its build is still there.
+    project.file("tracked", "1");
+    assert_eq!(stamp(&project), first);
+    project.file(
+        ".upsun/config.yaml",
+        &stamped("variables: { env: { built_in: x } }\n"),
+    );
+    assert_ne!(stamp(&project), first);
+}
+
+#[test]
+fn what_upsun_does_not_build_again_for_is_not_built_again_for_here() {
+    // The configuration is a file of the tree, so it is kept away from the app's own.
+    let rooted = |more: &str| stamped(&format!("source: {{ root: code }}\n{more}"));
+    let project = TestProject::on_engine(&rooted(""));
+    project.file("code/index", "");
+    let first = stamp(&project);
+    for change in [
+        "access: { ssh: admin }\n",
+        "crons: { c: { spec: '*/10 * * * *', commands: { start: 'true' } } }\n",
+        "web: { commands: { start: 'sleep 1000' }, locations: { '/': { root: public } } }\n",
+        "workers: { w: { commands: { start: 'sleep 1000' } } }\n",
+    ] {
+        project.file(".upsun/config.yaml", &rooted(change));
+        let outcome = project.run(&["run", "stamp"]).expect(0);
+        assert_eq!(outcome.stdout, first, "{change}: {}", outcome.stderr);
+    }
+    let list = [("stamp", "cat stamp"), ("another", "true")];
+    project.file(
+        ".upsun/config.yaml",
+        &app(&format!(
+            "source: {{ root: code }}\nhooks: {{ build: 'date +%s.%N >stamp', deploy: 'true', post_deploy: 'true' }}\n{}",
+            operations_of(&list)
+        )),
+    );
+    assert_eq!(stamp(&project), first);
+    project.file("elsewhere", "not of this app");
+    assert_eq!(stamp(&project), first);
+}
+
+#[test]
+fn an_operation_that_was_edited_is_what_runs_next() {
+    let config = |script| {
+        app(&format!(
+            "source: {{ root: code }}\n{}",
+            operations_of(&[("say", script)])
+        ))
+    };
+    let project = TestProject::on_engine(&config("echo one"));
+    project.file("code/index", "");
+    assert_eq!(project.run(&["run", "say"]).expect(0).stdout, "one\n");
+    project.file(".upsun/config.yaml", &config("echo two"));
+    let edited = project.run(&["run", "say"]).expect(0);
+    assert_eq!(edited.stdout, "two\n");
+    assert!(
+        edited.stderr.contains("Reusing the build"),
+        "{}",
+        edited.stderr
+    );
+    assert_eq!(containers(&project).len(), 1);
+}
+
+#[test]
+fn rebuild_builds_although_nothing_changed() {
+    let project = TestProject::on_engine(&stamped(""));
+    let first = stamp(&project);
+    let again = project.run(&["run", "stamp", "--rebuild"]).expect(0);
+    assert_ne!(again.stdout, first);
+    assert_eq!(stamp(&project), again.stdout);
+    assert_eq!(volumes(&project, "build").len(), 1);
+    project.run(&["up", "--rebuild"]).expect(0);
+    assert_ne!(stamp(&project), again.stdout);
+}
+
+#[test]
+fn a_failed_build_hook_leaves_nothing_that_counts_as_built() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks:\n  build: |\n    echo working; echo broken >&2\n    touch half; test -e fixed\n{}",
+        operations_of(&[("ok", "ls half")])
+    )));
+    for _ in 0..2 {
+        let failed = project.run(&["run", "ok"]).expect(1);
+        assert_eq!(failed.stdout, "");
+        for said in [
+            "working",
+            "broken",
+            "error: the build of `app` failed: `hooks.build` ended with code 1",
+        ] {
+            assert!(failed.stderr.contains(said), "{}", failed.stderr);
+        }
+        assert!(was_built(&failed), "{}", failed.stderr);
+        assert_eq!(volumes(&project, "build"), [""; 0]);
+        assert_eq!(volumes(&project, "built"), [""; 0]);
+        assert_eq!(containers(&project), [""; 0]);
+    }
+    project.file("fixed", "");
+    assert_eq!(project.run(&["run", "ok"]).expect(0).stdout, "half\n");
+}
+
+#[test]
+fn a_failed_build_does_not_touch_what_runs() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ build: 'test ! -e broken' }}\nmounts: {{ data: {{ source: storage }} }}\n{}",
+        operations_of(&[("ok", "true")])
+    )));
+    project.run(&["up"]).expect(0);
+    let before = crate::engine::container(&project);
+    project.file("broken", "");
+    project.run(&["up"]).expect(1);
+    assert_eq!(crate::engine::container(&project), before);
+}
+
+#[test]
+fn hooks_run_in_dash_and_only_their_last_command_decides() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ build: 'false; pwd >where; id -un >>where; echo ${{CI:-unset}} >>where' }}\n{}",
+        operations_of(&[("look", "cat where")])
+    )));
+    let outcome = project.run(&["run", "look"]).expect(0);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines[..2], ["/app", "web"]);
+    assert_ne!(lines[2], "unset");
+}
+
+#[test]
+fn the_cache_directory_is_kept_between_builds_and_not_deployed() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ build: 'echo x >>$PLATFORM_CACHE_DIR/runs; wc -l <$PLATFORM_CACHE_DIR/runs >count; echo $PLATFORM_CACHE_DIR >where; echo left >/tmp/left' }}\n{}",
+        operations_of(&[(
+            "look",
+            "cat count; if [ -e \"$(cat where)/runs\" ]; then echo deployed; fi; ls /tmp"
+        )])
+    )));
+    assert_eq!(project.run(&["run", "look"]).expect(0).stdout, "1\n");
+    project.file("changed", "");
+    assert_eq!(project.run(&["run", "look"]).expect(0).stdout, "2\n");
+    // All environments share it.
+    let other = project
+        .run(&["run", "look", "-e", "other", "--rebuild"])
+        .expect(0);
+    assert_eq!(other.stdout, "3\n");
+}
+
+#[test]
+fn the_last_three_builds_are_kept() {
+    let project = TestProject::on_engine(&stamped(""));
+    let mut stamps = Vec::new();
+    for version in 0..5 {
+        project.file("version", &version.to_string());
+        stamps.push(stamp(&project));
+        let kept = volumes(&project, "build").len();
+        assert!(kept <= 4, "{kept}");
+    }
+    assert!(volumes(&project, "build").len() <= 4);
+    assert_eq!(
+        volumes(&project, "build").len(),
+        volumes(&project, "built").len()
+    );
+    for version in [4, 3, 2] {
+        project.file("version", &version.to_string());
+        assert_eq!(stamp(&project), stamps[version], "version {version}");
+    }
+    project.file("version", "0");
+    assert_ne!(stamp(&project), stamps[0]);
+}
+
+#[test]
+fn a_build_is_mounted_read_only_and_nothing_else_is_mounted() {
+    let project = TestProject::on_engine(&stamped(""));
+    stamp(&project);
+    let volume = &volumes(&project, "build")[0];
+    let id = crate::engine::container(&project);
+    let mounts = docker(&[
+        "inspect",
+        &id,
+        "--format",
+        "{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}}\n{{end}}",
+    ]);
+    assert_eq!(mounts.trim(), format!("volume {volume} /app false"));
+}

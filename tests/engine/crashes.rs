@@ -1,0 +1,206 @@
+//! `kill -9` of the program, containers killed under an operation: the next command mends everything.
+
+use rustix::process::Signal;
+
+use crate::engine::{
+    app, container, containers, docker, networks, operations, operations_of, runs, volumes,
+    wait_until,
+};
+use crate::process::Running;
+use crate::support::TestProject;
+
+/// What is there after everything is up, and nothing is doubled.
+#[track_caller]
+fn expect_one_of_each(project: &TestProject) {
+    assert_eq!(containers(project).len(), 1, "{:?}", containers(project));
+    assert!(!containers(project)[0].ends_with("-starting"));
+    for kind in ["build", "built", "cache", "storage", "directory"] {
+        assert_eq!(volumes(project, kind).len(), 1, "{kind}");
+    }
+    assert_eq!(networks(project).len(), 1);
+}
+
+fn config() -> String {
+    app(&format!(
+        "\
+mounts: {{ data: {{ source: storage }} }}
+hooks:
+  build: 'echo build-hook; sleep 0.3; echo built >result'
+  deploy: 'echo deploy-hook; sleep 0.3; echo deployed >>data/hooks'
+{}",
+        operations_of(&[("look", "cat result data/hooks")])
+    ))
+}
+
+#[test]
+fn killed_in_the_build_hook() {
+    let project = TestProject::on_engine(&config());
+    let up = Running::start(&project, &["up"]);
+    up.wait_for_talk("build-hook");
+    up.signal(Signal::KILL);
+    up.wait().expect(-9);
+    let outcome = project.run(&["run", "look"]).expect(0);
+    assert!(outcome.stderr.contains("Building"), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout, "built\ndeployed\n");
+    expect_one_of_each(&project);
+}
+
+#[test]
+fn killed_in_the_deploy_hook() {
+    let project = TestProject::on_engine(&config());
+    let up = Running::start(&project, &["up"]);
+    up.wait_for_talk("deploy-hook");
+    up.signal(Signal::KILL);
+    up.wait().expect(-9);
+    let outcome = project.run(&["run", "look"]).expect(0);
+    assert!(outcome.stderr.contains("Reusing"), "{}", outcome.stderr);
+    // The hook of the deploy that was cut short runs again, from its start.
+    assert!(outcome.stdout.ends_with("deployed\n"), "{}", outcome.stdout);
+    expect_one_of_each(&project);
+}
+
+fn killed_after(moments: impl Iterator<Item = u64>) {
+    let project = TestProject::on_engine(&config());
+    // A first one, so that what follows is not about the image.
+    project.run(&["up"]).expect(0);
+    for milliseconds in moments {
+        project.run(&["clean", "--yes"]).expect(0);
+        let up = Running::start(&project, &["up"]);
+        // Any moment will do; this one only spreads them.
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        up.signal(Signal::KILL);
+        up.wait();
+        let outcome = project.run(&["run", "look"]).expect(0);
+        assert!(
+            outcome.stdout.starts_with("built\ndeployed\n"),
+            "after {milliseconds} ms: {}",
+            outcome.stdout
+        );
+        expect_one_of_each(&project);
+    }
+}
+
+#[test]
+fn killed_at_any_moment_of_a_build() {
+    killed_after((20..620).step_by(100));
+}
+
+#[test]
+fn killed_at_any_moment_of_a_deploy() {
+    killed_after((640..1240).step_by(100));
+}
+
+#[test]
+fn killed_during_an_operation_which_the_next_run_then_ends() {
+    let script = "echo ready; sleep 7601 & setsid sleep 7602 & sleep 7603";
+    let project = TestProject::on_engine(&operations(&[("long", script), ("next", "echo next")]));
+    let run = Running::start(&project, &["run", "long"]);
+    run.wait_for_output("ready");
+    wait_until("all of it runs", || {
+        (7601..7604).all(|n| runs(&project, &format!("sleep {n}")))
+    });
+    run.signal(Signal::KILL);
+    run.wait().expect(-9);
+    let before = container(&project);
+    let next = project.run(&["run", "next"]).expect(0);
+    assert_eq!(next.stdout, "next\n");
+    assert!(
+        next.stderr.contains("upsun-local had been killed"),
+        "{}",
+        next.stderr
+    );
+    assert!(!runs(&project, "sleep 760"));
+    assert_eq!(container(&project), before);
+    let again = project.run(&["run", "next"]).expect(0);
+    assert!(!again.stderr.contains("killed"), "{}", again.stderr);
+}
+
+#[test]
+fn killed_while_an_operation_prints_without_end() {
+    let project = TestProject::on_engine(&operations(&[
+        ("endless", "exec yes 'one line'"),
+        ("next", "echo next"),
+    ]));
+    let run = Running::start(&project, &["run", "endless"]);
+    run.wait_for_output("one line");
+    run.signal(Signal::KILL);
+    run.wait();
+    assert_eq!(project.run(&["run", "next"]).expect(0).stdout, "next\n");
+    assert!(!runs(&project, "yes"));
+}
+
+#[test]
+fn whoever_queued_behind_a_killed_run_goes_on() {
+    let project = TestProject::on_engine(&operations(&[
+        ("long", "echo ready; sleep 7611"),
+        ("next", "echo next"),
+    ]));
+    let run = Running::start(&project, &["run", "long"]);
+    run.wait_for_output("ready");
+    let next = Running::start(&project, &["run", "next"]);
+    next.wait_for_talk("Waiting");
+    run.signal(Signal::KILL);
+    assert_eq!(next.wait().expect(0).stdout, "next\n");
+    assert!(!runs(&project, "sleep 7611"));
+}
+
+#[test]
+fn helpers_of_a_run_that_ended_by_itself_are_not_taken_for_abandoned() {
+    let project = TestProject::on_engine(&operations(&[
+        ("start", "setsid sleep 7621 >/dev/null 2>&1 & echo started"),
+        ("long", "echo ready; sleep 7622"),
+        ("next", "echo next"),
+    ]));
+    project.run(&["run", "start"]).expect(0);
+    let run = Running::start(&project, &["run", "long"]);
+    run.wait_for_output("ready");
+    run.signal(Signal::KILL);
+    run.wait();
+    project.run(&["run", "next"]).expect(0);
+    assert!(!runs(&project, "sleep 7622"));
+    assert!(runs(&project, "sleep 7621"));
+}
+
+#[test]
+fn a_container_killed_under_an_operation_is_told_and_mended() {
+    let project = TestProject::on_engine(&operations(&[
+        ("long", "echo ready; sleep 7631"),
+        ("next", "echo next"),
+    ]));
+    for arguments in [&["kill"][..], &["rm", "--force"], &["stop", "--time", "0"]] {
+        let run = Running::start(&project, &["run", "long"]);
+        run.wait_for_output("ready");
+        docker(&[arguments, &[&container(&project)]].concat());
+        let outcome = run.wait().expect(69);
+        assert!(
+            outcome
+                .stderr
+                .contains("error: the container of `app` went away while `long` ran in it"),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
+        assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
+        assert_eq!(project.run(&["run", "next"]).expect(0).stdout, "next\n");
+    }
+}
+
+#[test]
+fn an_operation_that_kills_itself_is_not_a_container_that_went_away() {
+    let project = TestProject::on_engine(&operations(&[("suicide", "kill -9 $$")]));
+    let outcome = project.run(&["run", "suicide"]).expect(137);
+    assert!(!outcome.stderr.contains("went away"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_container_that_is_paused_does_not_hang_the_next_run_for_ever() {
+    let project = TestProject::on_engine(&operations(&[("next", "echo next")]));
+    project.run(&["up"]).expect(0);
+    let id = container(&project);
+    docker(&["pause", &id]);
+    let outcome = project.run(&["run", "next"]);
+    // Mended or refused with a hint, but not silent.
+    if outcome.code != 0 {
+        docker(&["unpause", &id]);
+        assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
+    }
+}

@@ -1,0 +1,233 @@
+//! Deploys: the web process, the hooks, and the order of things.
+
+use crate::engine::{app, container, docker, operations_of, runs, wait_until};
+use crate::support::TestProject;
+
+#[test]
+fn the_web_process_is_started_again_whenever_it_ends() {
+    let project = TestProject::on_engine(&app(&format!(
+        "web: {{ commands: {{ start: 'echo started; date +%s.%N >>/tmp/starts; exit 3' }} }}\n{}",
+        operations_of(&[("starts", "cat /tmp/starts")])
+    )));
+    project.run(&["up"]).expect(0);
+    let starts = || -> Vec<f64> {
+        let text = project.run(&["run", "starts"]).stdout;
+        text.lines()
+            .map(|line| line.parse().expect("a time"))
+            .collect()
+    };
+    wait_until("it was started three times", || starts().len() >= 3);
+    let times = starts();
+    // The pauses grow, so that a broken app does not keep the machine busy.
+    let (first, second) = (times[1] - times[0], times[2] - times[1]);
+    assert!(first >= 0.9 && second >= 1.9, "{times:?}");
+    let logs = project.run(&["logs"]).expect(0);
+    assert!(
+        logs.stdout.contains("started\nstarted\n"),
+        "{}",
+        logs.stdout
+    );
+    assert!(
+        logs.stderr
+            .contains("`web.commands.start` ended with code 3; starting it again in 1 s"),
+        "{}",
+        logs.stderr
+    );
+}
+
+#[test]
+fn pre_start_runs_before_start_and_post_start_beside_it() {
+    let project = TestProject::on_engine(&app(&format!(
+        "\
+web:
+  commands:
+    pre_start: 'echo pre >>/tmp/order'
+    start: 'echo start >>/tmp/order; exec sleep 1000'
+    post_start: 'while ! grep -q start /tmp/order; do sleep 0.05; done; echo post >>/tmp/order'
+{}",
+        operations_of(&[("order", "cat /tmp/order")])
+    )));
+    project.run(&["up"]).expect(0);
+    wait_until("all three ran", || {
+        project.run(&["run", "order"]).stdout == "pre\nstart\npost\n"
+    });
+}
+
+#[test]
+fn a_web_process_that_listens_is_waited_for() {
+    let server = "setTimeout(() => require(\"http\").createServer((q, s) => s.end(\"served\")).listen(process.env.PORT), 700)";
+    let project = TestProject::on_engine(&app(&format!(
+        "web:\n  commands:\n    start: |\n      exec node -e '{server}'\n{}",
+        operations_of(&[("ask", "curl -sS http://127.0.0.1:$PORT/")])
+    )));
+    assert_eq!(project.run(&["run", "ask"]).expect(0).stdout, "served");
+}
+
+#[test]
+fn hooks_run_once_for_a_deploy_and_only_post_deploy_when_nothing_changed() {
+    let config = |more: &str| {
+        app(&format!(
+            "\
+mounts: {{ data: {{ source: storage }} }}
+hooks:
+  deploy: 'echo deploy >>data/hooks'
+  post_deploy: 'echo post_deploy >>data/hooks'
+{more}{}",
+            operations_of(&[("hooks", "cat data/hooks")])
+        ))
+    };
+    let project = TestProject::on_engine(&config(""));
+    let hooks = || project.run(&["run", "hooks"]).expect(0).stdout;
+    // An operation deploys what is not there, and nothing a second time.
+    assert_eq!(hooks(), "deploy\npost_deploy\n");
+    assert_eq!(hooks(), "deploy\npost_deploy\n");
+    project.run(&["up"]).expect(0);
+    assert_eq!(hooks(), "deploy\npost_deploy\npost_deploy\n");
+    project.file(".upsun/config.yaml", &config("timezone: Europe/Paris\n"));
+    project.run(&["up"]).expect(0);
+    let all = "deploy\npost_deploy\npost_deploy\ndeploy\npost_deploy\n";
+    assert_eq!(hooks(), all);
+}
+
+#[test]
+fn a_failing_deploy_hook_is_reported_and_does_not_undo_the_deploy() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ deploy: 'echo migrating; exit 7', post_deploy: 'echo after' }}\n{}",
+        operations_of(&[("ok", "echo ran")])
+    )));
+    let outcome = project.run(&["up"]).expect(1);
+    for said in [
+        "migrating",
+        "`hooks.deploy` of `app` ended with code 7",
+        "after",
+    ] {
+        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    }
+    assert_eq!(project.run(&["run", "ok"]).expect(0).stdout, "ran\n");
+    // In the run that deploys, the operation's own code counts.
+    project.run(&["down"]).expect(0);
+    let run = project.run(&["run", "ok"]).expect(0);
+    assert_eq!(run.stdout, "ran\n");
+    assert!(
+        run.stderr
+            .contains("`hooks.deploy` of `app` ended with code 7"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn deploy_hooks_find_what_is_there_at_run_time() {
+    let project = TestProject::on_engine(&app(&format!(
+        "\
+mounts: {{ data: {{ source: storage }} }}
+web: {{ commands: {{ start: 'touch /tmp/web; exec sleep 1000' }} }}
+hooks:
+  deploy: |
+    (: >written) 2>/dev/null && echo 'the app is writable'
+    echo $PLATFORM_ENVIRONMENT >data/env; id -un >>data/env
+{}",
+        operations_of(&[("look", "cat data/env")])
+    )));
+    project.file(".environment", "export SOURCED=yes\n");
+    let outcome = project.run(&["run", "look"]).expect(0);
+    assert!(
+        !outcome.stderr.contains("is writable"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(outcome.stdout, "local\nweb\n");
+}
+
+#[test]
+fn workers_run_beside_the_app_without_its_hooks_and_are_started_again() {
+    let project = TestProject::on_engine(&app(&format!(
+        "\
+hooks: {{ deploy: 'echo deploy-hook-ran' }}
+workers:
+  queue:
+    commands: {{ start: 'echo tick; sleep 0.2' }}
+{}",
+        operations_of(&[("ok", "true")])
+    )));
+    let up = project.run(&["up"]).expect(0);
+    assert_eq!(
+        up.stderr.matches("deploy-hook-ran").count(),
+        1,
+        "{}",
+        up.stderr
+    );
+    wait_until("the worker was started again", || {
+        let logs = project.run(&["logs", "--worker", "queue"]).expect(0);
+        logs.stdout.matches("tick").count() >= 2
+    });
+    let status = project.run(&["status"]).expect(0);
+    assert!(status.stdout.contains("app--queue"), "{}", status.stdout);
+}
+
+#[test]
+fn stopping_ends_the_web_process_at_once_and_gently() {
+    let project = TestProject::on_engine(&app(&format!(
+        "\
+mounts: {{ data: {{ source: storage }} }}
+web: {{ commands: {{ start: \"trap 'echo ended gently >data/end; exit 0' TERM; echo up; while :; do sleep 0.1; done\" }} }}
+{}",
+        operations_of(&[("read", "cat data/end")])
+    )));
+    project.run(&["up"]).expect(0);
+    wait_until("it has its trap", || {
+        project.run(&["logs"]).stdout == "up\n"
+    });
+    let began = std::time::Instant::now();
+    project.run(&["down"]).expect(0);
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    let read = project.run(&["run", "read"]).expect(0);
+    assert_eq!(read.stdout, "ended gently\n");
+}
+
+#[test]
+fn a_container_that_was_stopped_or_removed_by_hand_is_mended_by_the_next_run() {
+    let project = TestProject::on_engine(&app(&format!(
+        "web: {{ commands: {{ start: 'exec sleep 1000' }} }}\nmounts: {{ data: {{ source: storage }} }}\n{}",
+        operations_of(&[("count", "echo x >>data/n; wc -l <data/n")])
+    )));
+    assert_eq!(project.run(&["run", "count"]).expect(0).stdout, "1\n");
+    docker(&["stop", "--time", "0", &container(&project)]);
+    assert_eq!(project.run(&["run", "count"]).expect(0).stdout, "2\n");
+    docker(&["pause", &container(&project)]);
+    let paused = container(&project);
+    docker(&["unpause", &paused]);
+    docker(&["rm", "--force", &paused]);
+    assert_eq!(project.run(&["run", "count"]).expect(0).stdout, "3\n");
+    assert!(runs(&project, "sleep 1000"));
+}
+
+#[test]
+fn a_build_volume_that_was_removed_by_hand_is_built_again() {
+    let project = TestProject::on_engine(&app(&operations_of(&[("ok", "ls .upsun")])));
+    project.run(&["run", "ok"]).expect(0);
+    docker(&["rm", "--force", &container(&project)]);
+    let volume = crate::engine::volumes(&project, "build");
+    docker(&["volume", "rm", &volume[0]]);
+    assert_eq!(
+        project.run(&["run", "ok"]).expect(0).stdout,
+        "config.yaml\n"
+    );
+}
+
+#[test]
+fn an_app_that_is_gone_from_the_configuration_is_gone_from_the_sandbox() {
+    let two = "\
+applications:
+  one: { type: 'nodejs:24', build: { flavor: none }, source: { root: code } }
+  two: { type: 'nodejs:24', build: { flavor: none }, source: { root: code } }
+";
+    let project = TestProject::on_engine(two);
+    project.file("code/index", "");
+    project.run(&["up"]).expect(0);
+    assert_eq!(crate::engine::running(&project).len(), 2);
+    let one = two.lines().take(2).collect::<Vec<_>>().join("\n");
+    project.file(".upsun/config.yaml", &one);
+    project.run(&["up"]).expect(0);
+    assert_eq!(crate::engine::running(&project).len(), 1);
+}

@@ -1,0 +1,27 @@
+//! The binary on the real Docker Engine: what it builds, runs, stops and leaves behind.
+//!
+//! Every test has a project of its own and removes everything made for it. The image that the apps run in is
+//! shared: it is made once per machine and stays.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod engine;
+mod process;
+
+mod bad_days;
+mod build;
+mod commands;
+mod crashes;
+mod deploy;
+mod file_system;
+mod isolation;
+mod mount_commands;
+mod mounts;
+mod queueing;
+mod roles;
+mod run_output;
+mod run_script;
+mod services;
+mod source;
+mod stopping;

@@ -1,0 +1,163 @@
+//! `mount list|size|upload|download|reset`.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use serde_json::Value;
+
+use crate::engine::{app, operations_of};
+use crate::support::{Outcome, TestProject};
+
+fn project() -> TestProject {
+    TestProject::on_engine(&app(&format!(
+        "\
+mounts:
+  data: {{ source: storage }}
+  data/nested: {{ source: storage, source_path: other }}
+  /.cache: {{ source: tmp }}
+{}",
+        operations_of(&[
+            (
+                "fill",
+                "printf 12345 >data/five; mkdir data/d; printf 123 >'data/d/th ree'; echo n >data/nested/n"
+            ),
+            (
+                "list",
+                "cd data && find . -mindepth 1 -printf '%P %y %m %u %l\\n' | LC_ALL=C sort"
+            ),
+        ])
+    )))
+}
+
+fn json(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.stdout).expect("JSON")
+}
+
+#[test]
+fn list_needs_no_engine_and_size_counts() {
+    let project = project();
+    let mut command = project.command(&["mount", "list", "--format", "json"]);
+    command.env("DOCKER_HOST", "unix:///nonexistent.sock");
+    let listed = json(&crate::support::outcome(&mut command, &project.root()).expect(0));
+    assert_eq!(listed.as_array().map(Vec::len), Some(3));
+    assert_eq!(listed[2]["mount"], ".cache", "{listed}");
+    project.run(&["run", "fill"]).expect(0);
+    let sizes = json(
+        &project
+            .run(&["mount", "size", "--format", "json"])
+            .expect(0),
+    );
+    let of = |mount: &str| -> (u64, u64) {
+        let row = sizes
+            .as_array()
+            .and_then(|rows| rows.iter().find(|row| row["mount"] == mount))
+            .expect("the mount");
+        (
+            row["bytes"].as_u64().expect("a number"),
+            row["files"].as_u64().expect("a number"),
+        )
+    };
+    assert_eq!(of("data"), (8, 2));
+    assert_eq!(of("data/nested"), (2, 1));
+    assert_eq!(of(".cache"), (0, 0));
+}
+
+#[test]
+fn upload_and_download_keep_everything() {
+    let project = project();
+    let from = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| from.path().join(name);
+    std::fs::create_dir_all(path("sub/empty")).expect("a directory");
+    std::fs::write(path("sub/with space\nand line"), "content").expect("a file");
+    std::fs::write(path("tool"), "x").expect("a file");
+    std::fs::set_permissions(path("tool"), PermissionsExt::from_mode(0o755)).expect("a mode");
+    symlink("tool", path("link")).expect("a link");
+    let directory = from.path().to_str().expect("text");
+    project
+        .run(&["mount", "upload", "--mount", "data", "--local", directory])
+        .expect(0);
+    let listed = project.run(&["run", "list"]).expect(0).stdout;
+    for line in [
+        "link l 777 web tool",
+        "sub/empty d 755 web ",
+        "tool f 755 web ",
+    ] {
+        assert!(
+            listed.lines().any(|found| found == line),
+            "{line}: {listed}"
+        );
+    }
+    let to = tempfile::tempdir().expect("a directory");
+    let target = to.path().join("new/directory");
+    project
+        .run(&[
+            "mount",
+            "download",
+            "-m",
+            "/data",
+            "--target",
+            target.to_str().expect("text"),
+        ])
+        .expect(0);
+    let text = std::fs::read_to_string(target.join("sub/with space\nand line")).expect("a file");
+    assert_eq!(text, "content");
+    assert_eq!(
+        std::fs::read_link(target.join("link"))
+            .expect("a link")
+            .to_str(),
+        Some("tool")
+    );
+    assert!(target.join("sub/empty").is_dir());
+    let mode = std::fs::metadata(target.join("tool"))
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+#[test]
+fn reset_asks_and_empties_just_that_mount() {
+    let project = project();
+    project.run(&["run", "fill"]).expect(0);
+    let refused = project
+        .run(&["mount", "reset", "--mount", "data"])
+        .expect(64);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    project
+        .run(&["mount", "reset", "--mount", "data", "--yes"])
+        .expect(0);
+    let left = project.run(&["run", "list"]).expect(0).stdout;
+    assert_eq!(left, "nested d 755 web \nnested/n f 644 web \n");
+    project.run(&["mount", "reset", "--yes"]).expect(0);
+    assert_eq!(
+        project.run(&["run", "list"]).expect(0).stdout,
+        "nested d 755 web \n"
+    );
+}
+
+#[test]
+fn a_mount_that_is_not_there_is_a_usage_error() {
+    let project = project();
+    let outcome = project
+        .run(&["mount", "download", "--mount", "dta", "--local", "x"])
+        .expect(64);
+    assert!(
+        outcome.stderr.contains("did you mean `/data`"),
+        "{}",
+        outcome.stderr
+    );
+    let missing = project
+        .run(&[
+            "mount",
+            "upload",
+            "--mount",
+            "data",
+            "--local",
+            "no/such/directory",
+        ])
+        .expect(65);
+    assert!(
+        missing.stderr.contains("no/such/directory"),
+        "{}",
+        missing.stderr
+    );
+}
