@@ -89,6 +89,39 @@ async fn an_up_with_nothing_changed_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redeploy_with_nothing_changed_runs_the_post_deploy_hook_only() {
+    let world = World::new(&PLAIN.replace("echo deployed", "exit 6"));
+    world.up().await.unwrap();
+    world.changed();
+    let prepared = world.prepare();
+    let redeploy = async || {
+        let plan = &prepared.plans[0];
+        let planned = world.planned(&prepared, plan);
+        world
+            .on(async |sandbox| {
+                let containers = sandbox.containers().await?;
+                let container = &plan.containers[0];
+                let deployed = sandbox
+                    .ensure_container(&planned, container, &containers)
+                    .await?;
+                sandbox.redeploy(&planned, container, deployed).await
+            })
+            .await
+            .unwrap()
+    };
+    let deployed = redeploy().await;
+    assert!(!deployed.fresh);
+    assert_eq!(deployed.failed_hooks, [Step::PostDeployHook]);
+    assert_eq!(world.changed(), ["exec exit 6"]);
+    // A new container ran it already.
+    let id = world.container_id("shop");
+    world.engine.store().remove_container(&id);
+    assert!(redeploy().await.fresh);
+    let runs = |line: &&String| *line == "exec exit 6";
+    assert_eq!(world.changed().iter().filter(runs).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_container_that_was_stopped_is_started_again_without_its_hooks() {
     let world = World::new(PLAIN);
     let first = world.up().await.unwrap();
