@@ -3,6 +3,8 @@
 //! An engine knows no Upsun word. There are two: [`docker`] for everything that speaks Docker's API,
 //! and `fake`, in memory and for tests.
 
+#[cfg(test)]
+mod conformance;
 pub mod docker;
 #[cfg(test)]
 pub(crate) mod fake;

@@ -76,7 +76,7 @@ async fn take_down(
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(false, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let result = async {
+    let act = async {
         let what = if down == Down::Everything {
             "clean"
         } else {
@@ -102,8 +102,8 @@ async fn take_down(
             lock.release();
         }
         Ok(kept)
-    }
-    .await;
+    };
+    let result = sandbox.until_left(act).await;
     listening.finish();
     let kept = result.map_err(|err| {
         let failure = Failure::of(err, &shutdown);

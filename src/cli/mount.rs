@@ -110,7 +110,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
         uid: workspace.settings.user.uid,
         gid: workspace.settings.user.gid,
     };
-    let result = async {
+    let act = async {
         match &command {
             Command::List(_) => Ok(None),
             Command::Size(_) => Ok(Some(sandbox.mount_sizes(&id, &chosen).await?)),
@@ -131,8 +131,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
                 Ok(None)
             }
         }
-    }
-    .await;
+    };
+    let result = sandbox.until_left(act).await;
     listening.finish();
     match (result.map_err(|err| Failure::of(err, &shutdown))?, &command) {
         (Some(sizes), Command::Size(arguments)) => {

@@ -156,7 +156,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
-    let result = async {
+    let act = async {
         let lock = sandbox
             .lock(&format!("run {}", found.operation.name))
             .await?;
@@ -188,8 +188,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             lock.release();
         }
         Ok(report)
-    }
-    .await;
+    };
+    let result = sandbox.until_left(act).await;
     listening.finish();
     let report = result.map_err(|err| Failure::of(err, &shutdown))?;
     Ok(match report.outcome {

@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let listening = context.listen(json, &shutdown);
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let result = async {
+    let act = async {
         let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
@@ -83,8 +83,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         sandbox.remove_strangers(&workspace.config).await?;
         lock.release();
         Ok(failed)
-    }
-    .await;
+    };
+    let result = sandbox.until_left(act).await;
     listening.finish();
     match result {
         Ok(failed) => Ok(u8::from(failed)),

@@ -457,7 +457,7 @@ impl Workspace {
             .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
         let listening = context.listen(false, shutdown);
         let sandbox = self.sandbox(engine, &listening.events, shutdown);
-        let result = async {
+        let act = async {
             // A shell beside a running operation is what helps to see what that does: it does not queue.
             let containers = sandbox.containers().await?;
             if let Some(id) = plan.current_id(container, &containers) {
@@ -474,8 +474,8 @@ impl Workspace {
                 .await?;
             lock.release();
             Ok(deployed.id)
-        }
-        .await;
+        };
+        let result = sandbox.until_left(act).await;
         listening.finish();
         result.map_err(|err| Failure::of(err, shutdown))
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::{Error, Planned, Result, Sandbox, archive};
@@ -83,7 +85,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
 
-        self.clear_build(build).await?;
+        self.clear_build(&plan.app, build).await?;
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
         self.checkpoint()?;
@@ -142,7 +144,10 @@ impl<E: Engine> Sandbox<'_, E> {
                     std::io::Error::other(message)
                 })
         });
-        let uploaded = self.engine.upload(container, "/app", stream).await;
+        let uploaded = tokio::select! {
+            uploaded = self.engine.upload(container, "/app", stream) => uploaded,
+            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
+        };
         match (
             failure.lock().ok().and_then(|mut slot| slot.take()),
             uploaded,
@@ -265,30 +270,48 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
     }
 
-    /// Removes all but the newest builds of an app. One that a container still uses stays.
+    /// Removes all but the newest builds of an app, and those that were never finished. One that a
+    /// container still uses stays.
     async fn prune_builds(&self, planned: &Planned<'_>, volumes: &[Volume]) {
         let plan = planned.plan;
-        let of_app = |volume: &&Volume, kind: &str| {
-            volume.labels.get(LABEL_APP) == Some(&plan.app)
-                && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
-                && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
+        let of_app = |kind: &'static str| {
+            volumes.iter().filter(move |volume| {
+                volume.labels.get(LABEL_APP) == Some(&plan.app)
+                    && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
+                    && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
+            })
         };
-        let mut builds: Vec<&Volume> = volumes
-            .iter()
-            .filter(|volume| of_app(volume, "build"))
-            .collect();
-        builds.sort_by(|a, b| b.created.cmp(&a.created));
-        for old in builds.into_iter().skip(KEEP - 1) {
-            let mark = volumes
-                .iter()
-                .filter(|volume| of_app(volume, "built"))
-                .find(|volume| volume.labels.get(LABEL_BUILD) == old.labels.get(LABEL_BUILD));
+        let mark_of = |build: &Volume| {
+            of_app("built")
+                .find(|mark| mark.labels.get(LABEL_BUILD) == build.labels.get(LABEL_BUILD))
+        };
+        let mut builds: Vec<&Volume> = of_app("build").collect();
+        // Unfinished ones come last, so that they never take a finished one's place.
+        builds.sort_by_key(|build| {
+            (
+                mark_of(build).is_none(),
+                std::cmp::Reverse(build.created.clone()),
+            )
+        });
+        for (at, old) in builds.into_iter().enumerate() {
+            let mark = mark_of(old);
+            if mark.is_some() && at < KEEP - 1 {
+                continue;
+            }
             // The volume first: in use it refuses to go, and then its mark must stay.
             if self.engine.remove_volume(&old.name).await.is_ok()
                 && let Some(mark) = mark
             {
                 let _ = self.engine.remove_volume(&mark.name).await;
             }
+        }
+        // What is left when a removal is cut short between the two.
+        let alone = of_app("built").filter(|mark| {
+            !of_app("build")
+                .any(|build| build.labels.get(LABEL_BUILD) == mark.labels.get(LABEL_BUILD))
+        });
+        for mark in alone {
+            let _ = self.engine.remove_volume(&mark.name).await;
         }
     }
 

@@ -2,7 +2,9 @@
 //! `-starting` was left in the middle of that and is made anew.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::{Error, Planned, Result, Sandbox, services};

@@ -106,10 +106,13 @@ impl<E: Engine> Sandbox<'_, E> {
                 biased;
                 () = self.shutdown.reached(next_urgency), if heard < Urgency::Leave => {
                     heard = self.shutdown.urgency();
+                    let under_way = reason.is_some();
                     reason.get_or_insert(End::Cancelled);
                     match heard {
                         Urgency::Leave => return Ok(End::Left),
                         Urgency::Kill => cancel = Some(Box::pin(self.end(command, Duration::ZERO))),
+                        // Its time was over already; asking again would run its stop command twice.
+                        _ if under_way => {}
                         _ => {
                             let reason = self.shutdown.reason().to_owned();
                             self.events.offer(Event::Cancelling { reason, grace: command.grace });
@@ -196,8 +199,9 @@ impl<E: Engine> Sandbox<'_, E> {
         for _ in 0..200 {
             match self.engine.exec_exit_code(exec).await {
                 Ok(Some(code)) => {
-                    // A container that is killed takes its commands along, and they seem to end with 137.
-                    if code == 137 && !self.is_alive(command.container).await {
+                    // A container that is killed takes its commands along, and they seem to end with 137,
+                    // or with 126 when they were about to start.
+                    if matches!(code, 126 | 137) && !self.is_alive(command.container).await {
                         return Err(self.gone(command, None).await);
                     }
                     return Ok(code);

@@ -1,9 +1,8 @@
 //! The derived image that an app's containers are made from: pulled, built on top, and found again by
 //! its content hash.
 
-use std::time::Instant;
-
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::{Result, Sandbox};
 use crate::engine::spec::{Image, ImageBuild, Labels};

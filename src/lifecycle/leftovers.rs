@@ -1,12 +1,14 @@
 //! What a killed upsun-local leaves: objects half made, and requests that the engine is still busy with.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{Error, Result, Sandbox};
 use crate::engine::spec::ContainerSpec;
 use crate::engine::{Engine, Error as EngineError};
 use crate::plan::BuildPlan;
-use crate::project::LABEL_BUILD;
+use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 
 /// How long the engine may take to end what somebody asked it for who is no more.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -16,10 +18,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Removes what a crash left of a build, or what `--rebuild` replaces.
-    pub(super) async fn clear_build(&self, build: &BuildPlan) -> Result<()> {
+    pub(super) async fn clear_build(&self, app: &str, build: &BuildPlan) -> Result<()> {
         let began = Instant::now();
         loop {
-            match self.try_clear_build(build).await {
+            match self.try_clear_build(app, build).await {
                 // The engine is still making or removing a container that holds the volume.
                 Err(Error::Engine(EngineError::Conflict(_))) if began.elapsed() < LIMIT => {
                     tokio::time::sleep(PAUSE).await;
@@ -29,16 +31,28 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    async fn try_clear_build(&self, build: &BuildPlan) -> Result<()> {
-        self.engine.remove_container(&build.container.name).await?;
-        // The mark goes before the volume: without it nothing counts as built.
+    async fn try_clear_build(&self, app: &str, build: &BuildPlan) -> Result<()> {
+        // Under the app's lock nobody else builds it, so whatever still looks like it is a crash's, maybe that
+        // of another commit's build.
+        self.remove_all(LABEL_APP, app, Some("building")).await?;
+        // Users go before the mark, or else a crash would leave them without a build. The mark goes before the
+        // volume: without it nothing counts as built.
+        self.remove_all(LABEL_BUILD, &build.id, None).await?;
         self.engine.remove_volume(&build.mark.name).await?;
+        Ok(self.engine.remove_volume(&build.volume.name).await?)
+    }
+
+    /// Removes the project's containers with this label, of one kind or of any.
+    async fn remove_all(&self, label: &str, value: &str, kind: Option<&str>) -> Result<()> {
         let mut labels = self.project.labels();
-        labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
+        labels.insert(label.to_owned(), value.to_owned());
+        if let Some(kind) = kind {
+            labels.insert(LABEL_KIND.to_owned(), kind.to_owned());
+        }
         for container in self.engine.containers(&labels).await? {
             self.engine.remove_container(&container.id).await?;
         }
-        Ok(self.engine.remove_volume(&build.volume.name).await?)
+        Ok(())
     }
 
     /// Creates a container in the place of any other of its name: whoever holds the lock is the only one who

@@ -147,13 +147,24 @@ impl<E: Engine> Sandbox<'_, E> {
             // `unpack` refuses paths that leave the target, also by way of symbolic links.
             archive.unpack(target)
         });
+        let mut failure = None;
         while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|err| {
+                let told = io::Error::new(err.kind(), err.to_string());
+                failure = Some(err);
+                told
+            });
             if sender.send(piece).await.is_err() {
                 break;
             }
         }
         drop(sender);
-        match unpack.await {
+        let unpacked = unpack.await;
+        // The unpacker only knows that it got no archive; the engine knows why.
+        if let Some(err) = failure {
+            return Err(EngineError::Io(err).into());
+        }
+        match unpacked {
             Ok(result) => result.map_err(failed),
             Err(err) => Err(failed(io::Error::other(err))),
         }

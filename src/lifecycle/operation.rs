@@ -1,7 +1,9 @@
 //! Runs an operation in its app's container and reports how it went.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::output::Tail;

@@ -1,14 +1,19 @@
 //! The lifecycle on the engine in memory, with paused time. A test fails for one reason, and its name
 //! says which.
 
+mod builds;
 mod faults;
+mod mounts;
 mod order;
+mod run;
 mod shell;
+mod stopping;
+mod teardown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use super::{Deployed, Error, ImageRecipe, Planned, Pull, Result, Sandbox};
+use super::{Deployed, Error, ImageRecipe, OperationRun, Planned, Pull, Report, Result, Sandbox};
 use crate::config::{self, Config};
 use crate::engine::fake::{Call, FakeEngine, Phase};
 use crate::event::{Event, Events};
@@ -136,7 +141,10 @@ impl World {
     }
 
     /// Does something with the environment, and keeps what it tells.
-    async fn on<T>(&self, act: impl AsyncFnOnce(Sandbox<'_, FakeEngine>) -> T) -> T {
+    async fn on<T>(
+        &self,
+        act: impl AsyncFnOnce(&Sandbox<'_, FakeEngine>) -> Result<T>,
+    ) -> Result<T> {
         let (events, mut receiver) = Events::channel();
         let told = self.told.clone();
         let listener = tokio::spawn(async move {
@@ -144,14 +152,14 @@ impl World {
                 told.lock().unwrap().push(event);
             }
         });
-        let result = act(Sandbox {
+        let sandbox = Sandbox {
             engine: &self.engine,
             project: &self.project,
             environment: &self.environment,
             events: &events,
             shutdown: &self.shutdown,
-        })
-        .await;
+        };
+        let result = sandbox.until_left(act(&sandbox)).await;
         drop(events);
         listener.await.unwrap();
         result
@@ -180,6 +188,33 @@ impl World {
             sandbox.remove_strangers(&prepared.config).await?;
             lock.release();
             Ok(all)
+        })
+        .await
+    }
+
+    /// Runs the first app's operation.
+    async fn run(&self) -> Result<Report> {
+        let prepared = self.prepare();
+        let operation = &prepared.config.apps[0].operations[0];
+        self.on(async |sandbox| {
+            let lock = sandbox.lock("run").await?;
+            let plan = &prepared.plans[0];
+            let run = OperationRun {
+                operation,
+                role: "admin",
+                user: None,
+                container: &plan.containers[0],
+                variables: &BTreeMap::new(),
+                timeout: operation.timeout,
+                id: "run-1",
+                listens_at: None,
+            };
+            let containers = sandbox.containers().await?;
+            let report = sandbox
+                .run_operation(&self.planned(&prepared, plan), &run, &containers)
+                .await?;
+            lock.release();
+            Ok(report)
         })
         .await
     }
@@ -233,7 +268,7 @@ impl World {
 fn new_engine() -> FakeEngine {
     let engine = FakeEngine::new(&[BASE]);
     engine.program(
-        |command| command[0] == "/bin/dash",
+        |command| command.first().is_some_and(|word| word == "/bin/dash"),
         |process| async move { shell::run(process).await },
     );
     engine

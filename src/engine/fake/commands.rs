@@ -12,7 +12,18 @@ pub(super) fn knows(command: &[String]) -> bool {
     let name = command.first().map(String::as_str);
     matches!(
         name,
-        Some("true" | "false" | "echo" | "sleep" | "cat" | "printenv" | "pwd" | "id" | "touch")
+        Some(
+            "true"
+                | "false"
+                | "echo"
+                | "sleep"
+                | "cat"
+                | "printenv"
+                | "pwd"
+                | "id"
+                | "tar"
+                | "touch"
+        )
     )
 }
 
@@ -58,6 +69,7 @@ pub(super) async fn run(mut process: Process) -> i64 {
             process.print(text).await;
             0
         }
+        "tar" => unpack(&mut process).await,
         "touch" => make_file(&process, &argument.unwrap_or_default()).await,
         _ => 0,
     }
@@ -72,6 +84,24 @@ async fn copy_input(process: &mut Process) -> i64 {
         process.print(buffer[..length].to_vec()).await;
     }
     0
+}
+
+/// `tar --extract … --directory <path>` of its input.
+async fn unpack(process: &mut Process) -> i64 {
+    let mut archive = Vec::new();
+    if let Some(mut input) = process.input.take() {
+        // Whoever writes may go away in the middle, which the archive itself shows.
+        let _ = input.read_to_end(&mut archive).await;
+    }
+    let path = process.command().last().cloned().unwrap_or_default();
+    let unpacked = process.store().unpack(process.container(), &path, &archive);
+    match unpacked {
+        Ok(()) => 0,
+        Err(err) => {
+            process.complain(format!("tar: {err}\n")).await;
+            2
+        }
+    }
 }
 
 async fn show_file(process: &Process, path: &str) -> i64 {

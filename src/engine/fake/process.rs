@@ -178,7 +178,7 @@ impl Process {
     }
 
     /// Starts a child that shares its environment and its output, and may outlive it.
-    pub(crate) fn fork<F, T>(&self, program: F)
+    pub(crate) fn fork<F, T>(&self, program: F) -> Arc<Living>
     where
         F: FnOnce(Process) -> T + Send + 'static,
         T: Future<Output = i64> + Send + 'static,
@@ -198,7 +198,8 @@ impl Process {
             input: None,
         };
         let living = child.living.clone();
-        tokio::spawn(run(living, program(child)));
+        tokio::spawn(run(living.clone(), program(child)));
+        living
     }
 }
 

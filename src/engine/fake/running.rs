@@ -28,14 +28,7 @@ impl FakeEngine {
     fn launch(&self, process: Process) -> Pin<Box<dyn Future<Output = i64> + Send>> {
         match self.find_program(process.command()) {
             Some(program) => program(process),
-            None => Box::pin(async move {
-                let name = process.command().first().cloned().unwrap_or_default();
-                let text = format!(
-                    "OCI runtime exec failed: exec failed: \"{name}\": executable file not found in $PATH: unknown\r\n"
-                );
-                process.print(text).await;
-                126
-            }),
+            None => Box::pin(missing(process)),
         }
     }
 
@@ -172,4 +165,20 @@ async fn send_log(
         }
     }
     Ok(())
+}
+
+/// What becomes of a command that no image has. A container's first process has a parent that says so; for
+/// the others, the engine does.
+async fn missing(process: Process) -> i64 {
+    let name = process.command().first().cloned().unwrap_or_default();
+    if matches!(process.sink, Sink::Log) {
+        let text = format!("exec {name} failed: No such file or directory\n");
+        process.complain(text).await;
+        return 127;
+    }
+    let text = format!(
+        "OCI runtime exec failed: exec failed: \"{name}\": executable file not found in $PATH: unknown\r\n"
+    );
+    process.print(text).await;
+    126
 }

@@ -71,6 +71,12 @@ kill_all() {
     done
 }
 
+# Hundredths of a second since some fixed time. Whole seconds would make the grace period up to one shorter.
+look_at_the_clock() {
+    read -r now rest </proc/uptime
+    now=$((${now%.*} * 100 + 1${now#*.} - 100))
+}
+
 members "$run"
 stopper=
 if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
@@ -84,14 +90,16 @@ if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
     else
         kill -s TERM $found 2>/dev/null
     fi
-    deadline=$(($(date +%s) + grace))
-    while [ "$(date +%s)" -lt "$deadline" ]; do
+    look_at_the_clock
+    deadline=$((now + grace * 100))
+    while [ "$now" -lt "$deadline" ]; do
         members "$run"
         if [ "$found" = ' ' ]; then
             # What stops it may have something to do after that.
             if [ -z "$stopper" ] || ! look_at "$stopper"; then break; fi
         fi
         sleep 0.1
+        look_at_the_clock
     done
 fi
 

@@ -15,37 +15,40 @@ fn lost() -> EngineError {
 /// An environment to bring up, in one step or in several.
 struct Story {
     world: World,
-    before: fn(&World),
-    had: bool,
+    /// What is up before.
+    before: Before,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+    Nothing,
+    AnotherCommit,
+    /// The same, and it is to be built again.
+    TheSame,
 }
 
 impl Story {
-    /// Nothing was up before.
-    fn first() -> Self {
+    fn new(before: Before) -> Self {
         Story {
             world: World::new(SHOP),
-            before: |_| {},
-            had: false,
-        }
-    }
-
-    /// Another commit was up before.
-    fn second() -> Self {
-        Story {
-            before: |world| world.file("server.js", "listen(8080)"),
-            had: true,
-            ..Self::first()
+            before,
         }
     }
 
     /// Starts over, up to just before what is to be disturbed.
     async fn rewind(&mut self) {
         self.world.engine = new_engine();
-        if self.had {
+        self.world.rebuild = false;
+        if self.before == Before::AnotherCommit {
             self.world.file("server.js", "listen()");
+        }
+        if self.before != Before::Nothing {
             self.world.up().await.unwrap();
         }
-        (self.before)(&self.world);
+        if self.before == Before::AnotherCommit {
+            self.world.file("server.js", "listen(8080)");
+        }
+        self.world.rebuild = self.before == Before::TheSame;
         self.world.engine.take_calls();
         self.world.take_told();
     }
@@ -70,7 +73,7 @@ async fn disturb(
     let mut unnoticed = BTreeSet::new();
     for (nth, call) in calls.iter().enumerate() {
         story.rewind().await;
-        let world = &story.world;
+        let world = &mut story.world;
         let place = format!(
             "{fault:?} at call {nth}, `{}` of `{}`",
             call.name, call.subject
@@ -89,6 +92,7 @@ async fn disturb(
             .find(|event| matches!(event, Event::Warning { .. }));
         assert_eq!(warned, None, "{place}");
         world.engine.mend();
+        world.rebuild = false;
         if let Err(err) = world.up().await {
             panic!("{place}: the next `up` fails: {err:?}");
         }
@@ -120,31 +124,60 @@ fn is_lost(place: &str, err: &EngineError) {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_up_survives_each_refused_call() {
-    let unnoticed = disturb(Story::first(), Fault::Refuse(refused), is_refused).await;
+    let unnoticed = disturb(
+        Story::new(Before::Nothing),
+        Fault::Refuse(refused),
+        is_refused,
+    )
+    .await;
     assert_eq!(unnoticed, BTreeSet::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_first_up_survives_each_lost_answer() {
-    let unnoticed = disturb(Story::first(), Fault::LoseAnswer(lost), is_lost).await;
+    let unnoticed = disturb(
+        Story::new(Before::Nothing),
+        Fault::LoseAnswer(lost),
+        is_lost,
+    )
+    .await;
     assert_eq!(unnoticed, BTreeSet::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_first_up_survives_the_loss_of_the_engine_at_each_call() {
-    let unnoticed = disturb(Story::first(), Fault::Gone, is_lost).await;
+    let unnoticed = disturb(Story::new(Before::Nothing), Fault::Gone, is_lost).await;
     assert_eq!(unnoticed, BTreeSet::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_commit_survives_each_refused_call() {
-    let unnoticed = disturb(Story::second(), Fault::Refuse(refused), is_refused).await;
+    let unnoticed = disturb(
+        Story::new(Before::AnotherCommit),
+        Fault::Refuse(refused),
+        is_refused,
+    )
+    .await;
     assert_eq!(unnoticed, BTreeSet::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_commit_survives_each_lost_answer() {
-    let unnoticed = disturb(Story::second(), Fault::LoseAnswer(lost), is_lost).await;
+    let unnoticed = disturb(
+        Story::new(Before::AnotherCommit),
+        Fault::LoseAnswer(lost),
+        is_lost,
+    )
+    .await;
+    assert_eq!(unnoticed, BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_survives_each_refused_call_and_each_lost_answer() {
+    let story = || Story::new(Before::TheSame);
+    let unnoticed = disturb(story(), Fault::Refuse(refused), is_refused).await;
+    assert_eq!(unnoticed, BTreeSet::new());
+    let unnoticed = disturb(story(), Fault::LoseAnswer(lost), is_lost).await;
     assert_eq!(unnoticed, BTreeSet::new());
 }
 
@@ -153,13 +186,14 @@ async fn die(mut story: Story, fault: Fault) {
     let (calls, objects) = story.undisturbed().await;
     for (nth, call) in calls.iter().enumerate() {
         story.rewind().await;
-        let world = &story.world;
+        let world = &mut story.world;
         let place = format!("dead at call {nth}, `{}` of `{}`", call.name, call.subject);
         world.engine.fault(nth, fault);
         tokio::select! {
             result = world.up() => panic!("{place}: {result:?}"),
             () = world.engine.hung() => {}
         }
+        world.rebuild = false;
         if let Err(err) = world.up().await {
             panic!("{place}: the next `up` fails: {err:?}");
         }
@@ -169,16 +203,63 @@ async fn die(mut story: Story, fault: Fault) {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_up_mends_what_a_death_before_each_call_left() {
-    die(Story::first(), Fault::Hang).await;
+    die(Story::new(Before::Nothing), Fault::Hang).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_next_up_mends_what_a_death_after_each_call_left() {
-    die(Story::first(), Fault::HangAfter).await;
+    die(Story::new(Before::Nothing), Fault::HangAfter).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_next_up_mends_what_a_death_on_the_way_to_another_commit_left() {
-    die(Story::second(), Fault::Hang).await;
-    die(Story::second(), Fault::HangAfter).await;
+    die(Story::new(Before::AnotherCommit), Fault::Hang).await;
+    die(Story::new(Before::AnotherCommit), Fault::HangAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_up_mends_what_a_death_in_a_rebuild_left() {
+    die(Story::new(Before::TheSame), Fault::Hang).await;
+    die(Story::new(Before::TheSame), Fault::HangAfter).await;
+}
+
+/// Whether an object belongs to a finished build, which may stay for whoever goes back to its commit.
+fn is_of_finished_build(object: &str, all: &BTreeSet<String>, build: &str) -> bool {
+    let about = |object: &str, kind: &str| {
+        object.starts_with("volume ") && object.contains(&format!("-{kind}-{} ", &build[..12]))
+    };
+    (about(object, "build") || about(object, "built"))
+        && all.iter().any(|other| about(other, "built"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_given_up_at_any_call_leaves_at_most_its_finished_build() {
+    for fault in [Fault::Hang, Fault::HangAfter] {
+        let mut story = Story::new(Before::Nothing);
+        story.world.file("server.js", "given up");
+        let build = story.world.prepare().plans[0].build.id.clone();
+        let (calls, _) = story.undisturbed().await;
+        story.world.file("server.js", "kept");
+        let (_, objects) = story.undisturbed().await;
+        for (nth, call) in calls.iter().enumerate() {
+            story.rewind().await;
+            let world = &story.world;
+            let place = format!(
+                "given up at call {nth}, `{}` of `{}`",
+                call.name, call.subject
+            );
+            world.file("server.js", "given up");
+            world.engine.fault(nth, fault);
+            tokio::select! {
+                result = world.up() => panic!("{place}: {result:?}"),
+                () = world.engine.hung() => {}
+            }
+            world.file("server.js", "kept");
+            world.up().await.unwrap();
+            let mut found = world.objects();
+            let all = found.clone();
+            found.retain(|object| !is_of_finished_build(object, &all, &build));
+            same(&place, &found, &objects);
+        }
+    }
 }

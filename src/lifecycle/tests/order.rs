@@ -1,9 +1,9 @@
 //! What is asked of the engine, in which order, and what is not asked.
 
 use super::*;
+use crate::engine::Engine;
 use crate::engine::fake::Fault;
 use crate::event::Step;
-use crate::lifecycle::{OperationRun, Report};
 
 /// Without mounts and workers, so that the order is easy to see.
 const PLAIN: &str = r"
@@ -21,33 +21,6 @@ applications:
 ";
 
 impl World {
-    /// Runs the first app's operation `greet`.
-    async fn greet(&self) -> Result<Report> {
-        let prepared = self.prepare();
-        let operation = &prepared.config.apps[0].operations[0];
-        self.on(async |sandbox| {
-            let lock = sandbox.lock("run").await?;
-            let plan = &prepared.plans[0];
-            let run = OperationRun {
-                operation,
-                role: "admin",
-                user: None,
-                container: &plan.containers[0],
-                variables: &BTreeMap::new(),
-                timeout: None,
-                id: "run-1",
-                listens_at: None,
-            };
-            let containers = sandbox.containers().await?;
-            let report = sandbox
-                .run_operation(&self.planned(&prepared, plan), &run, &containers)
-                .await?;
-            lock.release();
-            Ok(report)
-        })
-        .await
-    }
-
     /// What was changed since the last time this was asked, with builds' ids as `…`.
     fn changed(&self) -> Vec<String> {
         let mut all = changes(&self.engine.take_calls(), &self.project);
@@ -68,14 +41,13 @@ impl World {
 #[tokio::test(start_paused = true)]
 async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the_operation() {
     let world = World::new(PLAIN);
-    world.greet().await.unwrap();
+    world.run().await.unwrap();
     assert_eq!(
         world.changed(),
         [
             &format!("pull_image {BASE}"),
             "build_image upsun-local/nodejs-24:1",
             // What a crash may have left.
-            "remove_container shop-building-…",
             "remove_volume shop-built-…",
             "remove_volume shop-build-…",
             "create_volume shop-build-…",
@@ -100,9 +72,9 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
 #[tokio::test(start_paused = true)]
 async fn a_second_run_only_runs() {
     let world = World::new(PLAIN);
-    world.greet().await.unwrap();
+    world.run().await.unwrap();
     world.changed();
-    world.greet().await.unwrap();
+    world.run().await.unwrap();
     assert_eq!(world.changed(), ["exec echo hello"]);
 }
 
@@ -117,13 +89,44 @@ async fn an_up_with_nothing_changed_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redeploy_with_nothing_changed_runs_the_post_deploy_hook_only() {
+    let world = World::new(&PLAIN.replace("echo deployed", "exit 6"));
+    world.up().await.unwrap();
+    world.changed();
+    let prepared = world.prepare();
+    let redeploy = async || {
+        let plan = &prepared.plans[0];
+        let planned = world.planned(&prepared, plan);
+        world
+            .on(async |sandbox| {
+                let containers = sandbox.containers().await?;
+                let container = &plan.containers[0];
+                let deployed = sandbox
+                    .ensure_container(&planned, container, &containers)
+                    .await?;
+                sandbox.redeploy(&planned, container, deployed).await
+            })
+            .await
+            .unwrap()
+    };
+    let deployed = redeploy().await;
+    assert!(!deployed.fresh);
+    assert_eq!(deployed.failed_hooks, [Step::PostDeployHook]);
+    assert_eq!(world.changed(), ["exec exit 6"]);
+    // A new container ran it already.
+    let id = world.container_id("shop");
+    world.engine.store().remove_container(&id);
+    assert!(redeploy().await.fresh);
+    let runs = |line: &&String| *line == "exec exit 6";
+    assert_eq!(world.changed().iter().filter(runs).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_container_that_was_stopped_is_started_again_without_its_hooks() {
     let world = World::new(PLAIN);
     let first = world.up().await.unwrap();
     world
-        .on(async |sandbox| {
-            crate::engine::Engine::stop_container(sandbox.engine, &first[0].id).await
-        })
+        .on(async |sandbox| Ok(sandbox.engine.stop_container(&first[0].id).await?))
         .await
         .unwrap();
     world.changed();

@@ -1,13 +1,16 @@
 //! As much of a shell as the tests' scripts need, and what the lifecycle's own scripts come to.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::fake::{Living, Process};
 use crate::images::SUPERVISE;
+use crate::lifecycle::RUN_VARIABLE;
 
 const COMMAND: &str = include_str!("../scripts/command.sh");
 const CANCEL: &str = include_str!("../scripts/cancel.sh");
-const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
+const ABANDONED: &str = include_str!("../scripts/abandoned.sh");
 
 /// What an exec is for, in a word or two.
 pub(super) fn title(command: &str) -> String {
@@ -24,6 +27,14 @@ pub(super) fn title(command: &str) -> String {
     }
 }
 
+/// Whether a process is part of a script of the configuration, and not of our own.
+pub(super) fn is_script(process: &Living) -> bool {
+    process
+        .command
+        .get(2)
+        .is_some_and(|script| script == COMMAND)
+}
+
 /// What `/bin/dash` does.
 pub(super) async fn run(process: Process) -> i64 {
     let command = process.command().to_vec();
@@ -31,6 +42,7 @@ pub(super) async fn run(process: Process) -> i64 {
         return std::future::pending().await;
     }
     match command[2].as_str() {
+        ABANDONED => abandoned(&process).await,
         COMMAND => script(&process, &command[4..].concat()).await,
         CANCEL => cancel(&process, &command[4], &command[5], &command[6]).await,
         _ => 0,
@@ -50,9 +62,7 @@ async fn script(process: &Process, script: &str) -> i64 {
             "pkill" => {
                 for other in process.neighbours() {
                     let script = other.command.last();
-                    if other.variables.contains_key(RUN_VARIABLE)
-                        && script.is_some_and(|script| script.contains(rest))
-                    {
+                    if is_script(&other) && script.is_some_and(|script| script.contains(rest)) {
                         other.terminate();
                     }
                 }
@@ -74,40 +84,58 @@ async fn pause(seconds: &str) {
     tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await;
 }
 
+/// What `abandoned.sh` comes to.
+async fn abandoned(process: &Process) -> i64 {
+    let runs: BTreeSet<String> = process
+        .neighbours()
+        .iter()
+        .filter_map(|other| other.variables.get(RUN_VARIABLE).cloned())
+        .collect();
+    for run in runs {
+        process.print(format!("{run}\n")).await;
+    }
+    0
+}
+
 /// What `cancel.sh` comes to.
 async fn cancel(process: &Process, run: &str, grace: &str, stop: &str) -> i64 {
-    let members = || {
-        let mut all = process.neighbours();
-        all.retain(|other| {
-            other
-                .variables
-                .get(RUN_VARIABLE)
-                .is_some_and(|found| found == run)
-        });
-        all
-    };
     let grace = Duration::from_secs(grace.parse().unwrap());
-    if !grace.is_zero() && !members().is_empty() {
+    if !grace.is_zero() && !members(process, run).is_empty() {
+        let mut stopper = None;
         if stop.is_empty() {
-            for other in members() {
+            for other in members(process, run) {
                 other.terminate();
             }
         } else {
             let stop = stop.to_owned();
-            process.fork(|child| async move { script(&child, &stop).await });
+            stopper = Some(process.fork(|child| async move { script(&child, &stop).await }));
         }
         let all_ended = async {
-            while !members().is_empty() {
+            while !members(process, run).is_empty() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+            if let Some(stopper) = stopper {
+                stopper.ended().await;
+            }
         };
-        if tokio::time::timeout(grace, all_ended).await.is_ok() {
-            return 0;
+        // What is left is killed.
+        let _ = tokio::time::timeout(grace, all_ended).await;
+    }
+    for run in [run, &format!("{run}-stop")] {
+        for other in members(process, run) {
+            other.kill();
+            other.ended().await;
         }
     }
-    for other in members() {
-        Living::kill(&other);
-        other.ended().await;
-    }
     0
+}
+
+/// Who carries the mark of a run, but for whoever asks.
+fn members(process: &Process, run: &str) -> Vec<Arc<Living>> {
+    let mut all = process.neighbours();
+    all.retain(|other| {
+        let mark = other.variables.get(RUN_VARIABLE);
+        mark.is_some_and(|mark| mark == run) && !std::ptr::eq(&raw const **other, process.living())
+    });
+    all
 }

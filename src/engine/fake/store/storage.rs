@@ -94,16 +94,28 @@ impl Store {
         path: &str,
         archive: &[u8],
     ) -> Result<()> {
+        let (place, _) = self.files_at(id, path)?;
+        let container = self.held(id)?;
+        // Docker may refuse also what is on a writable volume, when it lies below one that is not.
+        let below_read_only = container.spec.volumes.iter().any(|mount| {
+            let target = joined("", &mount.target);
+            mount.read_only && below(&target, &joined("", path)).is_some()
+        });
+        if place.read_only || below_read_only {
+            return Err(Error::Other(
+                "mounted volume is marked read-only".to_owned(),
+            ));
+        }
+        self.unpack(id, path, archive)
+    }
+
+    /// Unpacks an archive in a directory of a container.
+    pub(crate) fn unpack(&mut self, id: &str, path: &str, archive: &[u8]) -> Result<()> {
         let (place, files) = self.files_at(id, path)?;
         if !files.is_directory(&place.path) {
             return Err(Error::NotFound(format!(
                 "Could not find the file {path} in container {id}"
             )));
-        }
-        if place.read_only {
-            return Err(Error::Other(
-                "mounted volume is marked read-only".to_owned(),
-            ));
         }
         // Each member goes where its own path lies: there may be mounts below.
         for (name, entry) in members(archive)? {

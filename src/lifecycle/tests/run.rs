@@ -1,0 +1,259 @@
+//! Operations, and what else depends on a container that may not be what it should.
+
+use super::*;
+use crate::engine::Error as EngineError;
+use crate::engine::fake::Fault;
+use crate::event::{Outcome, ReadOnlyWrite};
+use crate::images::SUPERVISE;
+
+/// An app with one operation.
+fn operation(script: &str) -> World {
+    World::new(&format!(
+        r#"
+applications:
+  shop:
+    type: nodejs:24
+    source: {{ root: / }}
+    mounts:
+      files: {{ source: storage, source_path: files }}
+    web: {{ commands: {{ start: node server.js }} }}
+    operations:
+      work: {{ commands: {{ start: "{script}" }}, timeout: 60 }}
+"#
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_tells_what_it_does_in_order() {
+    let world = operation("echo hello;exit 3");
+    world.up().await.unwrap();
+    world.take_told();
+    let report = world.run().await.unwrap();
+    assert_eq!((report.outcome, report.exit_code), (Outcome::Failure, 3));
+    let told = world.take_told();
+    assert!(
+        matches!(
+            &told[..],
+            [
+                Event::OperationStarted { .. },
+                Event::OperationOutput { .. },
+                Event::OperationFinished {
+                    exit_code: 3,
+                    result: Outcome::Failure,
+                    read_only: None,
+                    ..
+                }
+            ]
+        ),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_is_explained_with_the_mount_that_would_help() {
+    let world = operation("echo touch: cannot touch 'var/x': Read-only file system;exit 1");
+    world.run().await.unwrap();
+    let told = world.take_told();
+    let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    let wanted = ReadOnlyWrite {
+        path: "/app/var/x".to_owned(),
+        mount: Some("var".to_owned()),
+    };
+    assert_eq!(*read_only, Some(wanted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_that_fails_makes_an_operation_look_like_a_success() {
+    let calls = {
+        let world = operation("echo hello;exit 3");
+        world.up().await.unwrap();
+        world.engine.take_calls();
+        world.run().await.unwrap();
+        world.engine.take_calls()
+    };
+    for fault in [
+        Fault::Refuse(|| EngineError::Lost("reset".to_owned())),
+        Fault::LoseAnswer(|| EngineError::Lost("reset".to_owned())),
+        Fault::Gone,
+    ] {
+        for (nth, call) in calls.iter().enumerate() {
+            let world = operation("echo hello;exit 3");
+            world.up().await.unwrap();
+            world.engine.fault(nth, fault);
+            let err = world.run().await.unwrap_err();
+            assert!(
+                matches!(&err, Error::Engine(EngineError::Lost(_))),
+                "{fault:?} at `{}`: {err:?}",
+                call.name
+            );
+            world.engine.mend();
+            assert_eq!(world.run().await.unwrap().exit_code, 3);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_goes_away_under_an_operation_is_told_at_once() {
+    let world = operation("echo hello;sleep 50");
+    world.up().await.unwrap();
+    // The tenth look, five seconds after the start.
+    world.engine.fault_on("exec_exit_code", 9, Fault::Gone);
+    let began = tokio::time::Instant::now();
+    let err = world.run().await.unwrap_err();
+    assert!(
+        matches!(&err, Error::Engine(EngineError::Lost(_))),
+        "{err:?}"
+    );
+    assert_eq!(began.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_slow_to_look_changes_nothing() {
+    let world = operation("echo hello;sleep 5;exit 3");
+    world.up().await.unwrap();
+    world.engine.fault_on("exec_exit_code", 2, Fault::Hang);
+    world.engine.fault_on(
+        "exec_exit_code",
+        4,
+        Fault::Refuse(|| EngineError::Other("busy".to_owned())),
+    );
+    let report = world.run().await.unwrap();
+    assert_eq!(report.exit_code, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_waits_for_its_container_only_when_that_is_new() {
+    let world = operation("true");
+    world.up().await.unwrap();
+    let prepared = world.prepare();
+    let waits = async |fresh: bool| {
+        if fresh {
+            let id = world
+                .engine
+                .store()
+                .find(&world.project.name(&["local", "shop"]));
+            world.engine.store().remove_container(&id.unwrap());
+        }
+        world.engine.take_calls();
+        world
+            .on(async |sandbox| {
+                let plan = &prepared.plans[0];
+                let run = OperationRun {
+                    operation: &prepared.config.apps[0].operations[0],
+                    role: "admin",
+                    user: None,
+                    container: &plan.containers[0],
+                    variables: &BTreeMap::new(),
+                    timeout: None,
+                    id: "run-1",
+                    listens_at: Some("8888"),
+                };
+                let containers = sandbox.containers().await?;
+                let planned = world.planned(&prepared, plan);
+                sandbox.run_operation(&planned, &run, &containers).await
+            })
+            .await
+            .unwrap();
+        let calls = world.engine.take_calls();
+        calls.iter().any(|call| call.subject.contains(" 8888 5"))
+    };
+    assert!(!waits(false).await);
+    assert!(waits(true).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_does_not_stay_up_shows_its_log_and_is_removed() {
+    let world = World::new(SHOP);
+    world.engine.program(
+        |command| command.get(1).is_some_and(|word| word == SUPERVISE),
+        |process| async move {
+            process.complain("upsun-local: no shell\n").await;
+            5
+        },
+    );
+    let err = world.up().await.unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "the container of `shop` does not stay up: it ended with code 5\n  upsun-local: no shell"
+    );
+    let left = world.objects();
+    assert!(
+        !left.iter().any(|object| object.starts_with("container ")),
+        "{left:#?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_cannot_be_started_is_removed() {
+    let world = World::new(SHOP);
+    // The build's container starts, the app's does not.
+    world.engine.fault_on(
+        "start_container",
+        1,
+        Fault::Refuse(|| EngineError::DiskFull("no space left on device".to_owned())),
+    );
+    let err = world.up().await.unwrap_err();
+    assert!(
+        matches!(&err, Error::Engine(EngineError::DiskFull(_))),
+        "{err:?}"
+    );
+    let left = world.objects();
+    assert!(
+        !left.iter().any(|object| object.starts_with("container ")),
+        "{left:#?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_at_once_make_everything_once() {
+    let world = World::new(&SHOP.replace("echo building", "sleep 30"));
+    let (first, second) = tokio::join!(world.up(), world.up());
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!(
+        first.iter().map(|one| &one.id).collect::<Vec<_>>(),
+        second.iter().map(|one| &one.id).collect::<Vec<_>>()
+    );
+    assert!(second.iter().all(|deployed| !deployed.fresh));
+    let told = world.take_told();
+    assert!(
+        told.iter()
+            .any(|event| matches!(event, Event::Waiting { holder } if holder.starts_with("`up` ")))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_environments_at_once_share_one_build() {
+    let one = World::new(&SHOP.replace("echo building", "sleep 30"));
+    let staging = Environment {
+        name: "staging".to_owned(),
+        kind: "staging".to_owned(),
+    };
+    let prepared = one.prepare();
+    let began = tokio::time::Instant::now();
+    let other = one.on(async |sandbox| {
+        let sandbox = Sandbox {
+            environment: &staging,
+            engine: sandbox.engine,
+            project: sandbox.project,
+            events: sandbox.events,
+            shutdown: sandbox.shutdown,
+        };
+        let _lock = sandbox.lock("up").await?;
+        let plan = &prepared.plans[0];
+        sandbox
+            .ensure_build(&one.planned(&prepared, plan), &[])
+            .await
+    });
+    let (first, second) = tokio::join!(one.up(), other);
+    first.unwrap();
+    second.unwrap();
+    let told = one.take_told();
+    let count = |wanted: fn(&Event) -> bool| told.iter().filter(|event| wanted(event)).count();
+    assert_eq!(
+        count(|event| matches!(event, Event::BuildFinished { .. })),
+        1
+    );
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
