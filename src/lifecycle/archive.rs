@@ -100,6 +100,10 @@ pub(super) fn files<'a>(
     let mut archive = tar::Builder::new(Vec::new());
     for (path, content, mode) in files {
         let mut header = tar::Header::new_gnu();
+        // Left empty they would be no numbers, which not every reader takes for root's.
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_mode(mode);
         header.set_size(content.len() as u64);
         archive.append_data(&mut header, path.trim_start_matches('/'), content)?;

@@ -16,13 +16,17 @@ use std::sync::{Arc, Mutex};
 use super::{Deployed, Error, ImageRecipe, OperationRun, Planned, Pull, Report, Result, Sandbox};
 use crate::config::{self, Config};
 use crate::engine::fake::{Call, FakeEngine, Phase};
+use crate::engine::spec::{ContainerSpec, VolumeMount, VolumeSpec};
 use crate::event::{Event, Events};
-use crate::plan::{self, AppPlan, Environment, User};
-use crate::project::{Home, Project};
+use crate::plan::{self, AppPlan, Connections, Environment, User};
+use crate::project::{Home, LABEL_DEPLOY, LABEL_SERVICE, Project};
+use crate::services::{Ready, ServiceFile, ServicePlan, SetupStep};
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 
 const BASE: &str = "node:24-bookworm";
+
+const DATABASE: &str = "postgres:18";
 
 /// One app with a worker, hooks and mounts of every kind.
 const SHOP: &str = r"
@@ -54,6 +58,8 @@ struct World {
     shutdown: Shutdown,
     pull: Pull,
     rebuild: bool,
+    /// Whether the apps reach a database.
+    database: bool,
     told: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -88,6 +94,7 @@ impl World {
             shutdown: Shutdown::new(),
             pull: Pull::Missing,
             rebuild: false,
+            database: false,
             told: Arc::default(),
         }
     }
@@ -113,6 +120,8 @@ impl World {
             arguments: BTreeMap::new(),
             warnings: Vec::new(),
         };
+        let services: Vec<ServicePlan> =
+            self.database.then(|| self.database()).into_iter().collect();
         let plans = config.apps.values().map(|app| {
             plan::app(&plan::Inputs {
                 project: &self.project,
@@ -128,8 +137,14 @@ impl World {
                 build_relevant: &crate::variables::build_relevant(app),
                 build_variables: BTreeMap::new(),
                 runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],
-                services: Vec::new(),
-                connections: Vec::new(),
+                services: services.clone(),
+                connections: vec![
+                    Connections {
+                        services: services.iter().map(|plan| plan.name.clone()).collect(),
+                        links: Vec::new(),
+                    };
+                    1 + app.workers.len()
+                ],
             })
         });
         Prepared {
@@ -137,6 +152,57 @@ impl World {
             config,
             tree: Arc::new(tree),
             image,
+        }
+    }
+
+    fn database(&self) -> ServicePlan {
+        let environment = Some(self.environment.name.as_str());
+        let name = |kind: &str| self.project.name(&[&self.environment.name, "db", kind]);
+        let labels = |kind: &str| {
+            let mut labels = self.project.new_labels(environment, None, kind);
+            labels.insert(LABEL_SERVICE.to_owned(), "db".to_owned());
+            labels
+        };
+        let volume = VolumeSpec {
+            name: name("data"),
+            labels: labels("service-data"),
+            directory_of: None,
+        };
+        let mut container = ContainerSpec {
+            name: name("service"),
+            image: DATABASE.to_owned(),
+            command: vec!["serve".to_owned()],
+            labels: labels("service"),
+            volumes: vec![VolumeMount {
+                volume: volume.name.clone(),
+                target: "/data".to_owned(),
+                read_only: false,
+            }],
+            ..ContainerSpec::default()
+        };
+        container
+            .labels
+            .insert(LABEL_DEPLOY.to_owned(), "1".to_owned());
+        ServicePlan {
+            name: "db".to_owned(),
+            r#type: "postgresql:18".to_owned(),
+            id: "1".to_owned(),
+            container: Some(container),
+            volume: Some(volume),
+            files: vec![ServiceFile {
+                path: "/etc/database.conf".to_owned(),
+                content: "listen".to_owned(),
+                mode: 0o644,
+            }],
+            ready: Ready::Command(vec!["true".to_owned()]),
+            setup: vec![SetupStep {
+                title: "database main".to_owned(),
+                command: ["touch", "/data/main"].map(str::to_owned).to_vec(),
+                user: String::new(),
+            }],
+            endpoints: Vec::new(),
+            external: false,
+            warnings: Vec::new(),
         }
     }
 
@@ -266,7 +332,11 @@ impl World {
 
 /// An engine whose containers have a shell.
 fn new_engine() -> FakeEngine {
-    let engine = FakeEngine::new(&[BASE]);
+    let engine = FakeEngine::new(&[BASE, DATABASE]);
+    engine.program(
+        |command| command == ["serve"],
+        |_process| std::future::pending(),
+    );
     engine.program(
         |command| command.first().is_some_and(|word| word == "/bin/dash"),
         |process| async move { shell::run(process).await },

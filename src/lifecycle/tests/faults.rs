@@ -25,14 +25,15 @@ enum Before {
     AnotherCommit,
     /// The same, and it is to be built again.
     TheSame,
+    /// Nothing, and a database is needed.
+    NothingNorDatabase,
 }
 
 impl Story {
     fn new(before: Before) -> Self {
-        Story {
-            world: World::new(SHOP),
-            before,
-        }
+        let mut world = World::new(SHOP);
+        world.database = before == Before::NothingNorDatabase;
+        Story { world, before }
     }
 
     /// Starts over, up to just before what is to be disturbed.
@@ -42,7 +43,7 @@ impl Story {
         if self.before == Before::AnotherCommit {
             self.world.file("server.js", "listen()");
         }
-        if self.before != Before::Nothing {
+        if matches!(self.before, Before::AnotherCommit | Before::TheSame) {
             self.world.up().await.unwrap();
         }
         if self.before == Before::AnotherCommit {
@@ -221,6 +222,33 @@ async fn the_next_up_mends_what_a_death_on_the_way_to_another_commit_left() {
 async fn the_next_up_mends_what_a_death_in_a_rebuild_left() {
     die(Story::new(Before::TheSame), Fault::Hang).await;
     die(Story::new(Before::TheSame), Fault::HangAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_up_with_a_database_survives_each_refused_call() {
+    let story = Story::new(Before::NothingNorDatabase);
+    let unnoticed = disturb(story, Fault::Refuse(refused), is_refused).await;
+    // Whether the database answers is asked again.
+    assert!(
+        unnoticed.is_subset(&BTreeSet::from(["exec", "exec_exit_code"])),
+        "{unnoticed:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_up_with_a_database_survives_each_lost_answer() {
+    let story = Story::new(Before::NothingNorDatabase);
+    let unnoticed = disturb(story, Fault::LoseAnswer(lost), is_lost).await;
+    assert!(
+        unnoticed.is_subset(&BTreeSet::from(["exec", "exec_exit_code"])),
+        "{unnoticed:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_up_mends_what_a_death_with_a_database_left() {
+    die(Story::new(Before::NothingNorDatabase), Fault::Hang).await;
+    die(Story::new(Before::NothingNorDatabase), Fault::HangAfter).await;
 }
 
 /// Whether an object belongs to a finished build, which may stay for whoever goes back to its commit.
