@@ -67,7 +67,7 @@ pub struct Inputs<'a> {
     pub app: &'a App,
     /// The reference of the derived image.
     pub image: &'a str,
-    /// The Git id of the tree at the app's `source.root`.
+    /// What the build depends on of the repository's files: [`crate::source::Tree::build_id`].
     pub tree: &'a str,
     /// What is there at the top of the app's source: `package.json`, `composer.json`, …
     pub has_file: &'a dyn Fn(&str) -> bool,
@@ -232,13 +232,16 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         .flatten()
         .map(|mount| mount.path.clone())
         .collect();
+    // It changes with the project's configuration too, of which a build depends on its part only.
+    let mut build_variables = inputs.build_variables.clone();
+    build_variables.remove("PLATFORM_TREE_ID");
     let id = project::hash(
         json!([
             BUILD_VERSION,
             inputs.tree,
             inputs.image,
             inputs.build_relevant,
-            inputs.build_variables,
+            build_variables,
             steps,
             mount_points,
             user,

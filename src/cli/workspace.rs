@@ -195,6 +195,7 @@ impl Workspace {
             .hint("is it ignored, or not there?")
         })?;
         let tree_id = id.to_string();
+        let build_tree = tree.build_id(&app.source_root).unwrap_or(id).to_string();
         let recipe = self.recipe(app)?;
         let has_file = |name: &str| {
             let path = if app.source_root.is_empty() {
@@ -221,7 +222,7 @@ impl Workspace {
             environment: &self.environment,
             app,
             image: &recipe.tag,
-            tree: &tree_id,
+            tree: &build_tree,
             has_file: &has_file,
             user: self.user(),
             build_relevant: &variables::build_relevant(app),
@@ -603,6 +604,9 @@ impl Workspace {
             let mut header = tar::Header::new_gnu();
             header.set_size(file.bytes.len() as u64);
             header.set_mode(file.mode);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
             archive
                 .append_data(&mut header, &file.path, file.bytes.as_slice())
                 .map_err(failed)?;

@@ -260,21 +260,40 @@ impl Snapshot {
 
     fn sum_up_one(&mut self, at: usize, children: &[usize], body: &mut Vec<u8>) {
         let directory = &self.directories[at];
-        let depth = self.path(directory).len();
         let (mut files, mut bytes) = (0, 0);
-        let mut items: Vec<(&[u8], &str, &Hash)> = Vec::new();
         for entry in &self.entries[directory.entries.clone()] {
             if entry.kind.is_there() {
                 files += 1;
                 bytes += entry.size;
+            }
+        }
+        for child in children {
+            let child = &self.directories[*child];
+            if child.id.is_some() {
+                files += child.files;
+                bytes += child.bytes;
+            }
+        }
+        let id = self.tree_of(at, children, body);
+        let directory = &mut self.directories[at];
+        directory.id = id;
+        directory.files = files;
+        directory.bytes = bytes;
+    }
+
+    /// The tree id of a directory with these children; `None` when nothing is in it.
+    fn tree_of(&self, at: usize, children: &[usize], body: &mut Vec<u8>) -> Option<Hash> {
+        let directory = &self.directories[at];
+        let depth = self.path(directory).len();
+        let mut items: Vec<(&[u8], &str, &Hash)> = Vec::new();
+        for entry in &self.entries[directory.entries.clone()] {
+            if entry.kind.is_there() {
                 items.push((self.get(entry.name), entry.kind.mode(), &entry.hash));
             }
         }
         for child in children {
             let child = &self.directories[*child];
             if let Some(id) = &child.id {
-                files += child.files;
-                bytes += child.bytes;
                 // A listed directory's parent is listed too, so what follows is one name.
                 let name = &self.path(child)[if depth == 0 { 0 } else { depth + 1 }..];
                 items.push((name, "40000", id));
@@ -293,11 +312,19 @@ impl Snapshot {
             body.push(0);
             body.extend_from_slice(*hash);
         }
-        let id = (!items.is_empty()).then(|| hash::tree(body));
-        let directory = &mut self.directories[at];
-        directory.id = id;
-        directory.files = files;
-        directory.bytes = bytes;
+        (!items.is_empty()).then(|| hash::tree(body))
+    }
+
+    /// The tree id that the repository would have without one of the directories at its top.
+    pub(super) fn id_without(&self, left_out: &[u8]) -> Option<Hash> {
+        let at = self.find_directory(b"")?;
+        let children: Vec<usize> = (0..self.directories.len())
+            .filter(|child| {
+                let path = self.path(&self.directories[*child]);
+                !path.is_empty() && !path.contains(&b'/') && path != left_out
+            })
+            .collect();
+        self.tree_of(at, &children, &mut Vec::new())
     }
 }
 

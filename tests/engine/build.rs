@@ -49,8 +49,23 @@ fn a_build_is_reused_until_something_it_depends_on_changes() {
 }
 
 #[test]
+fn an_edit_of_the_configuration_alone_builds_nothing_when_the_app_is_the_whole_repository() {
+    let project = TestProject::on_engine(&stamped(""));
+    let first = stamp(&project);
+    let list = [("stamp", "cat stamp"), ("another", "echo edited")];
+    let config = "hooks: { build: 'date +%s.%N >stamp' }\n";
+    project.file(
+        ".upsun/config.yaml",
+        &app(&format!("{config}{}", operations_of(&list))),
+    );
+    let edited = project.run(&["run", "another"]).expect(0);
+    assert_eq!(edited.stdout, "edited\n");
+    assert!(!was_built(&edited), "{}", edited.stderr);
+    assert_eq!(stamp(&project), first);
+}
+
+#[test]
 fn what_upsun_does_not_build_again_for_is_not_built_again_for_here() {
-    // The configuration is a file of the tree, so it is kept away from the app's own.
     let rooted = |more: &str| stamped(&format!("source: {{ root: code }}\n{more}"));
     let project = TestProject::on_engine(&rooted(""));
     project.file("code/index", "");

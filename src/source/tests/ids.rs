@@ -16,6 +16,31 @@ fn a_plain_repository_has_gits_id() {
 }
 
 #[test]
+fn a_build_of_the_whole_repository_does_not_depend_on_the_configuration() {
+    let repo = Repo::new();
+    repo.write(".upsun/config.yaml", "1");
+    let nothing = repo.scan().build_id("").unwrap().to_string();
+    assert_eq!(nothing, "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
+
+    repo.write("a", "1").write("d/.upsun/b", "2");
+    repo.write(".upsunx/c", "3");
+    let before = repo.scan();
+    repo.write(".upsun/config.yaml", "2")
+        .write(".upsun/more/x", "3");
+    let after = repo.scan();
+    assert_ne!(after.id("").unwrap(), before.id("").unwrap());
+    assert_eq!(after.build_id("").unwrap(), before.build_id("").unwrap());
+    assert_eq!(after.build_id("./"), after.build_id(""));
+    // An app elsewhere has no project configuration in it.
+    assert_eq!(after.build_id("d"), after.id("d"));
+    assert_eq!(after.build_id("nowhere"), None);
+
+    repo.git(["rm", "-rfq", "--cached", "--ignore-unmatch", ".upsun"]);
+    std::fs::remove_dir_all(repo.path(".upsun")).unwrap();
+    assert_eq!(after.build_id("").unwrap().to_string(), repo.agree());
+}
+
+#[test]
 fn executables_and_links_have_their_modes() {
     let repo = Repo::new();
     repo.write("run", "#!/bin/sh\n").write("d/x", "");
