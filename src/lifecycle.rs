@@ -69,6 +69,18 @@ pub enum Error {
         /// How long it might take.
         limit: std::time::Duration,
     },
+    /// A build that is to be made again is in use.
+    #[error(
+        "`{app}` cannot be built again: the environment `{environment}` uses its build and is busy: {holder}"
+    )]
+    BuildInUse {
+        /// The app.
+        app: String,
+        /// The other environment.
+        environment: String,
+        /// What runs there.
+        holder: String,
+    },
     /// The container went away under what ran in it.
     #[error("the container of `{container}` went away while `{what}` ran in it{detail}")]
     ContainerGone {
@@ -209,7 +221,11 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     fn lock_path(&self) -> PathBuf {
-        let name = crate::project::hash(self.environment.name.as_bytes());
+        self.lock_path_of(&self.environment.name)
+    }
+
+    fn lock_path_of(&self, environment: &str) -> PathBuf {
+        let name = crate::project::hash(environment.as_bytes());
         self.project
             .state_dir
             .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))

@@ -150,6 +150,9 @@ impl Failure {
             E::Source(err) => err.into(),
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
+            E::BuildInUse { environment, .. } => Failure::new(BUSY, message).hint(format!(
+                "wait until it is done, or end it: `upsun-local down --environment {environment}`"
+            )),
             E::ContainerGone { .. } => {
                 Failure::new(NO_ENGINE, message).hint("`upsun-local up` starts it again")
             }

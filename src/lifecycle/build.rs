@@ -58,6 +58,11 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
             return Ok(());
         }
+        let users = if planned.rebuild {
+            self.lock_users(&plan.app, build).await?
+        } else {
+            Vec::new()
+        };
         self.ensure_image(planned.image, planned.pull).await?;
         let result = self.build(planned).await;
         // The container goes in any case, and a build that is not finished goes with it.
@@ -69,6 +74,7 @@ impl<E: Engine> Sandbox<'_, E> {
         removed?;
         self.engine.create_volume(&build.mark).await?;
         self.prune_builds(planned, &volumes).await;
+        users.into_iter().for_each(Lock::release);
         Ok(())
     }
 

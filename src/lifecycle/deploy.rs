@@ -94,13 +94,20 @@ impl<E: Engine> Sandbox<'_, E> {
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
                 && !planned.rebuild
         });
-        // One that does not start, because it is paused or broken, was removed and is made anew.
         let restarted = match stopped {
-            Some(stopped) => self
-                .start_checked(&stopped.id, &title)
-                .await
-                .is_ok()
-                .then(|| stopped.id.clone()),
+            Some(stopped) => match self.start_checked(&stopped.id, &title).await {
+                Ok(()) => Some(stopped.id.clone()),
+                // A new one would fare no better.
+                Err(
+                    err @ Error::Engine(
+                        EngineError::Lost(_)
+                        | EngineError::DiskFull(_)
+                        | EngineError::Unavailable { .. },
+                    ),
+                ) => return Err(err),
+                // One that does not start, because it is paused or broken, was removed and is made anew.
+                Err(_) => None,
+            },
             None => None,
         };
         let made = restarted.is_none();

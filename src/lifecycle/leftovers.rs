@@ -1,5 +1,6 @@
 //! What a killed upsun-local leaves: objects half made, and requests that the engine is still busy with.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,8 +8,9 @@ use tokio::time::Instant;
 use super::{Error, Result, Sandbox};
 use crate::engine::spec::ContainerSpec;
 use crate::engine::{Engine, Error as EngineError};
+use crate::lock::{self, Lock};
 use crate::plan::BuildPlan;
-use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
+use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND};
 
 /// How long the engine may take to end what somebody asked it for who is no more.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -29,6 +31,39 @@ impl<E: Engine> Sandbox<'_, E> {
                 other => return other,
             }
         }
+    }
+
+    /// Takes the other environments whose containers run on a build that is to be replaced, so that nothing is
+    /// torn down under an operation. One that is busy is an error that says so.
+    pub(super) async fn lock_users(&self, app: &str, build: &BuildPlan) -> Result<Vec<Lock>> {
+        let mut labels = self.project.labels();
+        labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
+        let users: BTreeSet<String> = self
+            .engine
+            .containers(&labels)
+            .await?
+            .iter()
+            .filter_map(|container| container.labels.get(LABEL_ENVIRONMENT).cloned())
+            .filter(|environment| *environment != self.environment.name)
+            .collect();
+        users
+            .iter()
+            .map(|environment| {
+                let path = self.lock_path_of(environment);
+                let what = format!(
+                    "build of {app} in the environment {}",
+                    self.environment.name
+                );
+                match Lock::try_take(&path, &what) {
+                    Err(lock::Error::Busy { holder }) => Err(Error::BuildInUse {
+                        app: app.to_owned(),
+                        environment: environment.clone(),
+                        holder,
+                    }),
+                    other => Ok(other?),
+                }
+            })
+            .collect()
     }
 
     async fn try_clear_build(&self, app: &str, build: &BuildPlan) -> Result<()> {

@@ -1,5 +1,9 @@
 //! `kill -9` of the program, containers killed under an operation: the next command mends everything.
 
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
 use rustix::process::Signal;
 
 use crate::engine::{
@@ -203,4 +207,83 @@ fn a_container_that_is_paused_does_not_hang_the_next_run_for_ever() {
         docker(&["unpause", &id]);
         assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
     }
+}
+
+/// A socket in front of the engine's that can be cut.
+struct Relay {
+    address: String,
+    connections: Arc<Mutex<Vec<UnixStream>>>,
+    socket: std::path::PathBuf,
+}
+
+impl Relay {
+    fn start(directory: &Path) -> Relay {
+        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+        let engine = host
+            .strip_prefix("unix://")
+            .unwrap_or("/var/run/docker.sock")
+            .to_owned();
+        let socket = directory.join("relay.sock");
+        let listener = UnixListener::bind(&socket).expect("a socket");
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = UnixStream::connect(&engine) else {
+                    return;
+                };
+                let ends = [(&client, &server), (&server, &client)];
+                for (from, to) in ends {
+                    let pair = from
+                        .try_clone()
+                        .and_then(|from| Ok((from, to.try_clone()?)));
+                    let (mut from, mut to) = pair.expect("another handle");
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Write);
+                    });
+                }
+                kept.lock().expect("the list").extend([client, server]);
+            }
+        });
+        Relay {
+            address: format!("unix://{}", socket.display()),
+            connections,
+            socket,
+        }
+    }
+
+    /// Ends all connections and takes no more, as an engine does that is stopped.
+    fn cut(&self) {
+        std::fs::remove_file(&self.socket).expect("the socket");
+        for connection in self.connections.lock().expect("the list").iter() {
+            let _ = connection.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_goes_away_under_an_operation_is_told_and_the_next_run_goes_on() {
+    let project = TestProject::on_engine(&operations(&[
+        ("long", "echo ready; sleep 7641"),
+        ("next", "echo next"),
+    ]));
+    project.run(&["up"]).expect(0);
+    let relay = Relay::start(&project.root());
+    let run = Running::start(&project, &["--engine", &relay.address, "run", "long"]);
+    run.wait_for_output("ready");
+    relay.cut();
+    let outcome = run.wait().expect(69);
+    assert!(
+        outcome
+            .stderr
+            .contains("error: the container engine stopped answering"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
+    assert!(runs(&project, "sleep 7641"));
+    let next = project.run(&["run", "next"]).expect(0);
+    assert_eq!(next.stdout, "next\n");
+    assert!(!runs(&project, "sleep 7641"));
 }
