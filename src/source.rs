@@ -44,6 +44,9 @@ pub enum Error {
     Archive(#[source] io::Error),
 }
 
+/// The directory of the project's configuration.
+const CONFIGURATION: &[u8] = b".upsun";
+
 /// Something that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
@@ -164,6 +167,18 @@ impl Tree {
     pub fn id(&self, root: &str) -> Option<TreeId> {
         let directory = &self.snapshot.directories[self.directory(root)?];
         directory.id.map(TreeId)
+    }
+
+    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project. That
+    /// lies in the tree of an app at the repository's top, and what of it matters to a build is told otherwise.
+    pub fn build_id(&self, root: &str) -> Option<TreeId> {
+        if plain(root).is_empty() {
+            self.id(root)?;
+            let empty = || hash::tree(&[]);
+            let id = self.snapshot.id_without(CONFIGURATION);
+            return Some(TreeId(id.unwrap_or_else(empty)));
+        }
+        self.id(root)
     }
 
     /// Whether a file or symbolic link is there.

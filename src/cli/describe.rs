@@ -60,7 +60,8 @@ pub(super) fn plan(plan: &AppPlan, style: Style) -> String {
     text
 }
 
-fn first_line(script: &str) -> String {
+/// The first line of a script that is not empty, marked where more follow.
+pub(super) fn first_line(script: &str) -> String {
     let mut lines = script
         .lines()
         .map(str::trim)

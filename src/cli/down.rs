@@ -1,6 +1,7 @@
 //! `down` and `clean`: take away what was made.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use clap::Args;
 
@@ -98,6 +99,9 @@ async fn take_down(
         if images {
             kept.removed += sandbox.remove_images().await?;
         }
+        if down == Down::Everything {
+            forget(&workspace.project.state_dir);
+        }
         for lock in locks {
             lock.release();
         }
@@ -117,6 +121,26 @@ async fn take_down(
         context.talk("Nothing was up.\n");
     }
     Ok(0)
+}
+
+/// Removes what is remembered of a project. Its lock files stay, as somebody may wait for one: whoever locked a
+/// file that is no more would not be seen by the next one.
+fn forget(state: &Path) {
+    for entry in std::fs::read_dir(state).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // What cannot be removed is worth no more than a cache.
+        let _ = if is_directory {
+            std::fs::remove_dir_all(&path)
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "lock")
+        {
+            Ok(())
+        } else {
+            std::fs::remove_file(&path)
+        };
+    }
 }
 
 /// Asks on a terminal; without one, only `--yes` will do.

@@ -158,8 +158,27 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
                 ))
                 .map(|()| 0)
         }
+        (_, Command::Upload(arguments)) => {
+            let to = format!("{} to /{}", arguments.local.display(), chosen[0]);
+            tell(context, &format!("Copied {to}"))
+        }
+        (_, Command::Download(arguments)) => {
+            let to = format!("/{} to {}", chosen[0], arguments.local.display());
+            tell(context, &format!("Copied {to}"))
+        }
+        (_, Command::Reset(_)) => {
+            let names: Vec<String> = chosen.iter().map(|mount| format!("/{mount}")).collect();
+            tell(context, &format!("Emptied {}", names.join(", ")))
+        }
         _ => Ok(0),
     }
+}
+
+fn tell(context: &Context, message: &str) -> Result<u8, Failure> {
+    if !context.global.quiet {
+        context.talk(&format!("{}\n", style::safe(message)));
+    }
+    Ok(0)
 }
 
 fn source(mount: &Mount) -> (&'static str, String) {

@@ -14,6 +14,7 @@ use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull};
 use crate::plan::AppPlan;
+use crate::reporter::style::{Style, safe};
 use crate::roles::{self, Actor};
 use crate::shutdown::Urgency;
 
@@ -111,7 +112,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Some(name) => find(&workspace, &arguments.target, name)?,
         None => choose(context, &workspace, &arguments.target)?,
     };
-    let actor = actor(context, &workspace, &arguments)?;
+    let actor = actor(&workspace, &arguments)?;
     check_role(&actor, &found)?;
     if arguments.no_wait {
         context.talk(&format!(
@@ -146,7 +147,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if arguments.dry_run {
         let mut shown = plan.clone();
         shown.containers = vec![container.clone()];
-        return print_plans(context, &workspace, &[&shown], json);
+        let plans = print_plans(context, &workspace, &[&shown], json)?;
+        if !json {
+            context.print(&describe_run(&found, &actor, timeout, context.out_style))?;
+        }
+        return Ok(plans);
     }
     let variables =
         workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
@@ -199,6 +204,32 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         // Codes outside a byte do not exist on Linux; a failure must never look like a success.
         Outcome::Failure => u8::try_from(report.exit_code).unwrap_or(255),
     })
+}
+
+/// What would run, as whom and for how long at most.
+fn describe_run(
+    found: &Found<'_>,
+    actor: &Actor,
+    timeout: Option<Duration>,
+    style: Style,
+) -> String {
+    let operation = found.operation;
+    let who = match &actor.name {
+        Some(name) => format!("{} ({})", safe(name), actor.role),
+        None => actor.role.to_string(),
+    };
+    let mut text = format!("{}\n", style.strong(safe(&operation.name)));
+    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<8} {value}\n"));
+    line("on", &safe(&found.place()));
+    line("as", &format!("{who}; it needs {}", operation.role));
+    line("command", &super::describe::first_line(&operation.start));
+    if let Some(stop) = &operation.stop {
+        line("stop", &super::describe::first_line(stop));
+    }
+    if let Some(limit) = timeout {
+        line("timeout", &format!("{} s", limit.as_secs_f64()));
+    }
+    text
 }
 
 /// Where requests would reach the app: its port or its socket. `None` for what nobody reaches.
@@ -351,9 +382,13 @@ fn choose<'a>(
         return Err(Failure::usage(format!("which operation? There are:{list}"))
             .hint("upsun-local run <OPERATION>"));
     }
+    // Longer lines would wrap, and the list would be drawn over itself.
+    let width = rustix::termios::tcgetwinsize(std::io::stderr())
+        .map_or(80, |size| usize::from(size.ws_col).max(40));
+    let items = lines.iter().map(|line| cut(line, width - 4));
     let chosen = dialoguer::Select::new()
         .with_prompt("Which operation")
-        .items(&lines)
+        .items(items)
         .default(0)
         .interact_opt()
         .map_err(|err| Failure::usage(format!("no operation was chosen: {err}")))?;
@@ -362,12 +397,16 @@ fn choose<'a>(
         .ok_or_else(|| Failure::usage("no operation was chosen"))
 }
 
-fn actor(
-    context: &Context,
-    workspace: &Workspace,
-    arguments: &Arguments,
-) -> Result<Actor, Failure> {
-    let _ = context;
+/// At most so many characters of a line.
+fn cut(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+fn actor(workspace: &Workspace, arguments: &Arguments) -> Result<Actor, Failure> {
     let from_environment = variable("UPSUN_LOCAL_ROLE");
     roles::resolve(&roles::Question {
         flag: arguments.role.as_deref(),

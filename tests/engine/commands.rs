@@ -196,6 +196,13 @@ fn a_dry_run_prints_the_plan_and_makes_nothing() {
         assert_eq!(plan[0]["app"], "app");
         assert_eq!(plan[0]["containers"][0]["container"]["read_only"], true);
     }
+    let run = project.run(&["run", "ok", "--dry-run"]).expect(0).stdout;
+    assert!(
+        run.ends_with(
+            "ok\n  on       app\n  as       admin; it needs contributor\n  command  true\n"
+        ),
+        "{run}"
+    );
     assert_eq!(objects(&project), 0);
     // It needs no engine either.
     let mut command = project.command(&["run", "ok", "--dry-run"]);
