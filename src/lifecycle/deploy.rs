@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Result, Sandbox, services};
+use super::{Error, Planned, Pull, Result, Sandbox, services};
 use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
@@ -50,6 +50,29 @@ impl<E: Engine> Sandbox<'_, E> {
         plan: &ContainerPlan,
         containers: &[Container],
     ) -> Result<Deployed> {
+        if planned.pull != Pull::Always {
+            return self
+                .ensure_with(planned, plan, containers, planned.pull)
+                .await;
+        }
+        // Whoever asks for the newest image wants it under what is up already, too.
+        let is_newer = self.ensure_image(planned.image, Pull::Always).await?;
+        let planned = Planned {
+            pull: Pull::Missing,
+            rebuild: planned.rebuild || is_newer,
+            ..planned.clone()
+        };
+        self.ensure_with(&planned, plan, containers, Pull::Always)
+            .await
+    }
+
+    async fn ensure_with(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        containers: &[Container],
+        pull_services: Pull,
+    ) -> Result<Deployed> {
         let needed = planned.plan.services_of(plan);
         let current = planned.plan.current_id(plan, containers);
         if let Some(id) = current.filter(|_| !planned.rebuild) {
@@ -65,7 +88,7 @@ impl<E: Engine> Sandbox<'_, E> {
             network: &planned.plan.network,
             containers,
             volumes: &volumes,
-            pull: planned.pull,
+            pull: pull_services,
         };
         // Neither needs the other: a build sees no services.
         let (built, up) = tokio::join!(

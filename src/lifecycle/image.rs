@@ -43,11 +43,11 @@ pub enum Pull {
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that the derived image is there.
-    pub async fn ensure_image(&self, recipe: &ImageRecipe, pull: Pull) -> Result<()> {
+    /// Makes sure that the derived image is there. Returns whether it was made just now.
+    pub async fn ensure_image(&self, recipe: &ImageRecipe, pull: Pull) -> Result<bool> {
         let there = self.engine.image(&recipe.tag).await?;
         if there.is_some() && pull != Pull::Always {
-            return Ok(());
+            return Ok(false);
         }
         let mut bases = Vec::new();
         for base in &recipe.bases {
@@ -56,7 +56,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let base_ids = bases.join(" ");
         if there.is_some_and(|image| image.labels.get(LABEL_BASE) == Some(&base_ids)) {
-            return Ok(());
+            return Ok(false);
         }
         let began = Instant::now();
         let base = recipe.bases.first().cloned().unwrap_or_default();
@@ -107,7 +107,7 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: began.elapsed(),
         })
         .await;
-        Ok(())
+        Ok(true)
     }
 
     /// Makes sure that an image of a registry is there.

@@ -1,6 +1,6 @@
 //! The writable mounts: kinds, sharing, owners, and how long their content lives.
 
-use crate::engine::{app, operations_of, volumes};
+use crate::engine::{app, docker, operations_of, volumes};
 use crate::support::TestProject;
 
 fn with_mounts(mounts: &str, list: &[(&str, &str)]) -> TestProject {
@@ -225,4 +225,38 @@ fn a_source_path_cannot_leave_its_volume() {
             assert_eq!(outcome.stdout, "", "{path}");
         }
     }
+}
+
+#[test]
+fn a_full_disk_under_a_mount_is_told_and_leaves_the_sandbox_whole() {
+    let project = with_mounts(
+        "data: { source: storage }",
+        &[
+            ("fill", "head -c 5000000 /dev/zero >data/x"),
+            ("clear", "rm -f data/x; echo small >data/y; cat data/y"),
+        ],
+    );
+    project.run(&["up"]).expect(0);
+    project.run(&["down"]).expect(0);
+    // The volume that stands for the mount gets a small disk of its own.
+    let all = volumes(&project, "directory");
+    let [volume] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    let labels = "{{range $name, $value := .Labels}}--label\n{{$name}}={{$value}}\n{{end}}";
+    let labels = docker(&["volume", "inspect", volume, "--format", labels]);
+    docker(&["volume", "rm", volume]);
+    let mut create = vec!["volume", "create", "--opt", "type=tmpfs"];
+    create.extend(["--opt", "device=tmpfs", "--opt", "o=size=1m,uid=10000"]);
+    create.extend(labels.lines());
+    create.push(volume);
+    docker(&create);
+
+    let full = project.run(&["run", "fill"]).expect(1);
+    assert!(
+        full.stderr.contains("No space left on device"),
+        "{}",
+        full.stderr
+    );
+    assert_eq!(project.run(&["run", "clear"]).expect(0).stdout, "small\n");
 }

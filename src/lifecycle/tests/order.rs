@@ -255,6 +255,25 @@ async fn an_image_that_is_removed_behind_our_back_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_always_pulls_gets_a_newer_image_under_what_is_up() {
+    let mut world = World::new(PLAIN);
+    world.up().await.unwrap();
+    world.pull = Pull::Always;
+    world.changed();
+    world.up().await.unwrap();
+    assert_eq!(world.changed(), [format!("pull_image {BASE}")]);
+    // The registry has another one under that name by now.
+    world.engine.store().images.remove(BASE);
+    let before = world.container_id("shop");
+    world.up().await.unwrap();
+    let changed = world.changed();
+    for call in ["build_image upsun-local/nodejs-24:1", "exec echo building"] {
+        assert!(changed.iter().any(|line| line == call), "{changed:?}");
+    }
+    assert_ne!(world.container_id("shop"), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_that_cannot_be_built_says_why_in_its_own_words() {
     let world = World::new(PLAIN);
     world.engine.image_lines(&[
