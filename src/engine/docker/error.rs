@@ -20,6 +20,15 @@ pub(super) fn reason(err: &dyn StdError) -> String {
     text
 }
 
+/// What is at the bottom of an error: what wraps it only says which library met it.
+fn cause(err: &dyn StdError) -> String {
+    let mut last = err;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    plain(&last.to_string())
+}
+
 /// Without the operating system's number and without line breaks.
 fn plain(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);
@@ -54,7 +63,7 @@ impl From<Bollard> for Error {
             Bollard::RequestTimeoutError => Error::Lost("it took too long to answer".to_owned()),
             err @ (Bollard::IOError { .. }
             | Bollard::HyperResponseError { .. }
-            | Bollard::HyperLegacyError { .. }) => Error::Lost(reason(&err)),
+            | Bollard::HyperLegacyError { .. }) => Error::Lost(cause(&err)),
             err => Error::Other(reason(&err)),
         }
     }
