@@ -3,9 +3,8 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# The mount on Upsun, where it is there already; a folder on your machine.
-DATA_DIR = BASE_DIR / "data"
-DATA_DIR.mkdir(exist_ok=True)
+# A mount on Upsun; a folder on your machine.
+JOURNAL = BASE_DIR / "journal"
 
 # Upsun gives every project a secret of its own; the other one is for `manage.py` on your machine.
 SECRET_KEY = os.environ.get("PLATFORM_PROJECT_ENTROPY", "only for development")
@@ -18,8 +17,13 @@ ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "db.sqlite3",
+        "ENGINE": "django.db.backends.postgresql",
+        # Upsun has variables for each relationship, named after it. There are none while the app is built.
+        "HOST": os.environ.get("DATABASE_HOST"),
+        "PORT": os.environ.get("DATABASE_PORT"),
+        "NAME": os.environ.get("DATABASE_PATH"),
+        "USER": os.environ.get("DATABASE_USERNAME"),
+        "PASSWORD": os.environ.get("DATABASE_PASSWORD"),
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
