@@ -83,6 +83,8 @@ impl<E: Engine> Sandbox<'_, E> {
             });
         }
         self.checkpoint()?;
+        // What was made for another container since then, its services above all, is there by now.
+        let containers = &self.containers().await?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
         let around = services::Surroundings {
             network: &planned.plan.network,

@@ -1,5 +1,6 @@
 //! Services and relationships, on the engine.
 
+use crate::engine::containers;
 use crate::support::TestProject;
 
 /// Asks a Redis or Valkey server for something, without any package.
@@ -38,6 +39,41 @@ fn two_apps() -> TestProject {
     let project = TestProject::on_engine(TWO_APPS);
     project.file("shop/ask.js", ASK).file("office/ask.js", ASK);
     project
+}
+
+#[test]
+fn an_app_and_its_worker_reach_one_service() {
+    let project = TestProject::on_engine(
+        r#"
+applications:
+  shop:
+    type: nodejs:24
+    source: {root: shop}
+    build: {flavor: none}
+    relationships:
+      cache: {service: store, endpoint: redis}
+    operations:
+      count: {commands: {start: "node ask.js cache.internal INCR n"}}
+    workers:
+      packer:
+        commands: {start: "sleep 7700"}
+        operations:
+          count: {commands: {start: "node ask.js cache.internal INCR n"}}
+services:
+  store: {type: "redis:8.0"}
+"#,
+    );
+    project.file("shop/ask.js", ASK);
+    project.run(&["up"]).expect(0);
+    let names = containers(&project);
+    let ends = ["-local-shop", "-local-shop-packer", "-local-store"];
+    assert_eq!(names.len(), 3, "{names:?}");
+    for end in ends {
+        assert!(names.iter().any(|name| name.ends_with(end)), "{names:?}");
+    }
+    assert_eq!(project.run(&["run", "count"]).expect(0).stdout, ":1\r\n");
+    let worker = project.run(&["run", "count", "--worker", "packer"]);
+    assert_eq!(worker.expect(0).stdout, ":2\r\n");
 }
 
 #[test]

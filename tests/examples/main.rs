@@ -10,12 +10,21 @@ mod multi_app;
 mod nextjs;
 mod pm2;
 mod tutorials;
+mod worker;
 
 use std::path::Path;
 
 use support::TestProject;
 
-const EXAMPLES: [&str; 6] = ["nextjs", "gatsby", "pm2", "django", "multi-app", "drupal"];
+const EXAMPLES: [&str; 7] = [
+    "nextjs",
+    "gatsby",
+    "pm2",
+    "django",
+    "multi-app",
+    "worker",
+    "drupal",
+];
 
 /// A copy of an example, of what Git has of it, as a project of its own.
 fn example(name: &str) -> TestProject {
