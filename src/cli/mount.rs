@@ -160,25 +160,27 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
         }
         (_, Command::Upload(arguments)) => {
             let to = format!("{} to /{}", arguments.local.display(), chosen[0]);
-            tell(context, &format!("Copied {to}"))
+            tell(context, &format!("Copied {to}"));
+            Ok(0)
         }
         (_, Command::Download(arguments)) => {
             let to = format!("/{} to {}", chosen[0], arguments.local.display());
-            tell(context, &format!("Copied {to}"))
+            tell(context, &format!("Copied {to}"));
+            Ok(0)
         }
         (_, Command::Reset(_)) => {
             let names: Vec<String> = chosen.iter().map(|mount| format!("/{mount}")).collect();
-            tell(context, &format!("Emptied {}", names.join(", ")))
+            tell(context, &format!("Emptied {}", names.join(", ")));
+            Ok(0)
         }
         _ => Ok(0),
     }
 }
 
-fn tell(context: &Context, message: &str) -> Result<u8, Failure> {
+fn tell(context: &Context, message: &str) {
     if !context.global.quiet {
         context.talk(&format!("{}\n", style::safe(message)));
     }
-    Ok(0)
 }
 
 fn source(mount: &Mount) -> (&'static str, String) {
