@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 const READY: &str = include_str!("scripts/ready.sh");
 
+/// All in one command, as each would cost the engine more than the answer.
+const ANSWERS: &str = include_str!("scripts/answers.sh");
+
 /// What starting services needs to know of the environment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
@@ -168,7 +171,11 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn wait_for_service(&self, plan: &ServicePlan, id: &str) -> Result<()> {
         let command = match &plan.ready {
             Ready::Runs => return self.check_service_runs(plan, id).await,
-            Ready::Command(command) => command.clone(),
+            Ready::Command(command) => ["sh", "-c", ANSWERS, "upsun-local"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(command.clone())
+                .collect(),
             Ready::Listens(port) => ["sh", "-c", READY, "upsun-local", &port.to_string(), "1"]
                 .map(str::to_owned)
                 .to_vec(),

@@ -337,6 +337,11 @@ fn new_engine() -> FakeEngine {
         |command| command == ["serve"],
         |_process| std::future::pending(),
     );
+    // Its servers answer at once.
+    engine.program(
+        |command| command.first().is_some_and(|word| word == "sh"),
+        |_process| async { 0 },
+    );
     engine.program(
         |command| command.first().is_some_and(|word| word == "/bin/dash"),
         |process| async move { shell::run(process).await },
