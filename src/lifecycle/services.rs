@@ -188,10 +188,12 @@ impl<E: Engine> Sandbox<'_, E> {
         loop {
             self.checkpoint()?;
             let answer = tokio::select! {
-                answer = self.capture(id, &spec) => answer,
+                answer = self.capture(id, &spec) => Some(answer),
+                // A command that hangs is no answer either.
+                () = tokio::time::sleep_until(deadline) => None,
                 () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
             };
-            if matches!(answer, Ok((0, ..))) {
+            if matches!(answer, Some(Ok((0, ..)))) {
                 return Ok(());
             }
             self.check_service_runs(plan, id).await?;

@@ -6,6 +6,7 @@ mod faults;
 mod mounts;
 mod order;
 mod run;
+mod services;
 mod shell;
 mod stopping;
 mod teardown;
