@@ -19,6 +19,7 @@ use crate::engine::fake::{Call, FakeEngine, Phase};
 use crate::event::{Event, Events};
 use crate::plan::{self, AppPlan, Environment, User};
 use crate::project::{Home, Project};
+use crate::relationships;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 
@@ -43,6 +44,20 @@ applications:
       queue: { commands: { start: node queue.js } }
     operations:
       greet: { commands: { start: echo hello } }
+";
+
+/// Two apps, one of which has a web server in front of it.
+const WITH_FRONT: &str = r"
+applications:
+  api:
+    type: nodejs:24
+    source: { root: / }
+    hooks: { deploy: echo deploying, post_deploy: echo deployed }
+    web: { commands: { start: node server.js }, upstream: { socket_family: unix } }
+  shop:
+    type: nodejs:24
+    source: { root: / }
+    relationships: { api: { service: api, endpoint: http } }
 ";
 
 /// A repository and an engine.
@@ -130,6 +145,8 @@ impl World {
                 runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],
                 services: Vec::new(),
                 connections: Vec::new(),
+                front: relationships::is_reached(&app.name, &config)
+                    .then(|| plan::front::IMAGE.to_owned()),
             })
         });
         Prepared {
@@ -264,12 +281,16 @@ impl World {
     }
 }
 
-/// An engine whose containers have a shell.
+/// An engine whose containers have a shell and a web server.
 fn new_engine() -> FakeEngine {
-    let engine = FakeEngine::new(&[BASE]);
+    let engine = FakeEngine::new(&[BASE, plan::front::IMAGE]);
     engine.program(
         |command| command.first().is_some_and(|word| word == "/bin/dash"),
         |process| async move { shell::run(process).await },
+    );
+    engine.program(
+        |command| command.first().is_some_and(|word| word == "nginx"),
+        |_| std::future::pending(),
     );
     engine
 }

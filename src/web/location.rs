@@ -107,28 +107,25 @@ impl Place {
     ) {
         let allowed = properties.allow.unwrap_or(true);
         let fallback = self.fallback(properties, names, site.upstream);
-        match &self.root {
-            Some((root, prefix)) => {
-                write_file(root, writer);
-                if site.is_php {
-                    let scripts = properties.scripts.unwrap_or(true);
-                    write_scripts(root, prefix, scripts, writer);
-                }
-                write_index(&self.location.index, writer);
-                write_fallback(&fallback, Some(allowed), site.upstream, writer);
-                if allowed {
-                    write_serving(properties, writer);
-                }
+        let Some((root, prefix)) = &self.root else {
+            // **Assumption**: without a `root`, no file is served, but FPM finds the script that requests
+            // are passed on to, relative to the app's root.
+            if site.upstream == Upstream::Fpm {
+                write_file("", writer);
+                write_scripts("", "", false, writer);
             }
-            None => {
-                // **Assumption**: without a `root`, no file is served, but FPM finds the script that requests
-                // are passed on to, relative to the app's root.
-                if site.upstream == Upstream::Fpm {
-                    write_file("", writer);
-                    write_scripts("", "", false, writer);
-                }
-                write_fallback(&fallback, None, site.upstream, writer);
-            }
+            write_fallback(&fallback, None, site.upstream, writer);
+            return;
+        };
+        write_file(root, writer);
+        if site.is_php {
+            let scripts = properties.scripts.unwrap_or(true);
+            write_scripts(root, prefix, scripts, writer);
+        }
+        write_index(&self.location.index, writer);
+        write_fallback(&fallback, Some(allowed), site.upstream, writer);
+        if allowed {
+            write_serving(properties, writer);
         }
     }
 

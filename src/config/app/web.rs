@@ -127,6 +127,7 @@ impl Default for RequestBuffering {
 
 impl Properties {
     /// These, and where they say nothing, those of the location.
+    #[must_use]
     pub fn or(&self, location: &Properties) -> Properties {
         Properties {
             passthru: self.passthru.clone().or_else(|| location.passthru.clone()),
