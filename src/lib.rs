@@ -8,7 +8,7 @@
 //!                   |
 //!  what happens    lifecycle                             reporter → event only
 //!                   |
-//!  what it says    plan ← config  roles  variables  images  services  relationships
+//!  what it says    plan ← config  roles  variables  images  services  relationships  web
 //!                  (pure: no tokio, no env, no clock)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
@@ -39,3 +39,4 @@ pub mod shutdown;
 pub mod source;
 pub mod suggestion;
 pub mod variables;
+pub mod web;

@@ -12,6 +12,8 @@ mod leftovers;
 mod mounts;
 mod operation;
 mod output;
+mod proxy;
+mod reached;
 mod redeploy;
 mod services;
 mod teardown;
@@ -142,6 +144,18 @@ pub enum Error {
         exit_code: i64,
         /// What the command said.
         said: String,
+    },
+    /// The web server in front of an app does not start.
+    #[error(
+        "the web server in front of `{app}` does not start: it ended with code {exit_code}{log}"
+    )]
+    FrontEnded {
+        /// The app.
+        app: String,
+        /// The code of its process.
+        exit_code: i64,
+        /// The end of its log, if there is any.
+        log: String,
     },
     /// The user stopped us.
     #[error("interrupted")]

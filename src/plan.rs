@@ -1,6 +1,7 @@
 //! Turns the typed configuration into plain data that an engine can carry out: one [`AppPlan`] per app.
 //! Pure: nothing here talks to an engine, reads a clock or the environment.
 
+pub mod front;
 pub mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::front::FrontPlan;
 use crate::config::app::{App, Commands, Mount, MountSource, Worker};
 use crate::engine::spec::{
     ContainerSpec, Labels, Link, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
@@ -83,6 +85,8 @@ pub struct Inputs<'a> {
     pub services: Vec<ServicePlan>,
     /// What they reach, in the same order.
     pub connections: Vec<Connections>,
+    /// The image of the web server in front of the app, when anything sends requests to it.
+    pub front: Option<String>,
 }
 
 /// What one container reaches by its relationships.
@@ -111,6 +115,8 @@ pub struct AppPlan {
     pub services: Vec<ServicePlan>,
     /// The web container, then one for each worker.
     pub containers: Vec<ContainerPlan>,
+    /// The web server in front of the web container, when anything sends requests to it.
+    pub front: Option<FrontPlan>,
 }
 
 impl AppPlan {
@@ -177,6 +183,8 @@ pub struct ContainerPlan {
     pub directories: Vec<VolumeSpec>,
     /// Volumes that are emptied with each new container: those of `tmp` mounts.
     pub volatile: Vec<String>,
+    /// The volume of an app's socket, which its front shares.
+    pub socket: Option<VolumeSpec>,
     /// The paths of its mounts, relative to the app's root.
     pub mounts: Vec<String>,
     /// The names of the services that it reaches.
@@ -210,7 +218,9 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
         .iter()
         .enumerate()
         .map(|(at, worker)| container(inputs, &build, &network, Some((at, worker))));
-    let containers = std::iter::once(web).chain(workers).collect();
+    let containers: Vec<ContainerPlan> = std::iter::once(web).chain(workers).collect();
+    let front = inputs.front.as_ref().zip(containers.first());
+    let front = front.map(|(image, web)| front::plan(inputs, image, &build.id, web));
     AppPlan {
         app: app.name.clone(),
         image: inputs.image.to_owned(),
@@ -218,6 +228,7 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
         build,
         network,
         services: inputs.services.clone(),
+        front,
         containers,
     }
 }
@@ -259,16 +270,19 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         name: project.name(&[&app.name, "build", short]),
         labels: labelled("build"),
         directory_of: None,
+        memory: None,
     };
     let mark = VolumeSpec {
         name: project.name(&[&app.name, "built", short]),
         labels: labelled("built"),
         directory_of: None,
+        memory: None,
     };
     let cache = VolumeSpec {
         name: project.name(&[&app.name, "cache"]),
         labels: project.new_labels(None, Some(&app.name), "cache"),
         directory_of: None,
+        memory: None,
     };
     let mount = |volume: &VolumeSpec, target: &str| VolumeMount {
         volume: volume.name.clone(),
@@ -359,6 +373,29 @@ fn container(
         target: format!("/app/{path}"),
         read_only: false,
     }));
+    let socket = if worker.is_none() {
+        front::socket_volume(inputs, app)
+    } else {
+        None
+    };
+    let mut tmpfs = vec![
+        // Upsun documents 8 GB. Memory is only taken by what is written.
+        Tmpfs {
+            target: "/tmp".to_owned(),
+            options: "rw,exec,mode=1777,size=8g".to_owned(),
+        },
+    ];
+    match &socket {
+        Some(volume) => volumes.push(VolumeMount {
+            volume: volume.name.clone(),
+            target: front::socket_directory().to_owned(),
+            read_only: false,
+        }),
+        None => tmpfs.push(Tmpfs {
+            target: "/run".to_owned(),
+            options: format!("rw,mode=0755,uid={},gid={},size=64m", user.uid, user.gid),
+        }),
+    }
     let title = worker.map_or_else(
         || app.name.clone(),
         |worker| format!("{}--{}", app.name, worker.name),
@@ -373,17 +410,7 @@ fn container(
         variables: variables.cloned().unwrap_or_default(),
         labels,
         volumes,
-        tmpfs: vec![
-            // Upsun documents 8 GB. Memory is only taken by what is written.
-            Tmpfs {
-                target: "/tmp".to_owned(),
-                options: "rw,exec,mode=1777,size=8g".to_owned(),
-            },
-            Tmpfs {
-                target: "/run".to_owned(),
-                options: format!("rw,mode=0755,uid={},gid={},size=64m", user.uid, user.gid),
-            },
-        ],
+        tmpfs,
         read_only: true,
         network: Some(Network {
             name: network.name.clone(),
@@ -417,6 +444,7 @@ fn container(
         storage: data.volumes,
         directories: data.directories,
         volatile: data.volatile,
+        socket,
         mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
         services: connections.services,
         hooks,
@@ -492,6 +520,7 @@ impl Data {
                 name: project.name(&name_parts),
                 labels: project.new_labels(Some(environment), of_app, kind),
                 directory_of: None,
+                memory: None,
             };
             if kind == "tmp" {
                 volatile.insert(volume.name.clone());
@@ -508,6 +537,7 @@ impl Data {
                     volume: volume.name.clone(),
                     path: mount.source_path.clone(),
                 }),
+                memory: None,
             };
             mounted.push((mount.path.clone(), directory.name.clone()));
             volumes.insert(volume.name.clone(), volume);

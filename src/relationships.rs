@@ -4,12 +4,15 @@
 //!
 //! <https://docs.upsun.com/create-apps/image-properties/relationships.html>
 
+mod apps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+pub use self::apps::{in_order, is_reached, reached};
 use crate::config::Config;
 use crate::config::app::{App, Image, Relationship};
 use crate::engine::spec::Link;

@@ -223,6 +223,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
             ]),
             labels,
             directory_of: None,
+            memory: None,
         }
     });
     let mut container = draft.runs.then(|| ContainerSpec {

@@ -9,10 +9,14 @@ use super::workspace::{Workspace, nearest};
 use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::plan::Connections;
+use crate::images::ImageRef;
+use crate::lifecycle::ImageRecipe;
+use crate::plan::{AppPlan, Connections, front};
 use crate::project::LABEL_SERVICE;
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
+use crate::source::Tree;
+use crate::variables::UserVariables;
 
 /// The services that an app and its workers reach, by name.
 pub(super) type Services = BTreeMap<String, ServicePlan>;
@@ -64,34 +68,42 @@ impl Workspace {
         std::iter::once(None)
             .chain(app.workers.iter().map(Some))
             .map(|worker| {
-                // Nothing answers for other apps yet, so their names do not resolve either.
-                let reached: Vec<Relationship> = relationships_of(app, worker)
-                    .iter()
-                    .filter(|relationship| services.contains_key(&relationship.service))
-                    .cloned()
-                    .collect();
+                let reached = relationships_of(app, worker);
                 Connections {
                     services: reached
                         .iter()
                         .map(|relationship| relationship.service.clone())
+                        .filter(|service| services.contains_key(service))
                         .collect(),
-                    links: relationships::links(&reached, &around),
+                    links: relationships::links(reached, &around),
                 }
             })
             .collect()
     }
 
-    /// What to say about relationships that lead to other apps.
-    pub(super) fn unanswered(&self, app: &App) -> Vec<String> {
-        relationships::wanted_apps(app, &self.config)
+    /// The plans of the apps that a container reaches, each after those that it reaches itself.
+    pub(super) fn reached(
+        &self,
+        app: &App,
+        worker: Option<&str>,
+        tree: &Tree,
+    ) -> Result<Vec<(AppPlan, ImageRecipe)>, Failure> {
+        let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
+        relationships::reached(relationships_of(app, worker), &self.config)
             .into_iter()
-            .map(|other| {
-                format!(
-                    "`{}` has a relationship to the app `{other}`, which cannot be reached over HTTP here yet",
-                    app.name
-                )
-            })
+            .map(|app| self.plan(app, tree, &UserVariables::new()))
             .collect()
+    }
+
+    /// The image of the web server in front of an app, when anything sends requests to it.
+    pub(super) fn front(&self, app: &App) -> Result<Option<String>, Failure> {
+        if !relationships::is_reached(&app.name, &self.config) {
+            return Ok(None);
+        }
+        let image = self.settings.images.get(front::IMAGE_NAME);
+        let image = ImageRef::new(image.map_or(front::IMAGE, String::as_str))
+            .map_err(|err| with_hint(Failure::new(BAD_FILE, err.to_string()), err.hint()))?;
+        Ok(Some(image.as_str().to_owned()))
     }
 
     /// The container of a service, running or not.

@@ -48,6 +48,10 @@ pub(super) fn plan(plan: &AppPlan, style: Style) -> String {
         for tmpfs in &container.container.tmpfs {
             let _ = writeln!(text, "    writable   {}  (memory)", tmpfs.target);
         }
+        if let Some(front) = plan.front.as_ref().filter(|_| container.worker.is_none()) {
+            let image = safe(&front.proxy.container.image);
+            let _ = writeln!(text, "    front      port 80  ({image})");
+        }
         for hook in &container.hooks {
             let _ = writeln!(
                 text,

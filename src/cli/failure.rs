@@ -166,6 +166,9 @@ impl Failure {
             }
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
+            E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
+                "is every rule of its `web.locations` a regular expression that nginx takes?",
+            ),
             E::Unkillable { .. } => Failure::new(FAULT, message)
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),

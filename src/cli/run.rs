@@ -131,6 +131,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let tree = workspace.scan()?;
     let (plan, image) =
         workspace.plan(found.app, &tree, &crate::variables::UserVariables::new())?;
+    let reached = workspace.reached(found.app, found.worker, &tree)?;
     let at = found.worker.map_or(0, |name| {
         1 + found
             .app
@@ -177,6 +178,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         if arguments.rebuild || !container.is_current(&containers) {
             workspace.warn(&listening.events, &tree).await;
         }
+        let reached: Vec<_> = reached
+            .iter()
+            .map(|(plan, image)| {
+                workspace.planned(plan, image, &tree, arguments.pull.into(), false)
+            })
+            .collect();
+        let containers = sandbox.ensure_reached(&reached, containers).await?;
         let run = OperationRun {
             operation: found.operation,
             role: actor.role.name(),

@@ -41,7 +41,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             .collect::<Result<_, _>>()?
     };
     let tree = workspace.scan()?;
-    let plans = wanted
+    // What an app reaches is up before it, also where only that app is asked for.
+    let all = crate::relationships::in_order(&wanted, &workspace.config);
+    let is_wanted = |name: &str| wanted.iter().any(|app| app.name == name);
+    let plans = all
         .iter()
         .map(|app| workspace.plan(app, &tree, &crate::variables::UserVariables::new()))
         .collect::<Result<Vec<_>, _>>()?;
@@ -59,10 +62,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
-            let planned =
-                workspace.planned(plan, image, &tree, arguments.pull.into(), arguments.rebuild);
+            let whole = is_wanted(&plan.app);
+            let rebuild = arguments.rebuild && whole;
+            let planned = workspace.planned(plan, image, &tree, arguments.pull.into(), rebuild);
             let containers = sandbox.containers().await?;
-            for (at, container) in plan.containers.iter().enumerate() {
+            let count = if whole { plan.containers.len() } else { 1 };
+            for (at, container) in plan.containers.iter().take(count).enumerate() {
                 // A rebuild is for all containers of an app, so only the first of them asks for it.
                 let planned = crate::lifecycle::Planned {
                     rebuild: planned.rebuild && at == 0,

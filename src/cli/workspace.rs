@@ -138,14 +138,6 @@ impl Workspace {
         for (message, hint) in &self.warnings {
             events.warn(message.clone(), hint.clone()).await;
         }
-        for message in self
-            .config
-            .apps
-            .values()
-            .flat_map(|app| self.unanswered(app))
-        {
-            events.warn(message, None).await;
-        }
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
             events
@@ -230,6 +222,7 @@ impl Workspace {
             runtime_variables: runtime,
             connections: self.connections(app, &services),
             services: services.into_values().collect(),
+            front: self.front(app)?,
         });
         Ok((plan, recipe))
     }
@@ -445,6 +438,7 @@ impl Workspace {
     ) -> Result<String, Failure> {
         let tree = self.scan()?;
         let (plan, image) = self.plan(app, &tree, &UserVariables::new())?;
+        let reached = self.reached(app, worker, &tree)?;
         let at = worker.map_or(0, |name| {
             1 + app
                 .workers
@@ -470,6 +464,11 @@ impl Workspace {
             if !container.is_current(&containers) {
                 self.warn(&listening.events, &tree).await;
             }
+            let reached: Vec<Planned<'_>> = reached
+                .iter()
+                .map(|(plan, image)| self.planned(plan, image, &tree, Pull::Missing, false))
+                .collect();
+            let containers = sandbox.ensure_reached(&reached, containers).await?;
             let deployed = sandbox
                 .ensure_container(&planned, container, &containers)
                 .await?;

@@ -1,10 +1,16 @@
 //! The typed model of one entry of `applications`.
 
+mod web;
+
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
+pub use self::web::{
+    Commands, Expires, Location, MAX_REQUEST_SIZE, Passthru, Properties, Protocol,
+    RequestBuffering, SocketFamily, Web,
+};
 use super::problem::Place;
 use crate::roles::Role;
 
@@ -61,6 +67,18 @@ pub enum Image {
         /// Names of Nix packages.
         packages: Vec<String>,
     },
+}
+
+impl Image {
+    /// The name of its primary runtime.
+    pub fn primary(&self) -> Option<&str> {
+        match self {
+            Image::Runtime(runtime) => Some(&runtime.name),
+            Image::Composable { runtimes, .. } => {
+                runtimes.first().map(|entry| entry.runtime.name.as_str())
+            }
+        }
+    }
 }
 
 /// A runtime and its version.
@@ -136,37 +154,6 @@ pub enum MountSource {
         /// The service's name.
         service: String,
     },
-}
-
-/// `web`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Web {
-    /// What runs in the web container.
-    pub commands: Commands,
-    /// `web.upstream.socket_family`.
-    pub socket_family: SocketFamily,
-    /// `web.locations."/".root`, relative to the app's root, without slashes at its ends; empty when not given.
-    pub document_root: String,
-}
-
-/// Commands of `web` or of a worker.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Commands {
-    /// Runs before `start`.
-    pub pre_start: Option<String>,
-    /// The process; started again whenever it ends.
-    pub start: Option<String>,
-    /// Runs after `start`, before requests are let in.
-    pub post_start: Option<String>,
-}
-
-/// How requests reach the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SocketFamily {
-    /// A TCP port, in `PORT`.
-    Tcp,
-    /// A Unix socket, in `SOCKET`.
-    Unix,
 }
 
 /// One worker: the same build, another command.

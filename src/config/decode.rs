@@ -1,5 +1,7 @@
 //! From a tree to the typed model. What does not fit was reported before; here it is passed over.
 
+mod web;
+
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -7,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::app::{
     App, Commands, Flavor, Hooks, Image, Mount, MountSource, Operation, Relationship, Runtime,
-    SocketFamily, StackRuntime, Web, Worker,
+    StackRuntime, Worker,
 };
 use super::merge::Merged;
 use super::node::{Entry, Node, Value};
@@ -72,10 +74,12 @@ fn app(entry: &Entry, report: &Report) -> App {
     if let Json::Object(map) = &mut raw {
         map.entry("name").or_insert_with(|| Json::from(name));
     }
+    let image = image(node);
+    let decoded_web = web::decode(web, &image);
     let mut app = App {
         name: name.to_owned(),
         place: report.place(entry.key_span),
-        image: image(node),
+        image,
         source_root: node
             .get("source")
             .and_then(|source| source.text_of("root"))
@@ -89,7 +93,7 @@ fn app(entry: &Entry, report: &Report) -> App {
         dependencies: groups(node.get("dependencies")),
         hooks: node.get("hooks").map(hooks).unwrap_or_default(),
         mounts: mounts(web_or_app("mounts"), name, report),
-        web: decode_web(web),
+        web: decoded_web,
         workers: Vec::new(),
         operations: operations(node.get("operations"), report),
         ssh: ssh(web_or_app("access")),
@@ -144,29 +148,6 @@ fn worker_raw(name: &str, node: &Node, app: &App) -> Json {
     }
     raw.insert("worker".to_owned(), Json::from(name));
     Json::Object(raw)
-}
-
-fn decode_web(web: Option<&Node>) -> Web {
-    let family = web
-        .and_then(|web| web.get("upstream"))
-        .and_then(|upstream| upstream.text_of("socket_family"));
-    Web {
-        commands: web
-            .and_then(|web| web.get("commands"))
-            .map(commands)
-            .unwrap_or_default(),
-        socket_family: if family == Some("unix") {
-            SocketFamily::Unix
-        } else {
-            SocketFamily::Tcp
-        },
-        document_root: web
-            .and_then(|web| web.get("locations"))
-            .and_then(|locations| locations.get("/"))
-            .and_then(|location| location.text_of("root"))
-            .map(normalize)
-            .unwrap_or_default(),
-    }
 }
 
 fn commands(node: &Node) -> Commands {

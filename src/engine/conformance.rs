@@ -126,6 +126,7 @@ impl<E: Engine> Trial<'_, E> {
             name: self.name(part),
             labels: self.labels(),
             directory_of: None,
+            memory: None,
         };
         self.engine.create_volume(&spec).await.unwrap();
         spec

@@ -118,6 +118,10 @@ pub struct VolumeSpec {
     pub labels: Labels,
     /// A directory of another volume that this volume stands for; `None` for a volume of its own.
     pub directory_of: Option<VolumeDirectory>,
+    /// Mount options of a volume in memory, such as `mode=0755,size=64m`; `None` for one on disk. What is in
+    /// it is gone once no running container has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
 }
 
 /// A directory inside a volume.

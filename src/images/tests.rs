@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::config::app::{Commands, Flavor, Hooks, SocketFamily, Web};
+use crate::config::app::{Commands, Flavor, Hooks, Protocol, SocketFamily, Web};
 use crate::config::problem::Place;
 use crate::roles::Role;
 
@@ -18,6 +18,8 @@ pub(crate) fn app(image: Image, raw: Value) -> App {
         web: Web {
             commands: Commands::default(),
             socket_family: SocketFamily::Tcp,
+            protocol: Protocol::Http,
+            locations: Vec::new(),
             document_root: String::new(),
         },
         workers: Vec::new(),

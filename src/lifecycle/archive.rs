@@ -105,6 +105,8 @@ pub(super) fn files<'a>(
         header.set_gid(0);
         header.set_mtime(0);
         header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_size(content.len() as u64);
         archive.append_data(&mut header, path.trim_start_matches('/'), content)?;
     }

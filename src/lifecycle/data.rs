@@ -34,6 +34,11 @@ impl<E: Engine> Sandbox<'_, E> {
                 there.retain(|known| known != name);
             }
         }
+        if let Some(socket) = &plan.socket
+            && !there.contains(&socket.name.as_str())
+        {
+            self.engine.create_volume(socket).await?;
+        }
         let missing: Vec<_> = plan
             .directories
             .iter()

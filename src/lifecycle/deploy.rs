@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Pull, Result, Sandbox, services};
+use super::{Error, Planned, Pull, Result, Sandbox, proxy, services};
 use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
-use crate::plan::{AppPlan, ContainerPlan, NetworkPlan};
+use crate::plan::{AppPlan, BuildStep, ContainerPlan, NetworkPlan};
 use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 
 /// What the name of a container ends with until its deploy is through.
@@ -100,7 +100,12 @@ impl<E: Engine> Sandbox<'_, E> {
         built?;
         up?;
         self.checkpoint()?;
+        let is_web = plan.worker.is_none();
         if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
+            if is_web {
+                self.ensure_front(planned.plan, &id, containers, false, planned.pull)
+                    .await?;
+            }
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -114,6 +119,9 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
 
+        if is_web {
+            self.remove_front(&planned.plan.app, containers).await?;
+        }
         let stopped = containers.iter().find(|found| {
             found.name == plan.container.name
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
@@ -154,15 +162,18 @@ impl<E: Engine> Sandbox<'_, E> {
             id
         };
         let mut failed_hooks = Vec::new();
-        if made && !plan.hooks.is_empty() {
-            for hook in &plan.hooks {
-                if !self
-                    .hook(&planned.plan.app, &id, hook.step, &hook.script)
-                    .await?
-                {
-                    failed_hooks.push(hook.step);
-                }
-            }
+        let hooks: &[BuildStep] = if made { &plan.hooks } else { &[] };
+        let (before, after): (Vec<_>, Vec<_>) =
+            hooks.iter().partition(|hook| hook.step == Step::DeployHook);
+        failed_hooks.extend(self.run_hooks(planned, &id, &before).await?);
+        // From here on requests are let in.
+        if is_web {
+            let none = [];
+            self.ensure_front(planned.plan, &id, &none, true, planned.pull)
+                .await?;
+        }
+        failed_hooks.extend(self.run_hooks(planned, &id, &after).await?);
+        if !hooks.is_empty() {
             self.engine
                 .rename_container(&id, &plan.container.name)
                 .await?;
@@ -177,6 +188,23 @@ impl<E: Engine> Sandbox<'_, E> {
             fresh: true,
             failed_hooks,
         })
+    }
+
+    /// Runs hooks; those that failed.
+    async fn run_hooks(
+        &self,
+        planned: &Planned<'_>,
+        container: &str,
+        hooks: &[&BuildStep],
+    ) -> Result<Vec<Step>> {
+        let mut failed = Vec::new();
+        for hook in hooks {
+            let app = &planned.plan.app;
+            if !self.hook(app, container, hook.step, &hook.script).await? {
+                failed.push(hook.step);
+            }
+        }
+        Ok(failed)
     }
 
     async fn create(&self, planned: &Planned<'_>, plan: &ContainerPlan) -> Result<String> {
@@ -291,6 +319,17 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Waits a little until an app that was just started listens, as the router on Upsun does.
     pub(super) async fn wait_until_ready(&self, container: &str, address: &str) -> Result<()> {
+        if !self.listens(container, address).await? {
+            let message = format!("nothing listens on {address} after {READY_LIMIT} s; going on");
+            let hint = "that is fine if the app waits for something; `upsun-local logs` shows what it says";
+            self.events.warn(message, Some(hint.to_owned())).await;
+        }
+        Ok(())
+    }
+
+    /// Waits a little until something listens on a port or socket in a container of an app's image; false
+    /// when nothing does.
+    pub(super) async fn listens(&self, container: &str, address: &str) -> Result<bool> {
         let spec = crate::engine::spec::ExecSpec {
             command: [
                 "/bin/dash",
@@ -305,14 +344,7 @@ impl<E: Engine> Sandbox<'_, E> {
             ..Default::default()
         };
         tokio::select! {
-            result = self.capture(container, &spec) => {
-                if result?.0 != 0 {
-                    let message = format!("nothing listens on {address} after {READY_LIMIT} s; going on");
-                    let hint = "that is fine if the app waits for something; `upsun-local logs` shows what it says";
-                    self.events.warn(message, Some(hint.to_owned())).await;
-                }
-                Ok(())
-            }
+            result = self.capture(container, &spec) => Ok(result?.0 == 0),
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => Err(Error::Interrupted),
         }
     }
@@ -326,13 +358,17 @@ impl ContainerPlan {
 }
 
 impl AppPlan {
-    /// The id of the container that is up with just this plan, when the services that it needs are up too.
+    /// The id of the container that is up with just this plan, when the services that it needs and the web
+    /// server in front of it are up too.
     pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
+        let front = self.front.as_ref().filter(|_| plan.worker.is_none());
+        let front_is_up = front.is_none_or(|front| proxy::is_current(&front.proxy, containers));
         self.services_of(plan)
             .iter()
             .all(|service| services::is_current(service, containers))
-            .then(|| up_to_date(plan, containers))
-            .flatten()
+            .then_some(())
+            .filter(|()| front_is_up)
+            .and_then(|()| up_to_date(plan, containers))
     }
 }
 

@@ -4,7 +4,9 @@ use super::{Result, Sandbox};
 use crate::engine::spec::Labels;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
+use crate::plan::front;
 use crate::project::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
+use crate::relationships;
 
 /// What `down` takes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +27,13 @@ pub struct Kept {
 }
 
 /// The kinds of volumes that hold the data of mounts.
-const DATA: [&str; 6] = [
+const DATA: [&str; 7] = [
     "storage",
     "service",
     "service-data",
     "instance",
     "tmp",
+    "run",
     "directory",
 ];
 
@@ -111,6 +114,8 @@ impl<E: Engine> Sandbox<'_, E> {
         for container in self.containers().await? {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
             let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
+            let is_unneeded_front = label(LABEL_KIND) == Some(front::KIND)
+                && !app.is_some_and(|app| relationships::is_reached(app, config));
             let known = match (app.map(|app| config.apps.get(app)), label(LABEL_WORKER)) {
                 (None, _) => service.is_none_or(|service| config.services.contains_key(service)),
                 (Some(None), _) => false,
@@ -119,7 +124,7 @@ impl<E: Engine> Sandbox<'_, E> {
                     app.workers.iter().any(|worker| worker.name == name)
                 }
             };
-            if !known {
+            if !known || is_unneeded_front {
                 self.engine.remove_container(&container.id).await?;
                 self.emit(Event::Removed {
                     kind: "container",

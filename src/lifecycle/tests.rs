@@ -21,6 +21,7 @@ use crate::engine::spec::{ContainerSpec, VolumeMount, VolumeSpec};
 use crate::event::{Event, Events};
 use crate::plan::{self, AppPlan, Connections, Environment, User};
 use crate::project::{Home, LABEL_DEPLOY, LABEL_SERVICE, Project};
+use crate::relationships;
 use crate::services::{Ready, ServiceFile, ServicePlan, SetupStep};
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
@@ -48,6 +49,20 @@ applications:
       queue: { commands: { start: node queue.js } }
     operations:
       greet: { commands: { start: echo hello } }
+";
+
+/// Two apps, one of which has a web server in front of it.
+const WITH_FRONT: &str = r"
+applications:
+  api:
+    type: nodejs:24
+    source: { root: / }
+    hooks: { deploy: echo deploying, post_deploy: echo deployed }
+    web: { commands: { start: node server.js }, upstream: { socket_family: unix } }
+  shop:
+    type: nodejs:24
+    source: { root: / }
+    relationships: { api: { service: api, endpoint: http } }
 ";
 
 /// A repository and an engine.
@@ -146,6 +161,8 @@ impl World {
                     };
                     1 + app.workers.len()
                 ],
+                front: relationships::is_reached(&app.name, &config)
+                    .then(|| plan::front::IMAGE.to_owned()),
             })
         });
         Prepared {
@@ -168,6 +185,7 @@ impl World {
             name: name("data"),
             labels: labels("service-data"),
             directory_of: None,
+            memory: None,
         };
         let mut container = ContainerSpec {
             name: name("service"),
@@ -331,9 +349,9 @@ impl World {
     }
 }
 
-/// An engine whose containers have a shell.
+/// An engine whose containers have a shell and a web server.
 fn new_engine() -> FakeEngine {
-    let engine = FakeEngine::new(&[BASE, DATABASE]);
+    let engine = FakeEngine::new(&[BASE, DATABASE, plan::front::IMAGE]);
     engine.program(
         |command| command == ["serve"],
         |_process| std::future::pending(),
@@ -346,6 +364,10 @@ fn new_engine() -> FakeEngine {
     engine.program(
         |command| command.first().is_some_and(|word| word == "/bin/dash"),
         |process| async move { shell::run(process).await },
+    );
+    engine.program(
+        |command| command.first().is_some_and(|word| word == "nginx"),
+        |_| std::future::pending(),
     );
     engine
 }

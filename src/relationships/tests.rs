@@ -183,3 +183,68 @@ fn relationships_that_lead_nowhere_say_so() {
     .collect();
     insta::assert_snapshot!(texts.join("\n\n"));
 }
+
+/// A configuration with only these apps, and the apps that each reaches.
+fn chain(apps: &str) -> Config {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".upsun")).unwrap();
+    std::fs::write(dir.path().join(".upsun/config.yaml"), apps).unwrap();
+    let loaded = config::load(dir.path());
+    loaded
+        .config
+        .unwrap_or_else(|| panic!("{:?}", loaded.problems))
+}
+
+#[test]
+fn apps_come_after_those_that_they_reach() {
+    let config = chain(
+        "
+applications:
+  shop:
+    type: nodejs:24
+    relationships: {edge: {service: varnish, endpoint: http}, api: {service: api, endpoint: http}}
+    workers:
+      queue: {commands: {start: x}, relationships: {mails: {service: mailer, endpoint: http}}}
+  api:
+    type: nodejs:24
+    relationships: {deep: {service: core, endpoint: http}}
+    workers:
+      queue: {commands: {start: x}, relationships: {mails: {service: mailer, endpoint: http}}}
+  pages: {type: nodejs:24}
+  core: {type: nodejs:24}
+  mailer: {type: nodejs:24}
+  alone: {type: nodejs:24}
+services:
+  varnish:
+    type: varnish:7.6
+    relationships: {pages: 'pages:http'}
+",
+    );
+    let names =
+        |apps: Vec<&App>| -> Vec<String> { apps.iter().map(|app| app.name.clone()).collect() };
+    let shop = &config.apps["shop"];
+    let of_shop = reached(&shop.relationships, &config);
+    assert_eq!(names(of_shop), ["core", "api", "pages"]);
+    let of_worker = reached(&shop.workers[0].relationships, &config);
+    assert_eq!(names(of_worker), ["mailer"]);
+    // A worker's, where the worker comes up.
+    assert_eq!(
+        names(in_order(&[shop], &config)),
+        ["core", "api", "mailer", "pages", "shop"]
+    );
+    let api = &config.apps["api"];
+    assert_eq!(
+        names(in_order(&[api, &config.apps["alone"]], &config)),
+        ["core", "mailer", "api", "alone"]
+    );
+    for (app, expected) in [
+        ("shop", false),
+        ("api", true),
+        ("pages", true),
+        ("core", true),
+        ("mailer", true),
+        ("alone", false),
+    ] {
+        assert_eq!(is_reached(app, &config), expected, "{app}");
+    }
+}

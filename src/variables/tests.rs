@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::app::{Commands, Flavor, Hooks, Runtime, Web};
+use crate::config::app::{Commands, Flavor, Hooks, Protocol, Runtime, Web};
 use crate::config::problem::Place;
 use crate::roles::Role;
 
@@ -25,6 +25,8 @@ fn app(raw: Value) -> App {
                 ..Commands::default()
             },
             socket_family: SocketFamily::Tcp,
+            protocol: Protocol::Http,
+            locations: Vec::new(),
             document_root: "public".to_owned(),
         },
         workers: Vec::new(),

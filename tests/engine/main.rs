@@ -15,6 +15,7 @@ mod commands;
 mod crashes;
 mod deploy;
 mod file_system;
+mod fronts;
 mod isolation;
 mod mount_commands;
 mod mounts;

@@ -55,6 +55,7 @@ fn directory<E: Engine>(trial: &Trial<'_, E>, of: &VolumeSpec, path: &str) -> Vo
             volume: of.name.clone(),
             path: path.to_owned(),
         }),
+        memory: None,
     }
 }
 
@@ -111,6 +112,7 @@ pub(super) async fn a_volume_of_a_container_that_nobody_made_has_no_labels<E: En
         name: trial.name("unmade"),
         labels: Labels::new(),
         directory_of: None,
+        memory: None,
     };
     let mut spec = trial.container("one");
     spec.volumes = vec![mounted(&unmade, "/data")];

@@ -35,9 +35,13 @@ impl DockerEngine {
         // A directory of a volume is a volume of the local driver that binds that directory. This works
         // with every API version, on remote engines and in Docker Desktop's VM, because the path is the
         // engine's own.
-        let options = match &spec.directory_of {
-            None => HashMap::new(),
-            Some(directory) => {
+        let options = match (&spec.directory_of, &spec.memory) {
+            (None, None) => HashMap::new(),
+            (None, Some(options)) => HashMap::from(
+                [("type", "tmpfs"), ("device", "tmpfs"), ("o", options)]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+            (Some(directory), _) => {
                 let parent = self
                     .docker
                     .inspect_volume(&directory.volume)

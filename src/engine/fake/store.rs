@@ -190,6 +190,7 @@ impl Store {
                     name: mount.volume.clone(),
                     labels: Labels::new(),
                     directory_of: None,
+                    memory: None,
                 })?;
             }
         }

@@ -31,7 +31,11 @@ enum Before {
 
 impl Story {
     fn new(before: Before) -> Self {
-        let mut world = World::new(SHOP);
+        Self::of(SHOP, before)
+    }
+
+    fn of(config: &str, before: Before) -> Self {
+        let mut world = World::new(config);
         world.database = before == Before::NothingNorDatabase;
         Story { world, before }
     }
@@ -289,5 +293,24 @@ async fn a_commit_that_is_given_up_at_any_call_leaves_at_most_its_finished_build
             found.retain(|object| !is_of_finished_build(object, &all, &build));
             same(&place, &found, &objects);
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_with_a_web_server_survives_each_refused_call_and_each_lost_answer() {
+    for before in [Before::Nothing, Before::AnotherCommit, Before::TheSame] {
+        let story = || Story::of(WITH_FRONT, before);
+        let unnoticed = disturb(story(), Fault::Refuse(refused), is_refused).await;
+        assert_eq!(unnoticed, BTreeSet::new());
+        let unnoticed = disturb(story(), Fault::LoseAnswer(lost), is_lost).await;
+        assert_eq!(unnoticed, BTreeSet::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_up_mends_what_a_death_left_of_an_app_and_its_web_server() {
+    for before in [Before::Nothing, Before::AnotherCommit, Before::TheSame] {
+        die(Story::of(WITH_FRONT, before), Fault::Hang).await;
+        die(Story::of(WITH_FRONT, before), Fault::HangAfter).await;
     }
 }

@@ -70,6 +70,59 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_web_server_starts_when_the_deploy_hook_is_through() {
+    let world = World::new(WITH_FRONT);
+    let prepared = world.prepare();
+    let up = async || {
+        world
+            .on(async |sandbox| {
+                let containers = sandbox.containers().await?;
+                let reached = [world.planned(&prepared, &prepared.plans[0])];
+                sandbox.ensure_reached(&reached, containers).await
+            })
+            .await
+            .unwrap();
+        world.changed()
+    };
+    let first = up().await;
+    let deploy = first.iter().position(|call| call == "create_network local");
+    let name = world.project.name(&["local", "api", "+front"]);
+    let front = name.replace(&format!("upsun-{}-", world.project.key), "");
+    assert_eq!(
+        first[deploy.unwrap()..],
+        [
+            "create_network local",
+            "create_container local-api-starting",
+            "start_container",
+            "exec echo deploying",
+            // Whether the app listens, and then its front.
+            "exec our own",
+            &format!("pull_image {}", plan::front::IMAGE),
+            &format!("create_container {front}"),
+            "upload",
+            "start_container",
+            "exec our own",
+            "exec echo deployed",
+            "rename_container local-api",
+        ]
+    );
+    assert_eq!(up().await, Vec::<String>::new());
+    // One that died comes back alone.
+    let id = world.engine.store().find(&name).unwrap();
+    world.engine.remove_container(&id).await.unwrap();
+    world.changed();
+    assert_eq!(
+        up().await,
+        [
+            &format!("create_container {front}"),
+            "upload",
+            "start_container",
+            "exec our own"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_run_only_runs() {
     let world = World::new(PLAIN);
     world.run().await.unwrap();

@@ -41,6 +41,7 @@ impl World {
                 name: like_ours(name),
                 labels: labels.clone(),
                 directory_of: None,
+                memory: None,
             };
             engine.create_volume(&volume).await.unwrap();
             engine.pull_image(BASE, &|_| {}).await.unwrap();

@@ -1,0 +1,118 @@
+//! The web servers of ours: the front of an app, which shares its network, and whatever else has a [`ProxyPlan`].
+
+use super::{Error, Pull, Result, Sandbox, archive};
+use crate::engine::spec::{Container, ContainerSpec};
+use crate::engine::{Engine, Error as EngineError};
+use crate::plan::AppPlan;
+use crate::plan::front::{KIND, ProxyPlan};
+use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND};
+use crate::web::FRONT_PORT;
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Makes sure that a web server is up with just this plan; the id of its container when it was made
+    /// for that. `anew`: also where one is up, since it has lost the network that it shared.
+    pub async fn ensure_proxy(
+        &self,
+        plan: &ProxyPlan,
+        containers: &[Container],
+        anew: bool,
+        pull: Pull,
+    ) -> Result<Option<String>> {
+        if !anew && is_current(plan, containers) {
+            return Ok(None);
+        }
+        self.checkpoint()?;
+        let name = &plan.container.name;
+        for old in containers.iter().filter(|found| found.name == *name) {
+            self.engine.remove_container(&old.id).await?;
+        }
+        self.ensure_base(&plan.container.image, pull).await?;
+        self.checkpoint()?;
+        let id = self.create_anew(&plan.container).await?;
+        let started = self.fill_and_start(plan, &id).await;
+        if started.is_err() {
+            // One without its configuration is of no use to anybody.
+            let _ = self.engine.remove_container(&id).await;
+        }
+        started.map(|()| Some(id))
+    }
+
+    async fn fill_and_start(&self, plan: &ProxyPlan, id: &str) -> Result<()> {
+        let files = plan
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file.content.as_bytes(), file.mode));
+        let bytes = archive::files(files).map_err(EngineError::from)?;
+        self.engine.upload(id, "/", archive::whole(bytes)).await?;
+        Ok(self.engine.start_container(id).await?)
+    }
+
+    /// Makes sure that an app's front is up, if it has one. `container` is the app's own, which runs; `anew`
+    /// says that it was started just now.
+    pub(super) async fn ensure_front(
+        &self,
+        app: &AppPlan,
+        container: &str,
+        containers: &[Container],
+        anew: bool,
+        pull: Pull,
+    ) -> Result<()> {
+        let Some(front) = &app.front else {
+            return Ok(());
+        };
+        if let Some(address) = front.listens_at.as_deref().filter(|_| anew) {
+            self.wait_until_ready(container, address).await?;
+        }
+        let proxy = ProxyPlan {
+            container: ContainerSpec {
+                // The app's container may not have its own name yet.
+                network_of: Some(container.to_owned()),
+                ..front.proxy.container.clone()
+            },
+            ..front.proxy.clone()
+        };
+        let Some(id) = self.ensure_proxy(&proxy, containers, anew, pull).await? else {
+            return Ok(());
+        };
+        // They share what the kernel knows of listeners, and the app's image has a shell for certain.
+        if self.listens(container, &FRONT_PORT.to_string()).await? {
+            return Ok(());
+        }
+        let state = self.engine.container_state(&id).await?;
+        let log = self.log_tail(&id).await;
+        let _ = self.engine.remove_container(&id).await;
+        Err(Error::FrontEnded {
+            app: app.app.clone(),
+            exit_code: state.map_or(0, |state| state.exit_code),
+            log,
+        })
+    }
+
+    /// Removes an app's front, whatever plan it was made from: it dies with the app's container.
+    pub(super) async fn remove_front(&self, app: &str, containers: &[Container]) -> Result<()> {
+        for front in containers.iter().filter(|found| is_front_of(found, app)) {
+            self.engine.remove_container(&front.id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a web server is up with just this plan.
+pub(super) fn is_current(plan: &ProxyPlan, containers: &[Container]) -> bool {
+    containers.iter().any(|found| {
+        found.running
+            && found.name == plan.container.name
+            && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
+    })
+}
+
+fn is_front_of(found: &Container, app: &str) -> bool {
+    found
+        .labels
+        .get(LABEL_KIND)
+        .is_some_and(|kind| kind == KIND)
+        && found
+            .labels
+            .get(LABEL_APP)
+            .is_some_and(|label| label == app)
+}

@@ -1,0 +1,135 @@
+//! The web server in front of an app: a container that shares the network of the app's own, reads its files
+//! and answers at port 80.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{ContainerPlan, Inputs};
+use crate::config::app::{App, SocketFamily};
+use crate::engine::spec::{ContainerSpec, Tmpfs, VolumeMount, VolumeSpec};
+use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_FRONT_OF};
+use crate::services::ServiceFile;
+use crate::{variables, web};
+
+/// The image, unless `images` of the settings has another one under this name.
+pub const IMAGE: &str = "nginx:1";
+/// What it is called in `images` of the settings.
+pub const IMAGE_NAME: &str = "nginx";
+
+/// The kind of its container.
+pub const KIND: &str = "front";
+
+/// Changes whenever an earlier version's fronts must not be taken for this version's.
+const VERSION: u32 = 1;
+
+const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
+
+/// A web server of ours: the front of an app, or the router of an environment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProxyPlan {
+    /// Says everything that it depends on.
+    pub id: String,
+    /// Its container.
+    pub container: ContainerSpec,
+    /// What is put into it before it starts.
+    pub files: Vec<ServiceFile>,
+}
+
+/// The web server in front of an app.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrontPlan {
+    /// Its container shares the network of the app's, which it names by name.
+    pub proxy: ProxyPlan,
+    /// The port or socket at which the app has to listen first, if it gets any requests.
+    pub listens_at: Option<String>,
+}
+
+impl ProxyPlan {
+    /// A container and its files, with an id and the label that says it.
+    pub fn new(mut container: ContainerSpec, files: Vec<ServiceFile>) -> ProxyPlan {
+        let id = project::hash(json!([VERSION, container, files]).to_string().as_bytes());
+        container.labels.insert(LABEL_DEPLOY.to_owned(), id.clone());
+        ProxyPlan {
+            id,
+            container,
+            files,
+        }
+    }
+}
+
+/// Plans the web server in front of the container `of`.
+pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &ContainerPlan) -> FrontPlan {
+    let Inputs {
+        project,
+        environment,
+        app,
+        user,
+        ..
+    } = inputs;
+    let mut labels = project.new_labels(Some(&environment.name), Some(&app.name), KIND);
+    // It has to go where the build that it reads from goes.
+    labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
+    // With another container of the app it is another front.
+    labels.insert(LABEL_FRONT_OF.to_owned(), of.id.clone());
+    let container = ContainerSpec {
+        // No worker has a name with that character.
+        name: project.name(&[&environment.name, &app.name, "+front"]),
+        image: image.to_owned(),
+        command: ["nginx", "-c", CONFIGURATION].map(str::to_owned).to_vec(),
+        // Whoever owns the files may read them and use the socket, and needs no capability for either.
+        user: user.spec(),
+        labels,
+        volumes: of
+            .container
+            .volumes
+            .iter()
+            .map(|volume| VolumeMount {
+                read_only: true,
+                ..volume.clone()
+            })
+            .collect(),
+        tmpfs: vec![Tmpfs {
+            target: "/tmp".to_owned(),
+            options: "rw,mode=1777,size=1g".to_owned(),
+        }],
+        network_of: Some(of.container.name.clone()),
+        pids_limit: Some(64),
+        stop_grace: Duration::from_secs(2),
+        ..ContainerSpec::default()
+    };
+    let files = vec![ServiceFile {
+        path: CONFIGURATION.to_owned(),
+        content: web::configuration(app),
+        mode: 0o644,
+    }];
+    FrontPlan {
+        proxy: ProxyPlan::new(container, files),
+        listens_at: web::upstream_address(app).map(str::to_owned),
+    }
+}
+
+/// The volume at `/run` of an app that listens on a socket there, where its front finds it. In memory, so that
+/// no socket of an earlier container is left in it.
+pub(super) fn socket_volume(inputs: &Inputs<'_>, app: &App) -> Option<VolumeSpec> {
+    let (environment, user) = (inputs.environment.name.as_str(), inputs.user);
+    let owner = format!("uid={},gid={}", user.uid, user.gid);
+    (app.web.socket_family == SocketFamily::Unix).then(|| VolumeSpec {
+        name: inputs
+            .project
+            .name(&[environment, &app.name, "+run", &owner]),
+        labels: inputs
+            .project
+            .new_labels(Some(environment), Some(&app.name), "run"),
+        directory_of: None,
+        memory: Some(format!("mode=0755,{owner},size=64m")),
+    })
+}
+
+/// The directory of `SOCKET`.
+pub(super) fn socket_directory() -> &'static str {
+    variables::SOCKET
+        .rsplit_once('/')
+        .map_or("/", |(directory, _)| directory)
+}
