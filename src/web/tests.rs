@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::quoting::{group_names, template};
 use super::*;
 use crate::config;
+use crate::config::app::START_PHP_APP;
 
 /// The only app of a configuration: its type, and its `web`.
 fn app(kind: &str, web: &str) -> App {
@@ -97,6 +98,26 @@ fn other_fastcgi_applications_get_the_path() {
     ] {
         assert!(text.contains(line), "{text}");
     }
+}
+
+#[test]
+fn php_runs_in_fpm_unless_it_says_otherwise() {
+    let php = app("php:8.4", "locations: {/: {root: public}}");
+    assert_eq!(php.web.commands.start.as_deref(), Some(START_PHP_APP));
+    assert_eq!(upstream_address(&php), Some("/run/app.sock"));
+    let own = app(
+        "php:8.4",
+        "commands: {start: frankenphp}\nupstream: {socket_family: tcp, protocol: http}\nlocations: {/: {root: public, passthru: true}}",
+    );
+    assert_eq!(own.web.commands.start.as_deref(), Some("frankenphp"));
+    assert_eq!(upstream_address(&own), Some("8888"));
+    // Its scripts are for it to run; their source leaves nobody.
+    let text = configuration(&own);
+    assert!(
+        text.contains("if (-f $front_script) { return 590; }"),
+        "{text}"
+    );
+    assert!(text.contains("proxy_pass http://front_app;"), "{text}");
 }
 
 #[test]
