@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::quoting::{group_names, template};
+use super::quoting::{group_names, pattern, template};
 use super::*;
 use crate::config;
 use crate::config::app::START_PHP_APP;
@@ -145,6 +145,13 @@ fn groups_are_known_by_name_and_nothing_else_is_a_variable() {
         template("/$a/${b_1}$$c$uri${d}${a $", &names),
         "/${a}/${b_1}${front_dollar}${c}${front_dollar}uri${front_dollar}{d}${front_dollar}{a ${front_dollar}"
     );
+}
+
+#[test]
+fn a_path_is_no_regular_expression() {
+    assert_eq!(pattern("/a.b(c)+ é/D\\d"), r"/a\.b\(c\)\+ é/D\\d");
+    // No backslash stands before what is left out.
+    assert_eq!(quoting::quote(&pattern("/\0U\t(")), "\"/U\t\\\\(\"");
 }
 
 /// The words of a configuration as nginx reads them, one directive an entry, each with how deep it stands.
