@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use self::certificates::{Certificates, certificate_variables, find_ca_bundle};
 pub use self::proxy::Proxy;
 pub use self::runtime::{ImageRef, official};
-use crate::config::app::{App, Image, Runtime, StackRuntime};
+use crate::config::app::{App, Image, Runtime, START_PHP_APP, StackRuntime};
 use crate::settings::User;
 use crate::suggestion::{nearest, quoted_list};
 
@@ -187,6 +187,7 @@ pub fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     let mut writer = Writer::new(&base, setup);
     writer.copy_further_runtimes(&stack, setup.overrides)?;
     writer.copy_build_tools(&stack, setup.overrides)?;
+    writer.add_start_php_app(&stack);
     writer.list_extensions(&stack);
     writer.list_packages(stack.packages);
     // Last, because `$PATH` stands for what the lines before it made of it.
@@ -372,6 +373,17 @@ impl Writer {
         Ok(())
     }
 
+    /// The command that Upsun's PHP containers have for FPM.
+    fn add_start_php_app(&mut self, stack: &Stack<'_>) {
+        if stack.find("php").is_some() {
+            self.files.push(File {
+                path: "setup/start-php-app".to_owned(),
+                mode: 0o755,
+                bytes: include_bytes!("images/start-php-app.sh").to_vec(),
+            });
+        }
+    }
+
     fn list_extensions(&mut self, stack: &Stack<'_>) {
         let Some(php) = stack.find("php") else {
             return;
@@ -430,6 +442,9 @@ impl Writer {
         let primary_name = primary.map_or("none", |runtime| &runtime.name);
         for (name, value) in &self.variables {
             let _ = writeln!(self.dockerfile, "ENV {name}=\"{value}\"");
+        }
+        if stack.find("php").is_some() {
+            let _ = writeln!(self.dockerfile, "COPY setup/start-php-app {START_PHP_APP}");
         }
         let _ = write!(
             self.dockerfile,

@@ -81,7 +81,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 let deployed = sandbox
                     .ensure_container(&planned, container, &containers)
                     .await?;
-                let deployed = sandbox.redeploy(&planned, container, deployed).await?;
+                // What is only reached is not deployed again.
+                let deployed = if whole {
+                    sandbox.redeploy(&planned, container, deployed).await?
+                } else {
+                    deployed
+                };
                 failed |= !deployed.failed_hooks.is_empty();
             }
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 pub use self::web::{
     Commands, Expires, Location, MAX_REQUEST_SIZE, Passthru, Properties, Protocol,
-    RequestBuffering, SocketFamily, Web,
+    RequestBuffering, START_PHP_APP, SocketFamily, Web,
 };
 use super::problem::Place;
 use crate::roles::Role;

@@ -189,6 +189,20 @@ fn php_has_upsuns_extensions_and_those_asked_for() {
 }
 
 #[test]
+fn php_has_the_command_that_starts_fpm() {
+    let recipe = given().recipe(&single("php:8.4"));
+    let line = "COPY setup/start-php-app /usr/bin/start-php-app\n";
+    assert!(recipe.dockerfile.contains(line), "{}", recipe.dockerfile);
+    let script = recipe
+        .files
+        .iter()
+        .find(|file| file.path == "setup/start-php-app");
+    assert_eq!(script.unwrap().mode, 0o755);
+    let other = given().recipe(&single("nodejs:24"));
+    assert!(!other.dockerfile.contains("start-php-app"));
+}
+
+#[test]
 fn composer_comes_from_its_image_unless_php_has_an_image_of_its_own() {
     let php = single("php:8.4");
     let mut given = given();

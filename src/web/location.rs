@@ -252,6 +252,10 @@ fn write_serving(properties: &Properties, writer: &mut Writer) {
     let nothing = indexmap::IndexMap::new();
     let headers = properties.headers.as_ref().unwrap_or(&nothing);
     let mut cached = false;
+    // All files of a build have the same time, so that a browser would take another build's for its own.
+    writer.line("etag off");
+    writer.line("if_modified_since off");
+    writer.line("add_header Last-Modified \"\"");
     for (name, value) in headers {
         let Some(name) = header_name(name) else {
             continue;

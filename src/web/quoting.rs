@@ -51,8 +51,10 @@ pub(super) fn template(text: &str, names: &[String]) -> String {
 /// A path as a part of a regular expression.
 pub(super) fn pattern(path: &str) -> String {
     let mut out = String::new();
+    // Only punctuation means anything there. A backslash before what is left out later would be one before
+    // whatever comes next.
     for c in path.chars() {
-        if c.is_ascii() && !c.is_ascii_alphanumeric() && c != '/' {
+        if c.is_ascii_punctuation() && c != '/' {
             out.push('\\');
         }
         out.push(c);

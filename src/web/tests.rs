@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
-use super::quoting::{group_names, template};
+use super::quoting::{group_names, pattern, template};
 use super::*;
 use crate::config;
+use crate::config::app::START_PHP_APP;
 
 /// The only app of a configuration: its type, and its `web`.
 fn app(kind: &str, web: &str) -> App {
@@ -100,6 +101,26 @@ fn other_fastcgi_applications_get_the_path() {
 }
 
 #[test]
+fn php_runs_in_fpm_unless_it_says_otherwise() {
+    let php = app("php:8.4", "locations: {/: {root: public}}");
+    assert_eq!(php.web.commands.start.as_deref(), Some(START_PHP_APP));
+    assert_eq!(upstream_address(&php), Some("/run/app.sock"));
+    let own = app(
+        "php:8.4",
+        "commands: {start: frankenphp}\nupstream: {socket_family: tcp, protocol: http}\nlocations: {/: {root: public, passthru: true}}",
+    );
+    assert_eq!(own.web.commands.start.as_deref(), Some("frankenphp"));
+    assert_eq!(upstream_address(&own), Some("8888"));
+    // Its scripts are for it to run; their source leaves nobody.
+    let text = configuration(&own);
+    assert!(
+        text.contains("if (-f $front_script) { return 590; }"),
+        "{text}"
+    );
+    assert!(text.contains("proxy_pass http://front_app;"), "{text}");
+}
+
+#[test]
 fn only_apps_that_get_requests_are_waited_for() {
     let address = |kind, web| upstream_address(&app(kind, web));
     let start = "commands: {start: x}";
@@ -124,6 +145,13 @@ fn groups_are_known_by_name_and_nothing_else_is_a_variable() {
         template("/$a/${b_1}$$c$uri${d}${a $", &names),
         "/${a}/${b_1}${front_dollar}${c}${front_dollar}uri${front_dollar}{d}${front_dollar}{a ${front_dollar}"
     );
+}
+
+#[test]
+fn a_path_is_no_regular_expression() {
+    assert_eq!(pattern("/a.b(c)+ é/D\\d"), r"/a\.b\(c\)\+ é/D\\d");
+    // No backslash stands before what is left out.
+    assert_eq!(quoting::quote(&pattern("/\0U\t(")), "\"/U\t\\\\(\"");
 }
 
 /// The words of a configuration as nginx reads them, one directive an entry, each with how deep it stands.

@@ -161,6 +161,15 @@ fn an_app_reaches_another_through_its_web_server() {
         &["style", "Content-Type: text/x-style", "max-age=300"],
     );
     assert!(!style.contains("X-Files"), "{style}");
+    let again = fetch(
+        &project,
+        "--header 'If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT' http://api.internal/style.css",
+    );
+    assert_answers(&again, "200", &["style"]);
+    assert!(
+        !style.contains("Last-Modified") && !style.contains("ETag"),
+        "{style}"
+    );
     assert_answers(&get("/files/stored.txt"), "200", &["stored"]);
     assert_answers(&get("/docs"), "301", &["Location: /docs/"]);
     assert_answers(&get("/docs/"), "200", &["docs"]);

@@ -19,6 +19,7 @@ mod fronts;
 mod isolation;
 mod mount_commands;
 mod mounts;
+mod php;
 mod queueing;
 mod roles;
 mod run_output;

@@ -9,10 +9,13 @@ use indexmap::IndexMap;
 /// The largest request unless `request_buffering.max_request_size` says otherwise, in bytes.
 pub const MAX_REQUEST_SIZE: u64 = 250 * 1024 * 1024;
 
+/// What runs in a PHP app that has no `web.commands.start`: PHP's FPM.
+pub const START_PHP_APP: &str = "/usr/bin/start-php-app";
+
 /// `web`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Web {
-    /// What runs in the web container.
+    /// What runs in the web container; for PHP, [`START_PHP_APP`] unless something else is given.
     pub commands: Commands,
     /// `web.upstream.socket_family`; by default `unix` for PHP and `tcp` for all others.
     pub socket_family: SocketFamily,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::app::{
     Expires, Image, Location, MAX_REQUEST_SIZE, Passthru, Properties, Protocol, RequestBuffering,
-    SocketFamily, Web,
+    START_PHP_APP, SocketFamily, Web,
 };
 use super::super::node::{Entry, Node, Value};
 use super::{commands, normalize, texts};
@@ -16,11 +16,15 @@ pub(super) fn decode(web: Option<&Node>, image: &Image) -> Web {
         .and_then(|web| web.get("locations"))
         .map(|locations| locations.entries().iter().map(location).collect())
         .unwrap_or_default();
+    let mut commands = web
+        .and_then(|web| web.get("commands"))
+        .map(commands)
+        .unwrap_or_default();
+    if is_php && commands.start.is_none() {
+        commands.start = Some(START_PHP_APP.to_owned());
+    }
     Web {
-        commands: web
-            .and_then(|web| web.get("commands"))
-            .map(commands)
-            .unwrap_or_default(),
+        commands,
         socket_family: match upstream("socket_family") {
             Some("unix") => SocketFamily::Unix,
             None if is_php => SocketFamily::Unix,
