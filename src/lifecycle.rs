@@ -4,6 +4,7 @@
 mod abandoned;
 mod archive;
 mod build;
+mod crons;
 mod data;
 mod deploy;
 mod execute;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 pub use self::abandoned::SHELL;
+pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
 pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
 pub use self::image::{ImageRecipe, Pull};

@@ -12,10 +12,10 @@ use super::list::operations;
 use super::workspace::{Workspace, find_app, nearest};
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
-use crate::lifecycle::{OperationRun, Pull};
+use crate::lifecycle::{OperationRun, Pull, Report};
 use crate::plan::AppPlan;
 use crate::roles::{self, Actor};
-use crate::shutdown::Urgency;
+use crate::shutdown::{Shutdown, Urgency};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -111,7 +111,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Some(name) => find(&workspace, &arguments.target, name)?,
         None => choose(context, &workspace, &arguments.target)?,
     };
-    let actor = actor(context, &workspace, &arguments)?;
+    let actor = actor(
+        &workspace,
+        arguments.role.as_deref(),
+        arguments.user.as_deref(),
+    )?;
     check_role(&actor, &found)?;
     if arguments.no_wait {
         context.talk(&format!(
@@ -192,17 +196,22 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let result = sandbox.until_left(act).await;
     listening.finish();
     let report = result.map_err(|err| Failure::of(err, &shutdown))?;
-    Ok(match report.outcome {
+    Ok(exit_code(&report, &shutdown))
+}
+
+/// What we end with after it.
+pub(super) fn exit_code(report: &Report, shutdown: &Shutdown) -> u8 {
+    match report.outcome {
         Outcome::Timeout => 124,
         Outcome::Cancelled => shutdown.exit_code().unwrap_or(130),
         Outcome::Success => 0,
         // Codes outside a byte do not exist on Linux; a failure must never look like a success.
         Outcome::Failure => u8::try_from(report.exit_code).unwrap_or(255),
-    })
+    }
 }
 
 /// Where requests would reach the app: its port or its socket. `None` for what nobody reaches.
-fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
+pub(super) fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
     if worker.is_some() || app.web.commands.start.is_none() {
         return None;
     }
@@ -362,16 +371,16 @@ fn choose<'a>(
         .ok_or_else(|| Failure::usage("no operation was chosen"))
 }
 
-fn actor(
-    context: &Context,
+/// Who acts, by flags, the environment and the settings.
+pub(super) fn actor(
     workspace: &Workspace,
-    arguments: &Arguments,
+    role: Option<&str>,
+    user: Option<&str>,
 ) -> Result<Actor, Failure> {
-    let _ = context;
     let from_environment = variable("UPSUN_LOCAL_ROLE");
     roles::resolve(&roles::Question {
-        flag: arguments.role.as_deref(),
-        user: arguments.user.as_deref(),
+        flag: role,
+        user,
         variable: from_environment.as_deref(),
         default: workspace.settings.role.as_ref(),
         users: Some(&workspace.settings.users),

@@ -2,6 +2,7 @@
 //! says which.
 
 mod builds;
+mod crons;
 mod faults;
 mod mounts;
 mod order;

@@ -38,7 +38,9 @@ impl Json {
 /// The output that an event carries.
 fn text(event: &mut Event) -> Option<&mut Text> {
     match event {
-        Event::OperationOutput { output } | Event::StepOutput { output, .. } => Some(output),
+        Event::OperationOutput { output }
+        | Event::StepOutput { output, .. }
+        | Event::CronOutput { output, .. } => Some(output),
         _ => None,
     }
 }

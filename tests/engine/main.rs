@@ -13,6 +13,7 @@ mod bad_days;
 mod build;
 mod commands;
 mod crashes;
+mod crons;
 mod deploy;
 mod file_system;
 mod isolation;
