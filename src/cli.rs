@@ -14,6 +14,7 @@ mod exec;
 mod failure;
 mod list;
 mod logs;
+mod masking;
 mod mount;
 mod run;
 mod schema;

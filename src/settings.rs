@@ -399,7 +399,11 @@ fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// The value of a variable, or a map with `value` and its flags.
-struct VariableSetting(UserVariable);
+struct VariableSetting {
+    variable: UserVariable,
+    /// The value is JSON in a text.
+    is_json: bool,
+}
 
 impl<'de> Deserialize<'de> for VariableSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -413,6 +417,11 @@ impl<'de> Deserialize<'de> for VariableSetting {
             visible_build: bool,
             #[serde(default = "yes")]
             visible_runtime: bool,
+            #[serde(default)]
+            is_json: bool,
+            /// Whether child environments have it too. There are none here, so it makes no difference.
+            #[serde(default = "yes", rename = "inheritable")]
+            _inheritable: bool,
         }
 
         struct VariableVisitor;
@@ -420,7 +429,10 @@ impl<'de> Deserialize<'de> for VariableSetting {
         impl VariableVisitor {
             #[expect(clippy::unnecessary_wraps, reason = "what a visitor returns")]
             fn plain<E>(value: impl Into<serde_json::Value>) -> Result<VariableSetting, E> {
-                Ok(VariableSetting(UserVariable::new(value)))
+                Ok(VariableSetting {
+                    variable: UserVariable::new(value),
+                    is_json: false,
+                })
             }
         }
 
@@ -464,12 +476,15 @@ impl<'de> Deserialize<'de> for VariableSetting {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VariableSetting, A::Error> {
                 let written = Written::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(VariableSetting(UserVariable {
-                    value: written.value,
-                    sensitive: written.sensitive,
-                    visible_build: written.visible_build,
-                    visible_runtime: written.visible_runtime,
-                }))
+                Ok(VariableSetting {
+                    variable: UserVariable {
+                        value: written.value,
+                        sensitive: written.sensitive,
+                        visible_build: written.visible_build,
+                        visible_runtime: written.visible_runtime,
+                    },
+                    is_json: written.is_json,
+                })
             }
         }
 
@@ -491,10 +506,27 @@ fn variables<'de, D: Deserializer<'de>>(
             "`{name}` cannot be the name of a variable"
         )));
     }
-    Ok(written
+    written
         .into_iter()
-        .map(|(name, variable)| (name, variable.0))
-        .collect())
+        .map(|(name, written)| {
+            let mut variable = written.variable;
+            if let (true, serde_json::Value::String(text)) = (written.is_json, &variable.value) {
+                // What is wrong with it is not told in serde's words, which might quote a secret.
+                let value = serde_json::from_str(text).map_err(|err| {
+                    de::Error::custom(format_args!(
+                        "the value of `{name}` is not JSON (at its line {}, column {}), and it has `is_json`",
+                        err.line(),
+                        err.column()
+                    ))
+                })?;
+                // An environment variable holds the JSON as it was written.
+                if !name.starts_with("env:") {
+                    variable.value = value;
+                }
+            }
+            Ok((name, variable))
+        })
+        .collect()
 }
 
 #[cfg(test)]

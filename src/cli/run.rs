@@ -13,6 +13,7 @@ use super::workspace::{Workspace, find_app, nearest};
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull, Report};
+use crate::mask::{MASK, Secrets};
 use crate::plan::AppPlan;
 use crate::roles::{self, Actor};
 use crate::shutdown::{Shutdown, Urgency};
@@ -46,6 +47,9 @@ pub(super) struct Arguments {
     /// When to ask the registry for images
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
+    /// Hide the values of sensitive variables in what it prints
+    #[arg(long)]
+    mask: bool,
     /// How to print what happens
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -156,7 +160,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let listening = context.listen(json, &shutdown);
+    let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
@@ -432,8 +436,8 @@ fn check_role(actor: &Actor, found: &Found<'_>) -> Result<(), Failure> {
     )))
 }
 
-/// Hides the values of sensitive variables wherever a plan holds variables.
-fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>) {
+/// Hides the values of sensitive variables wherever a plan holds variables, and wherever else they stand.
+fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>, secrets: &Secrets) {
     use serde_json::Value;
     match document {
         Value::Object(map) => {
@@ -441,15 +445,22 @@ fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>) {
                 if let (Value::Object(variables), "variables") = (&mut *value, key.as_str()) {
                     for (name, value) in variables {
                         if sensitive.contains(name) {
-                            *value = super::variables::MASK.into();
+                            *value = MASK.into();
+                        } else {
+                            mask(value, sensitive, secrets);
                         }
                     }
                 } else {
-                    mask(value, sensitive);
+                    mask(value, sensitive, secrets);
                 }
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|value| mask(value, sensitive)),
+        Value::Array(list) => {
+            for value in list {
+                mask(value, sensitive, secrets);
+            }
+        }
+        Value::String(text) => *text = secrets.mask(text),
         _ => {}
     }
 }
@@ -464,7 +475,8 @@ pub(super) fn print_plans(
     if json {
         let mut document =
             serde_json::to_value(plans).map_err(|err| Failure::fault(err.to_string()))?;
-        mask(&mut document, &workspace.sensitive_names());
+        let (names, secrets) = (workspace.sensitive_names(), workspace.secrets());
+        mask(&mut document, &names, &secrets);
         let text = serde_json::to_string_pretty(&document)
             .map_err(|err| Failure::fault(err.to_string()))?;
         return context.print(&format!("{text}\n")).map(|()| 0);

@@ -129,6 +129,8 @@ impl World {
                 build_relevant: &crate::variables::build_relevant(app),
                 build_variables: BTreeMap::new(),
                 runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],
+                build_php_ini: None,
+                runtime_php_ini: Vec::new(),
                 services: Vec::new(),
                 connections: Vec::new(),
             })

@@ -193,3 +193,35 @@ fn a_file_that_cannot_be_read_is_an_error() {
         Err(Error::Read { .. })
     ));
 }
+
+#[test]
+fn json_in_a_text_is_json_where_the_flag_says_so() {
+    let text = "variables:
+  project:
+    theme:colours: { value: '[\"red\",\"blue\"]', is_json: true, inheritable: false }
+    env:COLOURS: { value: '[\"red\",\"blue\"]', is_json: true }
+    theme:plain: { value: '[1]' }
+";
+    let settings = Settings::parse(text, FILE_NAME).unwrap();
+    let value = |name: &str| settings.variables.project[name].value.clone();
+    assert_eq!(value("theme:colours"), serde_json::json!(["red", "blue"]));
+    assert_eq!(
+        value("env:COLOURS"),
+        serde_json::json!("[\"red\",\"blue\"]")
+    );
+    assert_eq!(value("theme:plain"), serde_json::json!("[1]"));
+}
+
+#[test]
+fn what_is_no_json_is_refused_without_its_value() {
+    let text = "variables:
+  project:
+    theme:key: { value: 'hush-hush', is_json: true }
+";
+    let err = Settings::parse(text, FILE_NAME).unwrap_err().to_string();
+    assert!(
+        err.contains("the value of `theme:key` is not JSON"),
+        "{err}"
+    );
+    assert!(!err.contains("hush"), "{err}");
+}

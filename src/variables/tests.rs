@@ -384,11 +384,11 @@ fn an_env_file_is_read() {
     assert_eq!(value("env:F"), "a#b");
     assert_eq!(
         parse_env_file("A=1\nnonsense\n").unwrap_err().to_string(),
-        "line 2: `nonsense` sets no variable: write `env:NAME=value`"
+        "line 2 is not `NAME=value`"
     );
     assert_eq!(
         parse_env_file("A='x\n").unwrap_err().to_string(),
-        "line 1: the quote after `A=` is not closed"
+        "line 1: the quote after `A=` is not closed: a value ends with its line, and `\\n` in double quotes is a new one"
     );
 }
 

@@ -7,6 +7,7 @@
 mod support;
 
 mod engine;
+mod php;
 mod process;
 
 mod bad_days;
@@ -23,6 +24,7 @@ mod queueing;
 mod roles;
 mod run_output;
 mod run_script;
+mod secrets;
 mod services;
 mod source;
 mod stopping;

@@ -42,6 +42,9 @@ pub(in super::super) struct Arguments {
     /// When to ask the registry for images
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
+    /// Hide the values of sensitive variables in what it prints
+    #[arg(long)]
+    mask: bool,
     /// How to print what happens
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -75,7 +78,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let variables = workspace.run_variables(app, None, &tree, &command_line, container);
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let listening = context.listen(arguments.format == Format::Json, &shutdown);
+    let json = arguments.format == Format::Json;
+    let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run::run_id();
     let address = run::listens_at(app, None);
