@@ -14,6 +14,7 @@ mod exec;
 mod failure;
 mod list;
 mod logs;
+mod mail;
 mod masking;
 mod mount;
 mod run;

@@ -142,6 +142,11 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// The mail that apps send is shown.
+    MailShown {
+        /// Where.
+        url: String,
+    },
     /// A container is being started.
     DeployStarted {
         /// The app, or `app--worker`.

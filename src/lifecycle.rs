@@ -10,6 +10,7 @@ mod deploy;
 mod execute;
 mod image;
 mod leftovers;
+mod mail;
 mod mounts;
 mod operation;
 mod output;
@@ -132,6 +133,14 @@ pub enum Error {
         exit_code: i64,
         /// What the command said.
         said: String,
+    },
+    /// A port on this machine belongs to somebody else.
+    #[error("the service `{service}` cannot start: the port {port} of this machine is taken")]
+    PortTaken {
+        /// The service.
+        service: String,
+        /// The port.
+        port: u16,
     },
     /// The user stopped us.
     #[error("interrupted")]

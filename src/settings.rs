@@ -53,6 +53,9 @@ pub struct Settings {
     pub tests: Option<serde_yaml::Value>,
     /// `services`: what is different here about a service, by its name.
     pub services: IndexMap<String, ServiceSettings>,
+    /// `mail`: whether mail is on, and a server takes what apps send.
+    #[serde(deserialize_with = "mail")]
+    pub mail: Option<Mail>,
     /// `watch`, read by a later version.
     pub watch: Option<serde_yaml::Value>,
     /// `check`: which warnings about the configuration are of no interest.
@@ -110,6 +113,14 @@ pub struct Proxy {
     /// `no`: hosts that are reached directly, separated by commas.
     #[serde(deserialize_with = "comma_separated")]
     pub no: Option<String>,
+}
+
+/// `mail`, where it is on: `true`, or a map.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// `port`: where the mail is shown on this machine.
+    pub port: Option<u16>,
 }
 
 /// `user`: the ids of the user `web`.
@@ -347,6 +358,33 @@ fn user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<User, D::Error> {
         ));
     }
     Ok(user)
+}
+
+/// `true`, `false`, or a map that says more.
+fn mail<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mail>, D::Error> {
+    struct MailVisitor;
+
+    impl<'de> Visitor<'de> for MailVisitor {
+        type Value = Option<Mail>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`true`, `false`, or a map with `port`")
+        }
+
+        fn visit_bool<E: de::Error>(self, is_on: bool) -> Result<Option<Mail>, E> {
+            Ok(is_on.then(Mail::default))
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Option<Mail>, E> {
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<Mail>, A::Error> {
+            Mail::deserialize(de::value::MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+
+    deserializer.deserialize_any(MailVisitor)
 }
 
 /// One text, or a list of them.

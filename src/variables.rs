@@ -141,6 +141,8 @@ pub struct Context<'a> {
     pub relationships: &'a Value,
     /// For `PLATFORM_ROUTES`.
     pub routes: &'a Value,
+    /// For `PLATFORM_SMTP_HOST`: empty where mail is switched off.
+    pub smtp_host: &'a str,
 }
 
 /// The variables of a container, sorted by name. `PATH` is not among them: see [`path`].
@@ -306,8 +308,7 @@ fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
                 ),
                 ("PLATFORM_RELATIONSHIPS", base64_json(context.relationships)),
                 ("PLATFORM_ROUTES", base64_json(context.routes)),
-                // Empty is how Upsun says that mail is switched off.
-                ("PLATFORM_SMTP_HOST", String::new()),
+                ("PLATFORM_SMTP_HOST", context.smtp_host.to_owned()),
             ]);
             for (name, command) in [
                 ("PLATFORM_PRE_APP_COMMAND", &commands.pre_start),

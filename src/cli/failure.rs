@@ -166,6 +166,8 @@ impl Failure {
                     "`upsun-local logs --service {service}` shows all it said"
                 ))
             }
+            E::PortTaken { .. } => Failure::new(CANNOT_MAKE, message)
+                .hint("name another one in .upsun-local.yaml: `mail: { port: 8025 }`"),
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
             E::Unkillable { .. } => Failure::new(FAULT, message)

@@ -58,6 +58,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let plans: Vec<_> = plans.iter().map(|(plan, _)| plan).collect();
         return super::run::print_plans(context, &workspace, &plans, json);
     }
+    let mail = workspace.mail()?;
     let crons = if arguments.crons {
         let mut crons = Crons::default();
         for (app, (plan, _)) in wanted.iter().zip(&plans) {
@@ -104,6 +105,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             }
         }
         sandbox.remove_strangers(&workspace.config).await?;
+        sandbox.settle_mail(mail.as_ref()).await?;
         lock.release();
         if let Some(crons) = &crons {
             // Taken for each run only, so that `run` and others have their turn in between.

@@ -210,6 +210,7 @@ impl Workspace {
             tree.has(&path)
         };
         let services = self.services(app)?;
+        let mail = self.mail()?;
         let of = |worker, phase| {
             let relationships = self.payloads(app, worker, &services)?;
             let all =
@@ -222,7 +223,8 @@ impl Workspace {
             .map(|worker| of(worker, Phase::Runtime))
             .collect::<Result<_, _>>()?;
         let php_ini = |worker, phase| {
-            let all = self.prefixed_variables(app, worker, phase, command_line);
+            let mut all = self.prefixed_variables(app, worker, phase, command_line);
+            all.splice(0..0, self.php_mail(phase));
             php_ini::text(&all).filter(|_| variables::runs(&app.image, "php"))
         };
         let plan = plan::app(&plan::Inputs {
@@ -241,8 +243,8 @@ impl Workspace {
                 .chain(app.workers.iter().map(Some))
                 .map(|worker| php_ini(worker, Phase::Runtime))
                 .collect(),
-            connections: self.connections(app, &services),
-            services: services.into_values().collect(),
+            connections: self.with_mail(mail.as_ref(), self.connections(app, &services)),
+            services: services.into_values().chain(mail).collect(),
         });
         Ok((plan, recipe))
     }
@@ -272,6 +274,7 @@ impl Workspace {
             command_line,
             relationships,
             routes: &nothing,
+            smtp_host: self.smtp_host(),
         });
         let machine = self
             .machine_variables()
@@ -321,6 +324,7 @@ impl Workspace {
             command_line,
             relationships: &Value::Null,
             routes: &Value::Null,
+            smtp_host: self.smtp_host(),
         }
     }
 

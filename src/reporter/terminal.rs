@@ -348,6 +348,7 @@ impl Reporter for Terminal {
                 let what = format!("{} in {}", safe(&service), style::duration(duration));
                 self.step("Started", &what);
             }
+            Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
             Event::DeployStarted { .. } => {}
             Event::DeployFinished {
                 container,

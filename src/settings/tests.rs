@@ -225,3 +225,19 @@ fn what_is_no_json_is_refused_without_its_value() {
     );
     assert!(!err.contains("hush"), "{err}");
 }
+
+#[test]
+fn mail_is_off_unless_it_is_switched_on() {
+    assert_eq!(parse("").mail, None);
+    assert_eq!(parse("mail: false").mail, None);
+    assert_eq!(parse("mail: true").mail, Some(Mail { port: None }));
+    assert_eq!(
+        parse("mail: { port: 8025 }").mail,
+        Some(Mail { port: Some(8025) })
+    );
+    let (message, _) = refused("mail: yes please");
+    assert!(
+        message.contains("`true`, `false`, or a map with `port`"),
+        "{message}"
+    );
+}

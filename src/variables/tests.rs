@@ -61,6 +61,7 @@ fn compute(app: &App, worker: Option<&Worker>, phase: Phase, layers: &Layers) ->
         command_line: &layers.command_line,
         relationships: &empty,
         routes: &empty,
+        smtp_host: "",
     })
 }
 

@@ -7,7 +7,7 @@
 mod support;
 
 mod engine;
-mod php;
+mod php_settings;
 mod process;
 
 mod bad_days;
@@ -18,6 +18,7 @@ mod crons;
 mod deploy;
 mod file_system;
 mod isolation;
+mod mail;
 mod mount_commands;
 mod mounts;
 mod queueing;
