@@ -245,6 +245,13 @@ fn explain(error: &serde_yaml::Error, text: &str, file_name: &str) -> Error {
     };
     let mut line = error.location().map(|location| location.line());
     let mut message = message.to_owned();
+    // What stands where a variable belongs may be its value.
+    if message.starts_with("variables")
+        && let Some((before, rest)) = message.split_once("string \"")
+        && let Some((_, after)) = rest.rsplit_once('"')
+    {
+        message = format!("{before}string{after}");
+    }
     let mut hint = None;
     if let Some((before, rest)) = message.clone().split_once("unknown field `")
         && let Some((key, expected)) = rest.split_once('`')

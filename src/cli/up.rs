@@ -80,6 +80,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let act = async {
+        let _right = match &crons {
+            Some(_) => Some(sandbox.lock_crons()?),
+            None => None,
+        };
         let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {

@@ -381,7 +381,17 @@ impl Workspace {
         texts
             .iter()
             .map(|text| {
-                variables::parse_assignment(text).map_err(|err| Failure::usage(err.to_string()))
+                let (name, variable) = variables::parse_assignment(text)
+                    .map_err(|err| Failure::usage(err.to_string()))?;
+                if let Some(setting) = name.strip_prefix("php:") {
+                    return Err(Failure::usage(format!(
+                        "`{name}` cannot be set for one run: PHP reads its settings from a file of the container"
+                    ))
+                    .hint(format!(
+                        "set it below `variables` in .upsun-local.yaml, or run `php -d {setting}=…`"
+                    )));
+                }
+                Ok((name, variable))
             })
             .collect()
     }

@@ -13,6 +13,7 @@ use crate::crons::{self, Cron};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::{Event, Text};
+use crate::lock::Lock;
 use crate::project::{LABEL_APP, LABEL_KIND};
 use crate::shutdown::Urgency;
 
@@ -96,6 +97,15 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code: done.exit_code,
             hooks_failed: false,
         })
+    }
+
+    /// Takes the right to run this environment's crons by themselves, or says at once who has it: each is to
+    /// run once.
+    pub fn lock_crons(&self) -> Result<Lock> {
+        let name = crate::project::hash(self.environment.name.as_bytes());
+        let path = format!("crons-{}.lock", &name[..12]);
+        let path = self.project.state_dir.join(path);
+        Ok(Lock::try_take(&path, "up --crons")?)
     }
 
     /// Runs crons whenever their time comes, until the user wants to stop: then what runs is cancelled first.

@@ -241,3 +241,13 @@ fn mail_is_off_unless_it_is_switched_on() {
         "{message}"
     );
 }
+
+#[test]
+fn a_variable_in_the_wrong_place_is_not_quoted() {
+    let (message, _) = refused("variables:\n  project: 'env:TOKEN=hush-hush'\n");
+    assert!(
+        message.contains("invalid type: string, expected a map"),
+        "{message}"
+    );
+    assert!(!message.contains("hush"), "{message}");
+}

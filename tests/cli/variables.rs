@@ -174,3 +174,19 @@ fn a_broken_env_file_is_explained_without_what_stands_in_it() {
     error: .env: line 1: the quote after `KEY=` is not closed: a value ends with its line, and `\n` in double quotes is a new one
     ");
 }
+
+#[test]
+fn a_setting_of_php_cannot_be_set_for_one_run() {
+    let project = TestProject::new(
+        "applications: {app: {type: 'php:8.4', operations: {x: {commands: {start: 'true'}}}}}\n",
+    );
+    let outcome = project.run(&["run", "x", "--variable", "php:memory_limit=1G"]);
+    insta::assert_snapshot!(outcome.shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: `php:memory_limit` cannot be set for one run: PHP reads its settings from a file of the container
+
+    hint: set it below `variables` in .upsun-local.yaml, or run `php -d memory_limit=…`
+    ");
+}

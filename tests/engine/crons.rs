@@ -72,3 +72,32 @@ fn a_crons_time_limit_is_its_own_or_the_callers() {
         outcome.stdout
     );
 }
+
+#[test]
+fn crons_run_by_themselves_from_one_place_only() {
+    let project = TestProject::on_engine(&app(
+        "crons: { yearly: { spec: '0 0 29 2 *', commands: { start: 'true' } } }
+operations: { hello: { commands: { start: 'echo hello' } } }",
+    ));
+    let mut running = Running::start(&project, &["up", "--crons"]);
+    running.wait_for_talk("Planned cron yearly on app: 20");
+    let second = project.run(&["up", "--crons"]).expect(75);
+    assert!(
+        second.stderr.contains("`up --crons` (process"),
+        "{}",
+        second.stderr
+    );
+    // Whoever waits for a time keeps nobody else waiting.
+    assert_eq!(project.run(&["run", "hello"]).expect(0).stdout, "hello\n");
+    assert!(running.is_running());
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(130);
+    assert!(
+        outcome.stderr.contains("The crons have stopped"),
+        "{}",
+        outcome.stderr
+    );
+    // The containers stay.
+    let status = project.run(&["status"]).expect(0).stdout;
+    assert!(status.contains("Up "), "{status}");
+}

@@ -36,6 +36,9 @@ pub(in super::super) struct Arguments {
     /// A variable for this run, such as `env:NAME=value`
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Build again although the build is there
     #[arg(long)]
     rebuild: bool,
@@ -75,10 +78,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         .containers
         .first()
         .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
+    let json = arguments.format == Format::Json;
+    if arguments.dry_run {
+        let mut shown = plan.clone();
+        shown.containers = vec![container.clone()];
+        return run::print_plans(context, &workspace, &[&shown], json);
+    }
     let variables = workspace.run_variables(app, None, &tree, &command_line, container);
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let json = arguments.format == Format::Json;
     let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run::run_id();
