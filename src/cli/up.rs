@@ -61,8 +61,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let mail = workspace.mail()?;
     let crons = if arguments.crons {
         let mut crons = Crons::default();
-        for (app, (plan, _)) in wanted.iter().zip(&plans) {
-            crons.add(&workspace, app, plan)?;
+        for (plan, _) in &plans {
+            if let Some(app) = wanted.iter().find(|app| app.name == plan.app) {
+                crons.add(&workspace, app, plan)?;
+            }
         }
         if crons.entries.is_empty() {
             return Err(
