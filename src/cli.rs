@@ -14,6 +14,8 @@ mod exec;
 mod failure;
 mod list;
 mod logs;
+mod mail;
+mod masking;
 mod mount;
 mod run;
 mod schema;
@@ -169,7 +171,7 @@ enum Command {
     /// Look at and change what is on the writable mounts
     #[command(subcommand)]
     Mount(mount::Command),
-    /// Look at the crons
+    /// Look at the crons, and run one
     #[command(subcommand)]
     Cron(cron::Command),
     /// Show the variables of an app's container, each with where it comes from
@@ -252,7 +254,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Logs(arguments) => logs::run(context, &arguments).await,
             Command::Exec(arguments) => exec::run(context, arguments).await,
             Command::Mount(command) => mount::run(context, command).await,
-            Command::Cron(command) => cron::run(context, &command),
+            Command::Cron(command) => cron::run(context, &command).await,
             Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,
             Command::Clean(arguments) => down::clean(context, &arguments).await,

@@ -1,173 +1,87 @@
-//! When crons run: the five fields of a `spec`, with `H` for a value that is always the same for one cron
-//! and differs between crons, so that not all of them run at once.
+//! The crons of an app: what they run, when, and for how long. Pure: nothing here runs one or reads a clock,
+//! but for [`now`].
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
+//! Source: <https://docs.upsun.com/create-apps/image-properties/crons.html>
 
-use std::fmt;
+pub mod schedule;
+pub mod timetable;
 
-use jiff::civil::DateTime;
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, ZonedDateTime};
-use sha2::{Digest, Sha256};
+use jiff::{Timestamp, ZonedDateTime};
+use serde_json::Value;
 
-/// One of the five fields.
-#[derive(Debug)]
-struct Field {
-    name: &'static str,
-    low: u32,
-    high: u32,
-    names: &'static [&'static str],
-}
+use self::schedule::Schedule;
+use crate::config::app::App;
+use crate::roles::Role;
 
-const FIELDS: [Field; 5] = [
-    Field {
-        name: "minute",
-        low: 0,
-        high: 59,
-        names: &[],
-    },
-    Field {
-        name: "hour",
-        low: 0,
-        high: 23,
-        names: &[],
-    },
-    Field {
-        name: "day of the month",
-        low: 1,
-        high: 31,
-        names: &[],
-    },
-    Field {
-        name: "month",
-        low: 1,
-        high: 12,
-        names: &[
-            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-        ],
-    },
-    Field {
-        name: "day of the week",
-        low: 0,
-        high: 7,
-        names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
-    },
-];
+/// The role that running a cron by hand takes. Assumption: Upsun's docs do not say it; it is what operations and
+/// shells, which can do the same, take unless told otherwise.
+pub const ROLE: Role = Role::Contributor;
 
-/// How far ahead a next time is looked for: a 29th of February may be eight years away.
-const HORIZON_YEARS: i16 = 9;
+/// How long a cron may run: Upsun's default, and the most it takes.
+const LONGEST: u64 = 86_400;
 
-/// When a cron runs, every `H` resolved.
+/// How long a cancelled cron has to end unless `shutdown_timeout` says it, in seconds.
+const GRACE: u64 = 10;
+
+/// One cron, as the configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    /// One bit a value, by field.
-    values: [u64; 5],
-    /// Whether the day of the month, and the day of the week, are restricted.
-    restricted: (bool, bool),
-    /// The spec with its `H` resolved.
-    text: String,
+pub struct Cron {
+    /// Its name: the key under `crons`.
+    pub name: String,
+    /// `spec`.
+    pub spec: String,
+    /// `commands.start`, or the older `cmd`.
+    pub start: String,
+    /// `commands.stop`: runs instead of SIGTERM when it is cancelled.
+    pub stop: Option<String>,
+    /// `timeout`: how long it may run.
+    pub timeout: Duration,
+    /// `shutdown_timeout`: how long it may take to end once it is cancelled.
+    pub grace: Duration,
 }
 
-impl Schedule {
-    /// Reads a spec. `seed` decides what each `H` stands for: the same seed, the same times.
-    pub fn parse(spec: &str, seed: &str) -> Result<Schedule, String> {
-        let parts: Vec<&str> = spec.split_whitespace().collect();
-        if spec.trim_start().starts_with('@') {
-            return Err(format!(
-                "`{}` is a shorthand that Upsun does not have",
-                spec.trim()
-            ));
-        }
-        if parts.len() != FIELDS.len() {
-            return Err(format!("it has {} fields", parts.len()));
-        }
-        let mut values = [0; 5];
-        let mut texts = Vec::new();
-        for (at, (part, field)) in parts.iter().zip(&FIELDS).enumerate() {
-            let (bits, text) = read_field(part, field, seed)?;
-            values[at] = bits;
-            texts.push(text);
-        }
-        // Sunday is 0 and 7.
-        if values[4] & (1 << 7) != 0 {
-            values[4] |= 1;
-        }
-        Ok(Schedule {
-            values,
-            restricted: (!parts[2].starts_with('*'), !parts[4].starts_with('*')),
-            text: texts.join(" "),
-        })
-    }
-
-    /// The minutes of an hour at which it runs.
-    pub fn minutes(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..60).filter(|minute| self.has(0, *minute))
-    }
-
-    /// The first time after `after` at which it runs; `None` when there is none (a 31st of February).
-    pub fn next(&self, after: &ZonedDateTime) -> Option<ZonedDateTime> {
-        let zone = after.time_zone().clone();
-        let mut at = after
-            .datetime()
-            .checked_add(1.minute())
-            .ok()?
-            .with()
-            .second(0)
-            .subsec_nanosecond(0)
-            .build()
-            .ok()?;
-        let last_year = at.year() + HORIZON_YEARS;
-        while at.year() <= last_year {
-            if !self.has(3, to_unsigned(at.month())) {
-                at = start_of(at.date().first_of_month().checked_add(1.month()).ok()?);
-            } else if !self.has_day(at) {
-                at = start_of(at.date().tomorrow().ok()?);
-            } else if !self.has(1, to_unsigned(at.hour())) {
-                at = at
-                    .with()
-                    .minute(0)
-                    .build()
-                    .ok()?
-                    .checked_add(1.hour())
-                    .ok()?;
-            } else if !self.has(0, to_unsigned(at.minute())) {
-                at = at.checked_add(1.minute()).ok()?;
-            } else {
-                // A time that the clock skips runs when the clock has moved on.
-                let found = at.to_zoned_datetime(zone.clone()).ok()?;
-                if found > *after {
-                    return Some(found);
-                }
-                at = at.checked_add(1.minute()).ok()?;
+/// The crons of an app, by name. The configuration was found valid, so each has times and a command.
+pub fn of(app: &App) -> Vec<Cron> {
+    let all = app.raw.get("crons").and_then(Value::as_object);
+    all.into_iter()
+        .flatten()
+        .map(|(name, cron)| {
+            let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+            let seconds = |key: &str| cron.get(key).and_then(Value::as_u64);
+            let commands = cron.get("commands");
+            let command = |key: &str| text(commands.and_then(|commands| commands.get(key)));
+            Cron {
+                name: name.clone(),
+                spec: text(cron.get("spec")).unwrap_or_default(),
+                start: command("start")
+                    .or_else(|| text(cron.get("cmd")))
+                    .unwrap_or_default(),
+                stop: command("stop"),
+                // Nothing could run for no time at all, so 0 cannot be a limit.
+                timeout: Duration::from_secs(
+                    seconds("timeout")
+                        .filter(|seconds| *seconds > 0)
+                        .map_or(LONGEST, |seconds| seconds.min(LONGEST)),
+                ),
+                grace: Duration::from_secs(seconds("shutdown_timeout").unwrap_or(GRACE)),
             }
-        }
-        None
-    }
+        })
+        .collect()
+}
 
-    fn has(&self, field: usize, value: u32) -> bool {
-        self.values[field] & (1 << value) != 0
-    }
-
-    /// As everywhere since Vixie's cron: when both kinds of days are restricted, either will do.
-    fn has_day(&self, at: DateTime) -> bool {
-        let day = self.has(2, to_unsigned(at.day()));
-        let weekday = self.has(4, to_unsigned(at.weekday().to_sunday_zero_offset()));
-        match self.restricted {
-            (true, true) => day || weekday,
-            _ => day && weekday,
-        }
+impl Cron {
+    /// When it runs. What its `H` stand for is decided by the project, the app and the name.
+    pub fn schedule(&self, project: &str, app: &str) -> Result<Schedule, String> {
+        Schedule::parse(&self.spec, &format!("{project}/{app}/{}", self.name))
     }
 }
 
-impl fmt::Display for Schedule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-/// The time zone of that name; UTC where this machine does not know it.
-pub fn time_zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+/// The time zone of that name; `None` where this machine does not know it.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
 }
 
 /// Now, in a time zone.
@@ -175,236 +89,47 @@ pub fn now(zone: &TimeZone) -> ZonedDateTime {
     Timestamp::now().to_zoned_datetime(zone.clone())
 }
 
-fn start_of(date: jiff::civil::Date) -> DateTime {
-    date.at(0, 0, 0, 0)
-}
-
-/// Parts of a date are never negative.
-fn to_unsigned(value: i8) -> u32 {
-    u32::try_from(value).unwrap_or_default()
-}
-
-/// What one field stands for: a bit a value, and the field with its `H` resolved.
-fn read_field(text: &str, field: &Field, seed: &str) -> Result<(u64, String), String> {
-    let mut bits = 0;
-    let mut texts = Vec::new();
-    for item in text.split(',') {
-        let (range, step) = match item.split_once('/') {
-            Some((range, step)) => {
-                let step: u32 = step
-                    .parse()
-                    .ok()
-                    .filter(|step| *step > 0)
-                    .ok_or_else(|| format!("`{step}` is not a step of the {}", field.name))?;
-                (range, Some(step))
-            }
-            None => (item, None),
-        };
-        let hashed = range.strip_prefix('H');
-        let (low, high) = match hashed {
-            _ if range == "*" => (field.low, field.high),
-            None => bounds(range, field)?,
-            // The 29th to the 31st are not in every month, and the 7 is a second Sunday.
-            Some("") => match field.name {
-                "day of the month" => (1, 28),
-                "day of the week" => (0, 6),
-                _ => (field.low, field.high),
-            },
-            Some(rest) => match rest
-                .strip_prefix('(')
-                .and_then(|rest| rest.strip_suffix(')'))
-            {
-                Some(inner) => bounds(inner, field)?,
-                None => return Err(format!("`{range}` is not a {}", field.name)),
-            },
-        };
-        let (low, high, step) = match (hashed, step) {
-            (None, None) => (low, high, 1),
-            (None, Some(step)) if low == high => (low, field.high, step),
-            (None, Some(step)) => (low, high, step),
-            (Some(_), None) => {
-                let one = low + hash(seed, field.name, high - low + 1);
-                (one, one, 1)
-            }
-            (Some(_), Some(step)) => {
-                let first = low + hash(seed, field.name, step.min(high - low + 1));
-                (first, high, step)
-            }
-        };
-        for value in (low..=high).step_by(step as usize) {
-            bits |= 1 << value;
-        }
-        texts.push(match (hashed, low == high) {
-            (None, _) => item.to_owned(),
-            (Some(_), true) => low.to_string(),
-            (Some(_), false) => format!("{low}-{high}/{step}"),
-        });
-    }
-    Ok((bits, texts.join(",")))
-}
-
-/// A value below `count` that only depends on the seed and the field.
-fn hash(seed: &str, field: &str, count: u32) -> u32 {
-    let digest = Sha256::digest(format!("{seed}\0{field}"));
-    let first: [u8; 4] = [digest[0], digest[1], digest[2], digest[3]];
-    u32::from_be_bytes(first) % count.max(1)
-}
-
-fn bounds(range: &str, field: &Field) -> Result<(u32, u32), String> {
-    let (low, high) = range.split_once('-').unwrap_or((range, range));
-    let (low, high) = (number(low, field)?, number(high, field)?);
-    if low > high {
-        return Err(format!(
-            "the range `{range}` of the {} runs backwards",
-            field.name
-        ));
-    }
-    Ok((low, high))
-}
-
-fn number(text: &str, field: &Field) -> Result<u32, String> {
-    let named = field
-        .names
-        .iter()
-        .position(|name| name.eq_ignore_ascii_case(text))
-        .and_then(|index| u32::try_from(index).ok())
-        .map(|index| index + field.low);
-    let value = named.or_else(|| text.parse().ok());
-    match value {
-        Some(value) if (field.low..=field.high).contains(&value) => Ok(value),
-        Some(value) => Err(format!(
-            "the {} is {value}, and it goes from {} to {}",
-            field.name, field.low, field.high
-        )),
-        None => Err(format!("`{text}` is not a {}", field.name)),
-    }
+/// A time as people read it.
+pub fn shown(at: &ZonedDateTime) -> String {
+    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn next(spec: &str, after: &str) -> String {
-        let after: ZonedDateTime = after.parse().unwrap();
-        Schedule::parse(spec, "app/cron")
-            .unwrap()
-            .next(&after)
-            .map_or("never".to_owned(), |at| {
-                at.strftime("%Y-%m-%d %H:%M %Z").to_string()
-            })
-    }
-
     #[test]
-    fn the_next_time_is_the_first_that_all_fields_allow() {
-        let table = [
-            (
-                "*/15 * * * *",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-24 10:15 UTC",
-            ),
-            (
-                "*/15 * * * *",
-                "2026-11-24T10:15[UTC]",
-                "2026-11-24 10:30 UTC",
-            ),
-            ("0 3 * * *", "2026-11-24T10:07[UTC]", "2026-11-25 03:00 UTC"),
-            (
-                "0 0 1 jan *",
-                "2026-11-24T10:07[UTC]",
-                "2027-01-01 00:00 UTC",
-            ),
-            (
-                "30 4 * * mon",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-30 04:30 UTC",
-            ),
-            (
-                "30 4 * * 7",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-29 04:30 UTC",
-            ),
-            (
-                "0 0 29 2 *",
-                "2026-11-24T10:07[UTC]",
-                "2028-02-29 00:00 UTC",
-            ),
-            ("0 0 31 2 *", "2026-11-24T10:07[UTC]", "never"),
-            // Either kind of day will do when both are restricted.
-            (
-                "0 0 13 * fri",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-27 00:00 UTC",
-            ),
-            (
-                "59 23 31 12 *",
-                "2026-12-31T23:59:30[UTC]",
-                "2027-12-31 23:59 UTC",
-            ),
-        ];
-        for (spec, after, expected) in table {
-            assert_eq!(next(spec, after), expected, "{spec} after {after}");
-        }
-    }
-
-    #[test]
-    fn a_time_that_the_clock_skips_runs_once_it_has_moved_on() {
-        assert_eq!(
-            next("30 2 * * *", "2026-03-28T12:00[Europe/Berlin]"),
-            "2026-03-29 03:30 CEST"
-        );
-        assert_eq!(
-            next("30 2 * * *", "2026-03-29T03:30[Europe/Berlin]"),
-            "2026-03-30 02:30 CEST"
-        );
-    }
-
-    #[test]
-    fn an_h_is_the_same_for_one_cron_and_stays_within_its_range() {
-        for seed in 0..500 {
-            let seed = seed.to_string();
-            let schedule = Schedule::parse("H(10-19) H/6 H H H", &seed).unwrap();
-            assert_eq!(
-                schedule,
-                Schedule::parse("H(10-19) H/6 H H H", &seed).unwrap()
-            );
-            assert_eq!(schedule.minutes().count(), 1);
-            assert!(schedule.minutes().all(|minute| (10..20).contains(&minute)));
-            assert_eq!(schedule.values[1].count_ones(), 4);
-            assert!(schedule.values[2] & !0x1fff_fffe == 0, "day 29 or later");
-        }
-        let minutes: std::collections::BTreeSet<u32> = (0..500)
-            .filter_map(|seed| {
-                Schedule::parse("H * * * *", &seed.to_string())
-                    .unwrap()
-                    .minutes()
-                    .next()
+    fn a_cron_has_upsuns_defaults_and_limits() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(".upsun")).unwrap();
+        let text = "
+applications:
+  app:
+    type: nodejs:24
+    crons:
+      plain: { spec: 'H * * * *', commands: { start: tidy } }
+      full: { spec: 'H * * * *', commands: { start: a, stop: b }, timeout: 60, shutdown_timeout: 3 }
+      older: { spec: 'H * * * *', cmd: tidy, timeout: 0 }
+";
+        std::fs::write(dir.path().join(".upsun/config.yaml"), text).unwrap();
+        let config = crate::config::load(dir.path()).config.unwrap();
+        let shown: Vec<String> = of(&config.apps["app"])
+            .into_iter()
+            .map(|cron| {
+                let (timeout, grace) = (cron.timeout.as_secs(), cron.grace.as_secs());
+                format!(
+                    "{} {} {:?} {timeout} {grace}",
+                    cron.name, cron.start, cron.stop
+                )
             })
             .collect();
-        assert!(minutes.len() > 50, "they are spread over the hour");
-    }
-
-    #[test]
-    fn a_resolved_spec_is_shown_without_h() {
-        let schedule = Schedule::parse("0,30 9-17 */2 jan mon-fri", "x").unwrap();
-        assert_eq!(schedule.to_string(), "0,30 9-17 */2 jan mon-fri");
-        let text = Schedule::parse("H H(0-3) * * *", "x").unwrap().to_string();
-        assert!(!text.contains('H'), "{text}");
         assert_eq!(
-            Schedule::parse(&text, "y").unwrap().values,
-            Schedule::parse("H H(0-3) * * *", "x").unwrap().values
+            shown,
+            [
+                "full a Some(\"b\") 60 3",
+                "older tidy None 86400 10",
+                "plain tidy None 86400 10",
+            ]
         );
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused_in_words() {
-        for (spec, why) in [
-            ("61 * * * *", "the minute is 61, and it goes from 0 to 59"),
-            ("* * * *", "it has 4 fields"),
-            ("@daily", "`@daily` is a shorthand that Upsun does not have"),
-            ("*/0 * * * *", "`0` is not a step of the minute"),
-            ("Hx * * * *", "`Hx` is not a minute"),
-        ] {
-            assert_eq!(Schedule::parse(spec, ""), Err(why.to_owned()), "{spec}");
-        }
     }
 }

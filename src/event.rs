@@ -142,6 +142,11 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// The mail that apps send is shown.
+    MailShown {
+        /// Where.
+        url: String,
+    },
     /// A container is being started.
     DeployStarted {
         /// The app, or `app--worker`.
@@ -170,7 +175,7 @@ pub enum Event {
         /// The script.
         command: String,
     },
-    /// What the operation printed.
+    /// What the operation printed, or a cron that somebody runs.
     OperationOutput {
         /// The bytes.
         #[serde(flatten)]
@@ -203,6 +208,65 @@ pub enum Event {
         duration: Duration,
         /// What it tried to write where nothing may be written.
         read_only: Option<ReadOnlyWrite>,
+    },
+    /// A cron will run by itself.
+    CronPlanned {
+        /// The app.
+        app: String,
+        /// The cron.
+        cron: String,
+        /// When it runs next; `None` for never.
+        next: Option<String>,
+    },
+    /// A cron began.
+    CronStarted {
+        /// The app.
+        app: String,
+        /// The cron.
+        cron: String,
+        /// The role under which somebody runs it; `None` when its time has come.
+        role: Option<String>,
+        /// The user who runs it, where one is named.
+        user: Option<String>,
+        /// The script.
+        command: String,
+    },
+    /// What a cron printed whose time had come.
+    CronOutput {
+        /// The app.
+        app: String,
+        /// The cron.
+        cron: String,
+        /// The bytes.
+        #[serde(flatten)]
+        output: Text,
+    },
+    /// A cron ended.
+    CronFinished {
+        /// The app.
+        app: String,
+        /// The cron.
+        cron: String,
+        /// The role under which somebody ran it; `None` when its time had come.
+        role: Option<String>,
+        /// Its exit code.
+        exit_code: i64,
+        /// `success`, `failure`, `cancelled` or `timeout`.
+        result: Outcome,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        duration: Duration,
+        /// What it tried to write where nothing may be written.
+        read_only: Option<ReadOnlyWrite>,
+    },
+    /// The time of a cron passed without a run.
+    CronSkipped {
+        /// The app.
+        app: String,
+        /// The cron.
+        cron: String,
+        /// Why.
+        reason: String,
     },
     /// Something of the sandbox was removed.
     Removed {

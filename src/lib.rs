@@ -28,6 +28,8 @@ pub mod event;
 pub mod images;
 pub mod lifecycle;
 pub mod lock;
+pub mod mask;
+pub mod php_ini;
 pub mod plan;
 pub mod project;
 pub mod relationships;

@@ -4,11 +4,13 @@
 mod abandoned;
 mod archive;
 mod build;
+mod crons;
 mod data;
 mod deploy;
 mod execute;
 mod image;
 mod leftovers;
+mod mail;
 mod mounts;
 mod operation;
 mod output;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 pub use self::abandoned::SHELL;
+pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
 pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
 pub use self::image::{ImageRecipe, Pull};
@@ -156,6 +159,14 @@ pub enum Error {
         exit_code: i64,
         /// The end of its log, if there is any.
         log: String,
+    },
+    /// A port on this machine belongs to somebody else.
+    #[error("the service `{service}` cannot start: the port {port} of this machine is taken")]
+    PortTaken {
+        /// The service.
+        service: String,
+        /// The port.
+        port: u16,
     },
     /// The user stopped us.
     #[error("interrupted")]

@@ -17,6 +17,7 @@ use crate::engine::spec::{
 };
 use crate::event::Step;
 use crate::images::SUPERVISE;
+use crate::php_ini;
 use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
 use crate::services::ServicePlan;
 
@@ -81,6 +82,10 @@ pub struct Inputs<'a> {
     pub build_variables: BTreeMap<String, String>,
     /// The variables of the web container, then of each worker in the app's order.
     pub runtime_variables: Vec<BTreeMap<String, String>>,
+    /// PHP's settings during the build, as [`crate::php_ini::text`] writes them.
+    pub build_php_ini: Option<String>,
+    /// PHP's settings in the web container, then in each worker in the app's order.
+    pub runtime_php_ini: Vec<Option<String>>,
     /// The services of the environment that any of them reaches.
     pub services: Vec<ServicePlan>,
     /// What they reach, in the same order.
@@ -289,7 +294,7 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         target: target.to_owned(),
         read_only: false,
     };
-    let container = ContainerSpec {
+    let mut container = ContainerSpec {
         name: project.name(&[&app.name, "building", short]),
         image: inputs.image.to_owned(),
         command: ["sleep", "100000"].map(str::to_owned).to_vec(),
@@ -306,6 +311,12 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         pids_limit: Some(PIDS),
         ..ContainerSpec::default()
     };
+    // What it says is in `PLATFORM_VARIABLES` too, so the build's id depends on it already.
+    php_ini::install(
+        &mut container,
+        inputs.build_php_ini.as_deref(),
+        php_ini::BUILD_DIRECTORY,
+    );
     BuildPlan {
         volume,
         mark,
@@ -345,11 +356,8 @@ fn container(
             inputs.runtime_variables.get(at + 1),
         ),
     };
-    let connections = inputs
-        .connections
-        .get(worker.map_or(0, |(at, _)| at + 1))
-        .cloned()
-        .unwrap_or_default();
+    let index = worker.map_or(0, |(at, _)| at + 1);
+    let connections = inputs.connections.get(index).cloned().unwrap_or_default();
     let worker = worker.map(|(_, worker)| worker);
     let mut parts = vec![environment.name.as_str(), app.name.as_str()];
     parts.extend(worker.map(|worker| worker.name.as_str()));
@@ -426,6 +434,12 @@ fn container(
         stop_grace: STOP_GRACE,
         ..ContainerSpec::default()
     };
+    let php_ini = inputs.runtime_php_ini.get(index);
+    php_ini::install(
+        &mut container,
+        php_ini.and_then(Option::as_deref),
+        php_ini::DIRECTORY,
+    );
     let hooks = if worker.is_none() {
         steps::hooks(app)
     } else {

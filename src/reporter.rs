@@ -1,6 +1,7 @@
 //! Consumers of events. They know terminals and formats; what happens does not know them.
 
 pub mod json;
+pub mod masked;
 pub mod style;
 pub mod terminal;
 

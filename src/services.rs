@@ -12,6 +12,7 @@ mod gotenberg;
 mod image;
 mod influxdb;
 mod kafka;
+pub mod mail;
 mod memcached;
 mod mercure;
 mod mongodb;
@@ -250,6 +251,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
             links: draft.links,
         }),
         hosts: draft.hosts,
+        ports: draft.ports,
         pids_limit: Some(PIDS),
         capabilities: draft.capabilities,
         shared_memory: draft.shared_memory,

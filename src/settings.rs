@@ -53,6 +53,9 @@ pub struct Settings {
     pub tests: Option<serde_yaml::Value>,
     /// `services`: what is different here about a service, by its name.
     pub services: IndexMap<String, ServiceSettings>,
+    /// `mail`: whether mail is on, and a server takes what apps send.
+    #[serde(deserialize_with = "mail")]
+    pub mail: Option<Mail>,
     /// `watch`, read by a later version.
     pub watch: Option<serde_yaml::Value>,
     /// `check`: which warnings about the configuration are of no interest.
@@ -110,6 +113,14 @@ pub struct Proxy {
     /// `no`: hosts that are reached directly, separated by commas.
     #[serde(deserialize_with = "comma_separated")]
     pub no: Option<String>,
+}
+
+/// `mail`, where it is on: `true`, or a map.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// `port`: where the mail is shown on this machine.
+    pub port: Option<u16>,
 }
 
 /// `user`: the ids of the user `web`.
@@ -234,6 +245,13 @@ fn explain(error: &serde_yaml::Error, text: &str, file_name: &str) -> Error {
     };
     let mut line = error.location().map(|location| location.line());
     let mut message = message.to_owned();
+    // What stands where a variable belongs may be its value.
+    if message.starts_with("variables")
+        && let Some((before, rest)) = message.split_once("string \"")
+        && let Some((_, after)) = rest.rsplit_once('"')
+    {
+        message = format!("{before}string{after}");
+    }
     let mut hint = None;
     if let Some((before, rest)) = message.clone().split_once("unknown field `")
         && let Some((key, expected)) = rest.split_once('`')
@@ -349,6 +367,33 @@ fn user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<User, D::Error> {
     Ok(user)
 }
 
+/// `true`, `false`, or a map that says more.
+fn mail<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mail>, D::Error> {
+    struct MailVisitor;
+
+    impl<'de> Visitor<'de> for MailVisitor {
+        type Value = Option<Mail>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`true`, `false`, or a map with `port`")
+        }
+
+        fn visit_bool<E: de::Error>(self, is_on: bool) -> Result<Option<Mail>, E> {
+            Ok(is_on.then(Mail::default))
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Option<Mail>, E> {
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<Mail>, A::Error> {
+            Mail::deserialize(de::value::MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+
+    deserializer.deserialize_any(MailVisitor)
+}
+
 /// One text, or a list of them.
 struct OneOrMore(Vec<String>);
 
@@ -399,7 +444,11 @@ fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// The value of a variable, or a map with `value` and its flags.
-struct VariableSetting(UserVariable);
+struct VariableSetting {
+    variable: UserVariable,
+    /// The value is JSON in a text.
+    is_json: bool,
+}
 
 impl<'de> Deserialize<'de> for VariableSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -413,6 +462,11 @@ impl<'de> Deserialize<'de> for VariableSetting {
             visible_build: bool,
             #[serde(default = "yes")]
             visible_runtime: bool,
+            #[serde(default)]
+            is_json: bool,
+            /// Whether child environments have it too. There are none here, so it makes no difference.
+            #[serde(default = "yes", rename = "inheritable")]
+            _inheritable: bool,
         }
 
         struct VariableVisitor;
@@ -420,7 +474,10 @@ impl<'de> Deserialize<'de> for VariableSetting {
         impl VariableVisitor {
             #[expect(clippy::unnecessary_wraps, reason = "what a visitor returns")]
             fn plain<E>(value: impl Into<serde_json::Value>) -> Result<VariableSetting, E> {
-                Ok(VariableSetting(UserVariable::new(value)))
+                Ok(VariableSetting {
+                    variable: UserVariable::new(value),
+                    is_json: false,
+                })
             }
         }
 
@@ -464,12 +521,15 @@ impl<'de> Deserialize<'de> for VariableSetting {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VariableSetting, A::Error> {
                 let written = Written::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(VariableSetting(UserVariable {
-                    value: written.value,
-                    sensitive: written.sensitive,
-                    visible_build: written.visible_build,
-                    visible_runtime: written.visible_runtime,
-                }))
+                Ok(VariableSetting {
+                    variable: UserVariable {
+                        value: written.value,
+                        sensitive: written.sensitive,
+                        visible_build: written.visible_build,
+                        visible_runtime: written.visible_runtime,
+                    },
+                    is_json: written.is_json,
+                })
             }
         }
 
@@ -491,10 +551,27 @@ fn variables<'de, D: Deserializer<'de>>(
             "`{name}` cannot be the name of a variable"
         )));
     }
-    Ok(written
+    written
         .into_iter()
-        .map(|(name, variable)| (name, variable.0))
-        .collect())
+        .map(|(name, written)| {
+            let mut variable = written.variable;
+            if let (true, serde_json::Value::String(text)) = (written.is_json, &variable.value) {
+                // What is wrong with it is not told in serde's words, which might quote a secret.
+                let value = serde_json::from_str(text).map_err(|err| {
+                    de::Error::custom(format_args!(
+                        "the value of `{name}` is not JSON (at its line {}, column {}), and it has `is_json`",
+                        err.line(),
+                        err.column()
+                    ))
+                })?;
+                // An environment variable holds the JSON as it was written.
+                if !name.starts_with("env:") {
+                    variable.value = value;
+                }
+            }
+            Ok((name, variable))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! computes: `.environment` is a script that the container's shell sources, and relationships come in as
 //! finished JSON.
 
+mod prefixed;
+
 use std::collections::BTreeMap;
 use std::io;
 
@@ -14,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
+pub use self::prefixed::{Prefixed, prefixed, texts};
 use crate::config::app::{App, Image, SocketFamily, Worker};
 use crate::relationships;
 use crate::roles::EnvironmentType;
@@ -138,6 +141,8 @@ pub struct Context<'a> {
     pub relationships: &'a Value,
     /// For `PLATFORM_ROUTES`.
     pub routes: &'a Value,
+    /// For `PLATFORM_SMTP_HOST`: empty where mail is switched off.
+    pub smtp_host: &'a str,
 }
 
 /// The variables of a container, sorted by name. `PATH` is not among them: see [`path`].
@@ -147,32 +152,8 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
         table.set(name, value, Origin::Container);
     }
     let mut platform_variables = Map::new();
-    let written = match context.worker {
-        Some(worker) => &worker.variables,
-        None => &context.app.variables,
-    };
-    for (prefix, variables) in written {
-        for (name, value) in variables {
-            let name = format!("{prefix}:{name}");
-            let variable = UserVariable::new(value.clone());
-            table.add(
-                &mut platform_variables,
-                &name,
-                &variable,
-                Origin::Application,
-            );
-        }
-    }
-    for (variables, origin) in [
-        (context.project_variables, Origin::Project),
-        (context.environment_variables, Origin::Environment),
-        (context.command_line, Origin::CommandLine),
-    ] {
-        for (name, variable) in variables {
-            if variable.visible(context.phase) {
-                table.add(&mut platform_variables, name, variable, origin);
-            }
-        }
+    for (name, variable, origin) in prefixed::levels(context) {
+        table.add(&mut platform_variables, &name, &variable, origin);
     }
     for (name, value) in provided(context) {
         table.set(name, value, Origin::Upsun);
@@ -327,8 +308,7 @@ fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
                 ),
                 ("PLATFORM_RELATIONSHIPS", base64_json(context.relationships)),
                 ("PLATFORM_ROUTES", base64_json(context.routes)),
-                // Empty is how Upsun says that mail is switched off.
-                ("PLATFORM_SMTP_HOST", String::new()),
+                ("PLATFORM_SMTP_HOST", context.smtp_host.to_owned()),
             ]);
             for (name, command) in [
                 ("PLATFORM_PRE_APP_COMMAND", &commands.pre_start),
@@ -420,7 +400,8 @@ pub fn path(app: &App, base_path: &str) -> String {
     parts.join(":")
 }
 
-fn runs(image: &Image, name: &str) -> bool {
+/// Whether a runtime of that name is in the image.
+pub fn runs(image: &Image, name: &str) -> bool {
     match image {
         Image::Runtime(runtime) => runtime.name == name,
         Image::Composable { runtimes, .. } => {
@@ -461,7 +442,7 @@ pub fn entropy(project: &str) -> String {
 }
 
 /// A value as an environment variable holds it: text as it is, anything else as JSON, spaced as Upsun does.
-fn text_of(value: &Value) -> String {
+pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => {
@@ -513,17 +494,23 @@ pub enum Error {
     /// What stands before the `=` is no name.
     #[error("`{0}` cannot be the name of a variable")]
     Name(String),
-    /// A line of an `env_file` that is neither empty, nor a comment, nor `NAME=value`.
-    #[error("line {line}: {error}")]
+    /// A line of an `env_file` that is neither empty, nor a comment, nor `NAME=value`. What stands there is not
+    /// repeated: it may be a part of a secret.
+    #[error("line {line} is not `NAME=value`")]
     Line {
         /// 1-based.
         line: usize,
-        /// What is wrong with it.
-        error: Box<Error>,
     },
-    /// A quote that is opened and not closed.
-    #[error("the quote after `{0}=` is not closed")]
-    Quote(String),
+    /// A quote in an `env_file` that is opened and not closed.
+    #[error(
+        "line {line}: the quote after `{name}=` is not closed: a value ends with its line, and `\\n` in double quotes is a new one"
+    )]
+    Quote {
+        /// 1-based.
+        line: usize,
+        /// The variable.
+        name: String,
+    },
 }
 
 /// Whether a text can name a variable, with or without a prefix.
@@ -557,28 +544,24 @@ pub fn parse_env_file(text: &str) -> Result<UserVariables, Error> {
             continue;
         }
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        let (name, variable) = parse_line(line).map_err(|error| Error::Line {
-            line: index + 1,
-            error: Box::new(error),
-        })?;
+        let (name, variable) = parse_line(line, index + 1)?;
         variables.insert(format!("env:{name}"), variable);
     }
     Ok(variables)
 }
 
-fn parse_line(line: &str) -> Result<(String, UserVariable), Error> {
-    let (name, value) = line
-        .split_once('=')
-        .ok_or_else(|| Error::NoValue(line.to_owned()))?;
+fn parse_line(text: &str, line: usize) -> Result<(String, UserVariable), Error> {
+    let (name, value) = text.split_once('=').ok_or(Error::Line { line })?;
     let name = name.trim_end();
     if !is_name(name) || name.contains(':') {
-        return Err(Error::Name(name.to_owned()));
+        return Err(Error::Line { line });
     }
     let value = value.trim_start();
     let value = match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            unquote(&value[1..], quote).ok_or_else(|| Error::Quote(name.to_owned()))?
-        }
+        Some(quote @ ('"' | '\'')) => unquote(&value[1..], quote).ok_or_else(|| Error::Quote {
+            line,
+            name: name.to_owned(),
+        })?,
         _ => value
             .split_once(" #")
             .map_or(value, |(value, _)| value)

@@ -12,7 +12,7 @@ use crate::engine::spec::Container;
 use crate::images::ImageRef;
 use crate::lifecycle::ImageRecipe;
 use crate::plan::{AppPlan, Connections, front};
-use crate::project::LABEL_SERVICE;
+use crate::project::{LABEL_KIND, LABEL_SERVICE};
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
 use crate::source::Tree;
@@ -41,13 +41,7 @@ impl Workspace {
                 Ok((name, plan))
             })
             .collect::<Result<_, services::Error>>()
-            .map_err(|err| {
-                let code = match err {
-                    services::Error::External { .. } | services::Error::Image(_) => BAD_FILE,
-                    _ => BAD_CONFIGURATION,
-                };
-                with_hint(Failure::new(code, err.to_string()), err.hint())
-            })
+            .map_err(|err| failed(&err))
     }
 
     /// `PLATFORM_RELATIONSHIPS` of an app's web container or of a worker.
@@ -112,7 +106,8 @@ impl Workspace {
         engine: &impl Engine,
         name: &str,
     ) -> Result<Container, Failure> {
-        if !self.config.services.contains_key(name) {
+        let is_mail = self.is_mail(name);
+        if !self.config.services.contains_key(name) && !is_mail {
             let known = self.config.services.keys().map(String::as_str);
             let failure = Failure::usage(format!("there is no service `{name}`"));
             return Err(match nearest(name, known) {
@@ -125,10 +120,12 @@ impl Workspace {
         containers
             .into_iter()
             .find(|found| {
-                found
-                    .labels
-                    .get(LABEL_SERVICE)
-                    .is_some_and(|label| label == name)
+                let label = |label: &str| found.labels.get(label).map(String::as_str);
+                if is_mail {
+                    label(LABEL_KIND) == Some(services::mail::KIND)
+                } else {
+                    label(LABEL_SERVICE) == Some(name)
+                }
             })
             .ok_or_else(|| {
                 Failure::new(BUSY, format!("`{name}` is not up"))
@@ -148,6 +145,15 @@ impl Workspace {
 
 fn relationships_of<'a>(app: &'a App, worker: Option<&'a Worker>) -> &'a [Relationship] {
     worker.map_or(&app.relationships, |worker| &worker.relationships)
+}
+
+/// What a service that cannot be planned means.
+pub(super) fn failed(err: &services::Error) -> Failure {
+    let code = match err {
+        services::Error::External { .. } | services::Error::Image(_) => BAD_FILE,
+        _ => BAD_CONFIGURATION,
+    };
+    with_hint(Failure::new(code, err.to_string()), err.hint())
 }
 
 fn with_hint(failure: Failure, hint: Option<String>) -> Failure {

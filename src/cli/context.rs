@@ -1,5 +1,6 @@
 //! What a command knows of the process it runs in. The only module that reads the environment.
 
+use std::cell::OnceCell;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -9,9 +10,11 @@ use super::failure::Failure;
 use super::{ColorChoice, Global};
 use crate::engine::docker::{DockerEngine, Surroundings};
 use crate::event::Events;
+use crate::mask::Secrets;
 use crate::project::Home;
 use crate::reporter;
 use crate::reporter::json::Json;
+use crate::reporter::masked::Masked;
 use crate::reporter::style::Style;
 use crate::reporter::terminal::{Terminal, Verbosity};
 use crate::shutdown::{Shutdown, Urgency};
@@ -27,6 +30,8 @@ pub(super) struct Context {
     pub out_style: Style,
     /// Where state is kept.
     pub home: Home,
+    /// What must not stand in anything we say, once the settings are read.
+    pub secrets: OnceCell<Secrets>,
 }
 
 /// A listener for events that is waited for at the end.
@@ -96,6 +101,7 @@ impl Context {
             style,
             out_style,
             home,
+            secrets: OnceCell::new(),
         }
     }
 
@@ -131,15 +137,26 @@ impl Context {
 
     /// Starts listening to events: as text, or as JSON on standard output.
     pub(super) fn listen(&self, json: bool, shutdown: &Shutdown) -> Listening {
+        let secrets = self.secrets.get().cloned().unwrap_or_default();
+        self.listen_to(json, secrets, false, shutdown)
+    }
+
+    /// The same. The values are hidden in our own words, and with `output` in what scripts print.
+    pub(super) fn listen_to(
+        &self,
+        json: bool,
+        secrets: Secrets,
+        output: bool,
+        shutdown: &Shutdown,
+    ) -> Listening {
         let (events, receiver) = Events::channel();
         let ended = if json {
-            reporter::spawn(Json::default(), receiver, shutdown.clone())
+            let reporter = Masked::new(Json::default(), secrets, output);
+            reporter::spawn(reporter, receiver, shutdown.clone())
         } else {
-            reporter::spawn(
-                Terminal::new(self.style, self.verbosity()),
-                receiver,
-                shutdown.clone(),
-            )
+            let terminal = Terminal::new(self.style, self.verbosity());
+            let reporter = Masked::new(terminal, secrets, output);
+            reporter::spawn(reporter, receiver, shutdown.clone())
         };
         Listening {
             events,

@@ -1,20 +1,29 @@
-//! `cron`: the crons of every app and when they run next.
+//! `cron`: the crons of every app, when they run next, and one of them now.
+
+mod run;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use jiff::tz::TimeZone;
+use serde_json::json;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::list::Format;
 use super::workspace::{Workspace, find_app};
 use crate::config::app::App;
-use crate::crons::{self, Schedule};
+use crate::crons::timetable::Entry;
+use crate::crons::{self, Cron};
+
+/// Where Upsun explains them.
+pub(super) const DOCS: &str = "https://docs.upsun.com/create-apps/image-properties/crons.html";
 
 /// What to do with crons.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the crons, with when they run next on Upsun; none runs on its own here
+    /// List the crons, with when they run next; here they do so during `up --crons` only
     List(ListArguments),
+    /// Run a cron now, in its app's container, building and starting what is not current
+    Run(run::Arguments),
 }
 
 /// Arguments of `cron list`.
@@ -34,74 +43,74 @@ pub(super) struct ListArguments {
     full: bool,
 }
 
-/// One cron, as the configuration has it.
-struct Cron<'a> {
-    app: &'a App,
-    name: &'a str,
-    spec: &'a str,
-    start: &'a str,
+/// Does it.
+pub(super) async fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
+    match command {
+        Command::List(arguments) => list(context, arguments),
+        Command::Run(arguments) => run::run(context, arguments).await,
+    }
 }
 
-/// The crons of an app. The reader has made sure that each has a valid spec and a command.
-fn crons(app: &App) -> Vec<Cron<'_>> {
-    let all = app.raw.get("crons").and_then(Value::as_object);
-    all.into_iter()
-        .flatten()
-        .map(|(name, cron)| {
-            let text = |value: Option<&'static str>, key: &str| {
-                value
-                    .map_or_else(|| cron.get(key), |outer| cron.get(outer)?.get(key))
-                    .and_then(Value::as_str)
-            };
-            Cron {
-                app,
-                name,
-                spec: text(None, "spec").unwrap_or_default(),
-                start: text(Some("commands"), "start")
-                    .or_else(|| text(None, "cmd"))
-                    .unwrap_or_default(),
-            }
+/// The crons of an app with their times. The time zone is UTC where this machine does not know the app's.
+pub(super) fn entries(workspace: &Workspace, app: &App) -> Result<Vec<Entry>, Failure> {
+    let zone = crons::time_zone(&app.timezone).unwrap_or(TimeZone::UTC);
+    crons::of(app)
+        .into_iter()
+        .map(|cron| {
+            let schedule = cron
+                .schedule(&workspace.project.id, &app.name)
+                .map_err(|why| Failure::fault(format!("the cron `{}`: {why}", cron.name)))?;
+            Ok(Entry {
+                app: app.name.clone(),
+                cron,
+                schedule,
+                zone: zone.clone(),
+            })
         })
         .collect()
 }
 
-/// Does it.
-pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
-    let Command::List(arguments) = command;
+fn list(context: &Context, arguments: &ListArguments) -> Result<u8, Failure> {
     let workspace = Workspace::open(context)?;
     let apps: Vec<&App> = match &arguments.app {
         Some(name) => vec![find_app(&workspace.config, name)?],
         None => workspace.config.apps.values().collect(),
     };
-    let all: Vec<Cron<'_>> = apps.into_iter().flat_map(crons).collect();
+    let mut all = Vec::new();
+    for app in apps {
+        all.extend(entries(&workspace, app)?);
+    }
     if all.is_empty() && arguments.format == Format::Table {
-        context.talk("No crons are defined; see https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons\n");
+        context.talk(&format!("No crons are defined; see {DOCS}\n"));
         return Ok(0);
     }
     let mut rows = Vec::new();
     let mut list = Vec::new();
-    for cron in &all {
-        let seed = format!("{}/{}/{}", workspace.project.id, cron.app.name, cron.name);
-        let schedule = Schedule::parse(cron.spec, &seed)
-            .map_err(|why| Failure::fault(format!("the cron `{}`: {why}", cron.name)))?;
-        let now = crons::now(&crons::time_zone(&cron.app.timezone));
-        let next = schedule
-            .next(&now)
-            .map(|at| at.strftime("%Y-%m-%d %H:%M %Z").to_string());
+    for entry in &all {
+        let Entry {
+            app,
+            cron,
+            schedule,
+            zone,
+        } = entry;
+        let Cron {
+            name, spec, start, ..
+        } = cron;
+        let next = schedule.next(&crons::now(zone)).map(|at| crons::shown(&at));
         list.push(json!({
-            "app": cron.app.name,
-            "name": cron.name,
-            "spec": cron.spec,
+            "app": app,
+            "name": name,
+            "spec": spec,
             "schedule": schedule.to_string(),
             "next": next,
-            "start": cron.start,
+            "start": start,
         }));
         rows.push(vec![
-            cron.app.name.clone(),
-            cron.name.to_owned(),
+            app.clone(),
+            name.clone(),
             schedule.to_string(),
             next.unwrap_or_else(|| "never".to_owned()),
-            cron.start.trim().to_owned(),
+            start.trim().to_owned(),
         ]);
     }
     if arguments.format == Format::Json {

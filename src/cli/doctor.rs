@@ -31,7 +31,14 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "routes",
         "there is no router in front of the apps yet: `PLATFORM_ROUTES` is an empty object, `web.locations` is not served",
     ),
-    ("crons", "crons do not run"),
+    (
+        "crons",
+        "crons run during `up --crons` only, one at a time for the whole environment; assumed: running one by hand takes a contributor",
+    ),
+    (
+        "mail",
+        "mail is off, also in production; with `mail: true` in .upsun-local.yaml a Mailpit container takes and shows it",
+    ),
     (
         "images",
         "containers are made from the official images of each runtime with Upsun's tools on top, not from Upsun's own images",

@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// The user of .upsun-local.yaml to act as
     #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
+    /// Hide the values of sensitive variables in what it prints; it gets no terminal then
+    #[arg(long)]
+    mask: bool,
     /// The command; a shell when none is given
     #[arg(
         value_name = "COMMAND",
@@ -64,6 +67,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             "try `--role {needed}`; `access.ssh` of the app decides"
         )));
     }
+    if arguments.mask && arguments.command.is_empty() && std::io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "`--mask` needs a command: a shell on a terminal cannot be masked",
+        )
+        .hint("upsun-local exec --mask -- env"));
+    }
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let id = workspace
@@ -75,7 +84,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             worker.map(|worker| worker.name.as_str()),
         )
         .await?;
-    let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let mut maskers = context.maskers(&workspace, arguments.mask);
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    // What is typed comes back from a terminal piece by piece, and would be held.
+    let interactive = terminal && !arguments.mask;
     let command = if arguments.command.is_empty() {
         vec!["/bin/bash".to_owned()]
     } else {
@@ -125,8 +137,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let unheard = loop {
         tokio::select! {
             piece = output.next() => match piece {
-                None => break None,
-                Some(piece) => if let Err(failure) = write(&piece?) {
+                None => break maskers.finish(write).err(),
+                Some(piece) => if let Err(failure) = write(&maskers.push(piece?)) {
                     break Some(failure);
                 },
             },

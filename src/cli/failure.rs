@@ -71,13 +71,18 @@ impl Failure {
             return;
         }
         let style = context.style;
+        // It may quote what an engine, a service or a script said.
+        let said = |text: &str| match context.secrets.get() {
+            Some(secrets) => safe(&secrets.mask(text)),
+            None => safe(text),
+        };
         context.talk(&format!(
             "{}: {}\n",
             style.error("error"),
-            safe(&self.message)
+            said(&self.message)
         ));
         if let Some(hint) = &self.hint {
-            context.talk(&format!("\n{}: {}\n", style.hint("hint"), safe(hint)));
+            context.talk(&format!("\n{}: {}\n", style.hint("hint"), said(hint)));
         }
     }
 }
@@ -164,6 +169,8 @@ impl Failure {
                     "`upsun-local logs --service {service}` shows all it said"
                 ))
             }
+            E::PortTaken { .. } => Failure::new(CANNOT_MAKE, message)
+                .hint("name another one in .upsun-local.yaml: `mail: { port: 8025 }`"),
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
             E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(

@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// Only the last so many lines
     #[arg(short = 'n', long, value_name = "LINES")]
     lines: Option<u64>,
+    /// Hide the values of sensitive variables
+    #[arg(long)]
+    mask: bool,
     /// Put the time before each line
     #[arg(short, long)]
     timestamps: bool,
@@ -50,13 +53,14 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         tail: arguments.lines,
         timestamps: arguments.timestamps,
     };
+    let mut maskers = context.maskers(&workspace, arguments.mask);
     let mut stream = engine.logs(&container.id, range);
     loop {
         tokio::select! {
             () = shutdown.reached(Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
             piece = stream.next() => match piece {
-                None => return Ok(0),
-                Some(piece) => write(&piece?)?,
+                None => return maskers.finish(write).map(|()| 0),
+                Some(piece) => write(&maskers.push(piece?))?,
             }
         }
     }

@@ -12,11 +12,12 @@ use super::list::operations;
 use super::workspace::{Workspace, find_app, nearest};
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
-use crate::lifecycle::{OperationRun, Pull};
+use crate::lifecycle::{OperationRun, Pull, Report};
+use crate::mask::{MASK, Secrets};
 use crate::plan::AppPlan;
 use crate::reporter::style::{Style, safe};
 use crate::roles::{self, Actor};
-use crate::shutdown::Urgency;
+use crate::shutdown::{Shutdown, Urgency};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -47,6 +48,9 @@ pub(super) struct Arguments {
     /// When to ask the registry for images
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
+    /// Hide the values of sensitive variables in what it prints
+    #[arg(long)]
+    mask: bool,
     /// How to print what happens
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -112,7 +116,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Some(name) => find(&workspace, &arguments.target, name)?,
         None => choose(context, &workspace, &arguments.target)?,
     };
-    let actor = actor(&workspace, &arguments)?;
+    let actor = actor(
+        &workspace,
+        arguments.role.as_deref(),
+        arguments.user.as_deref(),
+    )?;
     check_role(&actor, &found)?;
     if arguments.no_wait {
         context.talk(&format!(
@@ -158,7 +166,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         workspace.run_variables(found.app, found.worker, &tree, &command_line, container);
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let listening = context.listen(json, &shutdown);
+    let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
@@ -205,13 +213,18 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let result = sandbox.until_left(act).await;
     listening.finish();
     let report = result.map_err(|err| Failure::of(err, &shutdown))?;
-    Ok(match report.outcome {
+    Ok(exit_code(&report, &shutdown))
+}
+
+/// What we end with after it.
+pub(super) fn exit_code(report: &Report, shutdown: &Shutdown) -> u8 {
+    match report.outcome {
         Outcome::Timeout => 124,
         Outcome::Cancelled => shutdown.exit_code().unwrap_or(130),
         Outcome::Success => 0,
         // Codes outside a byte do not exist on Linux; a failure must never look like a success.
         Outcome::Failure => u8::try_from(report.exit_code).unwrap_or(255),
-    })
+    }
 }
 
 /// What would run, as whom and for how long at most.
@@ -241,7 +254,7 @@ fn describe_run(
 }
 
 /// Where requests would reach the app: its port or its socket. `None` for what nobody reaches.
-fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
+pub(super) fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
     if worker.is_some() || app.web.commands.start.is_none() {
         return None;
     }
@@ -414,11 +427,16 @@ fn cut(line: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
-fn actor(workspace: &Workspace, arguments: &Arguments) -> Result<Actor, Failure> {
+/// Who acts, by flags, the environment and the settings.
+pub(super) fn actor(
+    workspace: &Workspace,
+    role: Option<&str>,
+    user: Option<&str>,
+) -> Result<Actor, Failure> {
     let from_environment = variable("UPSUN_LOCAL_ROLE");
     roles::resolve(&roles::Question {
-        flag: arguments.role.as_deref(),
-        user: arguments.user.as_deref(),
+        flag: role,
+        user,
         variable: from_environment.as_deref(),
         default: workspace.settings.role.as_ref(),
         users: Some(&workspace.settings.users),
@@ -470,8 +488,8 @@ fn check_role(actor: &Actor, found: &Found<'_>) -> Result<(), Failure> {
     )))
 }
 
-/// Hides the values of sensitive variables wherever a plan holds variables.
-fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>) {
+/// Hides the values of sensitive variables wherever a plan holds variables, and wherever else they stand.
+fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>, secrets: &Secrets) {
     use serde_json::Value;
     match document {
         Value::Object(map) => {
@@ -479,15 +497,22 @@ fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>) {
                 if let (Value::Object(variables), "variables") = (&mut *value, key.as_str()) {
                     for (name, value) in variables {
                         if sensitive.contains(name) {
-                            *value = super::variables::MASK.into();
+                            *value = MASK.into();
+                        } else {
+                            mask(value, sensitive, secrets);
                         }
                     }
                 } else {
-                    mask(value, sensitive);
+                    mask(value, sensitive, secrets);
                 }
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|value| mask(value, sensitive)),
+        Value::Array(list) => {
+            for value in list {
+                mask(value, sensitive, secrets);
+            }
+        }
+        Value::String(text) => *text = secrets.mask(text),
         _ => {}
     }
 }
@@ -502,7 +527,8 @@ pub(super) fn print_plans(
     if json {
         let mut document =
             serde_json::to_value(plans).map_err(|err| Failure::fault(err.to_string()))?;
-        mask(&mut document, &workspace.sensitive_names());
+        let (names, secrets) = (workspace.sensitive_names(), workspace.secrets());
+        mask(&mut document, &names, &secrets);
         let text = serde_json::to_string_pretty(&document)
             .map_err(|err| Failure::fault(err.to_string()))?;
         return context.print(&format!("{text}\n")).map(|()| 0);

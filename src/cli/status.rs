@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::project::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
+use crate::services::mail;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         container
             .labels
             .get(LABEL_KIND)
-            .is_some_and(|kind| ["web", "worker", "service"].contains(&kind.as_str()))
+            .is_some_and(|kind| ["web", "worker", "service", mail::KIND].contains(&kind.as_str()))
             && (context.global.environment.is_none()
                 || container.labels.get(LABEL_ENVIRONMENT) == Some(&workspace.environment.name))
     });
@@ -39,6 +40,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let title = |container: &crate::engine::spec::Container| {
         let app = match container.labels.get(LABEL_SERVICE) {
             Some(service) => service.clone(),
+            None if label(container, LABEL_KIND) == mail::KIND => mail::KIND.to_owned(),
             None => label(container, LABEL_APP),
         };
         container
@@ -57,6 +59,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                     "running": container.running,
                     "status": container.status,
                     "build": label(container, LABEL_BUILD),
+                    "url": workspace.mail_address(container),
                 })
             })
             .collect();
@@ -84,12 +87,12 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         ]
     });
     let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-    context
-        .print(&super::table::aligned(
-            &table,
-            true,
-            true,
-            context.out_style,
-        ))
-        .map(|()| 0)
+    let mut text = super::table::aligned(&table, true, true, context.out_style);
+    for container in &containers {
+        if let Some(url) = workspace.mail_address(container) {
+            let environment = label(container, LABEL_ENVIRONMENT);
+            text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
+        }
+    }
+    context.print(&text).map(|()| 0)
 }

@@ -1,5 +1,7 @@
 //! `up`: builds and starts every app and worker, or only those that are named.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::context::Context;
@@ -7,6 +9,9 @@ use super::failure::Failure;
 use super::run::PullChoice;
 use super::workspace::{Workspace, find_app};
 use crate::config::app::App;
+use crate::crons::timetable::Entry;
+use crate::event::Events;
+use crate::plan::AppPlan;
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
@@ -20,6 +25,9 @@ pub(super) struct Arguments {
     /// When to ask the registry for images
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
+    /// Stay, and run the crons when their time comes, until Ctrl-C
+    #[arg(long)]
+    crons: bool,
     /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -53,12 +61,34 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let plans: Vec<_> = plans.iter().map(|(plan, _)| plan).collect();
         return super::run::print_plans(context, &workspace, &plans, json);
     }
+    let mail = workspace.mail()?;
+    let crons = if arguments.crons {
+        let mut crons = Crons::default();
+        for (plan, _) in &plans {
+            if let Some(app) = wanted.iter().find(|app| app.name == plan.app) {
+                crons.add(&workspace, app, plan)?;
+            }
+        }
+        if crons.entries.is_empty() {
+            return Err(
+                Failure::usage("`--crons` has nothing to run: no crons are defined")
+                    .hint(format!("see {}", super::cron::DOCS)),
+            );
+        }
+        Some(crons)
+    } else {
+        None
+    };
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(json, &shutdown);
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let act = async {
+        let _right = match &crons {
+            Some(_) => Some(sandbox.lock_crons()?),
+            None => None,
+        };
         let lock = sandbox.lock("up").await?;
         let mut failed = false;
         for (plan, image) in &plans {
@@ -91,13 +121,63 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             }
         }
         sandbox.remove_strangers(&workspace.config).await?;
+        sandbox.settle_mail(mail.as_ref()).await?;
         lock.release();
+        if let Some(crons) = &crons {
+            // Taken for each run only, so that `run` and others have their turn in between.
+            crons.warn(&listening.events).await;
+            sandbox
+                .run_crons(crons.entries.clone(), &crons.mounts, jiff::Timestamp::now)
+                .await?;
+        }
         Ok(failed)
     };
     let result = sandbox.until_left(act).await;
     listening.finish();
     match result {
+        Ok(_) if crons.is_some() => {
+            if !context.global.quiet {
+                context
+                    .talk("The crons have stopped; what is up stays up until `upsun-local down`\n");
+            }
+            Ok(shutdown.exit_code().unwrap_or_default())
+        }
         Ok(failed) => Ok(u8::from(failed)),
         Err(err) => Err(Failure::of(err, &shutdown)),
+    }
+}
+
+/// The crons to run, and what running them needs.
+#[derive(Debug, Default)]
+struct Crons {
+    entries: Vec<Entry>,
+    /// The mounts of each app's web container.
+    mounts: BTreeMap<String, Vec<String>>,
+    /// The apps whose time zone is not known here, and that time zone.
+    unknown_zones: Vec<(String, String)>,
+}
+
+impl Crons {
+    fn add(&mut self, workspace: &Workspace, app: &App, plan: &AppPlan) -> Result<(), Failure> {
+        let entries = super::cron::entries(workspace, app)?;
+        if !entries.is_empty() && crate::crons::time_zone(&app.timezone).is_none() {
+            let zone = (app.name.clone(), app.timezone.clone());
+            self.unknown_zones.push(zone);
+        }
+        self.entries.extend(entries);
+        if let Some(web) = plan.containers.first() {
+            self.mounts.insert(app.name.clone(), web.mounts.clone());
+        }
+        Ok(())
+    }
+
+    async fn warn(&self, events: &Events) {
+        for (app, zone) in &self.unknown_zones {
+            let message = format!(
+                "this machine does not know `{app}`'s time zone `{zone}`: its crons run in UTC"
+            );
+            let hint = "the package `tzdata` has time zones";
+            events.warn(message, Some(hint.to_owned())).await;
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 15] = [
+const NAMES: [(&str, &[&str]); 16] = [
     ("app:config-get", &["config"]),
     ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
@@ -13,6 +13,7 @@ const NAMES: [(&str, &[&str]); 15] = [
     ("environment:ssh", &["exec"]),
     ("log", &["logs"]),
     ("cron:list", &["cron", "list"]),
+    ("cron:run", &["cron", "run"]),
     ("mount:list", &["mount", "list"]),
     ("mounts", &["mount", "list"]),
     ("mount:size", &["mount", "size"]),

@@ -7,7 +7,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::list::Format;
 use super::workspace::Workspace;
-use crate::variables::{Origin, Phase, UserVariables, Variable};
+use crate::mask::MASK;
+use crate::variables::{Origin, Phase, Prefixed, UserVariables, Variable, text_of};
 
 /// Arguments of `variables`.
 #[derive(Debug, Args)]
@@ -43,9 +44,6 @@ enum PhaseChoice {
     Runtime,
 }
 
-/// What stands for a value that must not be shown.
-pub(super) const MASK: &str = "******";
-
 /// Prints the variables.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let workspace = Workspace::open(context)?;
@@ -63,6 +61,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let relationships = workspace.payloads(app, worker, &workspace.services(app)?)?;
     let mut all =
         workspace.all_variables(app, worker, phase, &tree_id, &command_line, &relationships);
+    // Those with a prefix are no environment variables, but keys of `PLATFORM_VARIABLES`.
+    let prefixed = workspace.prefixed_variables(app, worker, phase, &command_line);
+    all.extend(prefixed.into_iter().map(shown));
     if let Some(name) = &arguments.name {
         all.retain(|variable| variable.name == *name);
         if all.is_empty() {
@@ -103,6 +104,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         ),
     };
     context.print(&text).map(|()| 0)
+}
+
+fn shown(variable: Prefixed) -> Variable {
+    Variable {
+        value: text_of(&variable.value),
+        name: variable.name,
+        origin: variable.origin,
+        sensitive: variable.sensitive,
+    }
 }
 
 fn row(variable: &Variable) -> [String; 3] {

@@ -16,13 +16,14 @@ use crate::engine::spec::Container;
 use crate::event::Events;
 use crate::images::{self, Certificates};
 use crate::lifecycle::{ImageRecipe, Planned, Pull, Sandbox};
+use crate::php_ini;
 use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
 use crate::roles::EnvironmentType;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
-use crate::variables::{self, Origin, Phase, UserVariables, Variable};
+use crate::variables::{self, Origin, Phase, UserVariable, UserVariables, Variable};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -42,8 +43,8 @@ pub(super) struct Workspace {
     pub environment: Environment,
     /// The environment's type.
     pub environment_type: EnvironmentType,
-    /// Variables from `env_file`.
-    env_file: UserVariables,
+    /// Variables of the environment: those of the settings, and under them those of `env_file`.
+    environment_variables: UserVariables,
     /// CA certificates of this machine that containers need.
     certificates: Option<Certificates>,
     /// The proxy of this machine or of the settings.
@@ -105,24 +106,28 @@ impl Workspace {
             name,
             kind: environment_type.to_string(),
         };
-        let env_file = read_env_file(&root, &settings)?;
+        let mut environment_variables = read_env_file(&root, &settings)?;
+        environment_variables.extend(settings.variables.environment.clone());
         let proxy = images::Proxy::find(&settings.proxy, variable);
         let certificates = if lenient {
             None
         } else {
             find_certificates(&root, &settings)?
         };
-        Ok(Workspace {
+        let workspace = Workspace {
             config,
             warnings,
             settings,
             project,
             environment,
             environment_type,
-            env_file,
+            environment_variables,
             certificates,
             proxy,
-        })
+        };
+        // A command that opens it twice has the same values twice.
+        let _ = context.secrets.set(workspace.secrets());
+        Ok(workspace)
     }
 
     /// The repository's files, through the stat cache.
@@ -198,6 +203,7 @@ impl Workspace {
             tree.has(&path)
         };
         let services = self.services(app)?;
+        let mail = self.mail()?;
         let of = |worker, phase| {
             let relationships = self.payloads(app, worker, &services)?;
             let all =
@@ -209,6 +215,11 @@ impl Workspace {
             .chain(app.workers.iter().map(Some))
             .map(|worker| of(worker, Phase::Runtime))
             .collect::<Result<_, _>>()?;
+        let php_ini = |worker, phase| {
+            let mut all = self.prefixed_variables(app, worker, phase, command_line);
+            all.splice(0..0, self.php_mail(phase));
+            php_ini::text(&all).filter(|_| variables::runs(&app.image, "php"))
+        };
         let plan = plan::app(&plan::Inputs {
             project: &self.project,
             environment: &self.environment,
@@ -220,8 +231,13 @@ impl Workspace {
             build_relevant: &variables::build_relevant(app),
             build_variables,
             runtime_variables: runtime,
-            connections: self.connections(app, &services),
-            services: services.into_values().collect(),
+            build_php_ini: php_ini(None, Phase::Build),
+            runtime_php_ini: std::iter::once(None)
+                .chain(app.workers.iter().map(Some))
+                .map(|worker| php_ini(worker, Phase::Runtime))
+                .collect(),
+            connections: self.with_mail(mail.as_ref(), self.connections(app, &services)),
+            services: services.into_values().chain(mail).collect(),
             front: self.front(app)?,
         });
         Ok((plan, recipe))
@@ -238,8 +254,6 @@ impl Workspace {
         relationships: &Value,
     ) -> Vec<Variable> {
         let nothing = json!({});
-        let mut environment_variables = self.env_file.clone();
-        environment_variables.extend(self.settings.variables.environment.clone());
         let all = variables::variables(&variables::Context {
             app,
             worker,
@@ -250,10 +264,11 @@ impl Workspace {
             branch: &self.environment.name,
             tree,
             project_variables: &self.settings.variables.project,
-            environment_variables: &environment_variables,
+            environment_variables: &self.environment_variables,
             command_line,
             relationships,
             routes: &nothing,
+            smtp_host: self.smtp_host(),
         });
         let machine = self
             .machine_variables()
@@ -272,16 +287,45 @@ impl Workspace {
         by_name.into_values().collect()
     }
 
+    /// What users set for the project and for the environment.
+    pub(super) fn user_variables(&self) -> impl Iterator<Item = (&String, &UserVariable)> {
+        self.settings
+            .variables
+            .project
+            .iter()
+            .chain(&self.environment_variables)
+    }
+
+    /// What variables are computed from that somebody sets: without relationships, routes and a source tree.
+    pub(super) fn user_context<'a>(
+        &'a self,
+        app: &'a App,
+        worker: Option<&'a Worker>,
+        phase: Phase,
+        command_line: &'a UserVariables,
+    ) -> variables::Context<'a> {
+        variables::Context {
+            app,
+            worker,
+            phase,
+            project: &self.project.id,
+            environment: &self.environment.name,
+            environment_type: self.environment_type,
+            branch: &self.environment.name,
+            tree: "",
+            project_variables: &self.settings.variables.project,
+            environment_variables: &self.environment_variables,
+            command_line,
+            relationships: &Value::Null,
+            routes: &Value::Null,
+            smtp_host: self.smtp_host(),
+        }
+    }
+
     /// The names of the environment variables whose values must not be shown.
     pub(super) fn sensitive_names(&self) -> BTreeSet<String> {
-        let levels = [
-            &self.settings.variables.project,
-            &self.env_file,
-            &self.settings.variables.environment,
-        ];
-        let sensitive = levels
-            .into_iter()
-            .flatten()
+        let sensitive = self
+            .user_variables()
             .filter(|(_, variable)| variable.sensitive);
         sensitive
             .map(|(name, _)| {
@@ -331,7 +375,17 @@ impl Workspace {
         texts
             .iter()
             .map(|text| {
-                variables::parse_assignment(text).map_err(|err| Failure::usage(err.to_string()))
+                let (name, variable) = variables::parse_assignment(text)
+                    .map_err(|err| Failure::usage(err.to_string()))?;
+                if let Some(setting) = name.strip_prefix("php:") {
+                    return Err(Failure::usage(format!(
+                        "`{name}` cannot be set for one run: PHP reads its settings from a file of the container"
+                    ))
+                    .hint(format!(
+                        "set it below `variables` in .upsun-local.yaml, or run `php -d {setting}=…`"
+                    )));
+                }
+                Ok((name, variable))
             })
             .collect()
     }

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::output::Tail;
-use super::{Planned, Result, Sandbox};
+use super::{Deployed, Planned, Result, Sandbox};
 use crate::config::app::Operation;
 use crate::engine::Engine;
-use crate::event::{Event, Outcome, Text};
+use crate::engine::spec::{Container, Output};
+use crate::event::{Event, Outcome, ReadOnlyWrite, Text};
 use crate::plan::ContainerPlan;
 
 /// Upsun documents ten seconds for crons; operations are assumed to have the same.
@@ -38,6 +39,15 @@ pub struct OperationRun<'a> {
     pub listens_at: Option<&'a str>,
 }
 
+/// How a script went that somebody or its time started.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) outcome: Outcome,
+    pub(super) exit_code: i64,
+    pub(super) duration: Duration,
+    pub(super) read_only: Option<ReadOnlyWrite>,
+}
+
 /// How an operation went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -55,17 +65,11 @@ impl<E: Engine> Sandbox<'_, E> {
         &self,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
-        containers: &[crate::engine::spec::Container],
+        containers: &[Container],
     ) -> Result<Report> {
         let deployed = self
-            .ensure_container(planned, run.container, containers)
+            .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
-        if deployed.fresh
-            && let Some(address) = run.listens_at
-        {
-            self.wait_until_ready(&deployed.id, address).await?;
-        }
-        self.checkpoint()?;
         let app = &planned.plan.app;
         let title = run.container.title(app);
         let operation = run.operation;
@@ -78,7 +82,6 @@ impl<E: Engine> Sandbox<'_, E> {
             command: operation.start.clone(),
         })
         .await;
-        let began = Instant::now();
         let command = Command {
             container: &deployed.id,
             title: &title,
@@ -90,12 +93,61 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: run.timeout,
             grace: GRACE,
         };
-        let mut tail = Tail::default();
         let event = |output| Event::OperationOutput {
             output: Text(output),
         };
+        let done = self
+            .carry_out(&command, &run.container.mounts, event)
+            .await?;
+        self.emit(Event::OperationFinished {
+            app: app.clone(),
+            worker: run.container.worker.clone(),
+            operation: operation.name.clone(),
+            role: run.role.to_owned(),
+            exit_code: done.exit_code,
+            result: done.outcome,
+            duration: done.duration,
+            read_only: done.read_only,
+        })
+        .await;
+        Ok(Report {
+            outcome: done.outcome,
+            exit_code: done.exit_code,
+            hooks_failed: !deployed.failed_hooks.is_empty(),
+        })
+    }
+
+    /// Brings a container up where needed. A fresh one is given a little time to listen.
+    pub async fn ensure_ready(
+        &self,
+        planned: &Planned<'_>,
+        container: &ContainerPlan,
+        containers: &[Container],
+        listens_at: Option<&str>,
+    ) -> Result<Deployed> {
+        let deployed = self
+            .ensure_container(planned, container, containers)
+            .await?;
+        if deployed.fresh
+            && let Some(address) = listens_at
+        {
+            self.wait_until_ready(&deployed.id, address).await?;
+        }
+        self.checkpoint()?;
+        Ok(deployed)
+    }
+
+    /// Runs a script to whatever end it comes to. `mounts` are those of its container.
+    pub(super) async fn carry_out(
+        &self,
+        command: &Command<'_>,
+        mounts: &[String],
+        event: impl Fn(Output) -> Event,
+    ) -> Result<Done> {
+        let began = Instant::now();
+        let mut tail = Tail::default();
         let end = self
-            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .execute(command, event, |piece| tail.push(piece.bytes()))
             .await?;
         let (outcome, exit_code) = match end {
             End::Exited(0) => (Outcome::Success, 0),
@@ -104,23 +156,13 @@ impl<E: Engine> Sandbox<'_, E> {
             End::Cancelled | End::Left => (Outcome::Cancelled, 130),
         };
         let read_only = (outcome == Outcome::Failure)
-            .then(|| tail.refused_write(&run.container.mounts))
+            .then(|| tail.refused_write(mounts))
             .flatten();
-        self.emit(Event::OperationFinished {
-            app: app.clone(),
-            worker: run.container.worker.clone(),
-            operation: operation.name.clone(),
-            role: run.role.to_owned(),
-            exit_code,
-            result: outcome,
-            duration: began.elapsed(),
-            read_only,
-        })
-        .await;
-        Ok(Report {
+        Ok(Done {
             outcome,
             exit_code,
-            hooks_failed: !deployed.failed_hooks.is_empty(),
+            duration: began.elapsed(),
+            read_only,
         })
     }
 }

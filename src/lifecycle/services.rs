@@ -92,7 +92,16 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             _ => self.create_service(plan, spec, &starting, around).await?,
         };
-        self.engine.start_container(&id).await?;
+        if let Err(err) = self.engine.start_container(&id).await {
+            let taken = spec.ports.first().filter(|_| is_port_taken(&err));
+            let Some(port) = taken else {
+                return Err(err.into());
+            };
+            return Err(Error::PortTaken {
+                service: plan.name.clone(),
+                port: port.host,
+            });
+        }
         self.wait_for_service(plan, &id).await?;
         for step in &plan.setup {
             self.set_up_service(plan, &id, step).await?;
@@ -257,6 +266,15 @@ pub(super) fn is_current(plan: &ServicePlan, containers: &[Container]) -> bool {
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
         })
     })
+}
+
+/// Whether a container does not start because of a port on this machine. Engines only say it in words: their own,
+/// or the kernel's.
+fn is_port_taken(err: &EngineError) -> bool {
+    let said = err.to_string();
+    ["port is already allocated", "address already in use"]
+        .iter()
+        .any(|words| said.contains(words))
 }
 
 fn is_of(plan: &ServicePlan, found: &Container) -> bool {

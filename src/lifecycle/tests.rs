@@ -2,6 +2,7 @@
 //! says which.
 
 mod builds;
+mod crons;
 mod faults;
 mod mounts;
 mod order;
@@ -153,6 +154,8 @@ impl World {
                 build_relevant: &crate::variables::build_relevant(app),
                 build_variables: BTreeMap::new(),
                 runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],
+                build_php_ini: None,
+                runtime_php_ini: Vec::new(),
                 services: services.clone(),
                 connections: vec![
                     Connections {

@@ -36,15 +36,17 @@ impl Json {
 }
 
 /// The output that an event carries.
-fn text(event: &mut Event) -> Option<&mut Text> {
+pub(super) fn text(event: &mut Event) -> Option<&mut Text> {
     match event {
-        Event::OperationOutput { output } | Event::StepOutput { output, .. } => Some(output),
+        Event::OperationOutput { output }
+        | Event::StepOutput { output, .. }
+        | Event::CronOutput { output, .. } => Some(output),
         _ => None,
     }
 }
 
-/// The same event with other output.
-fn with(event: &Event, stream: usize, bytes: Vec<u8>) -> Event {
+/// The same event with other output, on standard output (0) or standard error.
+pub(super) fn with(event: &Event, stream: usize, bytes: Vec<u8>) -> Event {
     let bytes = Bytes::from(bytes);
     let mut event = event.clone();
     if let Some(text) = text(&mut event) {

@@ -116,19 +116,15 @@ impl Terminal {
         talk(&text);
     }
 
-    fn step_finished(
-        &mut self,
-        app: &str,
-        step: Step,
-        exit_code: i64,
-        duration: std::time::Duration,
-    ) {
+    /// A step has printed everything. What was held back because it should be quiet is shown after all when it
+    /// failed.
+    fn finish_lines(&mut self, success: bool) {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
             self.indented(&line);
         }
         let hidden = std::mem::take(&mut self.hidden);
-        if exit_code == 0 {
+        if success {
             return;
         }
         for line in hidden
@@ -136,6 +132,26 @@ impl Terminal {
             .filter(|line| !line.is_empty())
         {
             self.indented(line);
+        }
+    }
+
+    /// `cron tidy on app as admin`.
+    fn cron(&self, name: &str, app: &str, role: Option<&str>) -> String {
+        let role = role.map(|role| format!(" as {role}")).unwrap_or_default();
+        let name = self.style.strong(safe(name));
+        format!("cron {name} on {}{role}", safe(app))
+    }
+
+    fn step_finished(
+        &mut self,
+        app: &str,
+        step: Step,
+        exit_code: i64,
+        duration: std::time::Duration,
+    ) {
+        self.finish_lines(exit_code == 0);
+        if exit_code == 0 {
+            return;
         }
         if matches!(step, Step::DeployHook | Step::PostDeployHook) {
             let line = format!(
@@ -150,19 +166,13 @@ impl Terminal {
 
     fn operation_finished(&mut self, finished: &Finished<'_>) {
         let Finished {
-            place,
-            operation,
-            role,
+            subject,
             exit_code,
             result,
             duration,
             read_only,
         } = finished;
         let time = style::duration(*duration);
-        let subject = format!(
-            "{} on {place} as {role}",
-            self.style.strong(safe(operation))
-        );
         let line = match result {
             Outcome::Success => format!(
                 "{} {subject}: exit code 0 in {time}",
@@ -215,9 +225,8 @@ impl Terminal {
 }
 
 struct Finished<'a> {
-    place: String,
-    operation: &'a str,
-    role: &'a str,
+    /// What, where and as whom.
+    subject: String,
     exit_code: i64,
     result: Outcome,
     duration: std::time::Duration,
@@ -339,6 +348,7 @@ impl Reporter for Terminal {
                 let what = format!("{} in {}", safe(&service), style::duration(duration));
                 self.step("Started", &what);
             }
+            Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
             Event::DeployStarted { .. } => {}
             Event::DeployFinished {
                 container,
@@ -386,15 +396,62 @@ impl Reporter for Terminal {
                 duration,
                 read_only,
             } => {
+                let operation = self.style.strong(safe(&operation));
+                let place = place(&app, worker.as_deref());
                 self.operation_finished(&Finished {
-                    place: place(&app, worker.as_deref()),
-                    operation: &operation,
-                    role: &role,
+                    subject: format!("{operation} on {place} as {role}"),
                     exit_code,
                     result,
                     duration,
                     read_only: read_only.as_ref(),
                 });
+            }
+            Event::CronPlanned { app, cron, next } => {
+                let next = next.unwrap_or_else(|| "never".to_owned());
+                let subject = self.cron(&cron, &app, None);
+                self.step("Planned", &format!("{subject}: {next}"));
+            }
+            Event::CronStarted {
+                app,
+                cron,
+                role,
+                user,
+                ..
+            } => {
+                let who = role.map(|role| match user {
+                    Some(user) => format!("{} ({role})", safe(&user)),
+                    None => role,
+                });
+                let subject = self.cron(&cron, &app, who.as_deref());
+                self.step("Running", &subject);
+            }
+            Event::CronOutput { output, .. } => self.step_output(&output.0),
+            Event::CronFinished {
+                app,
+                cron,
+                role,
+                exit_code,
+                result,
+                duration,
+                read_only,
+            } => {
+                self.finish_lines(result == Outcome::Success);
+                self.operation_finished(&Finished {
+                    subject: self.cron(&cron, &app, role.as_deref()),
+                    exit_code,
+                    result,
+                    duration,
+                    read_only: read_only.as_ref(),
+                });
+            }
+            Event::CronSkipped { app, cron, reason } => {
+                let line = format!(
+                    "{} {}: {}",
+                    self.style.warning("  skipped"),
+                    self.cron(&cron, &app, None),
+                    safe(&reason)
+                );
+                self.insist(&line);
             }
             Event::Removed { kind, name } => self.step("Removed", &format!("{kind} {name}")),
         }

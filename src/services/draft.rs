@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Endpoint, Inputs, Ready, ServiceFile, SetupStep, image};
-use crate::engine::spec::Link;
+use crate::engine::spec::{Link, Port};
 
 /// What stands for a service.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) data: Option<Data>,
     /// Names of other containers.
     pub(super) links: Vec<Link>,
+    /// Ports that can be reached from this machine.
+    pub(super) ports: Vec<Port>,
     /// Lines of `/etc/hosts`.
     pub(super) hosts: BTreeMap<String, String>,
     /// Capabilities to give back.
@@ -70,6 +72,7 @@ impl Draft {
             variables: BTreeMap::new(),
             data: None,
             links: Vec::new(),
+            ports: Vec::new(),
             hosts: BTreeMap::new(),
             capabilities: Vec::new(),
             shared_memory: None,

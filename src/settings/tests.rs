@@ -193,3 +193,61 @@ fn a_file_that_cannot_be_read_is_an_error() {
         Err(Error::Read { .. })
     ));
 }
+
+#[test]
+fn json_in_a_text_is_json_where_the_flag_says_so() {
+    let text = "variables:
+  project:
+    theme:colours: { value: '[\"red\",\"blue\"]', is_json: true, inheritable: false }
+    env:COLOURS: { value: '[\"red\",\"blue\"]', is_json: true }
+    theme:plain: { value: '[1]' }
+";
+    let settings = Settings::parse(text, FILE_NAME).unwrap();
+    let value = |name: &str| settings.variables.project[name].value.clone();
+    assert_eq!(value("theme:colours"), serde_json::json!(["red", "blue"]));
+    assert_eq!(
+        value("env:COLOURS"),
+        serde_json::json!("[\"red\",\"blue\"]")
+    );
+    assert_eq!(value("theme:plain"), serde_json::json!("[1]"));
+}
+
+#[test]
+fn what_is_no_json_is_refused_without_its_value() {
+    let text = "variables:
+  project:
+    theme:key: { value: 'hush-hush', is_json: true }
+";
+    let err = Settings::parse(text, FILE_NAME).unwrap_err().to_string();
+    assert!(
+        err.contains("the value of `theme:key` is not JSON"),
+        "{err}"
+    );
+    assert!(!err.contains("hush"), "{err}");
+}
+
+#[test]
+fn mail_is_off_unless_it_is_switched_on() {
+    assert_eq!(parse("").mail, None);
+    assert_eq!(parse("mail: false").mail, None);
+    assert_eq!(parse("mail: true").mail, Some(Mail { port: None }));
+    assert_eq!(
+        parse("mail: { port: 8025 }").mail,
+        Some(Mail { port: Some(8025) })
+    );
+    let (message, _) = refused("mail: yes please");
+    assert!(
+        message.contains("`true`, `false`, or a map with `port`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_variable_in_the_wrong_place_is_not_quoted() {
+    let (message, _) = refused("variables:\n  project: 'env:TOKEN=hush-hush'\n");
+    assert!(
+        message.contains("invalid type: string, expected a map"),
+        "{message}"
+    );
+    assert!(!message.contains("hush"), "{message}");
+}

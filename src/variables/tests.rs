@@ -63,6 +63,7 @@ fn compute(app: &App, worker: Option<&Worker>, phase: Phase, layers: &Layers) ->
         command_line: &layers.command_line,
         relationships: &empty,
         routes: &empty,
+        smtp_host: "",
     })
 }
 
@@ -386,11 +387,11 @@ fn an_env_file_is_read() {
     assert_eq!(value("env:F"), "a#b");
     assert_eq!(
         parse_env_file("A=1\nnonsense\n").unwrap_err().to_string(),
-        "line 2: `nonsense` sets no variable: write `env:NAME=value`"
+        "line 2 is not `NAME=value`"
     );
     assert_eq!(
         parse_env_file("A='x\n").unwrap_err().to_string(),
-        "line 1: the quote after `A=` is not closed"
+        "line 1: the quote after `A=` is not closed: a value ends with its line, and `\\n` in double quotes is a new one"
     );
 }
 

@@ -7,16 +7,19 @@
 mod support;
 
 mod engine;
+mod php_settings;
 mod process;
 
 mod bad_days;
 mod build;
 mod commands;
 mod crashes;
+mod crons;
 mod deploy;
 mod file_system;
 mod fronts;
 mod isolation;
+mod mail;
 mod mount_commands;
 mod mounts;
 mod php;
@@ -24,6 +27,7 @@ mod queueing;
 mod roles;
 mod run_output;
 mod run_script;
+mod secrets;
 mod services;
 mod source;
 mod stopping;

@@ -1,0 +1,85 @@
+//! The mail of an environment's apps, where `mail` is on in the settings.
+
+use super::connections::failed;
+use super::failure::Failure;
+use super::workspace::Workspace;
+use crate::engine::spec::Container;
+use crate::plan::Connections;
+use crate::project::{LABEL_ENVIRONMENT, LABEL_KIND};
+use crate::services::{ServicePlan, mail};
+use crate::variables::{Origin, Phase, Prefixed};
+
+impl Workspace {
+    /// The plan of the server that takes it.
+    pub(super) fn mail(&self) -> Result<Option<ServicePlan>, Failure> {
+        self.mail_of(&self.environment.name)
+            .transpose()
+            .map_err(|err| failed(&err))
+    }
+
+    fn mail_of(&self, environment: &str) -> Option<Result<ServicePlan, crate::services::Error>> {
+        Some(mail::plan(&mail::Wanted {
+            project: &self.project,
+            environment,
+            settings: self.settings.mail?,
+            images: &self.settings.images,
+            network: &self.project.name(&[environment]),
+            name: self.mail_name(),
+        }))
+    }
+
+    /// What it is called: not as a service of the configuration is.
+    fn mail_name(&self) -> &'static str {
+        let is_free = |name: &&str| !self.config.services.contains_key(*name);
+        let names = [mail::KIND, "mailpit", "upsun-local-mail"];
+        names.into_iter().find(is_free).unwrap_or("+mail")
+    }
+
+    /// Whether a service of that name is meant to be it.
+    pub(super) fn is_mail(&self, name: &str) -> bool {
+        self.settings.mail.is_some() && name == self.mail_name()
+    }
+
+    /// `PLATFORM_SMTP_HOST`. Empty is how Upsun says that mail is switched off.
+    pub(super) fn smtp_host(&self) -> &'static str {
+        self.settings.mail.map_or("", |_| mail::HOST)
+    }
+
+    /// Every container of an app reaches it, without a relationship.
+    pub(super) fn with_mail(
+        &self,
+        plan: Option<&ServicePlan>,
+        mut connections: Vec<Connections>,
+    ) -> Vec<Connections> {
+        let Some(plan) = plan else {
+            return connections;
+        };
+        for connections in &mut connections {
+            connections.services.push(plan.name.clone());
+            let link = mail::link(&self.project, &self.environment.name);
+            connections.links.push(link);
+        }
+        connections
+    }
+
+    /// What PHP's `mail()` needs, below what the project itself says of it.
+    pub(super) fn php_mail(&self, phase: Phase) -> Option<Prefixed> {
+        let is_on = self.settings.mail.is_some() && phase == Phase::Runtime;
+        is_on.then(|| Prefixed {
+            name: "php:sendmail_path".to_owned(),
+            value: mail::sendmail_path().into(),
+            origin: Origin::Container,
+            sensitive: false,
+        })
+    }
+
+    /// The address where the mail is shown that goes to this container, if it is one of those servers.
+    pub(super) fn mail_address(&self, container: &Container) -> Option<String> {
+        let label = |name: &str| container.labels.get(name).map(String::as_str);
+        if label(LABEL_KIND) != Some(mail::KIND) {
+            return None;
+        }
+        let plan = self.mail_of(label(LABEL_ENVIRONMENT)?)?.ok()?;
+        mail::address(&plan)
+    }
+}

@@ -1,0 +1,34 @@
+//! What `mail` of the settings comes to besides the server itself, which starts as services do.
+
+use super::{Result, Sandbox};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::project::LABEL_KIND;
+use crate::services::{ServicePlan, mail};
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Says where the mail is shown, or removes a server that is no longer wanted.
+    pub async fn settle_mail(&self, wanted: Option<&ServicePlan>) -> Result<()> {
+        if let Some(plan) = wanted {
+            if let Some(url) = mail::address(plan) {
+                self.emit(Event::MailShown { url }).await;
+            }
+            return Ok(());
+        }
+        for container in self.containers().await? {
+            if container
+                .labels
+                .get(LABEL_KIND)
+                .is_some_and(|kind| kind == mail::KIND)
+            {
+                self.engine.remove_container(&container.id).await?;
+                self.emit(Event::Removed {
+                    kind: "container",
+                    name: container.name,
+                })
+                .await;
+            }
+        }
+        Ok(())
+    }
+}
