@@ -10,6 +10,7 @@ mod cron;
 mod describe;
 mod doctor;
 mod down;
+mod entrance;
 mod exec;
 mod failure;
 mod list;

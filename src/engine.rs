@@ -77,6 +77,9 @@ pub enum Error {
         /// The engine's words.
         reason: String,
     },
+    /// A port that a container should show is taken.
+    #[error("the container engine cannot open a port: {0}")]
+    PortTaken(String),
     /// The engine's disk is full.
     #[error("the container engine's disk is full: {0}")]
     DiskFull(String),

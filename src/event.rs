@@ -127,6 +127,11 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// The routes answer.
+    RoutesReady {
+        /// The addresses.
+        routes: Vec<Address>,
+    },
     /// A service is being started.
     ServiceStarted {
         /// Its name.
@@ -275,6 +280,15 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+}
+
+/// An address of this machine and what answers there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// The address.
+    pub url: String,
+    /// The app or service.
+    pub service: String,
 }
 
 /// One step of a build or a deploy.

@@ -8,7 +8,7 @@
 //!                   |
 //!  what happens    lifecycle                             reporter → event only
 //!                   |
-//!  what it says    plan ← config  roles  variables  images  services  relationships  web
+//!  what it says    plan ← config  roles  variables  images  services  relationships  routes  web
 //!                  (pure: no tokio, no env, no clock)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
@@ -35,6 +35,7 @@ pub mod project;
 pub mod relationships;
 pub mod reporter;
 pub mod roles;
+pub mod routes;
 pub mod services;
 pub mod settings;
 pub mod shutdown;

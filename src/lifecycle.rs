@@ -17,6 +17,7 @@ mod output;
 mod proxy;
 mod reached;
 mod redeploy;
+mod router;
 mod services;
 mod teardown;
 #[cfg(test)]
@@ -168,6 +169,20 @@ pub enum Error {
         /// The port.
         port: u16,
     },
+    /// Something else listens where the router should.
+    #[error("port {port} of this machine is taken")]
+    RouterPort {
+        /// The port.
+        port: u16,
+    },
+    /// The router ended right after its start, or does not listen.
+    #[error("the router does not come up: it ended with code {exit_code}{log}")]
+    RouterEnded {
+        /// The code of its process.
+        exit_code: i64,
+        /// The end of its log, if there is any.
+        log: String,
+    },
     /// The user stopped us.
     #[error("interrupted")]
     Interrupted,
@@ -307,4 +322,6 @@ pub struct Planned<'a> {
     pub pull: Pull,
     /// Build again although the build is there.
     pub rebuild: bool,
+    /// Whether this machine sends requests to the app.
+    pub routed: bool,
 }

@@ -2,6 +2,7 @@
 //! Pure: nothing here talks to an engine, reads a clock or the environment.
 
 pub mod front;
+pub mod router;
 pub mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +93,8 @@ pub struct Inputs<'a> {
     pub connections: Vec<Connections>,
     /// The image of the web server in front of the app, when anything sends requests to it.
     pub front: Option<String>,
+    /// Whether nothing inside the environment sends requests to it: it is for this machine only.
+    pub front_on_demand: bool,
 }
 
 /// What one container reaches by its relationships.
@@ -210,12 +213,7 @@ impl ContainerPlan {
 /// Plans one app.
 pub fn app(inputs: &Inputs<'_>) -> AppPlan {
     let app = inputs.app;
-    let network = NetworkPlan {
-        name: inputs.project.name(&[&inputs.environment.name]),
-        labels: inputs
-            .project
-            .new_labels(Some(&inputs.environment.name), None, "network"),
-    };
+    let network = network(inputs.project, inputs.environment);
     let build = build(inputs);
     let web = container(inputs, &build, &network, None);
     let workers = app
@@ -235,6 +233,14 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
         services: inputs.services.clone(),
         front,
         containers,
+    }
+}
+
+/// The network of an environment.
+fn network(project: &Project, environment: &Environment) -> NetworkPlan {
+    NetworkPlan {
+        name: project.name(&[&environment.name]),
+        labels: project.new_labels(Some(&environment.name), None, "network"),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub proxy: Proxy,
     /// `engine`: where the container engine is.
     pub engine: Option<String>,
+    /// `port`: the port of this machine at which the routes answer.
+    pub port: Option<NonZero<u16>>,
     /// `user`: the ids of the user `web` in containers.
     #[serde(deserialize_with = "user")]
     pub user: User,

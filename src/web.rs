@@ -7,6 +7,7 @@
 
 mod location;
 mod quoting;
+pub mod router;
 mod upstream;
 
 use std::fmt::Write as _;

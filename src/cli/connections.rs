@@ -9,9 +9,8 @@ use super::workspace::{Workspace, nearest};
 use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::images::ImageRef;
 use crate::lifecycle::ImageRecipe;
-use crate::plan::{AppPlan, Connections, front};
+use crate::plan::{AppPlan, Connections};
 use crate::project::{LABEL_KIND, LABEL_SERVICE};
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
@@ -89,17 +88,6 @@ impl Workspace {
             .collect()
     }
 
-    /// The image of the web server in front of an app, when anything sends requests to it.
-    pub(super) fn front(&self, app: &App) -> Result<Option<String>, Failure> {
-        if !relationships::is_reached(&app.name, &self.config) {
-            return Ok(None);
-        }
-        let image = self.settings.images.get(front::IMAGE_NAME);
-        let image = ImageRef::new(image.map_or(front::IMAGE, String::as_str))
-            .map_err(|err| with_hint(Failure::new(BAD_FILE, err.to_string()), err.hint()))?;
-        Ok(Some(image.as_str().to_owned()))
-    }
-
     /// The container of a service, running or not.
     pub(super) async fn find_service(
         &self,
@@ -161,4 +149,13 @@ fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// Why a service cannot be planned.
+pub(super) fn service_failure(err: &services::Error) -> Failure {
+    let code = match err {
+        services::Error::External { .. } | services::Error::Image(_) => BAD_FILE,
+        _ => BAD_CONFIGURATION,
+    };
+    with_hint(Failure::new(code, err.to_string()), err.hint())
 }

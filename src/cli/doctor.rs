@@ -25,11 +25,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "apps",
-        "a relationship to another app is in `PLATFORM_RELATIONSHIPS`, and its host name does not resolve yet",
+        "other apps of the environment are reached at all their ports, not only at that of their web server",
     ),
     (
         "routes",
-        "there is no router in front of the apps yet: `PLATFORM_ROUTES` is an empty object, `web.locations` is not served",
+        "routes answer by http at names below `localhost`; nothing is cached, and `ssi`, `tls` and `sticky` have no effect",
     ),
     (
         "crons",
@@ -44,8 +44,8 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "containers are made from the official images of each runtime with Upsun's tools on top, not from Upsun's own images",
     ),
     (
-        "extensions",
-        "`runtime` and `runtime.extensions` are not applied",
+        "runtime",
+        "of `runtime`, only PHP's extensions are applied; those that an image cannot have are named when it is made",
     ),
     (
         "composable",

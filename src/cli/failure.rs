@@ -106,6 +106,8 @@ impl From<engine::Error> for Failure {
             E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "behind a company proxy, set `ca_certificates` in .upsun-local.yaml; `-v` shows everything the build prints",
             ),
+            E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
+                .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
             E::DiskFull(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("free some: `upsun-local clean`, `docker system df`, `docker system prune`"),
             E::NotFound(_) | E::Conflict(_) => Failure::new(CANNOT_MAKE, message)
@@ -176,6 +178,12 @@ impl Failure {
             E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "is every rule of its `web.locations` a regular expression that nginx takes?",
             ),
+            E::RouterPort { .. } => Failure::new(CANNOT_MAKE, message).hint(
+                "end what listens there, or name another one with `port:` in .upsun-local.yaml or `UPSUN_LOCAL_PORT`",
+            ),
+            E::RouterEnded { .. } => {
+                Failure::new(CANNOT_MAKE, message).hint("is there something odd in `routes`?")
+            }
             E::Unkillable { .. } => Failure::new(FAULT, message)
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),

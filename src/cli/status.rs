@@ -7,6 +7,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::engine::Engine;
+use crate::plan::router;
 use crate::project::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
@@ -24,7 +25,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let workspace = Workspace::open_lenient(context)?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let mut containers = engine.containers(&workspace.project.labels()).await?;
+    let all = engine.containers(&workspace.project.labels()).await?;
+    let mut containers = all.clone();
     containers.retain(|container| {
         container
             .labels
@@ -37,6 +39,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let label = |container: &crate::engine::spec::Container, name: &str| {
         container.labels.get(name).cloned().unwrap_or_default()
     };
+    let is_routed = |environment: &str| {
+        all.iter().any(|container| {
+            container.running
+                && container.labels.get(LABEL_KIND).map(String::as_str) == Some(router::KIND)
+                && container.labels.get(LABEL_ENVIRONMENT).map(String::as_str) == Some(environment)
+        })
+    };
     let title = |container: &crate::engine::spec::Container| {
         let app = match container.labels.get(LABEL_SERVICE) {
             Some(service) => service.clone(),
@@ -47,6 +56,18 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             .labels
             .get(LABEL_WORKER)
             .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
+    };
+    let addresses = |container: &crate::engine::spec::Container| -> Vec<String> {
+        let environment = label(container, LABEL_ENVIRONMENT);
+        // Those of other environments have other ports.
+        let here = environment == workspace.environment.name
+            && !container.labels.contains_key(LABEL_WORKER)
+            && is_routed(&environment);
+        let urls = workspace.entrance.urls().into_iter().filter(|_| here);
+        urls.filter(|(_, name)| *name == title(container))
+            .map(|(url, _)| url)
+            .chain(workspace.mail_address(container))
+            .collect()
     };
     if arguments.format == super::run::Format::Json {
         let list: Vec<_> = containers
@@ -59,7 +80,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                     "running": container.running,
                     "status": container.status,
                     "build": label(container, LABEL_BUILD),
-                    "url": workspace.mail_address(container),
+                    "urls": addresses(container),
                 })
             })
             .collect();
@@ -89,9 +110,16 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
     let mut text = super::table::aligned(&table, true, true, context.out_style);
     for container in &containers {
-        if let Some(url) = workspace.mail_address(container) {
-            let environment = label(container, LABEL_ENVIRONMENT);
-            text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
+        let environment = label(container, LABEL_ENVIRONMENT);
+        for url in addresses(container) {
+            if container.labels.get(LABEL_KIND).map(String::as_str) == Some(mail::KIND) {
+                text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
+            } else {
+                text.push_str(&format!(
+                    "\n{} of {environment} is at {url}\n",
+                    title(container)
+                ));
+            }
         }
     }
     context.print(&text).map(|()| 0)

@@ -11,6 +11,7 @@ use super::workspace::{Workspace, find_app};
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
 use crate::event::Events;
+use crate::event::{Address, Event};
 use crate::plan::AppPlan;
 
 /// Arguments of `up`.
@@ -31,6 +32,9 @@ pub(super) struct Arguments {
     /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Open the primary route in a browser once everything is up
+    #[arg(long)]
+    open: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::run::Format,
@@ -62,6 +66,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         return super::run::print_plans(context, &workspace, &plans, json);
     }
     let mail = workspace.mail()?;
+    let router = workspace.router()?;
     let crons = if arguments.crons {
         let mut crons = Crons::default();
         for (plan, _) in &plans {
@@ -101,6 +106,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 // A rebuild is for all containers of an app, so only the first of them asks for it.
                 let planned = crate::lifecycle::Planned {
                     rebuild: planned.rebuild && at == 0,
+                    routed: true,
                     ..planned.clone()
                 };
                 let containers = if arguments.rebuild {
@@ -122,7 +128,32 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         }
         sandbox.remove_strangers(&workspace.config).await?;
         sandbox.settle_mail(mail.as_ref()).await?;
+        if let Some(router) = &router {
+            let containers = sandbox.containers().await?;
+            sandbox
+                .ensure_router(
+                    &router.plan,
+                    &router.services,
+                    &containers,
+                    arguments.pull.into(),
+                )
+                .await?;
+            let routes = workspace.entrance.urls().into_iter();
+            let routes = routes.map(|(url, service)| Address { url, service });
+            let event = Event::RoutesReady {
+                routes: routes.collect(),
+            };
+            let _ = listening.events.send(event).await;
+        }
         lock.release();
+        if arguments.open {
+            if let Some(route) = workspace.entrance.primary() {
+                super::entrance::open(context, &route.url(workspace.entrance.port));
+            } else {
+                let message = "there is no route to open".to_owned();
+                listening.events.warn(message, None).await;
+            }
+        }
         if let Some(crons) = &crons {
             // Taken for each run only, so that `run` and others have their turn in between.
             crons.warn(&listening.events).await;

@@ -20,6 +20,7 @@ use crate::php_ini;
 use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
 use crate::roles::EnvironmentType;
+use crate::routes::{self, Entrance};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
@@ -49,6 +50,8 @@ pub(super) struct Workspace {
     certificates: Option<Certificates>,
     /// The proxy of this machine or of the settings.
     proxy: images::Proxy,
+    /// The routes and where they answer.
+    pub entrance: Entrance,
 }
 
 impl Workspace {
@@ -114,6 +117,8 @@ impl Workspace {
         } else {
             find_certificates(&root, &settings)?
         };
+        let port = super::entrance::port(&settings, &project, &environment.name)?;
+        let entrance = routes::resolve(&config, &project.id, port);
         let workspace = Workspace {
             config,
             warnings,
@@ -124,6 +129,7 @@ impl Workspace {
             environment_variables,
             certificates,
             proxy,
+            entrance,
         };
         // A command that opens it twice has the same values twice.
         let _ = context.secrets.set(workspace.secrets());
@@ -167,7 +173,7 @@ impl Workspace {
         }
     }
 
-    fn user(&self) -> User {
+    pub(super) fn user(&self) -> User {
         User {
             uid: self.settings.user.uid,
             gid: self.settings.user.gid,
@@ -220,6 +226,7 @@ impl Workspace {
             all.splice(0..0, self.php_mail(phase));
             php_ini::text(&all).filter(|_| variables::runs(&app.image, "php"))
         };
+        let (front, front_on_demand) = self.front(app)?;
         let plan = plan::app(&plan::Inputs {
             project: &self.project,
             environment: &self.environment,
@@ -238,7 +245,8 @@ impl Workspace {
                 .collect(),
             connections: self.with_mail(mail.as_ref(), self.connections(app, &services)),
             services: services.into_values().chain(mail).collect(),
-            front: self.front(app)?,
+            front,
+            front_on_demand,
         });
         Ok((plan, recipe))
     }
@@ -253,7 +261,6 @@ impl Workspace {
         command_line: &UserVariables,
         relationships: &Value,
     ) -> Vec<Variable> {
-        let nothing = json!({});
         let all = variables::variables(&variables::Context {
             app,
             worker,
@@ -267,7 +274,7 @@ impl Workspace {
             environment_variables: &self.environment_variables,
             command_line,
             relationships,
-            routes: &nothing,
+            routes: &self.entrance.payload(),
             smtp_host: self.smtp_host(),
         });
         let machine = self
@@ -405,6 +412,7 @@ impl Workspace {
             tree,
             pull,
             rebuild,
+            routed: false,
         }
     }
 

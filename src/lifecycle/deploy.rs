@@ -20,7 +20,7 @@ pub(super) const STARTING: &str = "-starting";
 /// How long to wait for an app's first process to listen.
 const READY_LIMIT: u64 = 5;
 
-const READY: &str = include_str!("scripts/ready.sh");
+pub(super) const READY: &str = include_str!("scripts/ready.sh");
 
 /// A container that is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,17 @@ impl<E: Engine> Sandbox<'_, E> {
         pull_services: Pull,
     ) -> Result<Deployed> {
         let needed = planned.plan.services_of(plan);
-        let current = planned.plan.current_id(plan, containers);
-        if let Some(id) = current.filter(|_| !planned.rebuild) {
+        let is_web = plan.worker.is_none();
+        let front_is_up = || {
+            let front = planned.plan.front.as_ref();
+            front.is_none_or(|front| proxy::is_current(&front.proxy, containers))
+        };
+        let current = planned
+            .plan
+            .current_id(plan, containers)
+            .filter(|_| !planned.rebuild)
+            .filter(|_| !(is_web && planned.routed) || front_is_up());
+        if let Some(id) = current {
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -100,9 +109,15 @@ impl<E: Engine> Sandbox<'_, E> {
         built?;
         up?;
         self.checkpoint()?;
-        let is_web = plan.worker.is_none();
+        // One that was there stays: somebody may have it open in a browser.
+        let wants_front = is_web
+            && planned.plan.front.as_ref().is_some_and(|front| {
+                !front.on_demand
+                    || planned.routed
+                    || proxy::has_front(&planned.plan.app, containers)
+            });
         if let Some(id) = up_to_date(plan, containers).filter(|_| !planned.rebuild) {
-            if is_web {
+            if wants_front {
                 self.ensure_front(planned.plan, &id, containers, false, planned.pull)
                     .await?;
             }
@@ -167,7 +182,7 @@ impl<E: Engine> Sandbox<'_, E> {
             hooks.iter().partition(|hook| hook.step == Step::DeployHook);
         failed_hooks.extend(self.run_hooks(planned, &id, &before).await?);
         // From here on requests are let in.
-        if is_web {
+        if wants_front {
             let none = [];
             self.ensure_front(planned.plan, &id, &none, true, planned.pull)
                 .await?;
@@ -361,7 +376,8 @@ impl AppPlan {
     /// The id of the container that is up with just this plan, when the services that it needs and the web
     /// server in front of it are up too.
     pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
-        let front = self.front.as_ref().filter(|_| plan.worker.is_none());
+        let front = self.front.as_ref();
+        let front = front.filter(|front| plan.worker.is_none() && !front.on_demand);
         let front_is_up = front.is_none_or(|front| proxy::is_current(&front.proxy, containers));
         self.services_of(plan)
             .iter()

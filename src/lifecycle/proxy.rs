@@ -106,6 +106,11 @@ pub(super) fn is_current(plan: &ProxyPlan, containers: &[Container]) -> bool {
     })
 }
 
+/// Whether an app has a front, whatever plan it was made from.
+pub(super) fn has_front(app: &str, containers: &[Container]) -> bool {
+    containers.iter().any(|found| is_front_of(found, app))
+}
+
 fn is_front_of(found: &Container, app: &str) -> bool {
     found
         .labels

@@ -93,7 +93,8 @@ impl<E: Engine> Sandbox<'_, E> {
             _ => self.create_service(plan, spec, &starting, around).await?,
         };
         if let Err(err) = self.engine.start_container(&id).await {
-            let taken = spec.ports.first().filter(|_| is_port_taken(&err));
+            let taken = spec.ports.first();
+            let taken = taken.filter(|_| matches!(err, EngineError::PortTaken(_)));
             let Some(port) = taken else {
                 return Err(err.into());
             };
@@ -266,15 +267,6 @@ pub(super) fn is_current(plan: &ServicePlan, containers: &[Container]) -> bool {
                 && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
         })
     })
-}
-
-/// Whether a container does not start because of a port on this machine. Engines only say it in words: their own,
-/// or the kernel's.
-fn is_port_taken(err: &EngineError) -> bool {
-    let said = err.to_string();
-    ["port is already allocated", "address already in use"]
-        .iter()
-        .any(|words| said.contains(words))
 }
 
 fn is_of(plan: &ServicePlan, found: &Container) -> bool {

@@ -1,12 +1,14 @@
 //! Takes down what was made: one environment, or everything of a project.
 
 use super::{Result, Sandbox};
+use crate::config::Config;
+use crate::config::app::App;
 use crate::engine::spec::Labels;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
-use crate::plan::front;
+use crate::plan::{front, router};
 use crate::project::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
-use crate::relationships;
+use crate::{relationships, routes};
 
 /// What `down` takes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +112,15 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Removes containers of this environment whose app, worker or service the configuration no longer has.
-    pub async fn remove_strangers(&self, config: &crate::config::Config) -> Result<()> {
+    pub async fn remove_strangers(&self, config: &Config) -> Result<()> {
         for container in self.containers().await? {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
             let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
-            let is_unneeded_front = label(LABEL_KIND) == Some(front::KIND)
-                && !app.is_some_and(|app| relationships::is_reached(app, config));
+            let is_unneeded = match label(LABEL_KIND) {
+                Some(front::KIND) => !app.is_some_and(|app| takes_requests(app, config)),
+                Some(router::KIND) => !config.apps.keys().any(|app| takes_requests(app, config)),
+                _ => false,
+            };
             let known = match (app.map(|app| config.apps.get(app)), label(LABEL_WORKER)) {
                 (None, _) => service.is_none_or(|service| config.services.contains_key(service)),
                 (Some(None), _) => false,
@@ -124,7 +129,7 @@ impl<E: Engine> Sandbox<'_, E> {
                     app.workers.iter().any(|worker| worker.name == name)
                 }
             };
-            if !known || is_unneeded_front {
+            if !known || is_unneeded {
                 self.engine.remove_container(&container.id).await?;
                 self.emit(Event::Removed {
                     kind: "container",
@@ -157,4 +162,10 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         Ok(removed)
     }
+}
+
+/// Whether requests are sent to an app, by another one or by this machine.
+fn takes_requests(app: &str, config: &Config) -> bool {
+    let is_routed = |found: &App| routes::is_routed(found, config);
+    relationships::is_reached(app, config) || config.apps.get(app).is_some_and(is_routed)
 }

@@ -166,6 +166,7 @@ impl World {
                 ],
                 front: relationships::is_reached(&app.name, &config)
                     .then(|| plan::front::IMAGE.to_owned()),
+                front_on_demand: false,
             })
         });
         Prepared {
@@ -314,6 +315,7 @@ impl World {
             tree: &prepared.tree,
             pull: self.pull,
             rebuild: self.rebuild,
+            routed: false,
         }
     }
 

@@ -42,6 +42,8 @@ pub struct ProxyPlan {
 pub struct FrontPlan {
     /// Its container shares the network of the app's, which it names by name.
     pub proxy: ProxyPlan,
+    /// Whether it is only there for requests from this machine.
+    pub on_demand: bool,
     /// The port or socket at which the app has to listen first, if it gets any requests.
     pub listens_at: Option<String>,
 }
@@ -105,6 +107,7 @@ pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &Container
         mode: 0o644,
     }];
     FrontPlan {
+        on_demand: inputs.front_on_demand,
         proxy: ProxyPlan::new(container, files),
         listens_at: web::upstream_address(app).map(str::to_owned),
     }

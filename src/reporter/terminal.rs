@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::style::{self, Style, safe};
 use super::{Reporter, talk};
 use crate::engine::spec::Output;
-use crate::event::{Event, Outcome, ReadOnlyWrite, Step};
+use crate::event::{Address, Event, Outcome, ReadOnlyWrite, Step};
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -349,6 +349,11 @@ impl Reporter for Terminal {
                 self.step("Started", &what);
             }
             Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
+            Event::RoutesReady { routes } => {
+                for Address { url, service } in routes {
+                    self.step("Open", &format!("{} for {}", safe(&url), safe(&service)));
+                }
+            }
             Event::DeployStarted { .. } => {}
             Event::DeployFinished {
                 container,

@@ -30,6 +30,15 @@ pub(super) fn template(text: &str, names: &[String]) -> String {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
+        // A group by its number is one digit, whatever follows.
+        if let Some(digit) = rest.chars().next().filter(char::is_ascii_digit)
+            && names.iter().any(|known| *known == digit.to_string())
+        {
+            out.push('$');
+            out.push(digit);
+            rest = &rest[1..];
+            continue;
+        }
         let braced = rest.starts_with('{');
         let from = usize::from(braced);
         let length = rest[from..]

@@ -89,10 +89,19 @@ pub(crate) fn running(project: &TestProject) -> Vec<String> {
     ]))
 }
 
-/// The id of its only running container.
+/// The id of its only running container that is an app's own, and no web server in front of one.
 #[track_caller]
 pub(crate) fn container(project: &TestProject) -> String {
-    let all = running(project);
+    let kind = "label=local.upsun.kind=web";
+    let all = lines(&docker(&[
+        "ps",
+        "-q",
+        "--no-trunc",
+        "--filter",
+        &label(project),
+        "--filter",
+        kind,
+    ]));
     assert_eq!(all.len(), 1, "{all:?}");
     all[0].clone()
 }

@@ -157,7 +157,8 @@ fn mail_that_an_app_sends_is_shown_on_this_machine() {
     // Switched off, it goes, and Upsun's sign for that is an empty host.
     project.file(".upsun-local.yaml", &format!("project: {}\n", project.id));
     project.run(&["up"]).expect(0);
-    assert_eq!(containers(&project).len(), 1);
+    let names = containers(&project);
+    assert!(!names.iter().any(|name| name.contains("mail")), "{names:?}");
     assert_eq!(project.run(&["run", "host"]).expect(0).stdout, "\n");
 }
 

@@ -25,6 +25,7 @@ mod mounts;
 mod php;
 mod queueing;
 mod roles;
+mod routes;
 mod run_output;
 mod run_script;
 mod secrets;

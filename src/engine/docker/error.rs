@@ -40,6 +40,11 @@ pub(super) fn is_disk_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("No space left on device")
 }
 
+/// Whether an engine's message is about a port that something else listens on.
+fn is_port_taken(message: &str) -> bool {
+    message.contains("port is already allocated") || message.contains("address already in use")
+}
+
 impl From<Bollard> for Error {
     fn from(err: Bollard) -> Self {
         match err {
@@ -49,6 +54,9 @@ impl From<Bollard> for Error {
             } => {
                 if is_disk_full(&message) {
                     return Error::DiskFull(plain(&message));
+                }
+                if is_port_taken(&message) {
+                    return Error::PortTaken(plain(&message));
                 }
                 match status_code {
                     404 => Error::NotFound(plain(&message)),

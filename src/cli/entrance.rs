@@ -1,0 +1,143 @@
+//! The addresses at which an environment answers on this machine, and what has to be up for that.
+
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::process::{Command, Stdio};
+
+use super::context::{Context, variable};
+use super::failure::{BAD_FILE, Failure};
+use super::workspace::Workspace;
+use crate::config::app::App;
+use crate::images::ImageRef;
+use crate::plan::front;
+use crate::plan::router::{self, RouterPlan};
+use crate::project::Project;
+use crate::routes;
+use crate::services::ServicePlan;
+use crate::settings::Settings;
+use crate::web::FRONT_PORT;
+use crate::{relationships, services};
+
+/// The router, and what it sends requests to besides the apps.
+pub(super) struct Router {
+    /// The router.
+    pub plan: RouterPlan,
+    /// The services that routes lead to.
+    pub services: Vec<ServicePlan>,
+}
+
+/// The port of this machine: `UPSUN_LOCAL_PORT`, else the settings', else one that belongs to the environment.
+pub(super) fn port(
+    settings: &Settings,
+    project: &Project,
+    environment: &str,
+) -> Result<u16, Failure> {
+    let Some(text) = variable("UPSUN_LOCAL_PORT").filter(|text| !text.is_empty()) else {
+        let default = || routes::default_port(&project.key, environment);
+        return Ok(settings.port.map_or_else(default, NonZero::get));
+    };
+    text.parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| Failure::usage(format!("UPSUN_LOCAL_PORT is no port: `{text}`")))
+}
+
+impl Workspace {
+    /// The image of the web server in front of an app, when anything sends requests to it; and whether only this
+    /// machine does.
+    pub(super) fn front(&self, app: &App) -> Result<(Option<String>, bool), Failure> {
+        let on_demand = !relationships::is_reached(&app.name, &self.config);
+        if on_demand && !routes::is_routed(app, &self.config) {
+            return Ok((None, true));
+        }
+        Ok((Some(self.web_server()?), on_demand))
+    }
+
+    fn web_server(&self) -> Result<String, Failure> {
+        let image = self.settings.images.get(front::IMAGE_NAME);
+        let image = ImageRef::new(image.map_or(front::IMAGE, String::as_str)).map_err(|err| {
+            let failure = Failure::new(BAD_FILE, err.to_string());
+            match err.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        Ok(image.as_str().to_owned())
+    }
+
+    /// The router, unless there is nothing that it could lead to.
+    pub(super) fn router(&self) -> Result<Option<Router>, Failure> {
+        let entrance = &self.entrance;
+        let upstreams: BTreeSet<&str> = entrance.upstreams().collect();
+        if upstreams.is_empty() {
+            return Ok(None);
+        }
+        let routed = upstreams
+            .iter()
+            .filter(|name| !self.config.apps.contains_key(**name))
+            .filter_map(|name| self.config.services.get(*name))
+            .map(|service| self.service(service))
+            .collect::<Result<Vec<ServicePlan>, Failure>>()?;
+        let container = |name: &str| self.project.name(&[&self.environment.name, name]);
+        let address = |name: &str| {
+            if self.config.apps.contains_key(name) {
+                return Some(format!("{}:{FRONT_PORT}", container(name)));
+            }
+            let plan = routed.iter().find(|plan| plan.name == name)?;
+            let container = plan.container.as_ref()?;
+            let port = plan.endpoints.first()?.payload.get("port")?;
+            let port = port.as_u64().or_else(|| port.as_str()?.parse().ok())?;
+            Some(format!("{}:{port}", container.name))
+        };
+        let image = self.web_server()?;
+        let plan = router::plan(&router::Inputs {
+            project: &self.project,
+            environment: &self.environment,
+            entrance,
+            image: &image,
+            user: self.user(),
+            address: &address,
+        });
+        Ok(Some(Router {
+            plan,
+            services: routed,
+        }))
+    }
+
+    fn service(&self, service: &crate::config::Service) -> Result<ServicePlan, Failure> {
+        let network = self.project.name(&[&self.environment.name]);
+        services::plan(&services::Inputs {
+            project: &self.project,
+            environment: &self.environment.name,
+            service,
+            settings: self.settings.services.get(&service.name),
+            images: &self.settings.images,
+            network: &network,
+        })
+        .map_err(|err| super::connections::service_failure(&err))
+    }
+}
+
+/// Opens an address in a browser, without waiting for that.
+pub(super) fn open(context: &Context, url: &str) {
+    let browser = variable("BROWSER").filter(|browser| !browser.is_empty());
+    let programs = browser
+        .iter()
+        .map(String::as_str)
+        .chain(["xdg-open", "open", "wslview"]);
+    for program in programs {
+        let started = Command::new(program)
+            .arg(url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        if started.is_ok() {
+            return;
+        }
+    }
+    context.talk(&format!(
+        "{}: no browser is found to open {url}; `BROWSER` can name one\n",
+        context.style.warning("warning")
+    ));
+}

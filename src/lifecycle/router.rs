@@ -1,0 +1,64 @@
+//! The router of an environment: the one container that shows this machine a port.
+
+use super::{Error, Pull, Result, Sandbox, deploy, services};
+use crate::engine::spec::{Container, ExecSpec};
+use crate::engine::{Engine, Error as EngineError};
+use crate::plan::router::RouterPlan;
+use crate::services::ServicePlan;
+use crate::web::router::ROUTER_PORT;
+
+/// How long it may take to listen, in seconds.
+const LIMIT: &str = "10";
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Makes sure that the router is up with just this plan, and the services that it leads to. `containers` are
+    /// those of the environment.
+    pub async fn ensure_router(
+        &self,
+        plan: &RouterPlan,
+        routed: &[ServicePlan],
+        containers: &[Container],
+        pull: Pull,
+    ) -> Result<()> {
+        self.ensure_network(&plan.network).await?;
+        if !routed.is_empty() {
+            let volumes = self.engine.volumes(&self.project.labels()).await?;
+            let around = services::Surroundings {
+                network: &plan.network,
+                containers,
+                volumes: &volumes,
+                pull,
+            };
+            let routed: Vec<&ServicePlan> = routed.iter().collect();
+            self.ensure_services(&routed, around).await?;
+        }
+        let started = self
+            .ensure_proxy(&plan.proxy, containers, false, pull)
+            .await;
+        let id = match started {
+            Ok(Some(id)) => id,
+            Ok(None) => return Ok(()),
+            Err(Error::Engine(EngineError::PortTaken(_))) => {
+                return Err(Error::RouterPort { port: plan.port });
+            }
+            Err(err) => return Err(err),
+        };
+        let port = ROUTER_PORT.to_string();
+        let spec = ExecSpec {
+            command: ["sh", "-c", deploy::READY, "upsun-local", &port, LIMIT]
+                .map(str::to_owned)
+                .to_vec(),
+            ..ExecSpec::default()
+        };
+        if matches!(self.capture(&id, &spec).await, Ok((0, ..))) {
+            return Ok(());
+        }
+        let state = self.engine.container_state(&id).await?;
+        let log = self.log_tail(&id).await;
+        let _ = self.engine.remove_container(&id).await;
+        Err(Error::RouterEnded {
+            exit_code: state.map_or(0, |state| state.exit_code),
+            log,
+        })
+    }
+}

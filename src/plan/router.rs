@@ -1,0 +1,87 @@
+//! The router of an environment: the one container that this machine reaches its apps by.
+
+use std::time::Duration;
+
+use super::front::ProxyPlan;
+use super::{Environment, NetworkPlan, User};
+use crate::engine::spec::{ContainerSpec, Network, Port, Tmpfs};
+use crate::project::Project;
+use crate::routes::Entrance;
+use crate::services::ServiceFile;
+use crate::web::router::{self, ROUTER_PORT};
+
+/// The kind of its container.
+pub const KIND: &str = "router";
+
+const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
+
+/// What the router is planned from.
+pub struct Inputs<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// What leads where.
+    pub entrance: &'a Entrance,
+    /// The image of the web server.
+    pub image: &'a str,
+    /// Who it runs as.
+    pub user: User,
+    /// Where an upstream is on the network: `host:port`.
+    pub address: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A router and the network that it is on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouterPlan {
+    /// Its container.
+    pub proxy: ProxyPlan,
+    /// The network of the environment.
+    pub network: NetworkPlan,
+    /// The port on 127.0.0.1.
+    pub port: u16,
+}
+
+/// Plans the router.
+pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
+    let Inputs {
+        project,
+        environment,
+        entrance,
+        ..
+    } = inputs;
+    let network = super::network(project, environment);
+    let container = ContainerSpec {
+        name: project.name(&[&environment.name, "+router"]),
+        image: inputs.image.to_owned(),
+        command: ["nginx", "-c", CONFIGURATION].map(str::to_owned).to_vec(),
+        user: inputs.user.spec(),
+        labels: project.new_labels(Some(&environment.name), None, KIND),
+        tmpfs: vec![Tmpfs {
+            target: "/tmp".to_owned(),
+            options: "rw,mode=1777,size=1g".to_owned(),
+        }],
+        network: Some(Network {
+            name: network.name.clone(),
+            aliases: Vec::new(),
+            links: Vec::new(),
+        }),
+        ports: vec![Port {
+            container: ROUTER_PORT,
+            host: entrance.port,
+        }],
+        pids_limit: Some(64),
+        stop_grace: Duration::from_secs(2),
+        ..ContainerSpec::default()
+    };
+    let files = vec![ServiceFile {
+        path: CONFIGURATION.to_owned(),
+        content: router::configuration(entrance, inputs.address),
+        mode: 0o644,
+    }];
+    RouterPlan {
+        proxy: ProxyPlan::new(container, files),
+        network,
+        port: entrance.port,
+    }
+}
