@@ -3,11 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod decoupled;
 mod django;
 mod drupal;
 mod gatsby;
 mod multi_app;
 mod nextjs;
+mod php;
 mod pm2;
 mod tutorials;
 mod worker;
@@ -16,13 +18,15 @@ use std::path::Path;
 
 use support::TestProject;
 
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 9] = [
     "nextjs",
     "gatsby",
     "pm2",
     "django",
     "multi-app",
     "worker",
+    "decoupled",
+    "php",
     "drupal",
 ];
 

@@ -13,7 +13,7 @@ foreach (database()->query('SELECT name FROM product ORDER BY name')->fetchAll(P
     $pages .= page($name);
     echo "warmed $name\n";
 }
-$directory = __DIR__ . '/../public/pages';
+$directory = __DIR__ . '/../web/pages';
 if (!is_dir($directory) && !mkdir($directory)) {
     exit(1);
 }
