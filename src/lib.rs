@@ -32,6 +32,7 @@ pub mod plan;
 pub mod project;
 pub mod relationships;
 pub mod reporter;
+pub mod revision;
 pub mod roles;
 pub mod services;
 pub mod settings;
