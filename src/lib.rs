@@ -21,6 +21,7 @@
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
 pub mod cli;
+pub mod comparison;
 pub mod config;
 pub mod crons;
 pub mod engine;
