@@ -64,7 +64,7 @@ fn renamed(app: &App, gone: &[&App], new: &[&App]) -> Option<usize> {
     let only = new.iter().filter(|other| is_alike(other)).count() == 1
         && gone.iter().filter(|other| is_alike(other)).count() == 1;
     if only {
-        gone.iter().position(|other| is_alike(other))
+        gone.iter().position(is_alike)
     } else {
         None
     }

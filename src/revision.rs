@@ -115,6 +115,9 @@ struct Entry {
     id: Vec<u8>,
 }
 
+/// The commit of a submodule, where it is checked out, and a path in it.
+type Inside = (Option<Rc<Revision>>, Vec<u8>);
+
 /// The mode of a submodule in a tree object.
 const SUBMODULE: &str = "160000";
 
@@ -215,7 +218,7 @@ impl Revision {
 
     /// The submodule at or above a path, and the rest of the path below it. Without a work tree of it, nothing is
     /// known of what is in it.
-    fn submodule(&self, path: &[u8]) -> io::Result<Option<(Option<Rc<Revision>>, Vec<u8>)>> {
+    fn submodule(&self, path: &[u8]) -> io::Result<Option<Inside>> {
         let mut directory: &[u8] = b"";
         let mut begin = 0;
         while begin < path.len() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::difference::differences;
+use super::difference::{Difference, differences};
 use crate::config::app::{App, Mount, MountSource};
 use crate::config::{Config, Service};
 use crate::suggestion::nearest;
@@ -34,7 +34,7 @@ pub struct MountChange {
     pub path: String,
     /// What becomes of its data.
     pub fate: Fate,
-    /// The `source_path` that has the data of before, where it is known which.
+    /// The `source_path` that has the data of before, unless they are of another source.
     pub data_in: Option<String>,
 }
 
@@ -100,7 +100,9 @@ pub fn of_mounts(before: &App, now: &App) -> Vec<MountChange> {
             } else {
                 Fate::New
             },
-            data_in: of_before.map(|mount| mount.mount.source_path.clone()),
+            data_in: of_before
+                .filter(|before| before.mount.source == mount.mount.source)
+                .map(|before| before.mount.source_path.clone()),
         });
     }
     changes.extend(hidden.into_iter().map(|mount| MountChange {
@@ -225,8 +227,8 @@ pub fn of_services(before: &Config, now: &Config) -> Vec<ServiceChange> {
 
 fn of_service(before: &Service, now: &Service) -> Option<ServiceChange> {
     let keys: Vec<String> = differences(&before.raw, &now.raw)
-        .into_iter()
-        .map(|difference| difference.path())
+        .iter()
+        .map(Difference::path)
         .collect();
     if keys.is_empty() {
         return None;

@@ -112,8 +112,8 @@ pub fn entries(before: Option<&Value>, now: Option<&Value>) -> Vec<Entry> {
             continue;
         };
         if earlier != value {
-            let keys = differences(earlier, value).into_iter();
-            let keys = keys.map(|difference| difference.path()).collect();
+            let keys = differences(earlier, value);
+            let keys = keys.iter().map(Difference::path).collect();
             found.push(entry(name, Change::Changed, keys));
         }
     }

@@ -9,6 +9,7 @@ mod config;
 mod cron;
 mod errors;
 mod list;
+mod plan;
 mod repository;
 mod roles;
 mod variables;

@@ -35,25 +35,18 @@ pub(crate) fn commit(project: &TestProject, tag: &str) {
     git(&root, &["tag", tag]);
 }
 
-/// The output with the ids of commits left out.
+/// The output with the ids of commits left out, which stand in parentheses.
 pub(crate) fn without_ids(text: &str) -> String {
-    let mut shown = String::new();
-    let mut word = String::new();
-    let is_id = |word: &str| matches!(word.len(), 7 | 40);
-    for char in text.chars().chain(['\n']) {
-        if char.is_ascii_digit() || matches!(char, 'a'..='f') {
-            word.push(char);
-            continue;
-        }
-        let has_digit = word.contains(|char: char| char.is_ascii_digit());
-        if is_id(&word) && has_digit {
+    let mut parts = text.split('(');
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_id =
+            part.find(')') == Some(7) && part.as_bytes()[..7].iter().all(u8::is_ascii_hexdigit);
+        shown.push('(');
+        if is_id {
             shown.push_str("[ID]");
-        } else {
-            shown.push_str(&word);
         }
-        word.clear();
-        shown.push(char);
+        shown.push_str(if is_id { &part[7..] } else { part });
     }
-    shown.pop();
     shown
 }

@@ -13,6 +13,9 @@ const WIDTH: usize = 80;
 /// Where what belongs to an app begins.
 const INDENT: usize = 14;
 
+/// How many causes of one app are told.
+const MOST_CAUSES: usize = 12;
+
 /// The whole.
 pub(super) fn text(push: &Push, base: &Base, style: Style) -> String {
     let mut page = Page {
@@ -80,8 +83,16 @@ impl Page {
                 self.line(&line);
             }
         }
-        for (number, cause) in app.causes.iter().enumerate() {
+        for (number, cause) in app.causes.iter().take(MOST_CAUSES).enumerate() {
             self.item("because of", number, &because(cause));
+        }
+        if let Some(more) = app
+            .causes
+            .len()
+            .checked_sub(MOST_CAUSES)
+            .filter(|more| *more > 0)
+        {
+            self.item("", 0, &format!("and {more} more"));
         }
         if !app.hooks.is_empty() {
             self.item("hooks", 0, &app.hooks.join(", "));
@@ -157,8 +168,12 @@ impl Page {
         format!("{name}: {keys}")
     }
 
+    /// Those that come and go: how others changed is among the causes.
     fn entries(&mut self, title: &str, entries: &[Entry]) {
-        for (number, entry) in entries.iter().enumerate() {
+        let entries = entries
+            .iter()
+            .filter(|entry| entry.change != Change::Changed);
+        for (number, entry) in entries.enumerate() {
             let words = self.entry(entry);
             self.item(title, number, &words);
         }
@@ -185,11 +200,14 @@ impl Page {
         let alert = self.style.error("!");
         match mount.fate {
             Fate::New => format!("{} {path}, empty", self.style.good("+")),
-            Fate::LooksEmpty => format!(
+            Fate::LooksEmpty if mount.data_in.is_some() => format!(
                 "{alert} {path} will look empty: the data stay in `{data}`; `source_path: \"{data}\"` shows them"
             ),
+            Fate::LooksEmpty => {
+                format!("{alert} {path} will look empty: the data stay in its earlier source")
+            }
             Fate::Hidden => format!(
-                "{alert} /{} is gone: its data stay in `{data}`, and no mount shows them",
+                "{alert} the data of /{} stay in `{data}`, and no mount shows them",
                 safe(&mount.path)
             ),
             Fate::Lost => format!("{alert} {path} is deleted with its data"),
@@ -309,11 +327,7 @@ fn fit(names: &[String], room: usize) -> String {
         };
         let length = text.chars().count() + comma.len() + name.chars().count();
         if at > 0 && length + reserved > room {
-            let _ = write!(
-                text,
-                ", and {} more",
-                count(left, "").trim_end_matches([' ', 's'])
-            );
+            let _ = write!(text, ", and {left} more");
             return text;
         }
         text.push_str(comma);
