@@ -111,8 +111,13 @@ pub fn load_ignoring(repository: &Path, ignored: &[String]) -> Loaded {
     check(&merged, report, repository.as_ref())
 }
 
-/// The same for files that need not lie on the disk, such as those of a Git commit. Only what Upsun would
-/// refuse is looked for: it is too late to heed a warning about them.
+/// The same with only what Upsun would refuse, for those who tell no warnings.
+pub fn load_errors(repository: &Path) -> Loaded {
+    let (merged, report, repository) = read(on_disk(repository), &[]);
+    check_with(&merged, report, repository.as_ref(), false)
+}
+
+/// The same for files that need not lie on the disk, such as those of a Git commit.
 pub fn load_files(files: Rc<dyn Files>) -> Loaded {
     let (merged, report, repository) = read(Ok(Repository::of(files)), &[]);
     check_with(&merged, report, repository.as_ref(), false)

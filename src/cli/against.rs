@@ -69,7 +69,7 @@ pub(super) enum Which<'a> {
 /// What is at hand, by itself.
 pub(super) fn here(context: &Context) -> Result<Here, Failure> {
     let (root, settings) = place(context)?;
-    let loaded = config::load_ignoring(&root, &settings.check.ignore);
+    let loaded = config::load_errors(&root);
     understood(context, settings, loaded)
 }
 
@@ -81,7 +81,7 @@ pub(super) fn both<T: Send>(
 ) -> Result<(Here, Base, T), Failure> {
     let (root, settings) = place(context)?;
     let (loaded, beside, base) = std::thread::scope(|scope| {
-        let loaded = scope.spawn(|| config::load_ignoring(&root, &settings.check.ignore));
+        let loaded = scope.spawn(|| config::load_errors(&root));
         let beside = scope.spawn(|| beside(&root, &settings));
         let base = open(&root, which);
         (loaded.join(), beside.join(), base)

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::rc::Rc;
 
 use super::{Entry, Error, Revision, SUBMODULE};
 use crate::source::{CONFIGURATION, Child, Tree};
@@ -16,6 +17,8 @@ pub struct Comparison<'a> {
     tree: &'a Tree,
     /// What was found already: apps often share a directory.
     known: RefCell<HashMap<(String, String), Vec<String>>>,
+    /// Directories that hold those of apps.
+    parents: RefCell<HashMap<String, Rc<Vec<Entry>>>>,
 }
 
 impl<'a> Comparison<'a> {
@@ -28,6 +31,7 @@ impl<'a> Comparison<'a> {
             revision,
             tree,
             known: RefCell::default(),
+            parents: RefCell::default(),
         })
     }
 
@@ -38,6 +42,9 @@ impl<'a> Comparison<'a> {
         let roots = (before.to_owned(), now.to_owned());
         if let Some(known) = self.known.borrow().get(&roots) {
             return Ok(known.clone());
+        }
+        if self.is_same(before, now)? {
+            return Ok(Vec::new());
         }
         let mut found = Vec::new();
         let mut new = self.tree.children(now);
@@ -64,6 +71,28 @@ impl<'a> Comparison<'a> {
         found.sort();
         self.known.borrow_mut().insert(roots, found.clone());
         Ok(found)
+    }
+
+    /// Whether a directory has the id that it had, by what holds it: hundreds of apps side by side cost one question.
+    fn is_same(&self, before: &str, now: &str) -> io::Result<bool> {
+        let (parent, name) = before.rsplit_once('/').unwrap_or(("", before));
+        if name.is_empty() {
+            return Ok(false);
+        }
+        let known = self.parents.borrow().get(parent).cloned();
+        let entries = match known {
+            Some(entries) => entries,
+            None => Rc::new(
+                self.revision
+                    .entries(parent.as_bytes())?
+                    .unwrap_or_default(),
+            ),
+        };
+        let old = entries.iter().find(|entry| entry.name == name.as_bytes());
+        let id = self.tree.id(now);
+        let is_same = old.zip(id).is_some_and(|(old, id)| old.id == id.bytes());
+        self.parents.borrow_mut().insert(parent.to_owned(), entries);
+        Ok(is_same)
     }
 
     #[expect(clippy::too_many_arguments, reason = "two sides of one walk")]
