@@ -97,6 +97,27 @@ class Bench:
                 self.execute([*git, *words])
         return root
 
+    def apps(self, count):
+        """A repository of so many apps of 20 files each, with a commit, and three changes since."""
+        root = self.work / f"apps-{count}"
+        if root.exists():
+            return root
+        (root / ".upsun").mkdir(parents=True)
+        configuration = many_apps(count, "services/{number}")
+        (root / ".upsun/config.yaml").write_text(configuration)
+        for number in range(count):
+            directory = root / "services" / str(number) / "src"
+            directory.mkdir(parents=True)
+            for file in range(20):
+                (directory / f"file-{file}.js").write_text(f"export default {number} * {file}\n")
+        git = ["git", "-C", root, "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+        for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "Everything"]):
+            self.execute([*git, *words])
+        changed = configuration.replace("role: admin", "role: viewer", 1).replace("NODE_ENV: production", "NODE_ENV: test", 1)
+        (root / ".upsun/config.yaml").write_text(changed)
+        (root / "services/0/src/file-0.js").write_text("changed\n")
+        return root
+
     def ours(self, root, command):
         return [self.binary, "-C", root, command]
 
@@ -152,14 +173,14 @@ class Bench:
         shutil.rmtree(self.work, ignore_errors=True)
 
 
-def many_apps(count):
-    """A configuration of about 1.5 kB an app, with what real ones have."""
+def many_apps(count, root="/"):
+    """A configuration of about 1.5 kB an app, with what real ones have; `{number}` in `root` is that of the app."""
     lines = ["applications:"]
     for number in range(count):
         lines.append(f"""\
   service-{number}:
     source:
-      root: "/"
+      root: "{root.format(number=number)}"
     type: "nodejs:24"
     container_profile: BALANCED
     dependencies:

@@ -1,6 +1,8 @@
 //! The command line: arguments in, exit code out. One module per command, each with its arguments and a
 //! short `run`.
 
+mod access;
+mod against;
 mod check;
 mod completion;
 mod config;
@@ -18,6 +20,7 @@ mod logs;
 mod mail;
 mod masking;
 mod mount;
+mod plan;
 mod run;
 mod schema;
 mod status;
@@ -155,6 +158,10 @@ enum Command {
     /// List the operations
     #[command(alias = "ops")]
     List(list::Arguments),
+    /// Show who may run what, on which environments, and how that changed since a commit
+    Access(access::Arguments),
+    /// Show what a push does: which apps are built or deployed again, why, and what becomes of data
+    Plan(plan::Arguments),
     /// Check the configuration: everything that Upsun would refuse, and what deserves a look
     #[command(alias = "validate")]
     Check(check::Arguments),
@@ -219,6 +226,8 @@ pub fn main() -> ExitCode {
     };
     let context = Context::of_process(cli.global);
     let result = match cli.command {
+        Command::Access(arguments) => access::run(&context, &arguments),
+        Command::Plan(arguments) => plan::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Schema => schema::run(&context),
@@ -246,6 +255,8 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
         match command {
             Command::Run(arguments) => run::run(context, arguments).await,
             Command::List(arguments) => list::run(context, &arguments),
+            Command::Access(arguments) => access::run(context, &arguments),
+            Command::Plan(arguments) => plan::run(context, &arguments),
             Command::Check(arguments) => check::run(context, &arguments),
             Command::Config(arguments) => config::run(context, &arguments),
             Command::Schema => schema::run(context),

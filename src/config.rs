@@ -5,6 +5,7 @@
 pub mod app;
 mod decode;
 pub mod document;
+pub mod files;
 mod include;
 mod lint;
 mod meaning;
@@ -25,6 +26,7 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -32,12 +34,13 @@ use serde_json::Value;
 
 use self::app::App;
 use self::document::Document;
+use self::files::{Files, ReadError};
 use self::include::Reader;
 use self::merge::Merged;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
 pub use self::schema::json_schema;
-use self::source::{ReadError, Repository};
+use self::source::Repository;
 
 /// The directory that Upsun reads.
 const FOLDER: &str = ".upsun";
@@ -104,14 +107,26 @@ pub fn load(repository: &Path) -> Loaded {
 
 /// The same without the warnings that have one of these codes.
 pub fn load_ignoring(repository: &Path, ignored: &[String]) -> Loaded {
-    let (merged, report, repository) = read(repository, ignored);
+    let (merged, report, repository) = read(on_disk(repository), ignored);
     check(&merged, report, repository.as_ref())
+}
+
+/// The same with only what Upsun would refuse, for those who tell no warnings.
+pub fn load_errors(repository: &Path) -> Loaded {
+    let (merged, report, repository) = read(on_disk(repository), &[]);
+    check_with(&merged, report, repository.as_ref(), false)
+}
+
+/// The same for files that need not lie on the disk, such as those of a Git commit.
+pub fn load_files(files: Rc<dyn Files>) -> Loaded {
+    let (merged, report, repository) = read(Ok(Repository::of(files)), &[]);
+    check_with(&merged, report, repository.as_ref(), false)
 }
 
 /// The same, and the merged configuration as people wrote it: as far as it could be read when there are
 /// errors.
 pub fn resolve(repository: &Path, ignored: &[String]) -> (Loaded, Document) {
-    let (merged, report, repository) = read(repository, ignored);
+    let (merged, report, repository) = read(on_disk(repository), ignored);
     let document = Document::of(&merged);
     (check(&merged, report, repository.as_ref()), document)
 }
@@ -128,13 +143,18 @@ pub fn resolve_text(text: &[u8]) -> (Loaded, Document) {
     (check(&merged, report, Some(&repository)), document)
 }
 
+fn on_disk(root: &Path) -> Result<Repository, ReadError> {
+    Ok(Repository::new(root)?)
+}
+
 /// The files of `.upsun/` put together; no repository when there is none to speak of.
-fn read(root: &Path, ignored: &[String]) -> (Merged, Report, Option<Repository>) {
+fn read(
+    repository: Result<Repository, ReadError>,
+    ignored: &[String],
+) -> (Merged, Report, Option<Repository>) {
     let mut report = Report::ignoring(ignored);
     let mut merged = Merged::default();
-    let found = Repository::new(root)
-        .map_err(ReadError::from)
-        .and_then(|repository| Ok((first_level(&repository)?, repository)));
+    let found = repository.and_then(|repository| Ok((first_level(&repository)?, repository)));
     let (names, repository) = match found {
         Ok(found) => found,
         Err(error) => {
@@ -184,14 +204,25 @@ fn add(
 }
 
 /// Holds what was put together against every rule.
-fn check(merged: &Merged, mut report: Report, repository: Option<&Repository>) -> Loaded {
+fn check(merged: &Merged, report: Report, repository: Option<&Repository>) -> Loaded {
+    check_with(merged, report, repository, true)
+}
+
+fn check_with(
+    merged: &Merged,
+    mut report: Report,
+    repository: Option<&Repository>,
+    lints: bool,
+) -> Loaded {
     let config = repository.and_then(|repository| {
         if !merged.has_applications && !merged.has_empty && !merged.is_partial {
             missing_applications(&mut report);
         }
         schema::check_all(merged, &mut report);
         meaning::check(merged, repository, &mut report);
-        lint::check(merged, repository, &mut report);
+        if lints {
+            lint::check(merged, repository, &mut report);
+        }
         if let Some(entry) = decode::too_large(merged) {
             let message = "with what its workers take over this application is too large";
             report.add(report.error("U106", Class::Yaml, entry.key_span, message));
@@ -216,20 +247,12 @@ fn check(merged: &Merged, mut report: Report, repository: Option<&Repository>) -
 
 /// The names of the YAML files at the first level of `.upsun/`, in order.
 fn first_level(repository: &Repository) -> Result<Vec<OsString>, ReadError> {
-    let folder = repository.resolve(FOLDER)?;
-    if !folder.is_dir() {
-        return Err(ReadError::NoDirectory);
-    }
-    let mut names = Vec::new();
-    for entry in folder.read_dir()? {
-        let name = entry?.file_name();
-        let is_yaml = Path::new(&name)
+    let mut names = repository.names(FOLDER)?;
+    names.retain(|name| {
+        Path::new(name)
             .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml {
-            names.push(name);
-        }
-    }
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+    });
     names.sort();
     Ok(names)
 }

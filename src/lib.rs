@@ -21,6 +21,7 @@
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
 pub mod cli;
+pub mod comparison;
 pub mod config;
 pub mod crons;
 pub mod engine;
@@ -34,6 +35,7 @@ pub mod plan;
 pub mod project;
 pub mod relationships;
 pub mod reporter;
+pub mod revision;
 pub mod roles;
 pub mod routes;
 pub mod services;

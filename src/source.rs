@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod archive;
 mod cache;
+mod children;
 mod examine;
 mod git;
 mod hash;
@@ -23,8 +24,9 @@ mod walk;
 mod tests;
 
 use cache::Cached;
+pub(crate) use children::Child;
 use examine::{Listed, examine};
-use git::Git;
+pub(crate) use git::Git;
 use snapshot::Snapshot;
 use stamp::Stamp;
 
@@ -45,7 +47,7 @@ pub enum Error {
 }
 
 /// The directory of the project's configuration.
-const CONFIGURATION: &[u8] = b".upsun";
+pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
 /// Something that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,13 @@ pub struct Skipped {
 /// A Git tree id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TreeId(hash::Hash);
+
+impl TreeId {
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl fmt::Display for TreeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -338,7 +338,11 @@ fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
 ///
 /// The one place for that list: <https://docs.upsun.com/development/variables/use-variables.html>
 pub fn build_relevant(app: &App) -> Value {
-    let mut raw = app.raw.clone();
+    build_relevant_part(app.raw.clone())
+}
+
+/// What of some of an app's keys a build can see.
+pub fn build_relevant_part(mut raw: Value) -> Value {
     let Some(keys) = raw.as_object_mut() else {
         return raw;
     };

@@ -590,16 +590,22 @@ pub(super) fn settings(root: &Path) -> Result<Settings, Failure> {
 
 /// Says every error of a configuration; the failure that is left says how many there are.
 pub(super) fn refuse(context: &Context, loaded: &Loaded) -> Failure {
+    let count = say_errors(context, loaded);
+    Failure::new(
+        BAD_CONFIGURATION,
+        format!("the configuration has {count}; Upsun would refuse it"),
+    )
+}
+
+/// Says every error of a configuration, and returns how many there are, in words.
+pub(super) fn say_errors(context: &Context, loaded: &Loaded) -> String {
     let errors = || loaded.problems.iter().filter(|problem| problem.is_error());
     for problem in errors() {
         context.talk(&format!("{}\n", render(context, loaded, problem)));
     }
     let count = errors().count();
     let plural = if count == 1 { "" } else { "s" };
-    Failure::new(
-        BAD_CONFIGURATION,
-        format!("the configuration has {count} error{plural}; Upsun would refuse it"),
-    )
+    format!("{count} error{plural}")
 }
 
 fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {

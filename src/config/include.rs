@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 
+use super::files::{Kind, ReadError};
 use super::node::{Node, Tag, Value};
 use super::problem::Class;
 use super::report::Report;
-use super::source::{ReadError, Repository, Span, join};
+use super::source::{Repository, Span, join};
 use super::yaml::{self, Budget, MAX_DEPTH};
 
 const DOCS: &str = "/learn/overview/yaml/platform-yaml-tags.html";
@@ -189,14 +190,17 @@ impl<'a> Reader<'a> {
             self.report.add(problem);
             return None;
         };
-        let found = self.find(path, span, context, "archive", |repository, candidate| {
-            let found = repository.resolve(candidate)?;
-            if found.is_dir() {
-                Ok(())
-            } else {
-                Err(ReadError::NoDirectory)
-            }
-        });
+        let found =
+            self.find(
+                path,
+                span,
+                context,
+                "archive",
+                |repository, candidate| match repository.kind(candidate)? {
+                    Kind::Directory => Ok(()),
+                    Kind::File | Kind::Other => Err(ReadError::NoDirectory),
+                },
+            );
         found.map(|_| Node {
             value: Value::Archive(Arc::from(path)),
             span,

@@ -2,16 +2,16 @@
 //!
 //! Nothing outside the repository is ever read, and nothing that is not a regular file is waited for.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::files::{Files, Kind, MAX_FILE, ReadError};
 use super::problem::Place;
 use super::report::is_harmful;
-
-/// The largest file that is read, in bytes.
-pub(crate) const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// A byte range in one of the files of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -159,86 +159,104 @@ fn floor(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// Why a file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
-    #[error("there is no such file")]
-    Missing,
-    #[error("it leads outside the repository")]
-    Outside,
-    #[error("it is a directory, not a file")]
-    Directory,
-    #[error("it is a file, not a directory")]
-    NoDirectory,
-    #[error("it is not a regular file")]
-    Special,
-    #[error("it is larger than 16 MiB")]
-    TooLarge,
-    #[error("it is a symbolic link that leads to itself")]
-    Loop,
-    #[error("there is no permission to read it")]
-    Permission,
-    #[error("it cannot be read: {0}")]
-    Other(io::Error),
-}
-
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing,
-            io::ErrorKind::PermissionDenied => Self::Permission,
-            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Self::Loop,
-            _ => Self::Other(error),
-        }
-    }
-}
-
 /// The repository that a configuration belongs to.
 #[derive(Debug)]
 pub(crate) struct Repository {
-    /// Without one nothing is there.
-    root: Option<PathBuf>,
+    /// Without them nothing is there.
+    files: Option<Rc<dyn Files>>,
 }
 
 impl Repository {
-    /// Resolves the links on the way to `root` once, so that escapes can be recognised.
+    /// The one at `root` on the disk.
     pub(crate) fn new(root: &Path) -> io::Result<Self> {
-        Ok(Self {
-            root: Some(root.canonicalize()?),
-        })
+        Ok(Self::of(Rc::new(Disk::new(root)?)))
+    }
+
+    /// The one that has these files.
+    pub(crate) fn of(files: Rc<dyn Files>) -> Self {
+        Self { files: Some(files) }
     }
 
     /// A repository in which nothing is: for a text that belongs to none.
     pub(crate) fn empty() -> Self {
-        Self { root: None }
+        Self { files: None }
     }
 
     /// Whether there is nothing but the configuration: no source that it could be held against.
     pub(crate) fn is_bare(&self) -> bool {
         const BESIDE: [&str; 3] = [".upsun", ".git", ".upsun-local.yaml"];
-        let Some(Ok(mut entries)) = self.root.as_ref().map(|root| root.read_dir()) else {
+        let Ok(names) = self.names("") else {
             return true;
         };
-        entries.all(|entry| {
-            entry.is_ok_and(|entry| BESIDE.iter().any(|name| entry.file_name() == *name))
+        names
+            .iter()
+            .all(|name| BESIDE.iter().any(|beside| name == beside))
+    }
+
+    /// What stands at a path inside the repository, with all links followed.
+    pub(crate) fn kind(&self, path: impl AsRef<Path>) -> Result<Kind, ReadError> {
+        self.files()?.kind(path.as_ref())
+    }
+
+    /// The bytes of a regular file inside the repository.
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, ReadError> {
+        self.files()?.read(path.as_ref())
+    }
+
+    /// The names in a directory.
+    pub(crate) fn names(&self, directory: impl AsRef<Path>) -> Result<Vec<OsString>, ReadError> {
+        self.files()?.names(directory.as_ref())
+    }
+
+    /// Where on the disk a path lies, if it does.
+    pub(crate) fn on_disk(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
+        self.files.as_ref()?.on_disk(path.as_ref())
+    }
+
+    fn files(&self) -> Result<&Rc<dyn Files>, ReadError> {
+        self.files.as_ref().ok_or(ReadError::Missing)
+    }
+}
+
+/// A directory on the disk.
+#[derive(Debug)]
+struct Disk {
+    root: PathBuf,
+}
+
+impl Disk {
+    /// Resolves the links on the way to `root` once, so that escapes can be recognised.
+    fn new(root: &Path) -> io::Result<Self> {
+        Ok(Self {
+            root: root.canonicalize()?,
         })
     }
 
     /// The path of `relative` if it exists inside the repository, with all links resolved.
-    pub(crate) fn resolve(&self, relative: impl AsRef<Path>) -> Result<PathBuf, ReadError> {
-        let root = self.root.as_ref().ok_or(ReadError::Missing)?;
-        let path = root.join(relative).canonicalize()?;
-        if path.starts_with(root) {
+    fn resolve(&self, relative: &Path) -> Result<PathBuf, ReadError> {
+        let path = self.root.join(relative).canonicalize()?;
+        if path.starts_with(&self.root) {
             Ok(path)
         } else {
             Err(ReadError::Outside)
         }
     }
+}
 
-    /// The bytes of a regular file inside the repository.
-    pub(crate) fn read(&self, relative: impl AsRef<Path>) -> Result<Vec<u8>, ReadError> {
-        let path = self.resolve(relative)?;
-        let file = open(&path)?;
+impl Files for Disk {
+    fn kind(&self, path: &Path) -> Result<Kind, ReadError> {
+        let found = self.resolve(path)?.metadata()?;
+        Ok(if found.is_dir() {
+            Kind::Directory
+        } else if found.is_file() {
+            Kind::File
+        } else {
+            Kind::Other
+        })
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        let file = open(&self.resolve(path)?)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(ReadError::Directory);
@@ -255,6 +273,21 @@ impl Repository {
             return Err(ReadError::TooLarge);
         }
         Ok(bytes)
+    }
+
+    fn names(&self, directory: &Path) -> Result<Vec<OsString>, ReadError> {
+        let directory = self.resolve(directory)?;
+        if !directory.is_dir() {
+            return Err(ReadError::NoDirectory);
+        }
+        let entries = directory.read_dir()?;
+        Ok(entries
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<_>>()?)
+    }
+
+    fn on_disk(&self, path: &Path) -> Option<PathBuf> {
+        self.resolve(path).ok()
     }
 }
 

@@ -31,9 +31,9 @@ const LOCAL: &[&str] = &[
 
 /// The `git` command and the variables it runs with.
 #[derive(Debug, Clone)]
-pub(super) struct Git {
-    pub program: OsString,
-    pub variables: Vec<(OsString, OsString)>,
+pub(crate) struct Git {
+    pub(super) program: OsString,
+    pub(super) variables: Vec<(OsString, OsString)>,
 }
 
 /// Why Git does not say.
@@ -49,13 +49,31 @@ pub(super) enum Refusal {
 
 impl Git {
     /// The `git` of this process's `PATH`, with this process's variables.
-    pub(super) fn of_process() -> Git {
+    pub(crate) fn of_process() -> Git {
         Git {
             program: "git".into(),
             variables: std::env::vars_os()
                 .filter(|(name, _)| !LOCAL.iter().any(|local| name == local))
                 .collect(),
         }
+    }
+
+    /// The same, told by this process's variables which repository to look at; `None` when they name none.
+    pub(crate) fn of_variables() -> Option<Git> {
+        std::env::var_os("GIT_DIR").filter(|value| !value.is_empty())?;
+        let mut git = Git::of_process();
+        let local = LOCAL
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
+        git.variables.extend(local.map(|(name, value)| {
+            // They are relative to where this process runs.
+            let is_path = name == "GIT_DIR" || name == "GIT_WORK_TREE" || name == "GIT_COMMON_DIR";
+            match std::path::absolute(&value) {
+                Ok(path) if is_path => (name, path.into_os_string()),
+                _ => (name, value),
+            }
+        }));
+        Some(git)
     }
 
     /// Changes when variables change that may change what Git says.
@@ -86,7 +104,13 @@ impl Git {
     }
 
     fn start(&self, directory: &Path, arguments: &[&str]) -> std::io::Result<Child> {
-        Command::new(&self.program)
+        self.command(directory, arguments).spawn()
+    }
+
+    /// A `git` that runs in a directory, with pipes to it.
+    pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             // We only look, and we read its words.
@@ -98,8 +122,8 @@ impl Git {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stderr(Stdio::piped());
+        command
     }
 }
 

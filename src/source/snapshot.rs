@@ -34,7 +34,7 @@ impl Kind {
         !matches!(self, Kind::Absent | Kind::LeftOut)
     }
 
-    fn mode(self) -> &'static str {
+    pub(super) fn mode(self) -> &'static str {
         match self {
             Kind::Executable => "100755",
             Kind::Link => "120000",

@@ -3,10 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod check;
 mod config;
 mod cron;
 mod errors;
 mod list;
+mod plan;
+mod repository;
 mod roles;
 mod variables;

@@ -1,7 +1,8 @@
 //! Where the path of an `!include` or `!archive` leads.
 
+use super::super::files::ReadError;
 use super::super::problem::Class;
-use super::super::source::{ReadError, Repository, Span, clean, join};
+use super::super::source::{Repository, Span, clean, join};
 use super::{Context, DOCS, Reader};
 
 impl Reader<'_> {

@@ -102,8 +102,7 @@ pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, rep
             continue;
         };
         let Some(file) = repository
-            .resolve(&folder)
-            .ok()
+            .on_disk(&folder)
             .and_then(|folder| first_file(&folder))
         else {
             continue;

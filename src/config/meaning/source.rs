@@ -1,9 +1,10 @@
 //! `source.root`: inside the repository, and there.
 
 use super::super::decode::normalize;
+use super::super::files::{Kind, ReadError};
 use super::super::node::{Entry, Node};
 use super::super::report::Report;
-use super::super::source::{ReadError, Repository, join};
+use super::super::source::{Repository, join};
 use super::error;
 
 pub(super) fn check(app: &Entry, repository: &Repository, report: &mut Report) {
@@ -17,9 +18,9 @@ pub(super) fn check(app: &Entry, repository: &Repository, report: &mut Report) {
     let Some(text) = root.text() else { return };
     let message = match join("", &normalize(text)) {
         None => format!("`source.root` leads outside the repository with `..`: `{text}`"),
-        Some(path) => match repository.resolve(&path) {
-            Ok(found) if found.is_dir() => return,
-            Ok(_) => format!("`source.root` is a file: `{text}`"),
+        Some(path) => match repository.kind(&path) {
+            Ok(Kind::Directory) => return,
+            Ok(Kind::File | Kind::Other) => format!("`source.root` is a file: `{text}`"),
             Err(ReadError::Outside) => {
                 format!("`source.root` is a link that leads outside the repository: `{text}`")
             }

@@ -3,6 +3,7 @@
 //! Source: <https://docs.upsun.com/create-apps/image-properties/web.html>
 
 use super::super::decode::normalize;
+use super::super::files::Kind;
 use super::super::node::{Entry, Node};
 use super::super::report::Report;
 use super::super::source::{Repository, join};
@@ -67,12 +68,14 @@ fn directory(app: &Entry, root: &Node, repository: &Repository, report: &mut Rep
     let Some(full) = join(&source_root, &path) else {
         return;
     };
-    let Ok(_) = repository.resolve(&source_root) else {
+    let Ok(_) = repository.kind(&source_root) else {
         return;
     };
-    let message = match repository.resolve(full) {
-        Ok(found) if found.is_dir() => return,
-        Ok(_) => format!("`{text}` is a file, and a location serves a directory"),
+    let message = match repository.kind(full) {
+        Ok(Kind::Directory) => return,
+        Ok(Kind::File | Kind::Other) => {
+            format!("`{text}` is a file, and a location serves a directory")
+        }
         Err(_) => format!("there is no directory `{text}` in the source, and no build makes it"),
     };
     let problem = warning(report, "U371", root.span, message);

@@ -1,0 +1,184 @@
+//! The configuration at hand, and the one at a Git revision that it is compared with.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::context::Context;
+use super::failure::{BAD_CONFIGURATION, FAULT, Failure, USAGE};
+use super::workspace::{refuse, root, say_errors, settings};
+use crate::config::{self, Config, Loaded};
+use crate::revision::{self, Revision};
+use crate::settings::Settings;
+
+/// What is at hand.
+#[derive(Debug)]
+pub(super) struct Here {
+    /// `.upsun-local.yaml`.
+    pub settings: Settings,
+    /// The configuration.
+    pub config: Config,
+}
+
+/// What it is compared with.
+#[derive(Debug)]
+pub(super) struct Base {
+    /// The commit; none before the first one.
+    pub revision: Option<Rc<Revision>>,
+    /// Its configuration: empty where there was none yet.
+    pub config: Config,
+    /// Whether there was any.
+    pub is_configured: bool,
+}
+
+impl Base {
+    /// The name of the commit, with its id where the name is not it.
+    pub(super) fn title(&self) -> String {
+        match &self.revision {
+            Some(revision) if revision.commit.starts_with(&revision.name) => {
+                format!("`{}`", revision.short())
+            }
+            Some(revision) => format!("`{}` ({})", revision.name, revision.short()),
+            None => "nothing: there is no commit yet".to_owned(),
+        }
+    }
+
+    /// Name and id for programs; `null` before the first commit.
+    pub(super) fn json(&self) -> serde_json::Value {
+        self.revision.as_ref().map_or_else(
+            || serde_json::Value::Null,
+            |revision| {
+                serde_json::json!({
+                    "ref": revision.name,
+                    "commit": revision.commit,
+                    "configured": self.is_configured,
+                })
+            },
+        )
+    }
+}
+
+/// Which commit to compare with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which<'a> {
+    /// The one of this name.
+    Named(&'a str),
+    /// The one that was pushed last, as far as Git knows: that of `@{push}`, of `@{upstream}`, or else `HEAD`.
+    Pushed,
+}
+
+/// What is at hand, by itself.
+pub(super) fn here(context: &Context) -> Result<Here, Failure> {
+    let (root, settings) = place(context)?;
+    let loaded = config::load_errors(&root);
+    understood(context, settings, loaded)
+}
+
+/// Both sides. `beside` is done while they are read.
+pub(super) fn both<T: Send>(
+    context: &Context,
+    which: Which<'_>,
+    beside: impl FnOnce(&Path, &Settings) -> T + Send,
+) -> Result<(Here, Base, T), Failure> {
+    let (root, settings) = place(context)?;
+    let (loaded, beside, base) = std::thread::scope(|scope| {
+        let loaded = scope.spawn(|| config::load_errors(&root));
+        let beside = scope.spawn(|| beside(&root, &settings));
+        let base = open(&root, which);
+        (loaded.join(), beside.join(), base)
+    });
+    let gone = |_| Failure::fault("a thread ended before its time");
+    let here = understood(context, settings, loaded.map_err(gone)?)?;
+    Ok((here, finish(context, base?)?, beside.map_err(gone)?))
+}
+
+fn place(context: &Context) -> Result<(PathBuf, Settings), Failure> {
+    let root = root(context)?;
+    let root = root
+        .canonicalize()
+        .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
+    let settings = settings(&root)?;
+    Ok((root, settings))
+}
+
+fn understood(context: &Context, settings: Settings, loaded: Loaded) -> Result<Here, Failure> {
+    match loaded.config {
+        Some(config) => Ok(Here { settings, config }),
+        None => Err(refuse(context, &loaded)),
+    }
+}
+
+/// A commit and what was read of it; nothing where it has no configuration.
+type Opened = (Option<Rc<Revision>>, Option<Loaded>);
+
+fn open(root: &Path, which: Which<'_>) -> Result<Opened, Failure> {
+    let revision = match which {
+        Which::Named(name) => Some(Revision::open(root, name)?),
+        Which::Pushed => {
+            let mut found = None;
+            for name in ["@{push}", "@{upstream}", "HEAD"] {
+                match Revision::open(root, name) {
+                    Err(revision::Error::Unknown { .. }) => {}
+                    other => {
+                        found = Some(other?);
+                        break;
+                    }
+                }
+            }
+            found
+        }
+    };
+    let Some(revision) = revision.map(Rc::new) else {
+        return Ok((None, None));
+    };
+    let loaded = if revision.is_configured()? {
+        Some(config::load_files(revision.clone()))
+    } else {
+        None
+    };
+    Ok((Some(revision), loaded))
+}
+
+/// The configuration of the other side; its errors are told at their lines of the commit's files.
+fn finish(context: &Context, (revision, loaded): Opened) -> Result<Base, Failure> {
+    let is_configured = loaded.is_some();
+    let mut loaded = loaded.unwrap_or_else(|| Loaded {
+        config: Some(Config::default()),
+        ..Loaded::default()
+    });
+    if let Some(config) = loaded.config.take() {
+        return Ok(Base {
+            revision,
+            config,
+            is_configured,
+        });
+    }
+    let name = revision.map_or_else(String::new, |revision| revision.name.clone());
+    let at = |file: &str| format!("{name}:{file}");
+    for problem in &mut loaded.problems {
+        problem.place.file = at(&problem.place.file);
+    }
+    loaded.texts = loaded
+        .texts
+        .into_iter()
+        .map(|(file, text)| (at(&file), text))
+        .collect();
+    let count = say_errors(context, &loaded);
+    Err(Failure::new(
+        BAD_CONFIGURATION,
+        format!("the configuration at `{name}` has {count}, so Upsun cannot have deployed it"),
+    )
+    .hint("compare with the commit that is deployed: `--against <ref>`"))
+}
+
+impl From<revision::Error> for Failure {
+    fn from(err: revision::Error) -> Self {
+        let is_fault = matches!(&err, revision::Error::Process(error)
+            if error.kind() != std::io::ErrorKind::NotFound);
+        let code = if is_fault { FAULT } else { USAGE };
+        let failure = Failure::new(code, err.to_string());
+        match err.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}

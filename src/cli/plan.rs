@@ -1,0 +1,67 @@
+//! `plan`: what a push does to each app, and why.
+//!
+//! The files at hand are what is pushed, as if all of them were committed.
+
+mod text;
+
+use clap::Args;
+use serde_json::json;
+
+use super::against::{self, Which};
+use super::context::Context;
+use super::failure::Failure;
+use super::run::Format;
+use crate::comparison::push::{Push, push};
+use crate::project::Project;
+use crate::revision::Comparison;
+use crate::source::{self, Tree};
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What is deployed: a branch, a tag, a commit [default: what was pushed last, as far as Git knows]
+    #[arg(long, value_name = "REF")]
+    against: Option<String>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// Prints what a push does.
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let which = match &arguments.against {
+        Some(name) => Which::Named(name),
+        None => Which::Pushed,
+    };
+    let (here, base, tree) = against::both(context, which, |root, settings| {
+        let project = Project::of(root, settings.project.as_deref(), &context.home);
+        let state = project.map(|project| project.state_dir);
+        let state = state.unwrap_or_else(|_| context.home.state_dir());
+        source::scan(root, &state)
+    })?;
+    let tree: Tree = tree?;
+    let comparison = match &base.revision {
+        Some(revision) => Some(Comparison::new(revision, &tree)?),
+        None => None,
+    };
+    let changes: Push = push(&base.config, &here.config, |before, now| {
+        comparison.as_ref().map_or_else(
+            || Ok(Vec::new()),
+            |comparison| comparison.changed(&before.source_root, &now.source_root),
+        )
+    })?;
+    let text = match arguments.format {
+        Format::Json => {
+            let document = json!({
+                "against": base.json(),
+                "apps": changes.apps,
+                "services": changes.services,
+                "routes": changes.routes,
+            });
+            serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+        }
+        Format::Text => text::text(&changes, &base, context.out_style),
+    };
+    context.print(&text)?;
+    Ok(0)
+}

@@ -1,0 +1,377 @@
+//! A push in words, readable at 80 columns.
+
+use std::fmt::Write;
+
+use crate::cli::against::Base;
+use crate::comparison::data::{Fate, MountChange, ServiceChange, ServiceFate};
+use crate::comparison::difference::{Change, Entry};
+use crate::comparison::push::{Action, AppPush, Cause, OperationChange, Push};
+use crate::reporter::style::{Style, count, safe};
+
+/// How wide a line may be.
+const WIDTH: usize = 80;
+/// Where what belongs to an app begins.
+const INDENT: usize = 14;
+
+/// How many causes of one app are told.
+const MOST_CAUSES: usize = 12;
+
+/// The whole.
+pub(super) fn text(push: &Push, base: &Base, style: Style) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+    };
+    page.heading(base);
+    for app in &push.apps {
+        if app.action != Action::Nothing {
+            page.app(app);
+        }
+    }
+    page.unchanged(&push.apps);
+    page.services(&push.services);
+    page.entries_section("routes", &push.routes);
+    page.text
+}
+
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, base: &Base) {
+        let mut line = match &base.revision {
+            Some(_) => format!("What a push does, compared with {}", base.title()),
+            None => "What a first push does: there is no commit yet".to_owned(),
+        };
+        if base.revision.is_some() && !base.is_configured {
+            line.push_str(", where nothing was configured");
+        }
+        self.line(&line);
+    }
+
+    /// A line of an app with a title in front, if it is the first of several.
+    fn item(&mut self, title: &str, number: usize, item: &str) {
+        let title = if number == 0 { title } else { "" };
+        let line = format!("  {title:width$}{item}", width = INDENT - 2);
+        self.line(&line);
+    }
+
+    fn app(&mut self, app: &AppPush) {
+        let style = self.style;
+        let what = match app.action {
+            Action::Add => style.good("is new: built and deployed"),
+            Action::Rebuild => style.strong("is built again and deployed"),
+            Action::Redeploy => style.strong("is deployed again, with the build it has"),
+            Action::Nothing => "stays as it is".to_owned(),
+            Action::Remove => style.error("is removed"),
+        };
+        let name = style.strong(safe(&app.app));
+        self.line(&format!("\n{name} {what}"));
+        if let Some(earlier) = &app.renamed_from {
+            let line = format!(
+                "  It looks like `{}` with another name: to Upsun it is another app, and starts without its data.",
+                safe(earlier)
+            );
+            for line in wrap(&line, 2) {
+                self.line(&line);
+            }
+        }
+        for (number, cause) in app.causes.iter().take(MOST_CAUSES).enumerate() {
+            self.item("because of", number, &because(cause));
+        }
+        if let Some(more) = app
+            .causes
+            .len()
+            .checked_sub(MOST_CAUSES)
+            .filter(|more| *more > 0)
+        {
+            self.item("", 0, &format!("and {more} more"));
+        }
+        if !app.hooks.is_empty() {
+            self.item("hooks", 0, &app.hooks.join(", "));
+        }
+        // All that belongs to it comes and goes with it; that would only repeat the configuration.
+        if !matches!(app.action, Action::Add | Action::Remove) {
+            for (number, operation) in app.operations.iter().enumerate() {
+                let words = self.operation(operation);
+                self.item("operations", number, &words);
+            }
+            self.entries("workers", &app.workers);
+            self.entries("crons", &app.crons);
+        }
+        for (number, mount) in app.mounts.iter().enumerate() {
+            let words = self.mount(mount);
+            let mut lines = wrap(&words, INDENT).into_iter();
+            self.item(
+                "mounts",
+                number,
+                lines.next().unwrap_or_default().trim_start(),
+            );
+            for line in lines {
+                self.line(&line);
+            }
+        }
+    }
+
+    fn sign(&self, change: Change) -> String {
+        match change {
+            Change::Added => self.style.good("+"),
+            Change::Removed => self.style.error("-"),
+            Change::Changed => self.style.warning("~"),
+        }
+    }
+
+    fn operation(&self, operation: &OperationChange) -> String {
+        let mut words = format!("{} {}", self.sign(operation.change), safe(&operation.name));
+        if let Some(worker) = &operation.worker {
+            let _ = write!(words, " on worker {}", safe(worker));
+        }
+        let before = operation.role_before.as_deref().unwrap_or_default();
+        let now = operation.role.as_deref().unwrap_or_default();
+        match operation.change {
+            Change::Added => {
+                let _ = write!(words, " ({now})");
+            }
+            Change::Removed => {}
+            Change::Changed => {
+                let keys: Vec<String> = operation
+                    .keys
+                    .iter()
+                    .map(|key| match *key {
+                        "role" => format!("role from {before} to {now}"),
+                        key => key.to_owned(),
+                    })
+                    .collect();
+                let _ = write!(words, ": {}", keys.join(", "));
+            }
+        }
+        words
+    }
+
+    fn entry(&self, entry: &Entry) -> String {
+        let name = format!("{} {}", self.sign(entry.change), safe(&entry.name));
+        if entry.keys.iter().all(String::is_empty) {
+            return name;
+        }
+        let room = WIDTH - INDENT;
+        let keys = fit(
+            &entry.keys,
+            room.saturating_sub(entry.name.chars().count() + 4),
+        );
+        format!("{name}: {keys}")
+    }
+
+    /// Those that come and go: how others changed is among the causes.
+    fn entries(&mut self, title: &str, entries: &[Entry]) {
+        let entries = entries
+            .iter()
+            .filter(|entry| entry.change != Change::Changed);
+        for (number, entry) in entries.enumerate() {
+            let words = self.entry(entry);
+            self.item(title, number, &words);
+        }
+    }
+
+    fn entries_section(&mut self, title: &str, entries: &[Entry]) {
+        if entries.is_empty() {
+            return;
+        }
+        let title = self.style.strong(title);
+        self.line(&format!("\n{title}"));
+        for entry in entries {
+            let words = self.entry(entry);
+            self.line(&format!("  {words}"));
+        }
+    }
+
+    fn mount(&self, mount: &MountChange) -> String {
+        let worker = mount.worker.as_ref();
+        let worker =
+            worker.map_or_else(String::new, |worker| format!(" of worker {}", safe(worker)));
+        let path = format!("/{}{worker}", safe(&mount.path));
+        let data = safe(mount.data_in.as_deref().unwrap_or_default());
+        let alert = self.style.error("!");
+        match mount.fate {
+            Fate::New => format!("{} {path}, empty", self.style.good("+")),
+            Fate::LooksEmpty if mount.data_in.is_some() => format!(
+                "{alert} {path} will look empty: the data stay in `{data}`; `source_path: \"{data}\"` shows them"
+            ),
+            Fate::LooksEmpty => {
+                format!("{alert} {path} will look empty: the data stay in its earlier source")
+            }
+            Fate::Hidden => format!(
+                "{alert} the data of /{} stay in `{data}`, and no mount shows them",
+                safe(&mount.path)
+            ),
+            Fate::Lost => format!("{alert} {path} is deleted with its data"),
+        }
+    }
+
+    fn services(&mut self, services: &[ServiceChange]) {
+        if services.is_empty() {
+            return;
+        }
+        let title = self.style.strong("services");
+        self.line(&format!("\n{title}"));
+        for service in services {
+            let words = self.service(service);
+            for line in wrap(&format!("  {words}"), 4) {
+                self.line(&line);
+            }
+        }
+    }
+
+    fn service(&self, service: &ServiceChange) -> String {
+        let style = self.style;
+        let name = safe(&service.service);
+        let before = safe(service.before.as_deref().unwrap_or_default());
+        let now = safe(service.now.as_deref().unwrap_or_default());
+        let alert = style.error("!");
+        match service.fate {
+            ServiceFate::Added => format!("{} {name} ({now})", style.good("+")),
+            ServiceFate::Removed if service.loses_data => {
+                format!("{alert} {name} ({before}) is deleted with its data")
+            }
+            ServiceFate::Removed => format!("{} {name} ({before})", style.error("-")),
+            ServiceFate::Replaced => {
+                let data = if service.loses_data {
+                    ", and the data do not come along"
+                } else {
+                    ""
+                };
+                format!(
+                    "{alert} {name}: from {before} to {now}, another kind of service{data}; give it a new name"
+                )
+            }
+            ServiceFate::Upgraded => format!(
+                "{alert} {name}: from {before} to {now}; there is no way back, so make a backup first"
+            ),
+            ServiceFate::Downgraded => format!(
+                "{alert} {name}: from {before} to {now}; Upsun does not go back to an earlier version"
+            ),
+            ServiceFate::Changed => {
+                let room = WIDTH.saturating_sub(name.chars().count() + 6);
+                format!(
+                    "{} {name}: {}",
+                    style.warning("~"),
+                    fit(&service.keys, room)
+                )
+            }
+        }
+    }
+
+    /// The apps to which nothing happens, and their last hook.
+    fn unchanged(&mut self, apps: &[AppPush]) {
+        let same: Vec<&AppPush> = apps
+            .iter()
+            .filter(|app| app.action == Action::Nothing)
+            .collect();
+        let hooks = same.iter().filter(|app| !app.hooks.is_empty()).count();
+        let Some(first) = same.first() else {
+            return;
+        };
+        let hook = match (same.len(), hooks) {
+            (_, 0) => String::new(),
+            (1, _) => "; only its post_deploy hook runs".to_owned(),
+            (all, hooks) if all == hooks => "; only their post_deploy hooks run".to_owned(),
+            (_, hooks) => format!("; only the post_deploy hook runs, on {hooks} of them"),
+        };
+        let line = if same.len() == 1 {
+            format!("{} stays as it is{hook}", safe(&first.app))
+        } else {
+            let names: Vec<String> = same.iter().map(|app| app.app.clone()).collect();
+            let all = count(same.len(), "app");
+            let room = WIDTH * 2 - all.len() - hook.len() - 20;
+            format!("{all} stay as they are: {}{hook}", fit(&names, room))
+        };
+        self.text.push('\n');
+        for line in wrap(&line, 0) {
+            self.line(&line);
+        }
+    }
+}
+
+fn because(cause: &Cause) -> String {
+    if cause.path == "source" && !cause.files.is_empty() {
+        let files = count(cause.files.len(), "file");
+        let room = WIDTH - INDENT - "source: ".len() - files.len() - 2;
+        return format!("source: {files}: {}", fit(&cause.files, room));
+    }
+    let how = match cause.change {
+        Change::Added => " (new)",
+        Change::Removed => " (gone)",
+        Change::Changed => "",
+    };
+    format!("{}{how}", safe(&cause.path))
+}
+
+/// As many names as have room, and how many there are besides.
+fn fit(names: &[String], room: usize) -> String {
+    let mut text = String::new();
+    for (at, name) in names.iter().enumerate() {
+        let name = safe(name);
+        let comma = if at == 0 { "" } else { ", " };
+        let left = names.len() - at;
+        // What comes after it needs room too.
+        let reserved = if left > 1 {
+            ", and 1,000 more".len()
+        } else {
+            0
+        };
+        let length = text.chars().count() + comma.len() + name.chars().count();
+        if at > 0 && length + reserved > room {
+            let _ = write!(text, ", and {left} more");
+            return text;
+        }
+        text.push_str(comma);
+        text.push_str(&name);
+    }
+    text
+}
+
+/// Lines of words; those after the first are indented. Colours take no room.
+fn wrap(text: &str, indent: usize) -> Vec<String> {
+    let begin = text.len() - text.trim_start().len();
+    let mut lines = vec![" ".repeat(begin)];
+    let mut width = begin.max(indent);
+    for word in text.split_whitespace() {
+        let length = visible(word);
+        let is_first = lines.last().is_none_or(|line| line.trim().is_empty());
+        if !is_first && width + 1 + length > WIDTH {
+            lines.push(" ".repeat(indent) + word);
+            width = indent + length;
+            continue;
+        }
+        if let Some(line) = lines.last_mut() {
+            if !is_first {
+                line.push(' ');
+                width += 1;
+            }
+            line.push_str(word);
+        }
+        width += length;
+    }
+    lines
+}
+
+/// How many characters of a word are seen.
+fn visible(word: &str) -> usize {
+    let mut count = 0;
+    let mut is_escaped = false;
+    for char in word.chars() {
+        match char {
+            '\u{1b}' => is_escaped = true,
+            'm' if is_escaped => is_escaped = false,
+            _ if is_escaped => {}
+            _ => count += 1,
+        }
+    }
+    count
+}

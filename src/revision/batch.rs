@@ -1,0 +1,123 @@
+//! One `git cat-file --batch`: objects by name, as many as are wanted, from one process.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use crate::source::Git;
+
+/// What Git says of a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// A file's content.
+    Blob(Vec<u8>),
+    /// A file with more bytes than were wanted.
+    TooLarge,
+    /// A directory.
+    Tree(Vec<u8>),
+    /// Nothing has that name, or Git has it not at hand; so it is with submodules.
+    Missing,
+    /// A symbolic link that leads out of the tree.
+    Outside,
+    /// Symbolic links that lead to each other.
+    Loop,
+    /// An object of another kind.
+    Other,
+}
+
+/// The process.
+#[derive(Debug)]
+pub(super) struct Batch {
+    process: Child,
+    /// `None` once it is to end.
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Batch {
+    /// Starts it in a directory of the repository.
+    pub(super) fn start(git: &Git, directory: &Path) -> io::Result<Batch> {
+        let mut process = git
+            .command(directory, &["cat-file", "--batch", "--follow-symlinks"])
+            .stderr(Stdio::null())
+            .spawn()?;
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let input = process.stdin.take().ok_or_else(gone)?;
+        let output = process.stdout.take().ok_or_else(gone)?;
+        Ok(Batch {
+            process,
+            input: Some(input),
+            output: BufReader::new(output),
+        })
+    }
+
+    /// What `commit:path` is. Of a file, no more than `most` bytes are kept.
+    pub(super) fn ask(&mut self, commit: &str, path: &[u8], most: u64) -> io::Result<Answer> {
+        // It ends a question; no file in a sensible repository has one in its name.
+        if path.contains(&b'\n') {
+            return Ok(Answer::Missing);
+        }
+        let question = [commit.as_bytes(), b":", path, b"\n"].concat();
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let input = self.input.as_mut().ok_or_else(gone)?;
+        input.write_all(&question)?;
+        input.flush()?;
+        let line = self.line()?;
+        let line = String::from_utf8_lossy(&line);
+        let words: Vec<&str> = line.split(' ').collect();
+        // What is not there is said in one line with its name, and a link that leads nowhere in two.
+        let (kind, size) = match words.as_slice() {
+            [kind @ ("dangling" | "loop" | "symlink" | "notdir"), size] => (*kind, *size),
+            [id, kind, size] if id.bytes().all(|byte| byte.is_ascii_hexdigit()) => (*kind, *size),
+            _ => return Ok(Answer::Missing),
+        };
+        let size: u64 = size
+            .parse()
+            .map_err(|_| io::Error::other(format!("Git says what nobody understands: {line}")))?;
+        let most = if kind == "blob" { most } else { u64::MAX };
+        let bytes = self.content(size, most)?;
+        Ok(match (kind, bytes) {
+            ("blob", Some(bytes)) => Answer::Blob(bytes),
+            ("blob", None) => Answer::TooLarge,
+            ("tree", Some(bytes)) => Answer::Tree(bytes),
+            ("dangling" | "notdir", _) => Answer::Missing,
+            ("loop", _) => Answer::Loop,
+            ("symlink", _) => Answer::Outside,
+            _ => Answer::Other,
+        })
+    }
+
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        self.output.read_until(b'\n', &mut line)?;
+        match line.pop() {
+            Some(b'\n') => Ok(line),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// So many bytes and the end of their line; `None` when they are more than wanted.
+    fn content(&mut self, size: u64, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        let mut content = self.output.by_ref().take(size);
+        let read = if size <= most {
+            content.read_to_end(&mut bytes)? as u64
+        } else {
+            io::copy(&mut content, &mut io::sink())?
+        };
+        let mut end = [0];
+        self.output.read_exact(&mut end)?;
+        if read < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok((size <= most).then_some(bytes))
+    }
+}
+
+impl Drop for Batch {
+    /// Without input it ends by itself; it is waited for so that no dead process stays.
+    fn drop(&mut self) {
+        self.input = None;
+        let _ = self.process.wait();
+    }
+}
