@@ -1,8 +1,8 @@
 //! What a command knows of the process it runs in. The only module that reads the environment.
 
-use std::cell::OnceCell;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) struct Context {
     /// Where state is kept.
     pub home: Home,
     /// What must not stand in anything we say, once the settings are read.
-    pub secrets: OnceCell<Secrets>,
+    pub secrets: OnceLock<Secrets>,
 }
 
 /// A listener for events that is waited for at the end.
@@ -101,7 +101,7 @@ impl Context {
             style,
             out_style,
             home,
-            secrets: OnceCell::new(),
+            secrets: OnceLock::new(),
         }
     }
 
