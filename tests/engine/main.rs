@@ -24,6 +24,7 @@ mod mount_commands;
 mod mounts;
 mod php;
 mod queueing;
+mod readers;
 mod roles;
 mod routes;
 mod run_output;
