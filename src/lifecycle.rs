@@ -208,6 +208,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// How long somebody who reads what we print may not read it while things are to be stopped.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// How long whoever is made to end may take for it.
+const FORCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// What the name of an environment's lock file begins with.
 const LOCK_PREFIX: &str = "environment-";
 
@@ -239,6 +242,29 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Takes the environment or says at once who has it.
     pub fn try_lock(&self, what: &str) -> Result<Lock> {
         Ok(Lock::try_take(&self.lock_path(), what)?)
+    }
+
+    /// Takes the environment away from whoever has it: asks that one to end, then not to take its time, and goes
+    /// on without the lock where it does not listen.
+    pub async fn lock_by_force(&self, what: &str) -> Result<Option<Lock>> {
+        const ASK_AGAIN: [u64; 3] = [0, 2, 4];
+        let began = tokio::time::Instant::now();
+        let mut asked = 0;
+        while began.elapsed() < FORCE_LIMIT {
+            match self.try_lock(what) {
+                Err(Error::Lock(lock::Error::Busy { .. })) => {}
+                other => return other.map(Some),
+            }
+            if ASK_AGAIN
+                .get(asked)
+                .is_some_and(|at| began.elapsed().as_secs() >= *at)
+            {
+                Lock::ask_to_end(&self.lock_path());
+                asked += 1;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Ok(None)
     }
 
     /// Takes all environments of the project or says at once who has one of them.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Pid;
 
 use crate::event::{Event, Events};
 use crate::shutdown::{Shutdown, Urgency};
@@ -88,6 +89,29 @@ impl Lock {
         let _ = file.rewind();
         let _ = writeln!(file, "`{what}` (process {})", std::process::id());
         Ok(Lock { file, abandoned })
+    }
+
+    /// Asks whoever holds the lock to end, as a signal to it would: once, or again to be quick about it. Says
+    /// nothing and does nothing where it cannot be told for certain who that is.
+    pub fn ask_to_end(path: &Path) {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let number = text
+            .rsplit("(process ")
+            .next()
+            .and_then(|rest| rest.trim().trim_end_matches(')').parse().ok());
+        // A process id may be another's by now, or mean another process here: only who has the file open counts.
+        let holds = |pid: Pid| {
+            let files = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
+            let own = std::fs::canonicalize(path).ok();
+            files
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|file| own.is_some() && std::fs::read_link(file.path()).ok() == own)
+        };
+        if let Some(pid) = number.and_then(Pid::from_raw).filter(|pid| holds(*pid)) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
     }
 
     /// Whether its last holder ended without [`Lock::release`]: it was killed, or gave up.

@@ -91,7 +91,7 @@ async fn take_down(
         let locks = match taken {
             Ok(locks) => locks,
             Err(crate::lifecycle::Error::Lock(crate::lock::Error::Busy { .. })) if force => {
-                Vec::new()
+                sandbox.lock_by_force(what).await?.into_iter().collect()
             }
             Err(err) => return Err(err),
         };

@@ -305,3 +305,33 @@ fn real(project: &TestProject) -> String {
     let root = std::fs::canonicalize(project.root()).expect("it is there");
     root.display().to_string()
 }
+
+#[test]
+fn a_relationship_to_an_app_that_cannot_be_built_says_so() {
+    let project = TestProject::on_engine(
+        r#"
+applications:
+  shop:
+    type: nodejs:24
+    source: {root: shop}
+    build: {flavor: none}
+    relationships: {api: {service: backend, endpoint: http}}
+    operations: {fetch: {commands: {start: 'curl http://api.internal/'}}}
+  backend:
+    type: nodejs:24
+    source: {root: backend}
+    build: {flavor: none}
+    hooks: {build: 'echo "no compiler here"; exit 3'}
+    web: {commands: {start: sleep infinity}}
+"#,
+    );
+    project.file("shop/a", "").file("backend/a", "");
+    let failed = project.run(&["run", "fetch"]).expect(1).stderr;
+    for said in [
+        "no compiler here",
+        "the build of `backend` failed: `hooks.build` ended with code 3",
+    ] {
+        assert!(failed.contains(said), "{failed}");
+    }
+    assert!(!failed.contains("Building shop"), "{failed}");
+}
