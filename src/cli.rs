@@ -23,6 +23,7 @@ mod mount;
 mod plan;
 mod run;
 mod schema;
+mod source_operation;
 mod status;
 mod table;
 mod up;
@@ -182,6 +183,9 @@ enum Command {
     /// Look at the crons, and run one
     #[command(subcommand)]
     Cron(cron::Command),
+    /// Try a source operation: a command that commits to the repository
+    #[command(subcommand, name = "source-operation", alias = "source-ops")]
+    SourceOperation(source_operation::Command),
     /// Show the variables of an app's container, each with where it comes from
     Variables(variables::Arguments),
     /// Check this machine and the engine, and say what is only approximated
@@ -267,6 +271,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Exec(arguments) => exec::run(context, arguments).await,
             Command::Mount(command) => mount::run(context, command).await,
             Command::Cron(command) => cron::run(context, &command).await,
+            Command::SourceOperation(command) => source_operation::run(context, command).await,
             Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,
             Command::Clean(arguments) => down::clean(context, &arguments).await,

@@ -38,6 +38,7 @@ pub mod reporter;
 pub mod revision;
 pub mod roles;
 pub mod routes;
+pub mod scratch;
 pub mod services;
 pub mod settings;
 pub mod shutdown;

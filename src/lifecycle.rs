@@ -19,6 +19,7 @@ mod reached;
 mod redeploy;
 mod router;
 mod services;
+mod source_operation;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
+pub use self::source_operation::{SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
 
 use crate::engine::{self, Engine};

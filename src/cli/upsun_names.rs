@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 16] = [
+const NAMES: [(&str, &[&str]); 18] = [
     ("app:config-get", &["config"]),
     ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
@@ -12,6 +12,8 @@ const NAMES: [(&str, &[&str]); 16] = [
     ("environment:logs", &["logs"]),
     ("environment:ssh", &["exec"]),
     ("log", &["logs"]),
+    ("source-operation:run", &["source-operation", "run"]),
+    ("source-operation:list", &["source-operation", "list"]),
     ("cron:list", &["cron", "list"]),
     ("cron:run", &["cron", "run"]),
     ("mount:list", &["mount", "list"]),

@@ -129,13 +129,19 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Copies what is on a mount into a directory, which is made when it is not there.
     pub async fn download_from_mount(&self, container: &str, mount: &str, to: &Path) -> Result<()> {
+        // `/.` asks for the directory's content rather than the directory.
+        self.receive(container, &format!("/app/{mount}/."), to)
+            .await
+    }
+
+    /// Copies a path of a container into a directory, which is made when it is not there.
+    pub(super) async fn receive(&self, container: &str, path: &str, to: &Path) -> Result<()> {
         let failed = |source| Error::File {
             path: to.to_owned(),
             source,
         };
         std::fs::create_dir_all(to).map_err(failed)?;
-        // `/.` asks for the directory's content rather than the directory.
-        let mut stream = self.engine.download(container, &format!("/app/{mount}/."));
+        let mut stream = self.engine.download(container, path);
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
         let target: PathBuf = to.to_owned();
         let unpack = tokio::task::spawn_blocking(move || {
@@ -211,7 +217,7 @@ fn without_nested(mount: &str, mounts: &[String]) -> Vec<String> {
     words
 }
 
-fn append_tree<W: io::Write>(
+pub(super) fn append_tree<W: io::Write>(
     tar: &mut tar::Builder<W>,
     root: &Path,
     below: &Path,

@@ -32,4 +32,5 @@ mod run_script;
 mod secrets;
 mod services;
 mod source;
+mod source_operations;
 mod stopping;
