@@ -9,7 +9,8 @@
 //!  what happens    lifecycle                             reporter → event only
 //!                   |
 //!  what it says    plan ← config  roles  variables  images  services  relationships  web
-//!                  (pure: no tokio, no env, no clock)
+//!                  comparison ← config           (pure: no tokio, no env, no clock)
+//!                  revision ← config, source     (a configuration at a Git commit)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
 //!  leaves          event  shutdown  project  settings  source
