@@ -15,6 +15,7 @@ mod down;
 mod entrance;
 mod exec;
 mod failure;
+mod hook;
 mod list;
 mod logs;
 mod mail;
@@ -186,6 +187,9 @@ enum Command {
     /// Try a source operation: a command that commits to the repository
     #[command(subcommand, name = "source-operation", alias = "source-ops")]
     SourceOperation(source_operation::Command),
+    /// Check and test in front of every push, as Git's pre-push hook
+    #[command(subcommand)]
+    Hook(hook::Command),
     /// Show the variables of an app's container, each with where it comes from
     Variables(variables::Arguments),
     /// Check this machine and the engine, and say what is only approximated
@@ -234,6 +238,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Hook(command) => hook::run(&context, &command),
         Command::Schema => schema::run(&context),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Man => completion::man(),
@@ -263,6 +268,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Plan(arguments) => plan::run(context, &arguments),
             Command::Check(arguments) => check::run(context, &arguments),
             Command::Config(arguments) => config::run(context, &arguments),
+            Command::Hook(command) => hook::run(context, &command),
             Command::Schema => schema::run(context),
             Command::Up(arguments) => up::run(context, arguments).await,
             Command::Down(arguments) => down::run(context, &arguments).await,

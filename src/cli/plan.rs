@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     /// What is deployed: a branch, a tag, a commit [default: what was pushed last, as far as Git knows]
     #[arg(long, value_name = "REF")]
     against: Option<String>,
+    /// Exit with 1 when anything changes
+    #[arg(long)]
+    exit_code: bool,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -63,5 +66,5 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         Format::Text => text::text(&changes, &base, context.out_style),
     };
     context.print(&text)?;
-    Ok(0)
+    Ok(u8::from(arguments.exit_code && !changes.is_nothing()))
 }

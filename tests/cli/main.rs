@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod cron;
 mod errors;
+mod hook;
 mod list;
 mod plan;
 mod repository;

@@ -1,0 +1,246 @@
+//! What stands in the cells of `access`, for people and for programs.
+
+use clap::ValueEnum;
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use crate::comparison::access::{Changed, Right};
+use crate::roles::{EnvironmentType, Grants, Role};
+
+/// A column of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Column {
+    /// With `--against`: what happened
+    Change,
+    /// The app, or `app--worker`
+    Service,
+    /// The operation's name, `access.ssh`, or `source.operations.<name>`
+    #[value(alias = "operation")]
+    Name,
+    /// The lowest role that may
+    #[value(alias = "now")]
+    Role,
+    /// With `--against`: the lowest role that might
+    Before,
+    /// Whether a viewer may
+    Viewer,
+    /// Whether a contributor may
+    Contributor,
+    /// Whether an admin may
+    Admin,
+    /// Who may in production
+    Production,
+    /// Who may on staging environments
+    Staging,
+    /// Who may on development environments
+    Development,
+    /// Where it is written
+    Place,
+}
+
+impl Column {
+    /// What stands above it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Column::Change => "Change",
+            Column::Service => "Service",
+            Column::Name => "Operation",
+            Column::Role => "Role",
+            Column::Before => "Before",
+            Column::Viewer => "viewer",
+            Column::Contributor => "contributor",
+            Column::Admin => "admin",
+            Column::Production => "production",
+            Column::Staging => "staging",
+            Column::Development => "development",
+            Column::Place => "Place",
+        }
+    }
+
+    fn of_type(environment_type: EnvironmentType) -> Self {
+        match environment_type {
+            EnvironmentType::Production => Column::Production,
+            EnvironmentType::Staging => Column::Staging,
+            EnvironmentType::Development => Column::Development,
+        }
+    }
+}
+
+/// Everything that the cells are made from.
+pub(super) struct Sheet<'a> {
+    /// Everybody, from the settings.
+    pub(super) users: &'a IndexMap<String, Grants>,
+    /// The one that is asked about.
+    pub(super) user: Option<&'a Grants>,
+    /// The types of environments that are asked about.
+    pub(super) types: Vec<EnvironmentType>,
+}
+
+/// A line: a right, and how it changed where that is asked for.
+pub(super) struct Line<'a> {
+    /// The right.
+    pub(super) right: Right<'a>,
+    /// How it changed.
+    pub(super) changed: Option<Changed<'a>>,
+}
+
+impl Sheet<'_> {
+    /// Who may do what asks for a role on a type of environment.
+    fn who(&self, role: Role, environment_type: EnvironmentType) -> Vec<&str> {
+        self.users
+            .iter()
+            .filter(|(_, grants)| may(grants, environment_type, role))
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    /// What stands in a column of a line.
+    pub(super) fn cell(&self, column: Column, line: &Line<'_>) -> String {
+        let right = &line.right;
+        let role = |role: Option<Role>| role.map(|role| role.to_string()).unwrap_or_default();
+        match column {
+            Column::Change => line
+                .changed
+                .as_ref()
+                .map(|changed| changed.change.name().to_owned())
+                .unwrap_or_default(),
+            Column::Service => right.service(),
+            Column::Name => right.title(),
+            Column::Role => match &line.changed {
+                Some(changed) => role(changed.now),
+                None => role(Some(right.role)),
+            },
+            Column::Before => line.changed.as_ref().map_or_else(String::new, |changed| {
+                let like = changed.like.as_ref();
+                role(changed.before) + &like.map_or_else(String::new, |like| format!(" as {like}"))
+            }),
+            Column::Viewer => yes(Role::Viewer.may(right.role)),
+            Column::Contributor => yes(Role::Contributor.may(right.role)),
+            Column::Admin => yes(Role::Admin.may(right.role)),
+            Column::Production => self.on(EnvironmentType::Production, line),
+            Column::Staging => self.on(EnvironmentType::Staging, line),
+            Column::Development => self.on(EnvironmentType::Development, line),
+            Column::Place => format!("{}:{}", right.place.file, right.place.line),
+        }
+    }
+
+    /// Who may on a type of environment; without users, which roles. Of a change: who may and might not, or the
+    /// other way round.
+    fn on(&self, environment_type: EnvironmentType, line: &Line<'_>) -> String {
+        let role = line.right.role;
+        if let Some(grants) = self.user {
+            return yes(may(grants, environment_type, role));
+        }
+        let names: Vec<&str> = match (&line.changed, self.users.is_empty()) {
+            (Some(changed), false) => self.moved(changed, environment_type),
+            (None, false) => self.who(role, environment_type),
+            (Some(changed), true) => {
+                let may =
+                    |held: Role, asked: Option<Role>| asked.is_some_and(|asked| held.may(asked));
+                let differs = |held: &Role| may(*held, changed.before) != may(*held, changed.now);
+                let roles = Role::ALL.into_iter().filter(differs);
+                roles.map(Role::name).collect()
+            }
+            (None, true) => {
+                let roles = Role::ALL.into_iter().filter(|held| held.may(role));
+                roles.map(Role::name).collect()
+            }
+        };
+        if names.is_empty() {
+            "-".to_owned()
+        } else {
+            names.join(", ")
+        }
+    }
+
+    /// The users for whom a change makes a difference.
+    fn moved(&self, changed: &Changed<'_>, environment_type: EnvironmentType) -> Vec<&str> {
+        let may = |role: Option<Role>| {
+            role.map(|role| self.who(role, environment_type))
+                .unwrap_or_default()
+        };
+        let (before, now) = (may(changed.before), may(changed.now));
+        let differs = |name: &&str| before.contains(name) != now.contains(name);
+        let users = self.users.keys().map(String::as_str);
+        users.filter(differs).collect()
+    }
+
+    /// The same for programs.
+    pub(super) fn json(&self, line: &Line<'_>) -> Value {
+        let right = &line.right;
+        let types = if self.types.is_empty() {
+            EnvironmentType::ALL.to_vec()
+        } else {
+            self.types.clone()
+        };
+        let by_type = |names: &dyn Fn(EnvironmentType) -> Vec<String>| {
+            let types = types.iter();
+            let map = types.map(|kind| (kind.name().to_owned(), json!(names(*kind))));
+            Value::Object(map.collect())
+        };
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        let mut object = json!({
+            "service": right.service(),
+            "app": right.app.name,
+            "worker": right.worker,
+            "kind": right.kind,
+            "name": right.name,
+            "role": right.role.name(),
+            "file": right.place.file,
+            "line": right.place.line,
+        });
+        let of_line = if let Some(changed) = &line.changed {
+            json!({
+                "change": changed.change,
+                "before": changed.before.map(Role::name),
+                "role": changed.now.map(Role::name),
+                "like": changed.like,
+                "users": by_type(&|kind| owned(self.moved(changed, kind))),
+            })
+        } else {
+            let roles = Role::ALL.into_iter().filter(|held| held.may(right.role));
+            let roles: Vec<&str> = roles.map(Role::name).collect();
+            json!({
+                "roles": roles,
+                "users": by_type(&|kind| owned(self.who(right.role, kind))),
+            })
+        };
+        if let (Value::Object(object), Value::Object(of_line)) = (&mut object, of_line) {
+            object.extend(of_line);
+        }
+        object
+    }
+}
+
+fn may(grants: &Grants, environment_type: EnvironmentType, role: Role) -> bool {
+    grants
+        .role_on(environment_type)
+        .is_some_and(|held| held.may(role))
+}
+
+fn yes(may: bool) -> String {
+    if may { "yes" } else { "-" }.to_owned()
+}
+
+/// The columns when none are named.
+pub(super) fn usual_columns(changes: bool, sheet: &Sheet<'_>) -> Vec<Column> {
+    let types = sheet.types.iter().copied().map(Column::of_type);
+    if changes {
+        let first = [
+            Column::Change,
+            Column::Service,
+            Column::Name,
+            Column::Before,
+            Column::Role,
+        ];
+        return first.into_iter().chain(types).collect();
+    }
+    let mut columns = vec![Column::Service, Column::Name];
+    if sheet.types.is_empty() {
+        columns.extend([Column::Viewer, Column::Contributor, Column::Admin]);
+    } else {
+        columns.push(Column::Role);
+        columns.extend(types);
+    }
+    columns
+}
