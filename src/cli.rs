@@ -30,6 +30,7 @@ mod table;
 mod up;
 mod upsun_names;
 mod variables;
+mod watch;
 mod workspace;
 
 use std::ffi::OsString;
@@ -187,6 +188,8 @@ enum Command {
     /// Try a source operation: a command that commits to the repository
     #[command(subcommand, name = "source-operation", alias = "source-ops")]
     SourceOperation(source_operation::Command),
+    /// Run an operation, or check the configuration, again whenever a file changes
+    Watch(watch::Arguments),
     /// Check and test in front of every push, as Git's pre-push hook
     #[command(subcommand)]
     Hook(hook::Command),
@@ -277,6 +280,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Exec(arguments) => exec::run(context, arguments).await,
             Command::Mount(command) => mount::run(context, command).await,
             Command::Cron(command) => cron::run(context, &command).await,
+            Command::Watch(arguments) => watch::run(context, arguments).await,
             Command::SourceOperation(command) => source_operation::run(context, command).await,
             Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,

@@ -47,4 +47,5 @@ pub mod shutdown;
 pub mod source;
 pub mod suggestion;
 pub mod variables;
+pub mod watch;
 pub mod web;

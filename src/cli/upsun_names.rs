@@ -41,13 +41,7 @@ const VALUED: [&str; 11] = [
 
 /// Replaces the command's name by ours where it is one of Upsun's.
 pub(super) fn translate(arguments: Vec<OsString>) -> Vec<OsString> {
-    let mut at = 1;
-    while let Some(argument) = arguments.get(at).and_then(|argument| argument.to_str()) {
-        if !argument.starts_with('-') {
-            break;
-        }
-        at += if VALUED.contains(&argument) { 2 } else { 1 };
-    }
+    let at = position(&arguments);
     let found = arguments
         .get(at)
         .and_then(|name| NAMES.iter().find(|(upsun, _)| name == upsun));
@@ -57,6 +51,18 @@ pub(super) fn translate(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut translated = arguments;
     translated.splice(at..=at, ours.iter().map(OsString::from));
     translated
+}
+
+/// Where the command stands, after the options before it.
+pub(super) fn position(arguments: &[OsString]) -> usize {
+    let mut at = 1;
+    while let Some(argument) = arguments.get(at).and_then(|argument| argument.to_str()) {
+        if !argument.starts_with('-') {
+            break;
+        }
+        at += if VALUED.contains(&argument) { 2 } else { 1 };
+    }
+    at
 }
 
 #[cfg(test)]

@@ -34,3 +34,4 @@ mod services;
 mod source;
 mod source_operations;
 mod stopping;
+mod watch;

@@ -1,0 +1,56 @@
+//! `watch`: again when something that matters has changed, and never two at once.
+
+use rustix::process::Signal;
+
+use crate::engine::{operations, runs, wait_until};
+use crate::process::Running;
+use crate::support::TestProject;
+
+#[test]
+fn an_operation_runs_again_when_a_file_changes() {
+    let project = TestProject::on_engine(&operations(&[("show", "cat shown")]));
+    project.file("shown", "one\n").file(".gitignore", "*.log\n");
+    let watch = Running::start(&project, &["watch", "show", "--role", "admin"]);
+    watch.wait_for_output("one");
+    watch.wait_for_talk("`run show --role admin` succeeded; watching");
+    project.file("shown", "two\n");
+    watch.wait_for_output("two");
+    // A configuration that is broken is told, and mended.
+    let config = operations(&[("show", "cat shown")]);
+    project.file(".upsun/config.yaml", "applications: [\n");
+    watch.wait_for_talk("ended with code 78");
+    project.file(".upsun/config.yaml", &config);
+    project.file("shown", "three\n");
+    watch.wait_for_output("three");
+    watch.signal(Signal::INT);
+    watch.wait().expect(130);
+}
+
+#[test]
+fn a_run_in_progress_is_cancelled_for_a_newer_one_and_by_ctrl_c() {
+    let project = TestProject::on_engine(&operations(&[(
+        "long",
+        "cat shown; trap 'echo cancelled' TERM; sleep 7731 & wait; wait",
+    )]));
+    project.file("shown", "one\n");
+    let watch = Running::start(&project, &["watch", "long"]);
+    watch.wait_for_output("one");
+    project.file("shown", "two\n");
+    watch.wait_for_output("cancelled");
+    watch.wait_for_output("two");
+    watch.signal(Signal::INT);
+    let ended = watch.wait().expect(130);
+    assert_eq!(ended.stdout, "one\ncancelled\ntwo\ncancelled\n");
+    wait_until("nothing of it runs", || !runs(&project, "sleep 7731"));
+}
+
+#[test]
+fn without_an_operation_the_configuration_is_checked() {
+    let project = TestProject::new(&operations(&[("show", "true")]));
+    let watch = Running::start(&project, &["watch"]);
+    watch.wait_for_talk("`check` succeeded");
+    project.file(".upsun/config.yaml", "applications: {}\nroutez: {}\n");
+    watch.wait_for_talk("`check` ended with code");
+    watch.signal(Signal::TERM);
+    watch.wait().expect(143);
+}
