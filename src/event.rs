@@ -337,13 +337,35 @@ pub enum Outcome {
     Timeout,
 }
 
-/// A write that the read-only file system refused.
+/// A write that was refused, most often by the read-only file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadOnlyWrite {
-    /// The path, as the message named it.
-    pub path: String,
-    /// The mount that would make it writable, as its key in `mounts`; `None` outside the app's directory.
+    /// The path, as the message named it; `None` where it named none.
+    pub path: Option<String>,
+    /// The mount that would make it writable, as its key in `mounts`, where one would.
     pub mount: Option<String>,
+    /// The `source` that fits that mount.
+    pub source: Option<&'static str>,
+    /// Why it was refused.
+    pub cause: Refusal,
+}
+
+/// Why a write was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// No mount is there.
+    NoMount,
+    /// It is a file at the top of the app, where no mount can help: mounts are directories.
+    FileAtTop,
+    /// A mount is there, and it refused the write.
+    OnMount,
+    /// It is outside the app's directory.
+    OutsideApp,
+    /// The message names no path.
+    Unnamed,
+    /// There is no space left.
+    DiskFull,
 }
 
 /// Output on its way to whoever listens. As JSON: `stream` and `text` (UTF-8; what is not becomes U+FFFD).

@@ -32,6 +32,7 @@ pub mod images;
 pub mod lifecycle;
 pub mod lock;
 pub mod mask;
+pub mod mount_advice;
 pub mod php_ini;
 pub mod plan;
 pub mod project;

@@ -1,7 +1,8 @@
 //! Reads what an operation prints, in passing, for the one thing worth explaining: a write that the
 //! read-only file system refused.
 
-use crate::event::ReadOnlyWrite;
+use crate::event::{ReadOnlyWrite, Refusal};
+use crate::mount_advice;
 
 /// How much of an operation's last output is kept to look at, in bytes.
 const KEEP: usize = 64 * 1024;
@@ -15,6 +16,16 @@ const LOWER: &str = "read-only file system";
 /// Node's recursive `mkdir` hides EROFS: it looks whether the directory is there after all, and reports that
 /// it is not. No other cause is likely for a directory of the app that lies on no mount.
 const NODE_MKDIR: &str = "ENOENT: no such file or directory, mkdir '";
+
+/// Wordings of EROFS without any path: PHP's `mkdir(): Read-only file system`, and what SQLite makes of it.
+const UNNAMED: [&str; 3] = [
+    "(): Read-only file system",
+    "unable to open database file",
+    "attempt to write a readonly database",
+];
+
+/// Wordings of ENOSPC.
+const FULL: [&str; 2] = ["No space left on device", "ENOSPC"];
 
 /// The last part of an operation's output, without the cost of keeping all of it.
 #[derive(Debug, Default)]
@@ -44,22 +55,36 @@ impl Tail {
         let text = String::from_utf8_lossy(&self.bytes);
         let lines: Vec<&str> = text.lines().collect();
         // The first refusal is the cause; what follows is usually its consequence.
-        lines.iter().enumerate().find_map(|(at, line)| {
+        let named = lines.iter().enumerate().find_map(|(at, line)| {
             if line.contains(NODE_MKDIR) {
-                let path = in_app(path_in(line)?);
-                let mount = Some(mount_for(&path, mounts)?);
-                return Some(ReadOnlyWrite { path, mount });
+                let advice = mount_advice::of(&in_app(path_in(line)?), mounts);
+                return Some(advice).filter(|advice| advice.cause == Refusal::NoMount);
             }
-            if !WORDINGS.iter().any(|wording| line.contains(wording)) && !line.contains(LOWER) {
+            if !speaks_of_read_only(line) {
                 return None;
             }
             let following = || lines.iter().skip(at + 1).take(8);
             let path = path_in(line).or_else(|| following().find_map(|line| node_path(line)))?;
-            let path = in_app(path);
-            let mount = mount_for(&path, mounts);
-            Some(ReadOnlyWrite { path, mount })
-        })
+            Some(mount_advice::of(&in_app(path), mounts))
+        });
+        let without_path = |cause| ReadOnlyWrite {
+            path: None,
+            mount: None,
+            source: None,
+            cause,
+        };
+        let any = |words: &[&str]| {
+            let has = |line: &&&str| words.iter().any(|word| line.contains(word));
+            lines.iter().find(has).is_some()
+        };
+        named
+            .or_else(|| any(&FULL).then(|| without_path(Refusal::DiskFull)))
+            .or_else(|| any(&UNNAMED).then(|| without_path(Refusal::Unnamed)))
     }
+}
+
+fn speaks_of_read_only(line: &str) -> bool {
+    WORDINGS.iter().any(|wording| line.contains(wording)) || line.contains(LOWER)
 }
 
 /// The absolute path of one that may be relative to the app's root.
@@ -140,50 +165,52 @@ fn looks_like_a_path(text: &str) -> bool {
         && !text.contains(['\n', '\0'])
         && (text.contains('/') || text.contains('.') || !text.contains(' '))
         && !text.contains("  ")
+        // PHP names the function.
+        && !text.ends_with("()")
         && !["EROFS", "Error"].contains(&text)
-}
-
-/// The mount that would make `absolute` writable: the first directory below the app's root, or the file's
-/// own directory when an existing mount lies on the way. `None` outside the app.
-fn mount_for(absolute: &str, mounts: &[String]) -> Option<String> {
-    let inside = absolute.strip_prefix("/app/")?.trim_end_matches('/');
-    if mounts
-        .iter()
-        .any(|mount| inside == mount || inside.starts_with(&format!("{mount}/")))
-    {
-        return None;
-    }
-    let first = inside.split('/').next().filter(|first| !first.is_empty())?;
-    // A mount over node_modules or vendor would hide what the build installed; only the part written helps.
-    let hides_the_build =
-        ["node_modules", "vendor", "src", "app", "web", "public_html"].contains(&first);
-    let beside_a_mount = mounts
-        .iter()
-        .any(|mount| mount.starts_with(&format!("{first}/")));
-    if (hides_the_build || beside_a_mount) && inside.contains('/') {
-        let parts: Vec<&str> = inside.split('/').collect();
-        let directories = &parts[..parts.len() - 1];
-        let depth = directories.len().min(
-            if first == "node_modules" && directories.get(1) == Some(&".cache") {
-                2
-            } else {
-                directories.len()
-            },
-        );
-        return Some(directories[..depth.max(1)].join("/"));
-    }
-    Some(first.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn path_of(output: &str) -> Option<(String, Option<String>)> {
+    fn refused(output: &str) -> Option<ReadOnlyWrite> {
         let mut tail = Tail::default();
         tail.push(output.as_bytes());
         tail.refused_write(&["var".to_owned()])
-            .map(|write| (write.path, write.mount))
+    }
+
+    fn path_of(output: &str) -> Option<(String, Option<String>)> {
+        refused(output).map(|write| (write.path.unwrap_or_default(), write.mount))
+    }
+
+    #[test]
+    fn a_refusal_that_names_no_path_is_one_all_the_same() {
+        for (output, cause) in [
+            (
+                "Warning: mkdir(): Read-only file system in /app/bin/x.php on line 19",
+                Refusal::Unnamed,
+            ),
+            (
+                "sqlite3.OperationalError: unable to open database file",
+                Refusal::Unnamed,
+            ),
+            (
+                "Error: attempt to write a readonly database",
+                Refusal::Unnamed,
+            ),
+            (
+                "head: error writing 'standard output': No space left on device",
+                Refusal::DiskFull,
+            ),
+            (
+                "Error: ENOSPC: no space left on device, write",
+                Refusal::DiskFull,
+            ),
+        ] {
+            let write = refused(output).unwrap_or_else(|| panic!("{output}"));
+            assert_eq!((write.path, write.cause), (None, cause), "{output}");
+        }
     }
 
     fn expect(output: &str, path: &str, mount: Option<&str>) {
@@ -214,7 +241,7 @@ mod tests {
         expect(
             "/bin/dash: 1: cannot create out.txt: Read-only file system",
             "/app/out.txt",
-            Some("out.txt"),
+            None,
         );
         expect(
             "bash: line 1: logs/a: Read-only file system",

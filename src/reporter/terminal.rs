@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::style::{self, Style, safe};
 use super::{Reporter, talk};
 use crate::engine::spec::Output;
-use crate::event::{Address, Event, Outcome, ReadOnlyWrite, Step};
+use crate::event::{Address, Event, Outcome, ReadOnlyWrite, Refusal, Step};
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -206,19 +206,29 @@ impl Terminal {
 
     fn explain(&self, write: &ReadOnlyWrite) -> String {
         let hint = self.style.hint("hint");
-        let path = safe(&write.path);
-        match &write.mount {
-            Some(mount) => {
+        let path = safe(write.path.as_deref().unwrap_or_default());
+        let wrote = format!("\n{hint}: it wrote to `{path}`, which is");
+        match write.cause {
+            Refusal::NoMount => {
+                let mount = write.mount.as_deref().unwrap_or_default();
                 let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
+                let source = write.source.unwrap_or("storage");
                 format!(
-                    "\n{hint}: it wrote to `{path}`, which is read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: storage"
+                    "{wrote} read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
                 )
             }
-            None if write.path.starts_with("/app/") => format!(
-                "\n{hint}: it wrote to `{path}`, which is on a mount, and the mount refused it"
+            Refusal::FileAtTop => format!(
+                "{wrote} read-only on Upsun once the app is built; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
             ),
-            None => format!(
-                "\n{hint}: it wrote to `{path}`, which is read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
+            Refusal::OnMount => format!("{wrote} on a mount, and the mount refused it"),
+            Refusal::OutsideApp => format!(
+                "{wrote} read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
+            ),
+            Refusal::Unnamed => format!(
+                "\n{hint}: it wrote where it is read-only on Upsun once the app is built, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`"
+            ),
+            Refusal::DiskFull => format!(
+                "\n{hint}: the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`"
             ),
         }
     }

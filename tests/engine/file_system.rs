@@ -41,12 +41,8 @@ fn advice(stderr: &str) -> Option<(String, Option<String>)> {
 fn a_refused_write_is_explained_whatever_the_language_says() {
     let table = [
         ("touch", "touch public/x", "/app/public/x", r#""/public":"#),
-        (
-            "redirect",
-            "echo x >out.txt",
-            "/app/out.txt",
-            r#""/out.txt":"#,
-        ),
+        // A mount is a directory, so none helps a file at the top.
+        ("redirect", "echo x >out.txt", "/app/out.txt", ""),
         (
             "bash",
             "bash -c 'echo x >logs/x/y'",
@@ -71,7 +67,7 @@ fn a_refused_write_is_explained_whatever_the_language_says() {
             "node-stream",
             "node -e 'require(\"fs\").createWriteStream(\"trace.log\")'",
             "/app/trace.log",
-            r#""/trace.log":"#,
+            "",
         ),
         (
             "python",
@@ -88,7 +84,8 @@ fn a_refused_write_is_explained_whatever_the_language_says() {
     for (operation, _, path, mount) in table {
         let outcome = project.run(&["run", operation]);
         assert!(outcome.code > 0, "{operation}: {}", outcome.stderr);
-        let expected = Some((path.to_owned(), Some(mount.to_owned())));
+        let mount = Some(mount.to_owned()).filter(|mount| !mount.is_empty());
+        let expected = Some((path.to_owned(), mount));
         assert_eq!(
             advice(&outcome.stderr),
             expected,

@@ -109,10 +109,8 @@ pub(super) fn check(
                     piece.what
                 );
                 let problem = warn(report, "U406", piece, command.at, message);
-                let hint = format!(
-                    "add under `mounts`: `/{folder}: {{source: storage, source_path: {}}}`",
-                    folder.trim_start_matches('.')
-                );
+                let source = crate::mount_advice::source(folder);
+                let hint = format!("add under `mounts`: `/{folder}: {{source: {source}}}`");
                 report.add(problem.hint(hint).docs(DOCS));
             }
         }

@@ -99,8 +99,8 @@ applications:
         ("package.json", r#"{"scripts": {"build": "next build"}}"#),
     ]);
     insta::assert_snapshot!(list(&repo.load()), @r"
-    warning U406 .upsun/config.yaml:9:36: `gatsby` in the operation `gatsby` writes to `public`, which is read-only without a mount (add under `mounts`: `/public: {source: storage, source_path: public}`)
-    warning U406 .upsun/config.yaml:10:34: `next` in the operation `next` writes to `.next`, which is read-only without a mount (add under `mounts`: `/.next: {source: storage, source_path: next}`)
+    warning U406 .upsun/config.yaml:9:36: `gatsby` in the operation `gatsby` writes to `public`, which is read-only without a mount (add under `mounts`: `/public: {source: storage}`)
+    warning U406 .upsun/config.yaml:10:34: `next` in the operation `next` writes to `.next`, which is read-only without a mount (add under `mounts`: `/.next: {source: storage}`)
     warning U407 .upsun/config.yaml:12:36: `pm2` in the operation `reload` keeps its files in `/app/.pm2`, which is read-only (set the variable `env: PM2_HOME: /tmp/.pm2`, or add a mount `/.pm2`)
     warning U404 .upsun/config.yaml:13:36: the operation `cached` uses `PLATFORM_CACHE_DIR`, which is there during the build only (do it in the build hook, or write into a mount)
     warning U405 .upsun/config.yaml:14:21: any viewer may run the operation `wipe`, which contains `rm` (raise `role` to `contributor` or `admin`)

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::Error as EngineError;
 use crate::engine::fake::Fault;
-use crate::event::{Outcome, ReadOnlyWrite};
+use crate::event::{Outcome, ReadOnlyWrite, Refusal};
 use crate::images::SUPERVISE;
 
 /// An app with one operation.
@@ -58,8 +58,10 @@ async fn a_refused_write_is_explained_with_the_mount_that_would_help() {
         panic!("{told:?}");
     };
     let wanted = ReadOnlyWrite {
-        path: "/app/var/x".to_owned(),
+        path: Some("/app/var/x".to_owned()),
         mount: Some("var".to_owned()),
+        source: Some("storage"),
+        cause: Refusal::NoMount,
     };
     assert_eq!(*read_only, Some(wanted));
 }
