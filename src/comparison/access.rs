@@ -166,15 +166,25 @@ pub struct Changed<'a> {
 ///
 /// A new operation is added, which widens nothing: there was no right to it that somebody had not. But it is wider
 /// when it runs the very command of an operation that asked for a higher role, or it would be enough to give an
-/// operation a new name. The same goes for the shell of a new worker, which reaches what that of its app does.
+/// operation a new name, or its app. The same goes for the shell of a new worker, which reaches what that of its app
+/// does.
 pub fn changes<'a>(before: &'a Config, now: &'a Config) -> Vec<Changed<'a>> {
     let mut all = Vec::new();
-    for pair in pairs(before, now) {
+    let pairs = pairs(before, now);
+    let gone = pairs.iter().filter(|pair| pair.now.is_none());
+    let gone: Vec<Right<'a>> = gone
+        .filter_map(|pair| pair.before)
+        .flat_map(rights)
+        .filter(|right| right.kind == Kind::Operation)
+        .collect();
+    for pair in pairs {
         let old = pair.before.map(rights).unwrap_or_default();
         let new = pair.now.map(rights).unwrap_or_default();
+        // A new app may be any of those that are gone, and what it was called must not matter.
+        let earlier = if pair.before.is_none() { &gone } else { &old };
         for right in &new {
             let same = old.iter().find(|other| is_same(other, right));
-            all.extend(changed(right, same, &old));
+            all.extend(changed(right, same, earlier));
         }
         let gone = old
             .iter()
