@@ -190,7 +190,7 @@ enum Command {
     SourceOperation(source_operation::Command),
     /// Run an operation, or check the configuration, again whenever a file changes
     Watch(watch::Arguments),
-    /// Check and test in front of every push, as Git's pre-push hook
+    /// Check in front of every push, as Git's pre-push hook
     #[command(subcommand)]
     Hook(hook::Command),
     /// Show the variables of an app's container, each with where it comes from

@@ -1,4 +1,5 @@
-//! `hook`: checks and tests in front of every push, as Git's pre-push hook.
+//! `hook`: checks in front of every push, as Git's pre-push hook. It is ready for operation tests, `upsun-local
+//! test`, which do not exist yet.
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +17,7 @@ use crate::source::Git;
 /// What to do with the hook.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Let `check` and `test` run in front of every push; a hook that is there runs first
+    /// Let `check` run in front of every push; a hook that is there runs first
     Install,
     /// Take the hook away; the one that was there before comes back
     Uninstall,
@@ -156,7 +157,7 @@ fn install(place: &Place) -> Result<String, Failure> {
         return Err(failed(&hook, &err));
     }
     let mut words = format!(
-        "`check` and `test` run in front of every push: {}\n",
+        "`check` runs in front of every push: {}\n",
         hook.display()
     );
     if is_there(&earlier) {

@@ -22,9 +22,6 @@ pub(super) struct Arguments {
     /// The operation to run again; without one, the configuration is checked again
     #[arg(value_name = "OPERATION")]
     operation: Option<String>,
-    /// Run the operation tests again, rather than one operation
-    #[arg(long, conflicts_with = "operation")]
-    test: bool,
     /// What else `run` takes, such as `--role viewer`
     #[arg(
         value_name = "ARGUMENT",
@@ -95,7 +92,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
 fn words(arguments: &Arguments) -> Vec<OsString> {
     let mut words: Vec<OsString> = match &arguments.operation {
         Some(operation) => vec!["run".into(), operation.into()],
-        None if arguments.test => vec!["test".into()],
         None => vec!["check".into()],
     };
     words.extend(arguments.rest.iter().cloned());
