@@ -98,7 +98,7 @@ fn a_push_is_checked_and_tested_for_what_it_changes() {
     let pushed = Pushed::new();
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("run in front of every push: [REPO]/.git/hooks/pre-push"),
+        words.contains("runs in front of every push: [REPO]/.git/hooks/pre-push"),
         "{words}"
     );
     let tested = (true, "tested in .\n".to_owned());
