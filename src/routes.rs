@@ -16,6 +16,7 @@ mod redirect;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -62,6 +63,8 @@ pub struct Route {
     pub attributes: Map<String, Value>,
     /// `redirects.paths`.
     pub redirects: Vec<PathRedirect>,
+    /// `ssi.enabled`.
+    pub ssi: bool,
 }
 
 /// What is at a route.
@@ -182,6 +185,7 @@ impl Entrance {
                 .cloned()
                 .unwrap_or_default(),
             redirects: redirect::paths(route, places),
+            ssi: route.pointer("/ssi/enabled").and_then(Value::as_bool) == Some(true),
         };
         let same = |other: &&mut Route| other.host == place.host && other.path == place.path;
         match self.routes.iter_mut().find(same) {
@@ -203,6 +207,16 @@ impl Entrance {
             _ => None,
         });
         of_routes.chain(self.apps.iter().map(|(app, _)| app.as_str()))
+    }
+
+    /// The hosts that are known by name: all but those that begin with `*`.
+    pub fn hosts(&self) -> Vec<String> {
+        let of_routes = self.routes.iter().map(|route| &route.host);
+        let hosts: BTreeSet<&String> = of_routes
+            .chain(self.apps.iter().map(|(_, host)| host))
+            .filter(|host| !host.starts_with('*'))
+            .collect();
+        hosts.into_iter().cloned().collect()
     }
 
     /// Where to look: each address with what answers there.

@@ -29,7 +29,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "routes",
-        "routes answer by http at names below `localhost`; nothing is cached, and `ssi`, `tls` and `sticky` have no effect",
+        "routes answer by http at names below `localhost`; nothing is cached, and `tls` and `sticky` have no effect",
     ),
     (
         "crons",

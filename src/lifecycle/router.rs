@@ -5,7 +5,6 @@ use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::plan::router::RouterPlan;
 use crate::services::ServicePlan;
-use crate::web::router::ROUTER_PORT;
 
 /// How long it may take to listen, in seconds.
 const LIMIT: &str = "10";
@@ -43,7 +42,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             Err(err) => return Err(err),
         };
-        let port = ROUTER_PORT.to_string();
+        let port = plan.port.to_string();
         let spec = ExecSpec {
             command: ["sh", "-c", deploy::READY, "upsun-local", &port, LIMIT]
                 .map(str::to_owned)

@@ -8,12 +8,21 @@ use crate::engine::spec::{ContainerSpec, Network, Port, Tmpfs};
 use crate::project::Project;
 use crate::routes::Entrance;
 use crate::services::ServiceFile;
-use crate::web::router::{self, ROUTER_PORT};
+use crate::web::router::{self, PAGE, PAGE_DIRECTORY, RESOLVER};
 
 /// The kind of its container.
 pub const KIND: &str = "router";
 
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
+
+/// Docker and Podman have their name servers at different addresses, and tell them to each container.
+fn start() -> String {
+    let server =
+        r"s/^nameserver[[:space:]]*\([0-9.]*\)[[:space:]]*$/resolver \1 valid=1s ipv6=off;/p";
+    format!(
+        "sed -n '{server}' /etc/resolv.conf | head -n 1 >{RESOLVER} && exec nginx -c {CONFIGURATION}"
+    )
+}
 
 /// What the router is planned from.
 pub struct Inputs<'a> {
@@ -54,7 +63,7 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
     let container = ContainerSpec {
         name: project.name(&[&environment.name, "+router"]),
         image: inputs.image.to_owned(),
-        command: ["nginx", "-c", CONFIGURATION].map(str::to_owned).to_vec(),
+        command: ["/bin/sh", "-c", &start()].map(str::to_owned).to_vec(),
         user: inputs.user.spec(),
         labels: project.new_labels(Some(&environment.name), None, KIND),
         tmpfs: vec![Tmpfs {
@@ -63,22 +72,29 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
         }],
         network: Some(Network {
             name: network.name.clone(),
-            aliases: Vec::new(),
+            // So that what `PLATFORM_ROUTES` says holds in the containers too, where the port is the same.
+            aliases: entrance.hosts(),
             links: Vec::new(),
         }),
         ports: vec![Port {
-            container: ROUTER_PORT,
+            container: entrance.port,
             host: entrance.port,
         }],
         pids_limit: Some(64),
         stop_grace: Duration::from_secs(2),
         ..ContainerSpec::default()
     };
-    let files = vec![ServiceFile {
-        path: CONFIGURATION.to_owned(),
-        content: router::configuration(entrance, inputs.address),
+    let file = |path: String, content: String| ServiceFile {
+        path,
+        content,
         mode: 0o644,
-    }];
+    };
+    let configuration = router::configuration(entrance, inputs.address);
+    let page = router::page(entrance);
+    let files = vec![
+        file(CONFIGURATION.to_owned(), configuration),
+        file(format!("{PAGE_DIRECTORY}/{PAGE}"), page),
+    ];
     RouterPlan {
         proxy: ProxyPlan::new(container, files),
         network,

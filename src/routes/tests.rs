@@ -198,15 +198,20 @@ fn the_routers_configuration() {
         /exact: { to: /there, prefix: false, code: 308, expires: 0 }
         /cut: { to: 'https://{default}/cut-off', append_suffix: false }
         '^/foo/(.*)/bar$': { to: 'https://example.com/$1?x=$arg_x$is_args$host', regexp: true }
+        '^/moved/(?<page>.*)$': { to: '/pages/$page$uri', regexp: true, code: 307 }
+        /café au lait: { to: /coffee }
   https://{default}/blog: { type: upstream, upstream: 'api:http' }
   https://www.{default}/: { type: redirect, to: 'https://{default}/' }
   https://{default}/old: { type: redirect, to: 'https://{default}/new/' }
+  https://{default}/ssi: { type: upstream, upstream: 'api:http', ssi: { enabled: true } }
   https://px.{default}/: { type: proxy, to: 'https://example.com' }
+  https://px.{default}/a/b: { type: proxy, to: 'https://example.com:8443/' }
+  https://px.{default}/c: { type: proxy, to: 'https://example.com/$d/e' }
   "https://a\";return.{default}/$x\";#": { type: upstream, upstream: 'tool:http', redirects: { paths: { "/\";{$x": { to: "/\"; return 200 \"$host" } } } }
 "#,
     );
     let address = |name: &str| (name != "tool").then(|| format!("{name}.container:80"));
     let text = router::configuration(&entrance, &address);
-    let begins = text.find("    resolver").unwrap();
+    let begins = text.find("    include /tmp").unwrap();
     insta::assert_snapshot!(&text[begins..]);
 }

@@ -1,16 +1,59 @@
 //! The router of an environment: the nginx configuration that sends requests for its routes to the web servers
-//! in front of the apps.
+//! in front of the apps. They get there with the headers of <https://docs.upsun.com/development/headers.html>,
+//! and neither requests nor answers are kept back until they are whole.
 
-use super::quoting::{literal, pattern, quote, template};
+mod redirect;
+
+use std::collections::BTreeSet;
+
+use super::quoting::{literal, quote};
 use super::{BEGINNING, Writer};
-use crate::routes::{Entrance, Kind, PathRedirect, Route, Target};
+use crate::routes::{Entrance, Kind, Route};
 
-/// The port that it listens on.
-pub const ROUTER_PORT: u16 = 8080;
+/// The file that names the engine's name server: that is known only once the container runs.
+pub const RESOLVER: &str = "/tmp/resolver.conf";
 
-/// The variables that the target of a redirect by regular expression may have, besides `$1` to `$9`.
-/// Source: <https://docs.upsun.com/define-routes/redirects.html#redirects-using-regular-expressions>
-const VARIABLES: [&str; 3] = ["is_args", "args", "uri"];
+/// The directory of the page for addresses that no route has.
+pub const PAGE_DIRECTORY: &str = "/etc/nginx";
+/// That page in it. nginx takes no text of more than 4096 bytes, so that it is a file.
+pub const PAGE: &str = "upsun-local-routes.txt";
+
+/// What holds for all servers. Large headers are no error on Upsun either.
+const COMMON: [&str; 12] = [
+    "server_names_hash_bucket_size 512",
+    "server_names_hash_max_size 8192",
+    "client_max_body_size 0",
+    "proxy_http_version 1.1",
+    "proxy_request_buffering off",
+    "proxy_buffering off",
+    "proxy_buffer_size 64k",
+    "proxy_buffers 8 64k",
+    "proxy_busy_buffers_size 128k",
+    "proxy_read_timeout 3600s",
+    "proxy_send_timeout 3600s",
+    "proxy_ssl_server_name on",
+];
+
+/// What requests are passed on with. An empty value takes a header away: nobody but the router says these.
+const HEADERS: [(&str, &str); 17] = [
+    ("Host", "$route_host"),
+    ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
+    ("X-Forwarded-Proto", "$scheme"),
+    ("X-Client-IP", "$remote_addr"),
+    ("X-Original-Route", "$route_original"),
+    ("Upgrade", "$http_upgrade"),
+    ("Connection", "$front_connection"),
+    ("Accept-Encoding", "$route_encoding"),
+    ("X-Client-SSL", "\"\""),
+    ("X-Client-Verify", "\"\""),
+    ("X-Client-DN", "\"\""),
+    ("X-Client-Cert", "\"\""),
+    ("Client-Cdn", "\"\""),
+    ("Client-Country", "\"\""),
+    ("Client-Abuse-Score", "\"\""),
+    ("Client-Asn", "\"\""),
+    ("Proxy", "\"\""),
+];
 
 /// The configuration of the router. `address` says where an upstream is: `host:port`, or nothing when there is
 /// none of that name.
@@ -18,25 +61,17 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
     let mut writer = Writer::default();
     writer.text.push_str(BEGINNING);
     writer.depth = 1;
-    // The engine's own name server; names are looked up again and again, as containers come and go.
-    writer.line("resolver 127.0.0.11 valid=1s ipv6=off");
-    writer.line("server_names_hash_bucket_size 256");
-    writer.line("client_max_body_size 0");
-    writer.line("proxy_http_version 1.1");
-    writer.line("proxy_request_buffering off");
-    writer.line("proxy_read_timeout 300s");
-    for (name, value) in [
-        ("Host", "$http_host"),
-        ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
-        ("X-Forwarded-Host", "$http_host"),
-        ("X-Forwarded-Proto", "$scheme"),
-        ("X-Client-IP", "$remote_addr"),
-        ("X-Original-Route", "$route_original"),
-        ("Upgrade", "$http_upgrade"),
-        ("Connection", "$front_connection"),
-    ] {
+    // Names are looked up again and again, as containers come and go.
+    writer.line(&format!("include {RESOLVER}"));
+    for line in COMMON {
+        writer.line(line);
+    }
+    for (name, value) in HEADERS {
         writer.line(&format!("proxy_set_header {name} {value}"));
     }
+    redirect::write_maps(&mut writer);
+    write_rests(entrance, &mut writer);
+    let port = entrance.port;
     let mut hosts: Vec<&str> = Vec::new();
     for route in &entrance.routes {
         if !hosts.contains(&route.host.as_str()) {
@@ -44,30 +79,38 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
         }
     }
     for host in hosts {
-        server(host, &mut writer, |writer| {
+        server(host, port, &mut writer, |writer| {
             for route in entrance.routes.iter().filter(|route| route.host == host) {
                 write_route(route, address, writer);
             }
             if !has_top(entrance, host) {
-                writer.block("location /", |writer| not_here(entrance, writer));
+                not_here(writer);
             }
         });
     }
     for (app, host) in &entrance.apps {
-        server(host, &mut writer, |writer| {
+        server(host, port, &mut writer, |writer| {
             writer.block("location /", |writer| {
                 pass_on(app, &format!("http://{host}/"), address, writer);
             });
         });
     }
     writer.block("server", |writer| {
-        writer.line(&format!("listen {ROUTER_PORT} default_server"));
-        writer.line("set $route_original \"\"");
-        writer.block("location /", |writer| not_here(entrance, writer));
+        writer.line(&format!("listen {port} default_server"));
+        not_here(writer);
     });
     writer.depth = 0;
     writer.text.push_str("}\n");
     writer.text
+}
+
+/// What is told about an address that no route has.
+pub fn page(entrance: &Entrance) -> String {
+    let mut text = "no route is here; there are:\n".to_owned();
+    for (url, name) in entrance.urls() {
+        text.push_str(&format!("  {url}  {name}\n"));
+    }
+    text
 }
 
 fn has_top(entrance: &Entrance, host: &str) -> bool {
@@ -75,12 +118,14 @@ fn has_top(entrance: &Entrance, host: &str) -> bool {
     entrance.routes.iter().any(top)
 }
 
-fn server(host: &str, writer: &mut Writer, write: impl FnOnce(&mut Writer)) {
+fn server(host: &str, port: u16, writer: &mut Writer, write: impl FnOnce(&mut Writer)) {
     writer.block("server", |writer| {
-        writer.line(&format!("listen {ROUTER_PORT}"));
+        writer.line(&format!("listen {port}"));
         writer.line(&format!("server_name {}", quote(host)));
         writer.line("set $route_original \"\"");
         writer.line("set $route_upstream \"\"");
+        writer.line("set $route_host $http_host");
+        writer.line("set $route_encoding $http_accept_encoding");
         writer.line("error_page 502 504 @not-up");
         writer.block("location @not-up", |writer| {
             writer.line("default_type text/plain");
@@ -93,31 +138,34 @@ fn server(host: &str, writer: &mut Writer, write: impl FnOnce(&mut Writer)) {
     });
 }
 
-/// What is told about an address that no route has.
-fn not_here(entrance: &Entrance, writer: &mut Writer) {
-    let mut text = "no route is here; there are:\n".to_owned();
-    for (url, name) in entrance.urls() {
-        text.push_str(&format!("  {url}  {name}\n"));
-    }
-    writer.line("default_type text/plain");
-    writer.line(&format!("return 404 {}", quote(&literal(&text))));
+fn not_here(writer: &mut Writer) {
+    writer.block("location /", |writer| {
+        writer.line(&format!("error_page 404 /{PAGE}"));
+        writer.line("return 404");
+    });
+    writer.block(&format!("location = /{PAGE}"), |writer| {
+        writer.line("internal");
+        writer.line(&format!("root {PAGE_DIRECTORY}"));
+    });
 }
 
 fn write_route(route: &Route, address: &dyn Fn(&str) -> Option<String>, writer: &mut Writer) {
     let mut write = |head: &str| {
         writer.block(head, |writer| {
-            for redirect in &route.redirects {
-                write_redirect(redirect, writer);
+            for path in &route.redirects {
+                redirect::write_path(path, writer);
             }
             match &route.kind {
-                Kind::Upstream(name) => pass_on(name, &route.original_url, address, writer),
-                Kind::Redirect(target) => write_whole(route, target, writer),
-                Kind::Proxy(to) => {
-                    writer.line("proxy_ssl_server_name on");
-                    writer.line("proxy_set_header Host $proxy_host");
-                    writer.line(&format!("set $route_upstream {}", quote(&literal(to))));
-                    writer.line("proxy_pass $route_upstream");
+                Kind::Upstream(name) => {
+                    if route.ssi {
+                        writer.line("ssi on");
+                        // What is compressed cannot be looked through.
+                        writer.line("set $route_encoding \"\"");
+                    }
+                    pass_on(name, &route.original_url, address, writer);
                 }
+                Kind::Redirect(target) => redirect::write_whole(route, target, writer),
+                Kind::Proxy(to) => write_proxy(route, to, writer),
             }
         });
     };
@@ -150,76 +198,66 @@ fn pass_on(
     writer.line("proxy_pass $route_upstream");
 }
 
-/// A redirect of a whole route: what is below its path is carried over.
-fn write_whole(route: &Route, target: &Target, writer: &mut Writer) {
-    let expression = format!(
-        "^{}/?(?<rest>[^?]*)",
-        pattern(route.path.trim_end_matches('/'))
-    );
-    let to = target.to.trim_end_matches('/');
-    let to = format!("{}/${{rest}}$is_args$args", literal(to));
-    conditional(
-        &format!("$request_uri ~ {}", quote(&expression)),
-        target,
-        &to,
-        writer,
-    );
+/// How many parts the path of a route has.
+fn depth(route: &Route) -> usize {
+    route.path.trim_end_matches('/').matches('/').count()
 }
 
-fn write_redirect(redirect: &PathRedirect, writer: &mut Writer) {
-    let target = &redirect.target;
-    let (subject, expression, to) = if redirect.regexp {
-        let mut names: Vec<String> = (1..10).map(|group| group.to_string()).collect();
-        names.extend(VARIABLES.map(str::to_owned));
-        names.extend(arguments(&target.to));
-        ("$uri", redirect.path.clone(), template(&target.to, &names))
-    } else {
-        let path = pattern(redirect.path.trim_end_matches('/'));
-        let to = target.to.trim_end_matches('/');
-        let (expression, suffix) = match (redirect.prefix, redirect.append_suffix) {
-            (false, _) => (format!("^{path}/?(?:\\?|$)"), ""),
-            (true, false) => (format!("^{path}(?:[/?]|$)"), ""),
-            (true, true) => (
-                format!("^{path}(?<suffix>/[^?]*)?(?:\\?|$)"),
-                "${suffix}$is_args$args",
-            ),
-        };
-        let to = if suffix.is_empty() { &target.to } else { to };
-        let to = if to.is_empty() && suffix.is_empty() {
-            "/"
-        } else {
-            to
-        };
-        (
-            "$request_uri",
-            expression,
-            format!("{}{suffix}", literal(to)),
-        )
-    };
-    conditional(
-        &format!("{subject} ~ {}", quote(&expression)),
-        target,
-        &to,
-        writer,
-    );
+/// A server elsewhere, and the path there that takes the place of the route's: none when none is written.
+fn proxied(to: &str) -> (&str, Option<&str>) {
+    let begin = to.find("://").map_or(0, |at| at + 3);
+    match to[begin..].find('/') {
+        Some(at) => (&to[..begin + at], Some(&to[begin + at..])),
+        None => (to, None),
+    }
 }
 
-/// The names of `$arg_…` in a target.
-fn arguments(to: &str) -> Vec<String> {
-    to.match_indices("arg_")
-        .map(|(at, _)| {
-            let rest = &to[at..];
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            rest[..end.unwrap_or(rest.len())].to_owned()
-        })
-        .collect()
+/// For routes whose path another one takes the place of: what a request has after so many parts of its path, as the
+/// client wrote it.
+fn write_rests(entrance: &Entrance, writer: &mut Writer) {
+    let depths: BTreeSet<usize> = entrance
+        .routes
+        .iter()
+        .filter(|route| matches!(&route.kind, Kind::Proxy(to) if proxied(to).1.is_some()))
+        .map(depth)
+        .collect();
+    for depth in depths {
+        let rest = format!("route_rest_{depth}");
+        let expression = format!("~^(?:/[^/?]*){{{depth}}}(?<{rest}_>.*)$");
+        writer.block(&format!("map $request_uri ${rest}"), |writer| {
+            writer.line("default \"\"");
+            writer.line(&format!("{} ${rest}_", quote(&expression)));
+        });
+        // Without any path, nginx would take the request's.
+        writer.block(&format!("map ${rest} $route_slash_{depth}"), |writer| {
+            writer.line("default /");
+            writer.line("~^/ \"\"");
+        });
+    }
 }
 
-fn conditional(condition: &str, target: &Target, to: &str, writer: &mut Writer) {
-    writer.block(&format!("if ({condition})"), |writer| {
-        if let Some(expires) = &target.expires {
-            writer.line(&format!("expires {expires}"));
+/// Source: <https://docs.upsun.com/define-routes/proxy.html#url-paths>
+fn write_proxy(route: &Route, to: &str, writer: &mut Writer) {
+    let (server, path) = proxied(to);
+    let authority = server.split("://").last().unwrap_or_default();
+    let original = quote(&literal(&route.original_url));
+    writer.line(&format!("set $route_original {original}"));
+    writer.line(&format!("set $route_host {}", quote(&literal(authority))));
+    let target = match path.map(|path| path.trim_end_matches('/')) {
+        None => literal(server),
+        Some("") => {
+            let depth = depth(route);
+            format!(
+                "{}${{route_slash_{depth}}}${{route_rest_{depth}}}",
+                literal(server)
+            )
         }
-        writer.line(&format!("return {} {}", target.code, quote(to)));
-    });
+        Some(path) => format!(
+            "{}${{route_rest_{}}}",
+            literal(&format!("{server}{path}")),
+            depth(route)
+        ),
+    };
+    writer.line(&format!("set $route_upstream {}", quote(&target)));
+    writer.line("proxy_pass $route_upstream");
 }
