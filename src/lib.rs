@@ -33,6 +33,7 @@ pub mod lifecycle;
 pub mod lock;
 pub mod mask;
 pub mod mount_advice;
+pub mod mount_snapshot;
 pub mod php_ini;
 pub mod plan;
 pub mod project;

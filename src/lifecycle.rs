@@ -19,6 +19,7 @@ mod reached;
 mod redeploy;
 mod router;
 mod services;
+mod snapshots;
 mod source_operation;
 mod teardown;
 #[cfg(test)]
@@ -194,6 +195,9 @@ pub enum Error {
         /// The app or `app--worker`.
         container: String,
     },
+    /// A snapshot of mounts.
+    #[error(transparent)]
+    Snapshot(#[from] crate::mount_snapshot::Error),
     /// A file on our side.
     #[error("{path}: {source}")]
     File {

@@ -138,6 +138,22 @@ impl From<source::Error> for Failure {
 }
 
 impl Failure {
+    /// What is wrong with a snapshot of mounts.
+    pub(super) fn of_snapshot(err: &crate::mount_snapshot::Error) -> Self {
+        use crate::mount_snapshot::Error as E;
+        let message = err.to_string();
+        match err {
+            E::File { .. } => Failure::new(BAD_FILE, message),
+            E::Name(_) => Failure::usage(message),
+            E::Unknown { others, .. } if others.is_empty() => {
+                Failure::usage(message).hint("`upsun-local mount snapshot` takes one")
+            }
+            E::Unknown { others, .. } => {
+                Failure::usage(message).hint(format!("there are: {}", others.join(", ")))
+            }
+        }
+    }
+
     /// What a failure of the lifecycle means. An interruption has the code of the signal that came.
     pub(super) fn of(err: lifecycle::Error, shutdown: &shutdown::Shutdown) -> Self {
         use lifecycle::Error as E;
@@ -188,6 +204,7 @@ impl Failure {
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
+            E::Snapshot(err) => Failure::of_snapshot(&err),
             E::File { .. } => Failure::new(BAD_FILE, message),
         }
     }

@@ -1,4 +1,6 @@
-//! `mount list|size|upload|download|reset`.
+//! `mount list|size|upload|download|reset`, and with `snapshots` `mount snapshot|restore|diff`.
+
+pub(super) mod snapshots;
 
 use std::path::PathBuf;
 
@@ -27,6 +29,12 @@ pub(super) enum Command {
     Download(CopyArguments),
     /// Delete everything on a mount
     Reset(ResetArguments),
+    /// Keep what is on all mounts now
+    Snapshot(snapshots::SnapshotArguments),
+    /// Put back what was on all mounts when a snapshot was taken
+    Restore(snapshots::RestoreArguments),
+    /// Show what is different from a snapshot
+    Diff(snapshots::DiffArguments),
 }
 
 /// Arguments of `mount list` and `mount size`.
@@ -69,6 +77,15 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
         Command::List(arguments) | Command::Size(arguments) => &arguments.target,
         Command::Upload(arguments) | Command::Download(arguments) => &arguments.target,
         Command::Reset(arguments) => &arguments.target,
+        Command::Snapshot(arguments) => {
+            return snapshots::run(context, &workspace, snapshots::Act::Snapshot(arguments)).await;
+        }
+        Command::Restore(arguments) => {
+            return snapshots::run(context, &workspace, snapshots::Act::Restore(arguments)).await;
+        }
+        Command::Diff(arguments) => {
+            return snapshots::run(context, &workspace, snapshots::Act::Diff(arguments)).await;
+        }
     };
     let (app, worker) = workspace.target(target)?;
     let mounts = worker.map_or(&app.mounts, |worker| &worker.mounts);
@@ -112,7 +129,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
     };
     let act = async {
         match &command {
-            Command::List(_) => Ok(None),
+            Command::List(_) | Command::Snapshot(_) | Command::Restore(_) | Command::Diff(_) => {
+                Ok(None)
+            }
             Command::Size(_) => Ok(Some(sandbox.mount_sizes(&id, &chosen).await?)),
             Command::Upload(arguments) => sandbox
                 .upload_to_mount(&id, &chosen[0], &arguments.local, user)

@@ -94,7 +94,12 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Runs a command that reads a stream.
-    async fn feed(&self, container: &str, spec: &ExecSpec, mut stream: ByteStream) -> Result<()> {
+    pub(super) async fn feed(
+        &self,
+        container: &str,
+        spec: &ExecSpec,
+        mut stream: ByteStream,
+    ) -> Result<()> {
         let exec = self.engine.exec(container, spec).await?;
         let (mut output, mut input) = (exec.output, exec.input);
         let mut errors = Vec::new();
@@ -145,10 +150,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
         let target: PathBuf = to.to_owned();
         let unpack = tokio::task::spawn_blocking(move || {
-            let mut archive = tar::Archive::new(Received {
-                receiver,
-                rest: Bytes::new(),
-            });
+            let mut archive = tar::Archive::new(Received::new(receiver));
             archive.set_preserve_ownerships(false);
             // `unpack` refuses paths that leave the target, also by way of symbolic links.
             archive.unpack(target)
@@ -205,16 +207,22 @@ fn without_nested(mount: &str, mounts: &[String]) -> Vec<String> {
     let below = format!("{mount}/");
     let mut words = vec![mount.to_owned()];
     for nested in mounts.iter().filter(|other| other.starts_with(&below)) {
-        let mut pattern = String::from("/app/");
-        for c in nested.chars() {
-            if "*?[\\".contains(c) {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
+        let pattern = escaped(&format!("/app/{nested}"));
         words.extend(["-path", &pattern, "-prune", "-o"].map(str::to_owned));
     }
     words
+}
+
+/// A path as a pattern of `find` that means this path only.
+pub(super) fn escaped(path: &str) -> String {
+    let mut pattern = String::new();
+    for c in path.chars() {
+        if "*?[\\".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 pub(super) fn append_tree<W: io::Write>(
@@ -250,9 +258,18 @@ pub(super) fn append_tree<W: io::Write>(
 }
 
 /// Reads what arrives through a channel, on a thread that may block.
-struct Received {
+pub(super) struct Received {
     receiver: mpsc::Receiver<io::Result<Bytes>>,
     rest: Bytes,
+}
+
+impl Received {
+    pub(super) fn new(receiver: mpsc::Receiver<io::Result<Bytes>>) -> Self {
+        Received {
+            receiver,
+            rest: Bytes::new(),
+        }
+    }
 }
 
 impl Read for Received {

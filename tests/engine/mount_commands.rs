@@ -161,3 +161,80 @@ fn a_mount_that_is_not_there_is_a_usage_error() {
         missing.stderr
     );
 }
+
+fn listed(project: &TestProject) -> String {
+    project.run(&["run", "list"]).expect(0).stdout
+}
+
+#[test]
+fn a_snapshot_is_put_back_whatever_came_since() {
+    let project = project();
+    project.run(&["run", "fill"]).expect(0);
+    let before = listed(&project);
+    let taken = project.run(&["mount", "snapshot"]).expect(0);
+    assert!(
+        taken
+            .stderr
+            .contains("Kept /data, /data/nested, /.cache as `latest`: 3 files"),
+        "{}",
+        taken.stderr
+    );
+    // As somebody who wants to be in the way.
+    let mess = "cd data && chmod 600 five && echo more >>nested/n && mkdir -p locked/deep && touch locked/deep/f \
+        'odd\nname' && chmod 555 locked locked/deep && ln -s /etc/passwd link && rm -r d && mkfifo pipe";
+    project.run(&["exec", "--", "dash", "-c", mess]).expect(0);
+    let told = project.run(&["mount", "diff", "--exit-code"]).expect(1);
+    for line in [
+        "D /data/d/",
+        "D /data/d/th ree",
+        "M /data/five",
+        "A /data/link",
+        "A /data/locked/",
+        "A /data/locked/deep/f",
+        "M /data/nested/n",
+    ] {
+        assert!(
+            told.stdout.lines().any(|told| told == line),
+            "{line}: {}",
+            told.stdout
+        );
+    }
+    let rows = json(
+        &project
+            .run(&["mount", "diff", "--format", "json"])
+            .expect(0),
+    );
+    assert_eq!(rows[0]["change"], "deleted", "{rows}");
+    project.run(&["mount", "restore", "-y"]).expect(0);
+    assert_eq!(listed(&project), before);
+    let told = project.run(&["mount", "diff", "--exit-code"]).expect(0);
+    assert_eq!(told.stdout, "");
+}
+
+#[test]
+fn snapshots_have_names_and_are_taken_of_mounts() {
+    let project = project();
+    let none = project.run(&["mount", "restore", "-y"]).expect(64);
+    assert!(
+        none.stderr
+            .contains("there is no snapshot `latest` of `app`"),
+        "{}",
+        none.stderr
+    );
+    project.run(&["mount", "snapshot", "empty"]).expect(0);
+    project.run(&["run", "fill"]).expect(0);
+    project.run(&["mount", "snapshot", "full"]).expect(0);
+    let list = project.run(&["mount", "snapshot", "--list"]).expect(0);
+    assert!(list.stdout.contains("empty") && list.stdout.contains("full"));
+    project.run(&["mount", "restore", "-y", "empty"]).expect(0);
+    assert_eq!(listed(&project).lines().count(), 1, "the nested mount");
+    project
+        .run(&["mount", "snapshot", "--delete", "empty"])
+        .expect(0);
+    let gone = project.run(&["mount", "diff", "empty"]).expect(64);
+    assert!(gone.stderr.contains("there are: full"), "{}", gone.stderr);
+    project.run(&["mount", "snapshot", "../out"]).expect(64);
+    // Without asking and without a terminal it touches nothing.
+    project.run(&["mount", "restore", "full"]).expect(64);
+    assert_eq!(listed(&project).lines().count(), 1);
+}

@@ -1,0 +1,279 @@
+//! `mount snapshot|restore|diff`: what is on the mounts at one moment, kept and compared.
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::Target;
+use super::super::context::Context;
+use super::super::down::confirm;
+use super::super::failure::Failure;
+use super::super::run::Format;
+use super::super::workspace::Workspace;
+use super::tell;
+use crate::config::app::Mount;
+use crate::lifecycle::Error;
+use crate::mount_snapshot::{self, DEFAULT_NAME, Difference, Index, Store};
+use crate::reporter::style::{self, safe};
+
+/// Arguments of `mount snapshot`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SnapshotArguments {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Its name; one of that name is replaced
+    #[arg(value_name = "NAME", default_value = DEFAULT_NAME)]
+    name: String,
+    /// List the snapshots instead
+    #[arg(long, conflicts_with = "delete")]
+    list: bool,
+    /// Delete the snapshot instead
+    #[arg(long)]
+    delete: bool,
+}
+
+/// Arguments of `mount restore`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RestoreArguments {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The snapshot
+    #[arg(value_name = "NAME", default_value = DEFAULT_NAME)]
+    name: String,
+}
+
+/// Arguments of `mount diff`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DiffArguments {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The snapshot
+    #[arg(value_name = "NAME", default_value = DEFAULT_NAME)]
+    name: String,
+    /// Exit with 1 when something is different
+    #[arg(long)]
+    exit_code: bool,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act<'a> {
+    /// Keep what is there.
+    Snapshot(&'a SnapshotArguments),
+    /// Put back what was there.
+    Restore(&'a RestoreArguments),
+    /// Tell what is different.
+    Diff(&'a DiffArguments),
+}
+
+/// Does it.
+pub(super) async fn run(
+    context: &Context,
+    workspace: &Workspace,
+    act: Act<'_>,
+) -> Result<u8, Failure> {
+    let target = match act {
+        Act::Snapshot(arguments) => &arguments.target,
+        Act::Restore(arguments) => &arguments.target,
+        Act::Diff(arguments) => &arguments.target,
+    };
+    let (app, worker) = workspace.target(target)?;
+    let mounts = worker.map_or(&app.mounts, |worker| &worker.mounts);
+    let paths: Vec<String> = mounts.iter().map(|mount| mount.path.clone()).collect();
+    let title = worker.map_or_else(
+        || app.name.clone(),
+        |worker| format!("{}--{}", app.name, worker.name),
+    );
+    let store = store(workspace, &title);
+    let failed = |err: mount_snapshot::Error| Failure::of_snapshot(&err);
+    // What needs no engine, and what would be found wrong only after it did its work.
+    let before = match act {
+        Act::Snapshot(arguments) if arguments.list => return list(context, &store),
+        Act::Snapshot(arguments) if arguments.delete => {
+            store.remove(&arguments.name).map_err(failed)?;
+            tell(
+                context,
+                &format!("Deleted the snapshot `{}`", arguments.name),
+            );
+            return Ok(0);
+        }
+        Act::Snapshot(arguments) => {
+            Store::check(&arguments.name).map_err(failed)?;
+            None
+        }
+        Act::Restore(RestoreArguments { name, .. }) | Act::Diff(DiffArguments { name, .. }) => {
+            Some(store.open(name).map_err(failed)?)
+        }
+    };
+    if mounts.is_empty() {
+        context.talk("No mounts are defined: there is nothing to keep.\n");
+        return Ok(0);
+    }
+    if let (Some((taken, _)), Act::Restore(arguments)) = (&before, act) {
+        same_mounts(&taken.mounts, &paths, &arguments.name)?;
+        let question = format!(
+            "Delete what is on {} now, and put back what was there at {}?",
+            listed(mounts),
+            taken.taken_at.get(..19).unwrap_or(&taken.taken_at)
+        );
+        confirm(context, &question)?;
+    }
+    let shutdown = context.shutdown()?;
+    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
+    let worker = worker.map(|worker| worker.name.as_str());
+    let id = workspace
+        .ensure_up(context, &engine, &shutdown, app, worker)
+        .await?;
+    let listening = context.listen(false, &shutdown);
+    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
+    let work = async {
+        let lock = sandbox.lock(act.title()).await?;
+        let index = match (act, before) {
+            (Act::Snapshot(arguments), _) => {
+                let taken = sandbox
+                    .take_snapshot(&id, &paths, &store, &arguments.name)
+                    .await?;
+                Some((Index::default(), taken.index))
+            }
+            (Act::Restore(_), Some((_, archive))) => {
+                sandbox.restore_snapshot(&id, &paths, archive).await?;
+                None
+            }
+            (Act::Diff(_), Some((taken, _))) => {
+                let now = sandbox.index_of_mounts(&id, &paths).await?;
+                Some((taken.index, now))
+            }
+            (_, None) => None,
+        };
+        lock.release();
+        Ok::<_, Error>(index)
+    };
+    let result = sandbox.until_left(work).await;
+    listening.finish();
+    match (act, result.map_err(|err| Failure::of(err, &shutdown))?) {
+        (Act::Snapshot(arguments), Some((_, index))) => {
+            let (files, bytes) = index.size();
+            let plural = if files == 1 { "" } else { "s" };
+            tell(
+                context,
+                &format!(
+                    "Kept {} as `{}`: {files} file{plural}, {}",
+                    listed(mounts),
+                    arguments.name,
+                    style::bytes(bytes)
+                ),
+            );
+            Ok(0)
+        }
+        (Act::Diff(arguments), Some((before, now))) => {
+            let differences = mount_snapshot::compare(&before, &now);
+            print(context, &differences, arguments.format)?;
+            Ok(u8::from(arguments.exit_code && !differences.is_empty()))
+        }
+        (Act::Restore(arguments), _) => {
+            tell(
+                context,
+                &format!("Put back {} as of `{}`", listed(mounts), arguments.name),
+            );
+            Ok(0)
+        }
+        _ => Ok(0),
+    }
+}
+
+impl Act<'_> {
+    fn title(self) -> &'static str {
+        match self {
+            Act::Snapshot(_) => "mount snapshot",
+            Act::Restore(_) => "mount restore",
+            Act::Diff(_) => "mount diff",
+        }
+    }
+}
+
+/// The snapshots of a container.
+pub(in crate::cli) fn store(workspace: &Workspace, title: &str) -> Store {
+    Store::of(
+        &workspace.project.state_dir,
+        &workspace.environment.name,
+        title,
+    )
+}
+
+/// A snapshot can only be put back onto the mounts that it was taken of.
+fn same_mounts(taken: &[String], now: &[String], name: &str) -> Result<(), Failure> {
+    let (mut taken, mut now) = (taken.to_vec(), now.to_vec());
+    taken.sort();
+    now.sort();
+    if taken == now {
+        return Ok(());
+    }
+    let all = |paths: &[String]| match paths {
+        [] => "none".to_owned(),
+        paths => paths
+            .iter()
+            .map(|path| format!("/{path}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    Err(Failure::usage(format!(
+        "the snapshot `{name}` was taken of other mounts: {}; there are now: {}",
+        all(&taken),
+        all(&now)
+    ))
+    .hint("`upsun-local mount upload` fills single mounts"))
+}
+
+fn listed(mounts: &[Mount]) -> String {
+    let names: Vec<String> = mounts
+        .iter()
+        .map(|mount| format!("/{}", mount.path))
+        .collect();
+    names.join(", ")
+}
+
+fn list(context: &Context, store: &Store) -> Result<u8, Failure> {
+    let failed = |err: mount_snapshot::Error| Failure::of_snapshot(&err);
+    let names = store.names().map_err(failed)?;
+    if names.is_empty() {
+        context.talk("There are no snapshots: `upsun-local mount snapshot` takes one.\n");
+        return Ok(0);
+    }
+    let mut table = vec![
+        ["Name", "Taken", "Size", "Files"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for name in names {
+        let (taken, _) = store.open(&name).map_err(failed)?;
+        let (files, bytes) = taken.index.size();
+        let moment = taken.taken_at.get(..19).unwrap_or(&taken.taken_at);
+        table.push(vec![
+            name,
+            format!("{moment}Z"),
+            style::bytes(bytes),
+            files.to_string(),
+        ]);
+    }
+    let text = super::super::table::aligned(&table, true, true, context.out_style);
+    context.print(&text).map(|()| 0)
+}
+
+/// Prints differences as Git does: a letter and a path.
+pub(in crate::cli) fn print(
+    context: &Context,
+    differences: &[Difference],
+    format: Format,
+) -> Result<(), Failure> {
+    if format == Format::Json {
+        let text = serde_json::to_string_pretty(&json!(differences)).unwrap_or_default();
+        return context.print(&format!("{text}\n"));
+    }
+    let text: String = differences
+        .iter()
+        .map(|difference| format!("{}\n", safe(&difference.to_string())))
+        .collect();
+    context.print(&text)
+}

@@ -1,0 +1,193 @@
+//! Where snapshots are kept: `snapshots/<environment>/<container>/<name>.tar` in the project's state directory, with
+//! the index beside it. The index is written last: without it there is no snapshot.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Index;
+
+/// Why there is no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of it.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is none of that name.
+    #[error("there is no snapshot `{name}` of `{container}`")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The app or `app--worker`.
+        container: String,
+        /// Those that are there.
+        others: Vec<String>,
+    },
+    /// The name cannot be one.
+    #[error("`{0}` cannot be the name of a snapshot: letters, digits, `-`, `_` and `.` can")]
+    Name(String),
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// When, in UTC as RFC 3339.
+    pub taken_at: String,
+    /// The mounts, relative to the app's root.
+    pub mounts: Vec<String>,
+    /// What was on them.
+    pub index: Index,
+}
+
+/// The snapshots of one container's mounts.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+    container: String,
+}
+
+impl Store {
+    /// Of a container, by its title: `app` or `app--worker`. Nothing is made before something is to be kept.
+    pub fn of(state_directory: &Path, environment: &str, container: &str) -> Self {
+        // Names of environments can be anything, and on some file systems two of them the same.
+        let environment = &crate::project::hash(environment.as_bytes())[..12];
+        let folder = &crate::project::hash(container.as_bytes())[..12];
+        Store {
+            directory: state_directory
+                .join("snapshots")
+                .join(environment)
+                .join(folder),
+            container: container.to_owned(),
+        }
+    }
+
+    /// Where the archive of a name is.
+    pub fn archive(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.tar"))
+    }
+
+    fn index(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.json"))
+    }
+
+    /// A file for an archive that is being written, in the place where it will be kept. It is gone when it is
+    /// dropped without having been kept.
+    pub fn begin(&self) -> Result<tempfile::NamedTempFile, Error> {
+        let failed = |source| Error::File {
+            path: self.directory.clone(),
+            source,
+        };
+        // What is on mounts is nobody else's business.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(failed)?;
+        tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)
+    }
+
+    /// Keeps a snapshot, in the place of one of the same name.
+    pub fn keep(
+        &self,
+        name: &str,
+        archive: tempfile::NamedTempFile,
+        taken: &Taken,
+    ) -> Result<(), Error> {
+        Self::check(name)?;
+        let path = self.index(name);
+        let failed = |source| Error::File {
+            path: path.clone(),
+            source,
+        };
+        let bytes = serde_json::to_vec(taken).map_err(|err| failed(err.into()))?;
+        let new = self.begin()?;
+        io::Write::write_all(&mut new.as_file(), &bytes).map_err(failed)?;
+        // An index never stands beside an archive that is not its own.
+        match std::fs::remove_file(&path) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(failed(err)),
+            _ => {}
+        }
+        archive
+            .persist(self.archive(name))
+            .map_err(|err| failed(err.error))?;
+        new.persist(&path).map_err(|err| failed(err.error))?;
+        Ok(())
+    }
+
+    /// Opens a snapshot.
+    pub fn open(&self, name: &str) -> Result<(Taken, File), Error> {
+        Self::check(name)?;
+        let path = self.index(name);
+        let failed = |source| Error::File {
+            path: path.clone(),
+            source,
+        };
+        let bytes = match std::fs::read(&path) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Unknown {
+                    name: name.to_owned(),
+                    container: self.container.clone(),
+                    others: self.names()?,
+                });
+            }
+            other => other.map_err(failed)?,
+        };
+        let taken = serde_json::from_slice(&bytes).map_err(|err| failed(err.into()))?;
+        let archive = File::open(self.archive(name)).map_err(failed)?;
+        Ok((taken, archive))
+    }
+
+    /// The names of all of them, in order.
+    pub fn names(&self) -> Result<Vec<String>, Error> {
+        let failed = |source| Error::File {
+            path: self.directory.clone(),
+            source,
+        };
+        let entries = match std::fs::read_dir(&self.directory) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes one.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        Self::check(name)?;
+        for path in [self.index(name), self.archive(name)] {
+            match std::fs::remove_file(&path) {
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                    if path == self.index(name) {
+                        self.open(name)?;
+                    }
+                }
+                other => other.map_err(|source| Error::File { path, source })?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it can be the name of a snapshot: a file's name, and nothing but that.
+    pub fn check(name: &str) -> Result<(), Error> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.starts_with('.') || name.len() > 100 || !name.chars().all(plain)
+        {
+            return Err(Error::Name(name.to_owned()));
+        }
+        Ok(())
+    }
+}
