@@ -147,6 +147,13 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// The mounts of a container are again as they were before the operation.
+    MountsRestored {
+        /// The app, or `app--worker`.
+        container: String,
+        /// What the operation had changed.
+        changes: Vec<crate::mount_snapshot::Difference>,
+    },
     /// The mail that apps send is shown.
     MailShown {
         /// Where.

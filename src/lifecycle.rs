@@ -35,6 +35,7 @@ pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
+pub use self::snapshots::Undo;
 pub use self::source_operation::{SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
 
@@ -194,6 +195,16 @@ pub enum Error {
     NotUp {
         /// The app or `app--worker`.
         container: String,
+    },
+    /// An earlier run did not get to put the mounts back.
+    #[error(
+        "the mounts of `{container}` are not as they were before an earlier `run --undo`, which was cut off"
+    )]
+    NotUndone {
+        /// The app or `app--worker`.
+        container: String,
+        /// What was on them.
+        snapshot: String,
     },
     /// A snapshot of mounts.
     #[error(transparent)]

@@ -204,6 +204,9 @@ impl Failure {
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
+            E::NotUndone { snapshot, .. } => Failure::new(BUSY, message).hint(format!(
+                "`upsun-local mount restore {snapshot}` puts them back; `upsun-local mount snapshot --delete {snapshot}` leaves them as they are"
+            )),
             E::Snapshot(err) => Failure::of_snapshot(&err),
             E::File { .. } => Failure::new(BAD_FILE, message),
         }

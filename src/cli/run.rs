@@ -12,7 +12,7 @@ use super::list::operations;
 use super::workspace::{Workspace, find_app, nearest};
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
-use crate::lifecycle::{OperationRun, Pull, Report};
+use crate::lifecycle::{OperationRun, Pull, Report, Undo};
 use crate::mask::{MASK, Secrets};
 use crate::plan::AppPlan;
 use crate::reporter::style::{Style, safe};
@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// When to ask the registry for images
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
+    /// Put all mounts back afterwards as they were before, and say what the operation changed on them
+    #[arg(long, conflicts_with = "dry_run")]
+    undo: bool,
     /// Hide the values of sensitive variables in what it prints
     #[arg(long)]
     mask: bool,
@@ -203,7 +206,18 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             id: &id,
             listens_at: address.as_deref(),
         };
-        let report = sandbox.run_operation(&planned, &run, &containers).await?;
+        let report = if arguments.undo {
+            let title = container.title(&plan.app);
+            let undo = Undo {
+                store: super::mount::snapshots::store(&workspace, &title),
+                name: super::mount::snapshots::BEFORE_RUN,
+            };
+            sandbox
+                .run_and_undo(&planned, &run, &containers, &undo)
+                .await?
+        } else {
+            sandbox.run_operation(&planned, &run, &containers).await?
+        };
         // Whoever leaves without waiting leaves the operation to the next one to end.
         if shutdown.urgency() < Urgency::Leave {
             lock.release();

@@ -9,17 +9,75 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::mounts::{Received, escaped};
-use super::{Error, Result, Sandbox, archive};
-use crate::engine::spec::{ExecSpec, Output};
+use super::{Error, OperationRun, Planned, Report, Result, Sandbox, archive};
+use crate::engine::spec::{Container, ExecSpec, Output};
 use crate::engine::{Engine, Error as EngineError};
-use crate::mount_snapshot::{Index, Store, Taken};
+use crate::event::Event;
+use crate::mount_snapshot::{Index, Store, Taken, compare};
 
 /// Packs the directories that are its arguments. Whoever writes at the same moment is no failure (1).
 const PACK: &str = "cd /app || exit 2\n\
     tar --create --format=posix --warning=no-file-changed --warning=no-file-ignored -- \"$@\"\n\
     code=$?; [ $code -le 1 ] || exit $code";
 
+/// Where what was on the mounts before a run is kept until it is put back.
+#[derive(Debug, Clone)]
+pub struct Undo<'a> {
+    /// The snapshots of its container.
+    pub store: Store,
+    /// The name of the snapshot.
+    pub name: &'a str,
+}
+
 impl<E: Engine> Sandbox<'_, E> {
+    /// Runs an operation and puts the mounts of its container back as they were when it began.
+    pub async fn run_and_undo(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        containers: &[Container],
+        undo: &Undo<'_>,
+    ) -> Result<Report> {
+        let mounts = &run.container.mounts;
+        let title = run.container.title(&planned.plan.app);
+        // What an earlier run left must not be replaced by what that one wrote.
+        if undo.store.has(undo.name) {
+            return Err(Error::NotUndone {
+                container: title,
+                snapshot: undo.name.to_owned(),
+            });
+        }
+        let deployed = self
+            .ensure_ready(planned, run.container, containers, run.listens_at)
+            .await?;
+        let before = self
+            .take_snapshot(&deployed.id, mounts, &undo.store, undo.name)
+            .await?;
+        let containers = self.containers().await?;
+        let result = self.run_operation(planned, run, &containers).await;
+        let undone = async {
+            let now = self.index_of_mounts(&deployed.id, mounts).await?;
+            let changes = compare(&before.index, &now);
+            if !changes.is_empty() {
+                let (_, archive) = undo.store.open(undo.name)?;
+                self.restore_snapshot(&deployed.id, mounts, archive).await?;
+            }
+            undo.store.remove(undo.name)?;
+            self.emit(Event::MountsRestored {
+                container: title.clone(),
+                changes,
+            })
+            .await;
+            Ok::<_, Error>(())
+        };
+        match (undone.await, result) {
+            (Ok(()), result) => result,
+            // What went wrong with the operation is the cause of it.
+            (Err(_), Err(err)) => Err(err),
+            (Err(err), Ok(_)) => Err(err),
+        }
+    }
+
     /// Keeps what is on all mounts of a container under a name.
     pub async fn take_snapshot(
         &self,
@@ -124,22 +182,16 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         drop(sender);
         let index = read.await.map_err(io::Error::other).and_then(|index| index);
-        // It tells better than an archive that is cut off; but where it was us who stopped reading, it tells nothing.
-        if let Err(source) = index {
-            let said = String::from_utf8_lossy(&errors).trim().to_owned();
-            return Err(if said.is_empty() {
-                let path = path.to_owned();
-                Error::File { path, source }
-            } else {
-                EngineError::Other(said).into()
-            });
-        }
-        match self.ended(&exec.id).await? {
-            0 => Ok(index.unwrap_or_default()),
-            _ => {
-                let said = String::from_utf8_lossy(&errors).trim().to_owned();
-                Err(EngineError::Other(said).into())
-            }
+        let said = String::from_utf8_lossy(&errors).trim().to_owned();
+        match index {
+            // What it says is better than that its archive is cut off.
+            Err(_) if !said.is_empty() => Err(EngineError::Other(said).into()),
+            Err(source) => Err(Error::File {
+                path: path.to_owned(),
+                source,
+            }),
+            Ok(index) if self.ended(&exec.id).await? == 0 => Ok(index),
+            Ok(_) => Err(EngineError::Other(said).into()),
         }
     }
 }

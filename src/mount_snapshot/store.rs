@@ -145,6 +145,11 @@ impl Store {
         Ok((taken, archive))
     }
 
+    /// Whether there is one of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.index(name).exists()
+    }
+
     /// The names of all of them, in order.
     pub fn names(&self) -> Result<Vec<String>, Error> {
         let failed = |source| Error::File {

@@ -9,6 +9,10 @@ use super::style::{self, Style, safe};
 use super::{Reporter, talk};
 use crate::engine::spec::Output;
 use crate::event::{Address, Event, Outcome, ReadOnlyWrite, Refusal, Step};
+use crate::mount_snapshot::Difference;
+
+/// How many changes on mounts are told by name.
+const CHANGES_SHOWN: usize = 20;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -71,6 +75,28 @@ impl Terminal {
     }
 
     /// `    Verb what`, aligned at the verb's end.
+    fn restored(&mut self, container: &str, changes: &[Difference]) {
+        let (container, count) = (safe(container), changes.len());
+        if count == 0 {
+            self.step(
+                "Kept",
+                &format!("the mounts of {container}: nothing changed on them"),
+            );
+            return;
+        }
+        let plural = if count == 1 { "" } else { "s" };
+        self.step(
+            "Undid",
+            &format!("{count} change{plural} on the mounts of {container}:"),
+        );
+        for change in changes.iter().take(CHANGES_SHOWN) {
+            self.step("", &safe(&change.to_string()));
+        }
+        if count > CHANGES_SHOWN {
+            self.step("", &format!("and {} more", count - CHANGES_SHOWN));
+        }
+    }
+
     fn step(&mut self, verb: &str, what: &str) {
         let line = format!("{} {what}", self.style.good(format!("{verb:>9}")));
         self.say(&line);
@@ -358,6 +384,7 @@ impl Reporter for Terminal {
                 let what = format!("{} in {}", safe(&service), style::duration(duration));
                 self.step("Started", &what);
             }
+            Event::MountsRestored { container, changes } => self.restored(&container, &changes),
             Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
             Event::RoutesReady { routes } => {
                 for Address { url, service } in routes {

@@ -238,3 +238,34 @@ fn snapshots_have_names_and_are_taken_of_mounts() {
     project.run(&["mount", "restore", "full"]).expect(64);
     assert_eq!(listed(&project).lines().count(), 1);
 }
+
+#[test]
+fn a_run_is_undone_also_when_it_fails_or_is_ended() {
+    let project = TestProject::on_engine(&app(&format!(
+        "mounts:\n  data: {{ source: storage }}\n{}",
+        operations_of(&[
+            ("fill", "printf 12345 >data/five"),
+            ("spoil", "rm data/five; echo x >data/new; exit 3"),
+            ("hang", "echo x >data/new; sleep 60"),
+            ("look", "cat data/*"),
+        ])
+    )));
+    project.run(&["run", "fill"]).expect(0);
+    let undone = project.run(&["run", "spoil", "--undo"]).expect(3);
+    for part in [
+        "2 changes on the mounts of app",
+        "D /data/five",
+        "A /data/new",
+    ] {
+        assert!(undone.stderr.contains(part), "{part}: {}", undone.stderr);
+    }
+    assert_eq!(project.run(&["run", "look"]).expect(0).stdout, "12345");
+    project
+        .run(&["run", "hang", "--undo", "--timeout", "1"])
+        .expect(124);
+    let same = project.run(&["run", "look", "--undo"]).expect(0);
+    assert_eq!(same.stdout, "12345");
+    assert!(same.stderr.contains("nothing changed"), "{}", same.stderr);
+    let kept = project.run(&["mount", "snapshot", "--list"]).expect(0);
+    assert_eq!(kept.stdout, "");
+}

@@ -15,6 +15,9 @@ use crate::lifecycle::Error;
 use crate::mount_snapshot::{self, DEFAULT_NAME, Difference, Index, Store};
 use crate::reporter::style::{self, safe};
 
+/// The snapshot that `run --undo` takes. It is only there when the mounts could not be put back.
+pub(in crate::cli) const BEFORE_RUN: &str = "before-run";
+
 /// Arguments of `mount snapshot`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SnapshotArguments {
@@ -137,8 +140,12 @@ pub(super) async fn run(
                     .await?;
                 Some((Index::default(), taken.index))
             }
-            (Act::Restore(_), Some((_, archive))) => {
+            (Act::Restore(arguments), Some((_, archive))) => {
                 sandbox.restore_snapshot(&id, &paths, archive).await?;
+                // A further run may take it again now.
+                if arguments.name == BEFORE_RUN {
+                    store.remove(&arguments.name)?;
+                }
                 None
             }
             (Act::Diff(_), Some((taken, _))) => {
