@@ -74,7 +74,7 @@ impl Terminal {
         talk(text.as_bytes());
     }
 
-    /// `    Verb what`, aligned at the verb's end.
+    /// What an operation had changed on mounts before they were put back.
     fn restored(&mut self, container: &str, changes: &[Difference]) {
         let (container, count) = (safe(container), changes.len());
         if count == 0 {
@@ -97,6 +97,7 @@ impl Terminal {
         }
     }
 
+    /// `    Verb what`, aligned at the verb's end.
     fn step(&mut self, verb: &str, what: &str) {
         let line = format!("{} {what}", self.style.good(format!("{verb:>9}")));
         self.say(&line);
