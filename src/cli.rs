@@ -27,6 +27,7 @@ mod schema;
 mod source_operation;
 mod status;
 mod table;
+mod test;
 mod up;
 mod upsun_names;
 mod variables;
@@ -190,6 +191,8 @@ enum Command {
     SourceOperation(source_operation::Command),
     /// Run an operation, or check the configuration, again whenever a file changes
     Watch(watch::Arguments),
+    /// Run operations and compare what they do with what is expected of them
+    Test(test::Arguments),
     /// Check in front of every push, as Git's pre-push hook
     #[command(subcommand)]
     Hook(hook::Command),
@@ -281,6 +284,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Mount(command) => mount::run(context, command).await,
             Command::Cron(command) => cron::run(context, &command).await,
             Command::Watch(arguments) => watch::run(context, arguments).await,
+            Command::Test(arguments) => test::run(context, arguments).await,
             Command::SourceOperation(command) => source_operation::run(context, command).await,
             Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,

@@ -48,6 +48,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod source;
 pub mod suggestion;
+pub mod suite;
 pub mod variables;
 pub mod watch;
 pub mod web;

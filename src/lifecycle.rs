@@ -198,7 +198,7 @@ pub enum Error {
     },
     /// An earlier run did not get to put the mounts back.
     #[error(
-        "the mounts of `{container}` are not as they were before an earlier `run --undo`, which was cut off"
+        "an earlier test, or `run --undo`, was cut off before it put back what was on the mounts of `{container}`"
     )]
     NotUndone {
         /// The app or `app--worker`.

@@ -15,6 +15,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::config::rules::{self, RULES};
 use crate::roles::{EnvironmentType, Grants};
 use crate::suggestion::{nearest, quoted_list};
+use crate::suite::Tests;
 use crate::variables::UserVariable;
 
 /// The name of the file.
@@ -52,8 +53,9 @@ pub struct Settings {
     /// `user`: the ids of the user `web` in containers.
     #[serde(deserialize_with = "user")]
     pub user: User,
-    /// `tests`, read by a later version.
-    pub tests: Option<serde_yaml::Value>,
+    /// `tests`: what `upsun-local test` expects of operations.
+    #[serde(deserialize_with = "tests")]
+    pub tests: Tests,
     /// `services`: what is different here about a service, by its name.
     pub services: IndexMap<String, ServiceSettings>,
     /// `mail`: whether mail is on, and a server takes what apps send.
@@ -211,6 +213,18 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// A map, or nothing yet.
+fn tests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tests, D::Error> {
+    Option::<Tests>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// The line, from 1, at which a test is written.
+pub fn line_of_test(repository: &Path, name: &str) -> Option<usize> {
+    let text = std::fs::read_to_string(repository.join(FILE_NAME)).ok()?;
+    let from = line_of_key(&text, "tests", 1)?;
+    line_of_key(&text, name, from + 1)
 }
 
 /// Whether the warnings with a code may be left out; what is wrong and how to mend it if not.
@@ -437,7 +451,9 @@ fn one_or_more_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<P
         .map(|texts| texts.0.into_iter().map(PathBuf::from).collect())
 }
 
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn one_or_more<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     OneOrMore::deserialize(deserializer).map(|texts| texts.0)
 }
 
@@ -544,7 +560,7 @@ fn yes() -> bool {
     true
 }
 
-fn variables<'de, D: Deserializer<'de>>(
+pub(crate) fn variables<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<IndexMap<String, UserVariable>, D::Error> {
     let written = Option::<IndexMap<String, VariableSetting>>::deserialize(deserializer)?;

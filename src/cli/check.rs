@@ -123,7 +123,7 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 /// Where the repository lies in the checkout of a workflow, with `/` and without one at the end.
-fn folder(root: &Path) -> String {
+pub(super) fn folder(root: &Path) -> String {
     let inside = || {
         let checkout = Path::new(&variable("GITHUB_WORKSPACE")?)
             .canonicalize()

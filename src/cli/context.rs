@@ -75,6 +75,11 @@ fn path_variable(name: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
+/// Without colours.
+pub(super) fn plain_style() -> Style {
+    Style { color: false }
+}
+
 impl Context {
     /// Of this process.
     pub(super) fn of_process(global: Global) -> Self {

@@ -97,14 +97,18 @@ impl From<PullChoice> for Pull {
 
 /// An operation and where it is defined.
 #[derive(Debug, Clone, Copy)]
-struct Found<'a> {
-    app: &'a App,
-    worker: Option<&'a str>,
-    operation: &'a Operation,
+pub(super) struct Found<'a> {
+    /// Its app.
+    pub app: &'a App,
+    /// Its worker, for an operation of one.
+    pub worker: Option<&'a str>,
+    /// The operation.
+    pub operation: &'a Operation,
 }
 
 impl Found<'_> {
-    fn place(&self) -> String {
+    /// The app, or `app--worker`.
+    pub(super) fn place(&self) -> String {
         self.worker.map_or_else(
             || self.app.name.clone(),
             |worker| format!("{}--{worker}", self.app.name),
@@ -286,7 +290,8 @@ pub(super) fn run_id() -> String {
     format!("{:x}-{:x}", now.as_nanos(), std::process::id())
 }
 
-fn find<'a>(
+/// The one operation of that name.
+pub(super) fn find<'a>(
     workspace: &'a Workspace,
     target: &super::Target,
     name: &str,

@@ -39,7 +39,7 @@ ca_certificates: certs/company.pem
 proxy: {http: http://proxy:3128, no: [localhost, .internal]}
 engine: unix:///run/docker.sock
 user: {uid: 1000, gid: 1000}
-tests: [{run: next-build}]
+tests: {builds: {operation: next-build}}
 watch: {debounce: 1s}
 check: {ignore: [U402, U201]}
 services: {db: {}}

@@ -1,0 +1,65 @@
+//! Tests of operations: what is expected of a run (`tests` in `.upsun-local.yaml`), whether a run was like that, and
+//! reports of it. Plain data and pure functions; `cli::test` runs them.
+
+mod definition;
+mod report;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use self::definition::{Definition, Expected, PathPattern, Tests, TextPattern};
+pub use self::report::{github, json, junit, line, summary};
+pub use self::verdict::{Observed, again, judge};
+
+use std::time::Duration;
+
+/// How a test ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its name.
+    pub name: String,
+    /// The operation.
+    pub operation: String,
+    /// The app, or `app--worker`.
+    pub container: String,
+    /// Passed or not.
+    pub status: Status,
+    /// How long it took.
+    pub duration: Duration,
+    /// What its operation printed: standard output, then standard error, each up to a size.
+    pub output: (String, String),
+}
+
+/// Passed or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Everything was as expected.
+    Passed,
+    /// What was not, one sentence each.
+    Failed(Vec<String>),
+    /// The emulator could not tell: what went wrong with it.
+    Error(String),
+    /// It was not run, or not to its end: why.
+    Skipped(String),
+}
+
+impl Status {
+    /// One word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Status::Passed => "passed",
+            Status::Failed(_) => "failed",
+            Status::Error(_) => "error",
+            Status::Skipped(_) => "skipped",
+        }
+    }
+
+    /// What there is to say of it.
+    pub fn messages(&self) -> &[String] {
+        match self {
+            Status::Passed => &[],
+            Status::Failed(all) => all,
+            Status::Error(one) | Status::Skipped(one) => std::slice::from_ref(one),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Reports: lines for people, JUnit's XML, annotations for GitHub, JSON.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json as value};
+
+use super::{Status, Verdict};
+use crate::reporter::style::{Style, duration, safe};
+
+/// One test for people, with what was wrong below it.
+pub fn line(verdict: &Verdict, style: Style) -> String {
+    let time = duration(verdict.duration);
+    let name = safe(&verdict.name);
+    let mut text = match &verdict.status {
+        Status::Passed => format!("{}  {name} ({time})\n", style.good("PASS")),
+        Status::Failed(_) => format!("{}  {name} ({time})\n", style.error("FAIL")),
+        Status::Error(_) => format!("{} {name}\n", style.error("ERROR")),
+        Status::Skipped(why) => return format!("SKIP  {name}: {}\n", safe(why)),
+    };
+    for message in verdict.status.messages() {
+        let _ = writeln!(text, "      {}", safe(message));
+    }
+    if verdict.status != Status::Passed {
+        let (out, errors) = &verdict.output;
+        for printed in last_lines(out).chain(last_lines(errors)) {
+            let _ = writeln!(text, "      | {}", safe(printed));
+        }
+    }
+    text
+}
+
+/// The end of a text, which is where errors are.
+fn last_lines(text: &str) -> impl Iterator<Item = &str> {
+    const SHOWN: usize = 10;
+    let count = text.lines().count();
+    text.lines().skip(count.saturating_sub(SHOWN))
+}
+
+/// How many of which.
+pub fn summary(verdicts: &[Verdict]) -> String {
+    let of = |name: &str| {
+        verdicts
+            .iter()
+            .filter(|verdict| verdict.status.name() == name)
+            .count()
+    };
+    let mut parts = vec![format!("{} passed", of("passed"))];
+    for name in ["failed", "error", "skipped"] {
+        if of(name) > 0 {
+            parts.push(format!("{} {name}", of(name)));
+        }
+    }
+    let count = verdicts.len();
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} test{plural}: {}", parts.join(", "))
+}
+
+/// One JSON document.
+pub fn json(verdicts: &[Verdict]) -> String {
+    let tests: Vec<Value> = verdicts
+        .iter()
+        .map(|verdict| {
+            value!({
+                "name": verdict.name,
+                "operation": verdict.operation,
+                "container": verdict.container,
+                "status": verdict.status.name(),
+                "messages": verdict.status.messages(),
+                "duration": verdict.duration.as_secs_f64(),
+                "stdout": verdict.output.0,
+                "stderr": verdict.output.1,
+            })
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&value!({ "tests": tests })).unwrap_or_default();
+    format!("{text}\n")
+}
+
+/// JUnit's XML, as Jenkins, GitLab and others read it: a suite per app, a case per test.
+pub fn junit(verdicts: &[Verdict]) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let counts = |verdicts: &[&Verdict]| {
+        let of = |name: &str| {
+            verdicts
+                .iter()
+                .filter(|verdict| verdict.status.name() == name)
+                .count()
+        };
+        let time: f64 = verdicts
+            .iter()
+            .map(|verdict| verdict.duration.as_secs_f64())
+            .sum();
+        format!(
+            "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time:.3}\"",
+            verdicts.len(),
+            of("failed"),
+            of("error"),
+            of("skipped")
+        )
+    };
+    let all: Vec<&Verdict> = verdicts.iter().collect();
+    let _ = writeln!(text, "<testsuites name=\"upsun-local\" {}>", counts(&all));
+    let mut containers: Vec<&str> = Vec::new();
+    for verdict in verdicts {
+        if !containers.contains(&verdict.container.as_str()) {
+            containers.push(&verdict.container);
+        }
+    }
+    for container in containers {
+        let of: Vec<&Verdict> = verdicts
+            .iter()
+            .filter(|verdict| verdict.container == container)
+            .collect();
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"{}\" {}>",
+            escaped(container),
+            counts(&of)
+        );
+        for verdict in of {
+            case(&mut text, verdict);
+        }
+        text.push_str("  </testsuite>\n");
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+fn case(text: &mut String, verdict: &Verdict) {
+    let _ = write!(
+        text,
+        "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
+        escaped(&format!("{}.{}", verdict.container, verdict.operation)),
+        escaped(&verdict.name),
+        verdict.duration.as_secs_f64()
+    );
+    if verdict.status == Status::Passed {
+        text.push_str("/>\n");
+        return;
+    }
+    text.push_str(">\n");
+    let messages = verdict.status.messages();
+    let first = messages.first().map(String::as_str).unwrap_or_default();
+    let element = match verdict.status {
+        Status::Error(_) => "error",
+        Status::Skipped(_) => "skipped",
+        _ => "failure",
+    };
+    let _ = writeln!(
+        text,
+        "      <{element} message=\"{}\">{}</{element}>",
+        escaped(first),
+        escaped(&messages.join("\n"))
+    );
+    let (out, errors) = &verdict.output;
+    for (element, printed) in [("system-out", out), ("system-err", errors)] {
+        if !printed.is_empty() {
+            let _ = writeln!(text, "      <{element}>{}</{element}>", escaped(printed));
+        }
+    }
+    text.push_str("    </testcase>\n");
+}
+
+/// As text or an attribute of XML 1.0, which has no way to say most control characters.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Workflow commands, which GitHub shows at the line of the test. `line_of` tells the line of a test by its name.
+pub fn github(verdicts: &[Verdict], file: &str, line_of: impl Fn(&str) -> Option<usize>) -> String {
+    let mut text = String::new();
+    for verdict in verdicts {
+        let level = match verdict.status {
+            Status::Passed => continue,
+            Status::Skipped(_) => "notice",
+            _ => "error",
+        };
+        let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+        let mut properties = format!("title={}", property(&verdict.name));
+        if let Some(line) = line_of(&verdict.name) {
+            let _ = write!(properties, ",file={},line={line}", property(file));
+        }
+        let _ = writeln!(
+            text,
+            "::{level} {properties}::{}",
+            data(&verdict.status.messages().join("\n"))
+        );
+    }
+    text
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}

@@ -1,0 +1,194 @@
+use std::time::Duration;
+
+use super::*;
+use crate::event::Outcome;
+use crate::mount_snapshot::{Change, Difference, Entry, Index, Kind};
+use crate::settings::Settings;
+
+fn tests(text: &str) -> Result<Tests, String> {
+    let settings = Settings::parse(text, ".upsun-local.yaml");
+    settings.map(|settings| settings.tests).map_err(|err| {
+        let hint = err.hint().unwrap_or_default();
+        format!("{err} ({hint})")
+    })
+}
+
+fn one(text: &str) -> Definition {
+    tests(&format!("tests:\n  t:\n    operation: o\n{text}"))
+        .unwrap()
+        .swap_remove("t")
+        .unwrap()
+}
+
+fn seen<'a>(index: &'a Index, changes: &'a [Difference]) -> Observed<'a> {
+    Observed {
+        outcome: Outcome::Success,
+        exit_code: 0,
+        stdout: b"Compiled 12 pages\nDone\n",
+        stderr: b"",
+        read_only: None,
+        mounts: index,
+        changes,
+    }
+}
+
+fn index(paths: &[&str]) -> Index {
+    let entry = |path: &&str| {
+        let entry = Entry {
+            kind: Kind::Directory,
+            mode: 0o755,
+        };
+        ((*path).to_owned(), entry)
+    };
+    Index(paths.iter().map(entry).collect())
+}
+
+#[test]
+fn wrong_tests_are_told_with_their_line() {
+    let wrong = |text: &str| tests(text).unwrap_err();
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expected: 0\n"), @r##".upsun-local.yaml:4: unknown setting `expected` in `tests.a` (did you mean `expect`?)"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    stdout: 'a('\n"), @r##".upsun-local.yaml:3: tests.a: `a(` is not a regular expression: unclosed group ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: 300\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: integer `300`, expected an exit code from 0 to 255, or `denied` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: refused\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: string "refused", expected an exit code from 0 to 255, or `denied` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { app: x }\n"), @r##".upsun-local.yaml:2: tests.a: missing field `operation` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, role: owner }\n"), @r##".upsun-local.yaml:2: tests.a: `owner` is not a role: it is one of `viewer`, `contributor`, `admin` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, timeout: 0 }\n"), @r##".upsun-local.yaml:2: tests.a: `timeout` must be more than 0 s ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, files: 'a[' }\n"), @r##".upsun-local.yaml:2: tests.a: `a[` is not a path or a pattern of paths: unclosed character class; missing ']' ()"##);
+    insta::assert_snapshot!(wrong("tests: [a]\n"), @r##".upsun-local.yaml:1: tests: invalid type: sequence, expected a map ()"##);
+}
+
+#[test]
+fn contradictions_are_found() {
+    for (text, wrong) in [
+        ("    role: viewer\n    user: a\n", true),
+        ("    expect: denied\n", true),
+        ("    expect: denied\n    role: viewer\n", false),
+        (
+            "    expect: denied\n    role: viewer\n    stdout: x\n",
+            true,
+        ),
+        ("    expect: 3\n    idempotent: true\n", false),
+    ] {
+        assert_eq!(one(text).contradiction().is_some(), wrong, "{text}");
+    }
+}
+
+#[test]
+fn everything_that_is_not_as_expected_is_told() {
+    let changes = [
+        Difference {
+            change: Change::Added,
+            path: "build/BUILD_ID".into(),
+        },
+        Difference {
+            change: Change::Deleted,
+            path: "build/old".into(),
+        },
+    ];
+    let index = index(&["build", "build/BUILD_ID", "build/pages/a.html"]);
+    let seen = seen(&index, &changes);
+    let good = "    stdout: ['^Compiled \\d+ pages$', Done]\n    files: [/build/BUILD_ID, build/**/*.html]\n    changed: build/BUILD*\n";
+    assert_eq!(judge(&one(good), &seen), [""; 0]);
+    let bad = "    expect: 3\n    stdout: ^pages\n    stderr: warn\n    files: [build/*.html]\n    changed: [build/old]\n";
+    let wrong = judge(&one(bad), &seen);
+    assert_eq!(
+        wrong,
+        [
+            "it ended with exit code 0, not 3",
+            "standard output does not match `^pages`",
+            "standard error does not match `warn`",
+            "no mount holds `build/*.html`",
+            "it changed nothing on a mount that is `build/old`",
+        ]
+    );
+    let late = Observed {
+        outcome: Outcome::Timeout,
+        exit_code: 124,
+        ..seen.clone()
+    };
+    assert_eq!(judge(&one(""), &late), ["it took too long and was ended"]);
+    assert_eq!(again(&one(""), 0, &[]), [""; 0]);
+    assert_eq!(
+        again(&one(""), 1, &changes),
+        [
+            "run a second time, it ended with exit code 1, not 0",
+            "run a second time, it changed its mounts again: A /build/BUILD_ID, D /build/old",
+        ]
+    );
+}
+
+fn verdicts() -> Vec<Verdict> {
+    let of = |name: &str, status| Verdict {
+        name: name.into(),
+        operation: "build".into(),
+        container: "app".into(),
+        status,
+        duration: Duration::from_millis(1234),
+        output: (String::new(), String::new()),
+    };
+    vec![
+        of("passes", Status::Passed),
+        Verdict {
+            output: ("out\n".into(), "a <b> & \u{1b}[31m\"c\"".into()),
+            container: "app--worker".into(),
+            ..of(
+                "fails: 100%",
+                Status::Failed(vec!["one".into(), "two, \nthree".into()]),
+            )
+        },
+        of("breaks", Status::Error("the engine is gone".into())),
+        of("later", Status::Skipped("interrupted".into())),
+    ]
+}
+
+#[test]
+fn reports_are_what_their_readers_read() {
+    let all = verdicts();
+    insta::assert_snapshot!(junit(&all), @r##"
+<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="upsun-local" tests="4" failures="1" errors="1" skipped="1" time="4.936">
+  <testsuite name="app" tests="3" failures="0" errors="1" skipped="1" time="3.702">
+    <testcase classname="app.build" name="passes" time="1.234"/>
+    <testcase classname="app.build" name="breaks" time="1.234">
+      <error message="the engine is gone">the engine is gone</error>
+    </testcase>
+    <testcase classname="app.build" name="later" time="1.234">
+      <skipped message="interrupted">interrupted</skipped>
+    </testcase>
+  </testsuite>
+  <testsuite name="app--worker" tests="1" failures="1" errors="0" skipped="0" time="1.234">
+    <testcase classname="app--worker.build" name="fails: 100%" time="1.234">
+      <failure message="one">one
+two, 
+three</failure>
+      <system-out>out
+</system-out>
+      <system-err>a &lt;b&gt; &amp; �[31m&quot;c&quot;</system-err>
+    </testcase>
+  </testsuite>
+</testsuites>
+"##);
+    insta::assert_snapshot!(github(&all, ".upsun-local.yaml", |name| (name == "breaks").then_some(7)), @r##"
+::error title=fails%3A 100%25::one%0Atwo, %0Athree
+::error title=breaks,file=.upsun-local.yaml,line=7::the engine is gone
+::notice title=later::interrupted
+"##);
+    insta::assert_snapshot!(summary(&all), @r##"4 tests: 1 passed, 1 failed, 1 error, 1 skipped"##);
+    let style = crate::reporter::style::Style { color: false };
+    let text: String = all.iter().map(|verdict| line(verdict, style)).collect();
+    insta::assert_snapshot!(text, @r##"
+PASS  passes (1.2 s)
+FAIL  fails: 100% (1.2 s)
+      one
+      two, 
+three
+      | out
+      | a <b> & \u{1b}[31m"c"
+ERROR breaks
+      the engine is gone
+SKIP  later: interrupted
+"##);
+    let document: serde_json::Value = serde_json::from_str(&json(&all)).unwrap();
+    assert_eq!(document["tests"][1]["messages"][0], "one");
+    assert_eq!(document["tests"][2]["status"], "error");
+}
