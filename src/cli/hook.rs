@@ -1,5 +1,4 @@
-//! `hook`: checks in front of every push, as Git's pre-push hook. It is ready for operation tests, `upsun-local
-//! test`, which do not exist yet.
+//! `hook`: checks and operation tests in front of every push, as Git's pre-push hook.
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -17,7 +16,7 @@ use crate::source::Git;
 /// What to do with the hook.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Let `check` run in front of every push; a hook that is there runs first
+    /// Let `check` and `test` run in front of every push; a hook that is there runs first
     Install,
     /// Take the hook away; the one that was there before comes back
     Uninstall,

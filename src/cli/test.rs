@@ -3,7 +3,8 @@
 mod cases;
 mod suite;
 
-use std::path::PathBuf;
+use std::num::NonZeroU8;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -25,6 +26,9 @@ pub(super) struct Arguments {
     /// Stop after the first test that fails
     #[arg(long)]
     fail_fast: bool,
+    /// Test that many containers at once; the tests of one run one after the other
+    #[arg(short, long, value_name = "COUNT", default_value = "1")]
+    jobs: NonZeroU8,
     /// Print the names of the tests, and run none
     #[arg(long)]
     list: bool,
@@ -64,7 +68,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         })
         .collect();
     if chosen.is_empty() {
-        return Err(nothing(&workspace, &arguments));
+        return nothing(context, &workspace, &arguments);
     }
     if arguments.list {
         let names: String = chosen
@@ -82,34 +86,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         }
     };
     let verdicts = suite::run(context, &workspace, &chosen, &arguments, &shutdown, &show).await?;
-    let report = match arguments.format {
-        Format::Text => None,
-        Format::Junit => Some(tests::junit(&verdicts)),
-        Format::Json => Some(tests::json(&verdicts)),
-        Format::Github => {
-            let root = &workspace.project.root;
-            let folder = super::check::folder(root);
-            let file = [folder.as_str(), settings::FILE_NAME].join("/");
-            Some(tests::github(
-                &verdicts,
-                file.trim_start_matches('/'),
-                |name| settings::line_of_test(root, name),
-            ))
-        }
-    };
-    let text = match arguments.format {
-        Format::Text => verdicts
-            .iter()
-            .map(|verdict| tests::line(verdict, super::context::plain_style()))
-            .collect(),
-        _ => report.unwrap_or_default(),
-    };
-    if let Some(file) = &arguments.output {
-        std::fs::write(file, text)
-            .map_err(|err| Failure::fault(format!("{}: {err}", file.display())))?;
-    } else if arguments.format != Format::Text {
-        context.print(&text)?;
-    }
+    report(
+        context,
+        &workspace,
+        &arguments,
+        arguments.output.as_deref(),
+        &verdicts,
+    )?;
     if !context.global.quiet {
         context.talk(&format!("{}\n", tests::summary(&verdicts)));
     }
@@ -123,15 +106,61 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     })
 }
 
-fn nothing(workspace: &Workspace, arguments: &Arguments) -> Failure {
+/// There is no test to run, which is wrong when some were named.
+fn nothing(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<u8, Failure> {
     if !arguments.filters.is_empty() {
-        return Failure::usage("no test has a name like that")
-            .hint("`upsun-local test --list` prints all names");
+        return Err(Failure::usage("no test has a name like that")
+            .hint("`upsun-local test --list` prints all names"));
     }
-    let failure = Failure::usage("there is nothing to test");
-    if workspace.settings.tests.is_empty() {
-        failure.hint("without `tests` in .upsun-local.yaml, every operation of .upsun/config.yaml is tested, and there is none")
-    } else {
-        failure.hint("no test of .upsun-local.yaml is about that app or worker")
+    if arguments.target.app.is_some() || arguments.target.worker.is_some() {
+        let failure = Failure::usage("no test is about that app or worker");
+        return Err(failure.hint("`upsun-local test --list` prints the names of all tests"));
     }
+    if workspace.settings.tests.is_empty() && !context.global.quiet {
+        context.talk("No operations are defined: there is nothing to test.\n");
+    }
+    match arguments.output.as_deref() {
+        _ if arguments.list => Ok(0),
+        // Whoever reads the results finds that there are none.
+        file => report(context, workspace, arguments, file, &[]).map(|()| 0),
+    }
+}
+
+/// Prints the results, or writes them to a file.
+fn report(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &Arguments,
+    file: Option<&Path>,
+    verdicts: &[Verdict],
+) -> Result<(), Failure> {
+    let report = match arguments.format {
+        Format::Text => None,
+        Format::Junit => Some(tests::junit(verdicts)),
+        Format::Json => Some(tests::json(verdicts)),
+        Format::Github => {
+            let root = &workspace.project.root;
+            let folder = super::check::folder(root);
+            let file = [folder.as_str(), settings::FILE_NAME].join("/");
+            Some(tests::github(
+                verdicts,
+                file.trim_start_matches('/'),
+                |name| settings::line_of_test(root, name),
+            ))
+        }
+    };
+    let text = match arguments.format {
+        Format::Text => verdicts
+            .iter()
+            .map(|verdict| tests::line(verdict, super::context::plain_style()))
+            .collect(),
+        _ => report.unwrap_or_default(),
+    };
+    if let Some(file) = file {
+        std::fs::write(file, text)
+            .map_err(|err| Failure::fault(format!("{}: {err}", file.display())))?;
+    } else if arguments.format != Format::Text {
+        context.print(&text)?;
+    }
+    Ok(())
 }

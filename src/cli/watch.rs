@@ -22,7 +22,10 @@ pub(super) struct Arguments {
     /// The operation to run again; without one, the configuration is checked again
     #[arg(value_name = "OPERATION")]
     operation: Option<String>,
-    /// What else `run` takes, such as `--role viewer`
+    /// Run the operation tests again: those whose names contain the text, or all
+    #[arg(long)]
+    test: bool,
+    /// What else `run` takes, such as `--role viewer`, or `test`
     #[arg(
         value_name = "ARGUMENT",
         trailing_var_arg = true,
@@ -90,10 +93,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
 
 /// What is done again and again, as arguments of ours.
 fn words(arguments: &Arguments) -> Vec<OsString> {
-    let mut words: Vec<OsString> = match &arguments.operation {
-        Some(operation) => vec!["run".into(), operation.into()],
-        None => vec!["check".into()],
+    let command = match &arguments.operation {
+        _ if arguments.test => "test",
+        Some(_) => "run",
+        None => "check",
     };
+    let mut words: Vec<OsString> = vec![command.into()];
+    words.extend(arguments.operation.iter().map(Into::into));
     words.extend(arguments.rest.iter().cloned());
     words
 }

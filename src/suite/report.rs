@@ -18,7 +18,9 @@ pub fn line(verdict: &Verdict, style: Style) -> String {
         Status::Skipped(why) => return format!("SKIP  {name}: {}\n", safe(why)),
     };
     for message in verdict.status.messages() {
-        let _ = writeln!(text, "      {}", safe(message));
+        for part in message.lines() {
+            let _ = writeln!(text, "      {}", safe(part));
+        }
     }
     if verdict.status != Status::Passed {
         let (out, errors) = &verdict.output;

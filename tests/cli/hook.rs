@@ -30,7 +30,7 @@ impl Pushed {
         project.file(
             "../bin/upsun-local",
             &format!(
-                "#!/bin/sh\ncase $* in 'test --help') exit 0;; *' test') echo \"tested in $2\"; exit \"${{TEST_CODE:-0}}\";; esac\nexec '{}' \"$@\"\n",
+                "#!/bin/sh\ncase $* in *' test') echo \"tested in $2\"; exit \"${{TEST_CODE:-0}}\";; esac\nexec '{}' \"$@\"\n",
                 env!("CARGO_BIN_EXE_upsun-local")
             ),
         );

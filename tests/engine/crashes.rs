@@ -210,14 +210,14 @@ fn a_container_that_is_paused_does_not_hang_the_next_run_for_ever() {
 }
 
 /// A socket in front of the engine's that can be cut.
-struct Relay {
-    address: String,
+pub(crate) struct Relay {
+    pub(crate) address: String,
     connections: Arc<Mutex<Vec<UnixStream>>>,
     socket: std::path::PathBuf,
 }
 
 impl Relay {
-    fn start(directory: &Path) -> Relay {
+    pub(crate) fn start(directory: &Path) -> Relay {
         let host = std::env::var("DOCKER_HOST").unwrap_or_default();
         let engine = host
             .strip_prefix("unix://")
@@ -254,7 +254,7 @@ impl Relay {
     }
 
     /// Ends all connections and takes no more, as an engine does that is stopped.
-    fn cut(&self) {
+    pub(crate) fn cut(&self) {
         std::fs::remove_file(&self.socket).expect("the socket");
         for connection in self.connections.lock().expect("the list").iter() {
             let _ = connection.shutdown(std::net::Shutdown::Both);

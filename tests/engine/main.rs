@@ -22,6 +22,7 @@ mod isolation;
 mod mail;
 mod mount_commands;
 mod mounts;
+mod operation_tests;
 mod php;
 mod queueing;
 mod readers;

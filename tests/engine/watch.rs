@@ -24,6 +24,11 @@ fn an_operation_runs_again_when_a_file_changes() {
     watch.wait_for_output("three");
     watch.signal(Signal::INT);
     watch.wait().expect(130);
+    let watch = Running::start(&project, &["watch", "--test", "show"]);
+    watch.wait_for_output("PASS  show on app (");
+    watch.wait_for_talk("`test show` ");
+    watch.signal(Signal::INT);
+    watch.wait().expect(130);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Made by `upsun-local hook install`; `upsun-local hook uninstall` takes it away.
-# A push of what is checked out is held until `upsun-local check` passes, and `upsun-local test` where there is one.
+# A push of what is checked out is held until `upsun-local check` passes, and `upsun-local test` when the
+# push changes what Upsun would do.
 # UPSUN_LOCAL_SKIP=1 lets a push pass without them.
 
 directory=@DIRECTORY@
@@ -63,5 +64,4 @@ stop() {
 
 upsun_local check --quiet || stop check $?
 [ -n "$is_tested" ] || exit 0
-"$program" test --help >/dev/null 2>&1 || exit 0
 upsun_local test || stop test $?

@@ -1,5 +1,7 @@
 //! Which tests there are: those of the settings, or else one per operation and role.
 
+use std::time::Duration;
+
 use super::super::Target;
 use super::super::failure::{BAD_FILE, DENIED, Failure};
 use super::super::list::operations;
@@ -7,7 +9,7 @@ use super::super::run::{Found, actor, find};
 use super::super::workspace::Workspace;
 use crate::roles::{Actor, Role};
 use crate::settings::{FILE_NAME, line_of_test};
-use crate::suite::{Definition, Expected};
+use crate::suite::{Definition, Expected, Status, Verdict};
 
 /// A test, with what it is about.
 #[derive(Debug)]
@@ -152,4 +154,46 @@ fn by_default(workspace: &Workspace) -> Vec<Case<'_>> {
         }
     }
     cases
+}
+
+/// What is known without running anything.
+pub(super) fn decided(case: &Case<'_>) -> Option<Verdict> {
+    let operation = case.found.operation;
+    let who = match &case.actor {
+        Some(actor) => match &actor.name {
+            Some(name) => format!("`{name}`, who is {},", actor.role),
+            None => actor.role.to_string(),
+        },
+        None => "the user, who has no access,".to_owned(),
+    };
+    let status = match (case.definition.expect, case.is_allowed()) {
+        (Expected::Denied, false) => Status::Passed,
+        (Expected::Denied, true) => Status::Failed(vec![format!(
+            "{who} may run it: it needs {} only",
+            operation.role
+        )]),
+        (Expected::ExitCode(_), false) => Status::Failed(vec![format!(
+            "{who} may not run it: it needs {}",
+            operation.role
+        )]),
+        (Expected::ExitCode(_), true) => return None,
+    };
+    Some(verdict(case, status))
+}
+
+/// Not run.
+pub(super) fn skipped(case: &Case<'_>, why: &str) -> Verdict {
+    verdict(case, Status::Skipped(why.to_owned()))
+}
+
+/// A verdict without any output.
+pub(super) fn verdict(case: &Case<'_>, status: Status) -> Verdict {
+    Verdict {
+        name: case.name.clone(),
+        operation: case.found.operation.name.clone(),
+        container: case.place(),
+        status,
+        duration: Duration::ZERO,
+        output: (String::new(), String::new()),
+    }
 }

@@ -1,32 +1,33 @@
-//! Runs tests one after the other, and puts the mounts back after each.
+//! Runs tests, and puts the mounts back after each. Tests of one container run one after the other.
 
-use std::cell::RefCell;
+mod one;
+mod progress;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
+use tokio::sync::Mutex;
+
+use self::progress::Progress;
 use super::super::context::Context;
 use super::super::failure::Failure;
 use super::super::mount::snapshots::{BEFORE_RUN, store};
-use super::super::run::{listens_at, run_id};
+use super::super::run::listens_at;
 use super::super::workspace::Workspace;
 use super::Arguments;
-use super::cases::Case;
+use super::cases::{Case, decided, skipped, verdict};
 use crate::engine::Engine;
-use crate::engine::spec::Output;
-use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
-use crate::lifecycle::{Error, ImageRecipe, OperationRun, Report, Sandbox};
+use crate::lifecycle::{Error, ImageRecipe, Sandbox};
 use crate::mask::Secrets;
-use crate::mount_snapshot::{Index, Store, compare};
+use crate::mount_snapshot::{Index, Store};
 use crate::plan::{AppPlan, ContainerPlan};
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::Tree;
-use crate::suite::{Expected, Observed, Status, Verdict, again, judge};
+use crate::suite::{Expected, Status, Verdict};
 use crate::variables::UserVariables;
-
-/// How much of each stream of an operation is kept, in bytes: its beginning.
-const KEPT: usize = 1 << 20;
 
 /// What an app's tests start from.
 struct Prepared {
@@ -39,9 +40,11 @@ struct Prepared {
 struct Before {
     index: Index,
     store: Store,
+    /// Whether what is there now could not be put back to that.
+    is_lost: Cell<bool>,
 }
 
-/// Runs them in their order. What is over when it is interrupted is told too.
+/// Runs them, and tells of each as it ends: also of those that were not run, or not to their end.
 pub(super) async fn run(
     context: &Context,
     workspace: &Workspace,
@@ -50,20 +53,46 @@ pub(super) async fn run(
     shutdown: &Shutdown,
     show: &dyn Fn(&Verdict),
 ) -> Result<Vec<Verdict>, Failure> {
-    let verdicts = RefCell::new(Vec::new());
-    let tell = |verdict: Verdict| {
+    let verdicts: Vec<_> = cases.iter().map(|_| RefCell::new(None)).collect();
+    let tell = |case: usize, verdict: Verdict| {
         show(&verdict);
-        verdicts.borrow_mut().push(verdict);
+        *verdicts[case].borrow_mut() = Some(verdict);
     };
     let needs_engine = cases
         .iter()
         .any(|case| case.definition.expect != Expected::Denied && case.is_allowed());
-    if !needs_engine {
-        for case in cases {
-            tell(decided(case).unwrap_or_else(|| skipped(case, "it was not run")));
+    if needs_engine {
+        on_engine(context, workspace, cases, arguments, shutdown, &tell).await?;
+    } else {
+        let state = State::default();
+        for (number, case) in cases.iter().enumerate() {
+            let verdict = match decided(case) {
+                Some(verdict) if !state.is_stopped.get() => verdict,
+                _ => skipped(case, "a test before it failed"),
+            };
+            state.note(&verdict, arguments);
+            tell(number, verdict);
         }
-        return Ok(verdicts.into_inner());
     }
+    for (number, case) in cases.iter().enumerate() {
+        if verdicts[number].borrow().is_none() {
+            tell(number, skipped(case, "interrupted before it ended"));
+        }
+    }
+    Ok(verdicts
+        .into_iter()
+        .filter_map(RefCell::into_inner)
+        .collect())
+}
+
+async fn on_engine(
+    context: &Context,
+    workspace: &Workspace,
+    cases: &[Case<'_>],
+    arguments: &Arguments,
+    shutdown: &Shutdown,
+    tell: &dyn Fn(usize, Verdict),
+) -> Result<(), Failure> {
     let tree = workspace.scan()?;
     let mut prepared = BTreeMap::new();
     for case in cases {
@@ -84,6 +113,11 @@ pub(super) async fn run(
         Err(failure) => return Err(fault(failure)),
     };
     let sandbox = workspace.sandbox(&engine, &listening.events, shutdown);
+    let progress = Progress::new(context, arguments.jobs);
+    let tell = |case: usize, verdict: Verdict| {
+        progress.hide();
+        tell(case, verdict);
+    };
     let suite = Suite {
         context,
         workspace,
@@ -92,22 +126,17 @@ pub(super) async fn run(
         sandbox: &sandbox,
         arguments,
         secrets: workspace.secrets_in_containers(),
+        progress: &progress,
     };
     let result = sandbox.until_left(suite.all(cases, &tell)).await;
+    progress.hide();
     listening.finish();
-    let mut verdicts = verdicts.into_inner();
     match result {
-        Ok(()) => {}
+        Ok(()) => Ok(()),
         // Whatever is told by a signal is told by its exit code.
-        Err(_) if shutdown.urgency() > Urgency::None => {}
-        Err(err) => return Err(fault(Failure::of(err, shutdown))),
+        Err(_) if shutdown.urgency() > Urgency::None => Ok(()),
+        Err(err) => Err(fault(Failure::of(err, shutdown))),
     }
-    for case in &cases[verdicts.len()..] {
-        let verdict = skipped(case, "interrupted before it began");
-        show(&verdict);
-        verdicts.push(verdict);
-    }
-    Ok(verdicts)
 }
 
 /// A trouble of the emulator must never look like one of an operation.
@@ -124,51 +153,121 @@ struct Suite<'a, E> {
     sandbox: &'a Sandbox<'a, E>,
     arguments: &'a Arguments,
     secrets: Secrets,
+    progress: &'a Progress<'a>,
+}
+
+/// What the tests of all containers share.
+#[derive(Debug, Default)]
+struct State {
+    /// Nothing more is to begin.
+    is_stopped: Cell<bool>,
+    /// What the project's warnings are was told.
+    is_warned: Cell<bool>,
+    /// One container comes up at a time: they share services and images.
+    coming_up: Mutex<()>,
+}
+
+impl State {
+    fn note(&self, verdict: &Verdict, arguments: &Arguments) {
+        let is_bad = matches!(verdict.status, Status::Failed(_) | Status::Error(_));
+        if arguments.fail_fast && is_bad {
+            self.is_stopped.set(true);
+        }
+    }
 }
 
 impl<E: Engine> Suite<'_, E> {
-    async fn all(&self, cases: &[Case<'_>], tell: &dyn Fn(Verdict)) -> Result<(), Error> {
+    async fn all(&self, cases: &[Case<'_>], tell: &dyn Fn(usize, Verdict)) -> Result<(), Error> {
         let lock = self.sandbox.lock("test").await?;
-        let mut befores: BTreeMap<String, Result<Before, Status>> = BTreeMap::new();
-        let mut warned = false;
-        let mut stopped = false;
-        for case in cases {
-            if stopped {
-                tell(skipped(case, "a test before it failed"));
-                continue;
-            }
-            let verdict = match decided(case) {
-                Some(verdict) => verdict,
-                None if self.sandbox.shutdown.urgency() > Urgency::None => {
-                    skipped(case, "interrupted before it began")
-                }
-                None => {
-                    let place = case.place();
-                    if !befores.contains_key(&place) {
-                        let before = self.bring_up(case, &mut warned).await;
-                        befores.insert(place.clone(), before);
-                    }
-                    match &befores[&place] {
-                        Ok(before) => self.one(case, before).await,
-                        Err(status) => verdict(case, status.clone(), Duration::ZERO),
-                    }
-                }
-            };
-            stopped = self.arguments.fail_fast
-                && matches!(verdict.status, Status::Failed(_) | Status::Error(_));
-            tell(verdict);
-        }
-        for before in befores.values().flatten() {
-            before.store.remove(BEFORE_RUN)?;
-        }
+        let state = State::default();
+        let results: Vec<Result<(), Error>> = stream::iter(self.groups(cases))
+            .map(|group| self.group(cases, group, &state, tell))
+            .buffer_unordered(self.arguments.jobs.get().into())
+            .collect()
+            .await;
+        results.into_iter().collect::<Result<(), Error>>()?;
         if self.sandbox.shutdown.urgency() < Urgency::Leave {
             lock.release();
         }
         Ok(())
     }
 
+    /// The numbers of the tests that must not run at the same time, because their containers share a mount. Without
+    /// `--jobs` all are one group, in the order in which they are written.
+    fn groups(&self, cases: &[Case<'_>]) -> Vec<Vec<usize>> {
+        if self.arguments.jobs.get() == 1 {
+            return vec![(0..cases.len()).collect()];
+        }
+        let mut groups: Vec<(BTreeSet<&str>, Vec<usize>)> = Vec::new();
+        for (number, case) in cases.iter().enumerate() {
+            let mut volumes: BTreeSet<&str> = BTreeSet::new();
+            if let Ok((plan, container)) = self.container(case) {
+                let storage = container.storage.iter().map(|volume| volume.name.as_str());
+                volumes.extend(storage);
+                // An operation of an app may well talk to its worker.
+                volumes.insert(&plan.app);
+            }
+            let mut numbers = vec![number];
+            let (same, others): (Vec<_>, Vec<_>) = groups
+                .into_iter()
+                .partition(|(shared, _)| !shared.is_disjoint(&volumes));
+            groups = others;
+            for (shared, of) in same {
+                volumes.extend(shared);
+                numbers.extend(of);
+            }
+            numbers.sort_unstable();
+            groups.push((volumes, numbers));
+        }
+        let mut groups: Vec<_> = groups.into_iter().map(|(_, numbers)| numbers).collect();
+        groups.sort_unstable();
+        groups
+    }
+
+    /// Runs tests one after the other.
+    async fn group(
+        &self,
+        cases: &[Case<'_>],
+        numbers: Vec<usize>,
+        state: &State,
+        tell: &dyn Fn(usize, Verdict),
+    ) -> Result<(), Error> {
+        let mut befores: BTreeMap<String, Result<Before, Status>> = BTreeMap::new();
+        for number in numbers {
+            let case = &cases[number];
+            let verdict = if state.is_stopped.get() {
+                skipped(case, "a test before it failed")
+            } else if let Some(verdict) = decided(case) {
+                verdict
+            } else if self.sandbox.shutdown.urgency() > Urgency::None {
+                skipped(case, "interrupted before it began")
+            } else {
+                let before = match befores.entry(case.place()) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert(self.bring_up(case, state).await),
+                };
+                match before {
+                    Ok(before) if before.is_lost.get() => {
+                        skipped(case, "the mounts are not as they were before the tests")
+                    }
+                    Ok(before) => self.one(case, before).await,
+                    Err(status) => verdict(case, status.clone()),
+                }
+            };
+            state.note(&verdict, self.arguments);
+            tell(number, verdict);
+        }
+        for before in befores.values().flatten() {
+            if !before.is_lost.get() {
+                before.store.remove(BEFORE_RUN)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Brings a test's container up, and keeps what is on its mounts.
-    async fn bring_up(&self, case: &Case<'_>, warned: &mut bool) -> Result<Before, Status> {
+    async fn bring_up(&self, case: &Case<'_>, state: &State) -> Result<Before, Status> {
+        let _turn = state.coming_up.lock().await;
         let of = |err: Error| self.status(err);
         let place = case.place();
         let (plan, container) = self.container(case)?;
@@ -190,9 +289,8 @@ impl<E: Engine> Suite<'_, E> {
             }));
         }
         let containers = self.sandbox.containers().await.map_err(of)?;
-        if !container.is_current(&containers) && !*warned {
+        if !container.is_current(&containers) && !state.is_warned.replace(true) {
             self.workspace.warn(self.sandbox.events, self.tree).await;
-            *warned = true;
         }
         let address = listens_at(case.found.app, case.found.worker);
         let containers = self
@@ -213,6 +311,7 @@ impl<E: Engine> Suite<'_, E> {
         Ok(Before {
             index: taken.index,
             store,
+            is_lost: Cell::new(false),
         })
     }
 
@@ -238,221 +337,5 @@ impl<E: Engine> Suite<'_, E> {
                 Status::Error(format!("{}{}", failure.message, hint.unwrap_or_default()))
             }
         }
-    }
-
-    async fn one(&self, case: &Case<'_>, before: &Before) -> Verdict {
-        let began = Instant::now();
-        let mut output = (String::new(), String::new());
-        let status = match self.tried(case, before, &mut output).await {
-            Ok(wrong) if self.sandbox.shutdown.urgency() > Urgency::None => {
-                drop(wrong);
-                Status::Skipped("interrupted".to_owned())
-            }
-            Ok(wrong) if wrong.is_empty() => Status::Passed,
-            Ok(wrong) => Status::Failed(wrong.iter().map(|text| self.secrets.mask(text)).collect()),
-            Err(err) => self.status(err),
-        };
-        Verdict {
-            output,
-            ..verdict(case, status, began.elapsed())
-        }
-    }
-
-    /// Runs it, once or twice, and puts the mounts back.
-    async fn tried(
-        &self,
-        case: &Case<'_>,
-        before: &Before,
-        output: &mut (String, String),
-    ) -> Result<Vec<String>, Error> {
-        let Ok((_, container)) = self.container(case) else {
-            return Ok(vec!["the plan lacks a container".to_owned()]);
-        };
-        let mounts = &container.mounts;
-        let first = self.run_once(case).await?;
-        let text = |bytes: &[u8]| self.secrets.mask(&String::from_utf8_lossy(bytes));
-        *output = (text(&first.stdout), text(&first.stderr));
-        let now = self
-            .sandbox
-            .index_of_mounts(&first.container, mounts)
-            .await?;
-        let changes = compare(&before.index, &now);
-        let mut wrong = judge(
-            &case.definition,
-            &Observed {
-                outcome: first.report.outcome,
-                exit_code: first.report.exit_code,
-                stdout: &first.stdout,
-                stderr: &first.stderr,
-                read_only: first.read_only.as_ref(),
-                mounts: &now,
-                changes: &changes,
-            },
-        );
-        let mut is_changed = !changes.is_empty();
-        let mut id = first.container;
-        if case.definition.idempotent
-            && wrong.is_empty()
-            && self.sandbox.shutdown.urgency() == Urgency::None
-        {
-            let second = self.run_once(case).await?;
-            let later = self
-                .sandbox
-                .index_of_mounts(&second.container, mounts)
-                .await?;
-            is_changed |= later != now;
-            wrong = again(
-                &case.definition,
-                second.report.exit_code,
-                &compare(&now, &later),
-            );
-            id = second.container;
-        }
-        if is_changed {
-            let (_, archive): (_, File) = before.store.open(BEFORE_RUN)?;
-            self.sandbox.restore_snapshot(&id, mounts, archive).await?;
-        }
-        Ok(wrong)
-    }
-
-    async fn run_once(&self, case: &Case<'_>) -> Result<Seen, Error> {
-        let place = case.place();
-        let prepared = &self.prepared[&place];
-        let Ok((plan, container)) = self.container(case) else {
-            return Err(Error::NotUp { container: place });
-        };
-        let (events, receiver) = Events::channel();
-        let is_verbose = self.context.global.verbose;
-        let forward = is_verbose.then(|| self.sandbox.events.clone());
-        let listener = tokio::spawn(listen(receiver, forward));
-        let sandbox = self
-            .workspace
-            .sandbox(self.sandbox.engine, &events, self.sandbox.shutdown);
-        let pull = self.arguments.pull.into();
-        let planned = self
-            .workspace
-            .planned(plan, &prepared.image, self.tree, pull, false);
-        let found = &case.found;
-        let variables = self.workspace.run_variables(
-            found.app,
-            found.worker,
-            self.tree,
-            &case.definition.variables,
-            container,
-        );
-        let id = run_id();
-        let address = listens_at(found.app, found.worker);
-        let actor = case.actor.as_ref();
-        let run = OperationRun {
-            operation: found.operation,
-            role: actor.map_or("", |actor| actor.role.name()),
-            user: actor.and_then(|actor| actor.name.as_deref()),
-            container,
-            variables: &variables,
-            timeout: case.definition.timeout.or(found.operation.timeout),
-            id: &id,
-            listens_at: address.as_deref(),
-        };
-        // An operation before it may have ended the container.
-        let containers = sandbox.containers().await?;
-        let result = sandbox.run_operation(&planned, &run, &containers).await;
-        drop(events);
-        let (stdout, stderr, read_only) = listener.await.unwrap_or_default();
-        let report = result?;
-        let containers = self.sandbox.containers().await?;
-        let current = plan.current_id(container, &containers);
-        Ok(Seen {
-            report,
-            stdout,
-            stderr,
-            read_only,
-            container: current.ok_or(Error::NotUp { container: place })?,
-        })
-    }
-}
-
-/// What was seen of one run.
-struct Seen {
-    report: Report,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    read_only: Option<ReadOnlyWrite>,
-    container: String,
-}
-
-/// Keeps what an operation prints, up to a size each.
-async fn listen(
-    mut receiver: tokio::sync::mpsc::Receiver<Event>,
-    forward: Option<Events>,
-) -> (Vec<u8>, Vec<u8>, Option<ReadOnlyWrite>) {
-    let (mut out, mut errors, mut refused) = (Vec::new(), Vec::new(), None);
-    while let Some(event) = receiver.recv().await {
-        match &event {
-            Event::OperationOutput {
-                output: Text(piece),
-            } => {
-                let (kept, bytes) = match piece {
-                    Output::Stdout(bytes) => (&mut out, bytes),
-                    Output::Stderr(bytes) => (&mut errors, bytes),
-                };
-                let room = KEPT.saturating_sub(Vec::len(kept)).min(bytes.len());
-                kept.extend_from_slice(&bytes[..room]);
-            }
-            Event::OperationFinished {
-                read_only, result, ..
-            } if *result != Outcome::Success => refused = read_only.clone(),
-            _ => {}
-        }
-        if let Some(forward) = &forward
-            && !matches!(
-                event,
-                Event::OperationOutput {
-                    output: Text(Output::Stdout(_))
-                }
-            )
-        {
-            forward.send(event).await;
-        }
-    }
-    (out, errors, refused)
-}
-
-/// What is known without running anything.
-fn decided(case: &Case<'_>) -> Option<Verdict> {
-    let operation = case.found.operation;
-    let who = match &case.actor {
-        Some(actor) => match &actor.name {
-            Some(name) => format!("`{name}`, who is {},", actor.role),
-            None => actor.role.to_string(),
-        },
-        None => "the user, who has no access,".to_owned(),
-    };
-    let status = match (case.definition.expect, case.is_allowed()) {
-        (Expected::Denied, false) => Status::Passed,
-        (Expected::Denied, true) => Status::Failed(vec![format!(
-            "{who} may run it: it needs {} only",
-            operation.role
-        )]),
-        (Expected::ExitCode(_), false) => Status::Failed(vec![format!(
-            "{who} may not run it: it needs {}",
-            operation.role
-        )]),
-        (Expected::ExitCode(_), true) => return None,
-    };
-    Some(verdict(case, status, Duration::ZERO))
-}
-
-fn skipped(case: &Case<'_>, why: &str) -> Verdict {
-    verdict(case, Status::Skipped(why.to_owned()), Duration::ZERO)
-}
-
-fn verdict(case: &Case<'_>, status: Status, duration: Duration) -> Verdict {
-    Verdict {
-        name: case.name.clone(),
-        operation: case.found.operation.name.clone(),
-        container: case.place(),
-        status,
-        duration,
-        output: (String::new(), String::new()),
     }
 }
