@@ -152,6 +152,9 @@ pub trait Engine: Send + Sync {
         &self,
         id: &str,
     ) -> impl Future<Output = Result<Option<ContainerState>>> + Send;
+    /// The absolute paths that are new, different or gone in its own file system, compared with its image. What
+    /// is on volumes and in memory does not count; the directories that hold a path may be listed too.
+    fn changed_paths(&self, id: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
     /// Its log.
     fn logs(&self, id: &str, range: LogRange) -> OutputStream;
 

@@ -154,6 +154,14 @@ pub enum Event {
         /// What the operation had changed.
         changes: Vec<crate::mount_snapshot::Difference>,
     },
+    /// An operation ran where it could write everywhere.
+    MountsSuggested {
+        /// The app, or `app--worker`.
+        container: String,
+        /// The mounts that it needs where it cannot.
+        #[serde(flatten)]
+        suggestion: crate::mount_suggestion::Suggestion,
+    },
     /// The mail that apps send is shown.
     MailShown {
         /// Where.

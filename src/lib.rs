@@ -34,6 +34,7 @@ pub mod lock;
 pub mod mask;
 pub mod mount_advice;
 pub mod mount_snapshot;
+pub mod mount_suggestion;
 pub mod php_ini;
 pub mod plan;
 pub mod project;

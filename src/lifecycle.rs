@@ -24,6 +24,7 @@ mod source_operation;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::path::PathBuf;
 use std::pin::Pin;

@@ -51,6 +51,12 @@ pub(super) struct Arguments {
     /// Put all mounts back afterwards as they were before, and say what the operation changed on them
     #[arg(long, conflicts_with = "dry_run")]
     undo: bool,
+    /// Run it in a throw-away copy in which it can write everywhere, and say which mounts it needs
+    #[arg(long, conflicts_with_all = ["dry_run", "undo"])]
+    suggest_mounts: bool,
+    /// Put those mounts into the configuration
+    #[arg(long, requires = "suggest_mounts")]
+    write: bool,
     /// Hide the values of sensitive variables in what it prints
     #[arg(long)]
     mask: bool,
@@ -210,7 +216,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             id: &id,
             listens_at: address.as_deref(),
         };
-        let report = if arguments.undo {
+        let mut suggestion = None;
+        let report = if arguments.suggest_mounts {
+            let (report, suggested) = sandbox.try_writable(&planned, &run, &containers).await?;
+            suggestion = suggested;
+            report
+        } else if arguments.undo {
             let title = container.title(&plan.app);
             let undo = Undo {
                 store: super::mount::snapshots::store(&workspace, &title),
@@ -226,11 +237,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         if shutdown.urgency() < Urgency::Leave {
             lock.release();
         }
-        Ok(report)
+        Ok((report, suggestion))
     };
     let result = sandbox.until_left(act).await;
     listening.finish();
-    let report = result.map_err(|err| Failure::of(err, &shutdown))?;
+    let (report, _suggestion) = result.map_err(|err| Failure::of(err, &shutdown))?;
     Ok(exit_code(&report, &shutdown))
 }
 

@@ -280,6 +280,7 @@ on_every_engine! {
     files::an_upload_needs_its_directory,
     files::an_upload_that_breaks_off_on_our_side_is_our_error,
     files::a_download_of_nothing_fails,
+    files::what_is_written_in_a_container_itself_can_be_listed,
     files::the_content_of_a_directory_comes_without_its_name,
     files::a_read_only_container_can_only_write_to_volumes_and_memory,
     storage::volumes_are_made_once_and_removed_for_good,

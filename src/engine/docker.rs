@@ -143,6 +143,9 @@ impl Engine for DockerEngine {
     async fn container_state(&self, id: &str) -> Result<Option<ContainerState>> {
         self.state(id).await
     }
+    async fn changed_paths(&self, id: &str) -> Result<Vec<String>> {
+        self.changes(id).await
+    }
     fn logs(&self, id: &str, range: LogRange) -> OutputStream {
         self.read_logs(id, range)
     }

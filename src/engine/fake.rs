@@ -272,6 +272,11 @@ impl Engine for FakeEngine {
             .await
     }
 
+    async fn changed_paths(&self, id: &str) -> Result<Vec<String>> {
+        self.ask("changed_paths", id, |store| store.changed_paths(id))
+            .await
+    }
+
     fn logs(&self, id: &str, range: LogRange) -> OutputStream {
         let (sender, receiver) = mpsc::channel(PIPE);
         match self.record("logs", id) {

@@ -70,6 +70,19 @@ impl<E: Engine> Sandbox<'_, E> {
         let deployed = self
             .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
+        let hooks_failed = !deployed.failed_hooks.is_empty();
+        self.run_operation_in(&deployed.id, planned, run, hooks_failed)
+            .await
+    }
+
+    /// Runs an operation in a container that is up.
+    pub(super) async fn run_operation_in(
+        &self,
+        container: &str,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        hooks_failed: bool,
+    ) -> Result<Report> {
         let app = &planned.plan.app;
         let title = run.container.title(app);
         let operation = run.operation;
@@ -83,7 +96,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         let command = Command {
-            container: &deployed.id,
+            container,
             title: &title,
             what: &operation.name,
             script: &operation.start,
@@ -113,7 +126,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Report {
             outcome: done.outcome,
             exit_code: done.exit_code,
-            hooks_failed: !deployed.failed_hooks.is_empty(),
+            hooks_failed,
         })
     }
 

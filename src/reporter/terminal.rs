@@ -10,6 +10,7 @@ use super::{Reporter, talk};
 use crate::engine::spec::Output;
 use crate::event::{Address, Event, Outcome, ReadOnlyWrite, Refusal, Step};
 use crate::mount_snapshot::Difference;
+use crate::mount_suggestion::{Elsewhere, Reason, Suggestion};
 
 /// How many changes on mounts are told by name.
 const CHANGES_SHOWN: usize = 20;
@@ -94,6 +95,78 @@ impl Terminal {
         }
         if count > CHANGES_SHOWN {
             self.step("", &format!("and {} more", count - CHANGES_SHOWN));
+        }
+    }
+
+    /// The mounts that an operation needs.
+    fn suggested(&mut self, container: &str, suggestion: &Suggestion) {
+        let container = safe(container);
+        let Suggestion { mounts, elsewhere } = suggestion;
+        if mounts.is_empty() && elsewhere.is_empty() {
+            self.step(
+                "Tried",
+                &format!("{container} needs no other mounts for that"),
+            );
+            return;
+        }
+        if !mounts.is_empty() {
+            let plural = if mounts.len() == 1 { "" } else { "s" };
+            let mut text = format!(
+                "\n{}: {container} needs {} more mount{plural} for that:\n\n    mounts:",
+                self.style.hint("hint"),
+                mounts.len()
+            );
+            for mount in mounts {
+                let key = serde_json::to_string(&format!("/{}", mount.path)).unwrap_or_default();
+                let wrote = format!(
+                    "# {}, {}",
+                    style::count(mount.files, "file"),
+                    style::bytes(mount.bytes)
+                );
+                text.push_str(&format!(
+                    "\n      {}: {}\n        source: {}",
+                    safe(&key),
+                    self.style.faint(wrote),
+                    mount.source
+                ));
+            }
+            for mount in mounts.iter().filter(|mount| mount.hides > 0) {
+                text.push_str(&format!(
+                    "\n\n`/{}` will hide {} that the build puts there: they are not there before the first run",
+                    safe(&mount.path),
+                    style::count(mount.hides, "file")
+                ));
+            }
+            self.insist(&text);
+        }
+        for Elsewhere { path, reason } in elsewhere.iter().take(CHANGES_SHOWN) {
+            let why = match reason {
+                Reason::FileAtTop => "a file at the top of the app, and mounts are directories: let it write into one that is a mount, or to `/tmp`".to_owned(),
+                Reason::Hides { directory, files: 0 } => format!(
+                    "and in `/{}` is another mount: let it write into that one, or to `/tmp`",
+                    safe(directory)
+                ),
+                Reason::Hides { directory, files } => format!(
+                    "where a mount on `/{}` would hide {} of the build: let it write elsewhere",
+                    safe(directory),
+                    style::count(*files, "file")
+                ),
+                Reason::OutsideApp => "outside the app's directory, where no mount can be: let it write to `/tmp` or below `/app`".to_owned(),
+            };
+            let line = format!(
+                "{}: it wrote `{}`, {why}",
+                self.style.warning("warning"),
+                safe(path)
+            );
+            self.insist(&line);
+        }
+        if elsewhere.len() > CHANGES_SHOWN {
+            let line = format!(
+                "{}: and {} more like these",
+                self.style.warning("warning"),
+                elsewhere.len() - CHANGES_SHOWN
+            );
+            self.insist(&line);
         }
     }
 
@@ -386,6 +459,10 @@ impl Reporter for Terminal {
                 self.step("Started", &what);
             }
             Event::MountsRestored { container, changes } => self.restored(&container, &changes),
+            Event::MountsSuggested {
+                container,
+                suggestion,
+            } => self.suggested(&container, &suggestion),
             Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
             Event::RoutesReady { routes } => {
                 for Address { url, service } in routes {

@@ -167,3 +167,20 @@ pub(super) async fn a_read_only_container_can_only_write_to_volumes_and_memory<E
     trial.upload(&id, "/data", &[("y", "there")]).await.unwrap();
     assert_eq!(trial.run(&id, "cat /data/y").await.1, "there");
 }
+
+pub(super) async fn what_is_written_in_a_container_itself_can_be_listed<E: Engine>(
+    trial: &Trial<'_, E>,
+) {
+    let volume = trial.volume("data").await;
+    let mut spec = trial.container("one");
+    spec.volumes = vec![mounted(&volume, "/mnt")];
+    let id = trial.start(&spec).await;
+    for path in ["/one", "/mnt/two"] {
+        assert_eq!(trial.run(&id, &format!("touch {path}")).await.0, 0);
+    }
+    let found = trial.engine.changed_paths(&id).await.unwrap();
+    assert!(found.contains(&"/one".to_owned()), "{found:?}");
+    assert!(!found.contains(&"/mnt/two".to_owned()), "{found:?}");
+    let err = trial.engine.changed_paths("no-such").await.unwrap_err();
+    assert!(matches!(&err, Error::NotFound(_)), "{err:?}");
+}

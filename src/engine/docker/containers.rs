@@ -143,6 +143,12 @@ impl DockerEngine {
         }
     }
 
+    pub(super) async fn changes(&self, id: &str) -> Result<Vec<String>> {
+        let changes = self.docker.container_changes(id).await?;
+        let changes = changes.unwrap_or_default();
+        Ok(changes.into_iter().map(|change| change.path).collect())
+    }
+
     pub(super) fn read_logs(&self, id: &str, range: LogRange) -> OutputStream {
         let tail = range
             .tail

@@ -140,6 +140,23 @@ impl Store {
         }
     }
 
+    pub(in crate::engine::fake) fn changed_paths(&self, id: &str) -> Result<Vec<String>> {
+        let container = self
+            .find(id)
+            .and_then(|id| self.containers.get(&id))
+            .ok_or_else(|| no_container(id))?;
+        let in_memory = |path: &str| {
+            let tmpfs = &container.spec.tmpfs;
+            tmpfs.iter().any(|tmpfs| {
+                let target = joined("", &tmpfs.target);
+                path == target || below(&target, path).is_some()
+            })
+        };
+        let paths = container.layer.iter().map(|(path, _)| path);
+        let paths = paths.filter(|path| !in_memory(path));
+        Ok(paths.map(|path| format!("/{path}")).collect())
+    }
+
     /// What is at a path of a container.
     pub(crate) fn file(&self, id: &str, path: &str) -> Option<Node> {
         let (place, files) = self.files_at(id, path).ok()?;
