@@ -89,7 +89,9 @@ pub enum Refused {
         line: usize,
     },
     /// What would be added to has a tag, so that it stands in another file.
-    #[error("{what} has the tag `{tag}` at line {line}: what it holds is not written there")]
+    #[error(
+        "{what} has the tag `{tag}` at line {line}, and what becomes of it is not to be seen in this file"
+    )]
     Tag {
         /// What it is.
         what: String,

@@ -149,7 +149,7 @@ impl<'a> Way<'a> {
             _ => Err(Refused::NotMapping {
                 what: what.to_owned(),
                 line: self.line(self.piece),
-                kind: self.tree.kind(),
+                kind: kind(self.tree),
             }),
         }
     }
@@ -207,7 +207,7 @@ impl<'a> Way<'a> {
                     return Err(Refused::NotMapping {
                         what,
                         line: self.line(value),
-                        kind: node.kind(),
+                        kind: kind(node),
                     });
                 }
                 self.around.push((what.clone(), value));
@@ -233,6 +233,13 @@ impl<'a> Way<'a> {
 
     fn line(&self, piece: &Piece) -> usize {
         line(self.text, piece.span.start)
+    }
+}
+
+fn kind(node: &Node) -> &'static str {
+    match node.value {
+        Value::Null => "empty",
+        _ => node.kind(),
     }
 }
 

@@ -132,3 +132,6 @@ fn is_same(old: &Node, new: &Node) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,30 @@ impl Piece {
         matches!(self.form, Form::Collection { is_flow: true, .. })
     }
 
+    /// Takes note of the end. Only brackets have one that takes up any text: the bracket and what follows it
+    /// on its line, or the comma before the bracket.
+    fn close(&mut self, text: &str, end: &Range<usize>) {
+        let Form::Collection {
+            is_map, is_flow, ..
+        } = &mut self.form
+        else {
+            return;
+        };
+        let (begins, ends) = if *is_map { ('{', '}') } else { ('[', ']') };
+        let begin = text.get(self.span.clone()).unwrap_or_default();
+        if end.is_empty() || !begin.trim_end().ends_with(begins) {
+            return;
+        }
+        let mut rest = &text[end.start..];
+        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+        while rest.starts_with('#') {
+            rest = rest.trim_start_matches(|char| !matches!(char, '\n' | '\r'));
+            rest = rest.trim_start();
+        }
+        *is_flow = true;
+        self.span.end = text.len() - rest.strip_prefix(ends).unwrap_or(rest).len();
+    }
+
     /// The piece whose end is the end of this one.
     pub(crate) fn last(&self) -> &Piece {
         match &self.form {
@@ -143,19 +167,14 @@ pub(crate) fn layout(text: &str) -> Option<Layout> {
                 layout.put(&mut open, piece(span, 0, None, Form::Alias));
             }
             Event::SequenceStart(anchor, tag) => {
-                let form = collection(false, text, &span);
-                open.push(piece(span, anchor, tag.as_deref(), form));
+                open.push(piece(span, anchor, tag.as_deref(), collection(false)));
             }
             Event::MappingStart(anchor, tag) => {
-                let form = collection(true, text, &span);
-                open.push(piece(span, anchor, tag.as_deref(), form));
+                open.push(piece(span, anchor, tag.as_deref(), collection(true)));
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let mut closed = open.pop()?;
-                if closed.is_flow() {
-                    // The parser counts what follows the bracket on its line as part of the end.
-                    closed.span.end = start + 1;
-                }
+                closed.close(text, &span);
                 layout.put(&mut open, closed);
             }
             _ => {}
@@ -177,18 +196,18 @@ fn piece(span: Range<usize>, anchor: usize, tag: Option<&Tag>, form: Form) -> Pi
     Piece {
         span,
         anchor,
-        tag: tag.map(ToString::to_string),
+        tag: tag.map(|tag| match tag.is_yaml_core_schema() {
+            true => format!("!!{}", tag.suffix),
+            false => tag.to_string(),
+        }),
         form,
     }
 }
 
-fn collection(is_map: bool, text: &str, span: &Range<usize>) -> Form {
-    let bracket = if is_map { '{' } else { '[' };
+fn collection(is_map: bool) -> Form {
     Form::Collection {
         is_map,
-        is_flow: text
-            .get(span.clone())
-            .is_some_and(|text| text.ends_with(bracket)),
+        is_flow: false,
         pieces: Vec::new(),
     }
 }

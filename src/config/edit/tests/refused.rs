@@ -36,7 +36,24 @@ fn places_that_are_written_elsewhere_are_refused() {
         "applications:\n  web:\n    web: !include web.yaml\n",
         "applications:\n  web:\n    type: x\n    workers:\n      queue: !include q.yaml\n",
         "applications:\n  web:\n    mounts: !include m.yaml\n    workers:\n      queue:\n        type: x\n",
-    ]), @"");
+    ]), @r"
+    `mounts` of the application `web` is an alias (*m) at line 5: adding to it would change other places too
+    the application `web` is an alias (*a) at line 4: adding to it would change other places too
+    `mounts` of the application `web` has the anchor at line 3 that line 6 repeats: adding to it would change both
+    the application `web` has the anchor at line 2 that line 5 repeats: adding to it would change both
+    `workers` of the application `web` has the anchor at line 3 that line 7 repeats: adding to it would change both
+    the merge key `<<` at line 5 brings `mounts` of the application `web`, or may bring it: a key written there would take its place
+    the merge key `<<` at line 4 brings `mounts` of the application `web`, or may bring it: a key written there would take its place
+    the merge key `<<` at line 4 brings `mounts` of the application `web`, or may bring it: a key written there would take its place
+    the merge key `<<` at line 2 brings the application `web`, or may bring it: a key written there would take its place
+    the application `web` has the tag `!include` at line 2, and what becomes of it is not to be seen in this file
+    `applications` has the tag `!include` at line 1, and what becomes of it is not to be seen in this file
+    `mounts` of the application `web` has the tag `!include` at line 3, and what becomes of it is not to be seen in this file
+    `mounts` of the application `web` has the tag `!!map` at line 3, and what becomes of it is not to be seen in this file
+    `web` of the application `web` has the tag `!include` at line 3, and what becomes of it is not to be seen in this file
+    the worker `queue` of the application `web` has the tag `!include` at line 5, and what becomes of it is not to be seen in this file
+    `mounts` of the application `web` has the tag `!include` at line 3, and what becomes of it is not to be seen in this file
+    ");
 }
 
 #[test]
@@ -59,7 +76,25 @@ fn forms_that_lines_cannot_be_added_to_are_refused() {
         "applications:\n  web:\n    workers:\n      queue: {commands: {start: x}}\n",
         "- a\n",
         "text\n",
-    ]), @"");
+    ]), @r"
+    `applications` is written in braces at line 1: only lines without braces can be added to
+    the application `web` is written in braces at line 2: only lines without braces can be added to
+    the file is written in braces at line 1: only lines without braces can be added to
+    `mounts` of the application `web` is written in braces at line 3: only lines without braces can be added to
+    `mounts` of the application `web` is written in an unusual form at line 3, and there is no safe place to add to it
+    `mounts` of the application `web` is written in an unusual form at line 3, and there is no safe place to add to it
+    `mounts` of the application `web` is written in an unusual form at line 3, and there is no safe place to add to it
+    `mounts` of the application `web` is a list at line 3, and only a mapping can be added to
+    `mounts` of the application `web` is a string at line 3, and only a mapping can be added to
+    the application `web` is empty at line 2, and only a mapping can be added to
+    `applications` is a list at line 2, and only a mapping can be added to
+    `mounts` of the application `web` is written in an unusual form at line 3, and there is no safe place to add to it
+    line 4 is the last of a block text and has no line end: add the line end first
+    the worker `queue` of the application `web` is empty at line 4, and only a mapping can be added to
+    the worker `queue` of the application `web` is written in braces at line 4: only lines without braces can be added to
+    the file is a list at line 1, and only a mapping can be added to
+    the file is a string at line 1, and only a mapping can be added to
+    ");
 }
 
 #[test]
@@ -80,7 +115,22 @@ fn texts_that_cannot_be_read_are_refused() {
         "applications:\n  other:\n    type: x\n".to_owned(),
         format!("{app}    workers:\n      q:\n        type: queue\n"),
         format!("{app}    queue: x\n"),
-    ]), @"");
+    ]), @r"
+    there is no application `web` in this file
+    there is no application `web` in this file
+    the file is empty at line 2, and only a mapping can be added to
+    line 4 has an error, and it must be put right first: a second document begins here, and a file may hold only one
+    line 4 has an error, and it must be put right first: duplicate key `type`: it is already on line 3
+    line 4 has an error, and it must be put right first: a tab cannot be used to indent YAML
+    line 5 has an error, and it must be put right first: this cannot be read as YAML: while parsing a node, did not find expected node content
+    line 4 has an error, and it must be put right first: the alias `*unknown` has no anchor before it
+    line 4 has an error, and it must be put right first: the control character U+0007 may not stand in a YAML file
+    line 4 has an error, and it must be put right first: brackets are nested too deep
+    line 1 has an error, and it must be put right first: the file is too large
+    there is no application `web` in this file
+    the application `web` has no worker `queue` in this file
+    the application `web` has no worker `queue` in this file
+    ");
 }
 
 #[test]
@@ -108,7 +158,23 @@ fn mounts_that_do_not_fit_are_refused() {
         let refused = add(&mounts).expect_err("it should be refused");
         messages.push_str(&format!("{refused}\n"));
     }
-    insta::assert_snapshot!(messages, @"");
+    insta::assert_snapshot!(messages, @r"
+    `a` is a mount already at line 4, and not one with `source: tmp`
+    `a/b` and the mount `a` at line 4 lie inside each other, and their sources differ
+    `b` and the mount `b/c` at line 5 lie inside each other, and their sources differ
+    `d` is a mount already at line 6, and not one with `source: storage`
+    `e` is a mount already at line 7, and not one with `source: storage`
+    `x` and `x` are to be added with different sources, and one holds the other
+    `x` and `x/y` are to be added with different sources, and one holds the other
+    a mount cannot be added with the source `local`
+    `` cannot be the path of a mount
+    `/./` cannot be the path of a mount
+    `../x` cannot be the path of a mount
+    `x/../y` cannot be the path of a mount
+    `x�y` cannot be the path of a mount
+    `x�y` cannot be the path of a mount
+    `x y` cannot be the path of a mount
+    ");
     for (path, source) in [
         ("a/b", "storage"),
         ("b/c/d", "tmp"),
@@ -123,7 +189,7 @@ fn mounts_that_do_not_fit_are_refused() {
 fn names_in_messages_do_no_harm() {
     let name = "\u{1b}[2J\u{202E}";
     let refused = add_mounts("a: b\n", name, None, &[]).expect_err("it is not there");
-    insta::assert_snapshot!(refused.to_string(), @"");
+    insta::assert_snapshot!(refused.to_string(), @r"there is no application `�[2J�` in this file");
 }
 
 #[test]
