@@ -5,6 +5,7 @@
 pub mod app;
 mod decode;
 pub mod document;
+pub mod edit;
 pub mod files;
 mod include;
 mod lint;

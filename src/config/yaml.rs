@@ -4,6 +4,7 @@
 
 mod builder;
 mod explain;
+pub(crate) mod layout;
 
 use std::sync::Arc;
 
