@@ -1,5 +1,7 @@
 //! `run`: one operation, in its app's container.
 
+mod suggested;
+
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -241,7 +243,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     };
     let result = sandbox.until_left(act).await;
     listening.finish();
-    let (report, _suggestion) = result.map_err(|err| Failure::of(err, &shutdown))?;
+    let (report, suggestion) = result.map_err(|err| Failure::of(err, &shutdown))?;
+    if let Some(suggestion) = suggestion.filter(|_| arguments.write) {
+        suggested::write(context, &workspace, &found, &suggestion, report.outcome)?;
+    }
     Ok(exit_code(&report, &shutdown))
 }
 
