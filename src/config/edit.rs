@@ -343,6 +343,16 @@ fn read(text: &str) -> Result<Node, Refused> {
             reason: "the file is too large".to_owned(),
         });
     }
+    if let Some((at, char)) = text
+        .char_indices()
+        .find(|(_, char)| matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}'))
+    {
+        let code = char as u32;
+        return Err(Refused::Unreadable {
+            line: line(text, at),
+            reason: format!("the character U+{code:04X} ends a line for some readers of YAML only"),
+        });
+    }
     let mut report = Report::default();
     let file = report.sources.add(String::new(), Arc::from(text));
     let node = yaml::parse(file, &mut report, &mut Budget::default());

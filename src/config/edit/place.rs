@@ -245,6 +245,6 @@ fn kind(node: &Node) -> &'static str {
 
 /// The line of a byte, counted from 1.
 pub(super) fn line(text: &str, at: usize) -> usize {
-    let before = &text.as_bytes()[..at.min(text.len())];
-    1 + before.iter().filter(|byte| **byte == b'\n').count()
+    text.get(..at)
+        .map_or(1, |before| 1 + before.matches('\n').count())
 }

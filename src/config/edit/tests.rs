@@ -1,5 +1,6 @@
 //! What is written, case by case. What is refused, and what holds for every text, stand in modules of their own.
 
+mod places;
 mod properties;
 mod refused;
 
@@ -17,15 +18,9 @@ pub(super) fn add(text: &str) -> Result<String, Refused> {
     add_mounts(text, "web", None, &[mount(".next/cache", "tmp")])
 }
 
-/// The same for one of its workers.
-fn add_to(worker: &str, text: &str) -> Result<String, Refused> {
-    let mounts = [mount(".next/cache", "tmp")];
-    add_mounts(text, "web", Some(worker), &mounts)
-}
-
 /// Checks that `text` with its lines that begin with `+` is what comes out of it without them.
 #[track_caller]
-fn check_lines(marked: &str, add: impl Fn(&str) -> Result<String, Refused>) {
+pub(super) fn check_lines(marked: &str, add: impl Fn(&str) -> Result<String, Refused>) {
     let is_new = |line: &&str| line.starts_with('+');
     let old: String = marked
         .split_inclusive('\n')
@@ -292,9 +287,10 @@ fn the_end_of_the_text_may_be_anywhere() {
         let text = format!("---\r\napplications:\r\n  web:\r\n    {end}");
         assert_eq!(
             add(&text).map(|new| new[text.len()..].to_owned()),
-            Ok(match end.contains('\n') {
-                true => lines.to_owned(),
-                false => lines.replace('\n', "\r\n"),
+            Ok(if end.contains('\n') {
+                lines.to_owned()
+            } else {
+                lines.replace('\n', "\r\n")
             })
         );
     }
@@ -382,119 +378,4 @@ applications:
     let mounts = [mount("a", "tmp")];
     assert_eq!(add_mounts(text, "web", None, &mounts), Ok(text.to_owned()));
     assert_eq!(add_mounts(text, "web", None, &[]), Ok(text.to_owned()));
-}
-
-#[test]
-fn web_has_the_mounts_of_the_app_unless_it_has_its_own() {
-    check_lines(
-        "\
-applications:
-  web:
-    mounts:
-      a: {source: tmp}
-    web:
-      commands: {start: x}
-      mounts:
-        b: {source: tmp}
-+        /.next/cache: {source: tmp}
-",
-        add,
-    );
-}
-
-#[test]
-fn a_worker_has_the_mounts_of_the_app_unless_it_has_its_own() {
-    let queue = |text: &str| add_to("queue", text);
-    check_lines(
-        "\
-applications:
-  web:
-    mounts:
-      a: {source: tmp}
-+      /.next/cache: {source: tmp}
-    workers:
-      queue:
-        commands: {start: x}
-",
-        queue,
-    );
-    check_lines(
-        "\
-applications:
-  web:
-    mounts:
-      a: {source: tmp}
-    workers:
-      other:
-        commands: {start: x}
-      queue:
-        mounts:
-          b: {source: tmp}
-+          /.next/cache: {source: tmp}
-        commands: {start: x}
-",
-        queue,
-    );
-    check_lines(
-        "\
-applications:
-  web:
-    mounts: {}
-    workers:
-      queue:
-        commands: {start: x}
-+        mounts:
-+          '/.next/cache':
-+            source: tmp
-      other:
-        commands: {start: x}
-",
-        queue,
-    );
-    let none =
-        "applications:\n  web:\n    mounts:\n      a: {source: tmp}\n    workers:\n      queue:\n";
-    assert_eq!(
-        queue(&format!("{none}        mounts: {{}}\n")),
-        Ok(format!(
-            "{none}        mounts:\n          '/.next/cache':\n            source: tmp\n"
-        ))
-    );
-}
-
-#[test]
-fn anchors_and_merge_keys_that_do_not_reach_the_mounts_are_no_obstacle() {
-    check_lines(
-        "\
-.type: &type {type: x}
-applications:
-  web: &web
-    <<: *type
-    variables: &v
-      env: {A: &a b, B: *a}
-    mounts: &unused
-      <<: [{x: {source: tmp}}]
-      a: &m {source: storage}
-      b: *m
-+      /.next/cache:
-+        source: tmp
-  other:
-    <<: *web
-    variables: *v
-    mounts: {}
-",
-        add,
-    );
-    check_lines(
-        "\
-applications:
-  web:
-    variables: !include x.yaml
-    <<: {type: x}
-+    mounts:
-+      '/.next/cache':
-+        source: tmp
-  other: !include other.yaml
-",
-        add,
-    );
 }

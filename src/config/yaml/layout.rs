@@ -196,9 +196,12 @@ fn piece(span: Range<usize>, anchor: usize, tag: Option<&Tag>, form: Form) -> Pi
     Piece {
         span,
         anchor,
-        tag: tag.map(|tag| match tag.is_yaml_core_schema() {
-            true => format!("!!{}", tag.suffix),
-            false => tag.to_string(),
+        tag: tag.map(|tag| {
+            if tag.is_yaml_core_schema() {
+                format!("!!{}", tag.suffix)
+            } else {
+                tag.to_string()
+            }
         }),
         form,
     }

@@ -18,6 +18,52 @@ fn gap() -> impl Strategy<Value = String> {
     })
 }
 
+/// A line that may stand in an application, or that ends what stands above it.
+fn line() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "",
+        "  ",
+        "# c",
+        "      # c ö",
+        "    type: x",
+        "    'mounts' : # c",
+        "    mounts: &m",
+        "    mounts: {}",
+        "    mounts: ~",
+        "    mounts: {c: {source: tmp}, }",
+        "    mounts: *a",
+        "      a: {source: tmp}",
+        "      \"/b\":",
+        "        source: storage",
+        "    web:",
+        "    web: &w",
+        "      mounts:",
+        "      mounts: {}",
+        "    workers: *w",
+        "    <<: *a",
+        "      <<: *a",
+        "    hooks: |",
+        "    hooks: >+",
+        "      text",
+        "    list: [a,",
+        "      b]",
+        "    list:",
+        "    - a",
+        "    braces: { # c",
+        "      b: 2 }",
+        "    ? key",
+        "    : value",
+        "    quoted: 'a",
+        "     b'",
+        "    empty: &e",
+        "    alias: *e",
+        "  other: &o",
+        "routes: *o",
+        "...",
+        "---",
+    ])
+}
+
 /// What an application may hold besides its mounts, two columns to the right of it.
 fn other() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
@@ -149,16 +195,21 @@ proptest! {
 
     #[test]
     fn any_text_is_refused_or_changed_in_that_place_only(
-        pieces in prop::collection::vec(prop::sample::select(vec![
-            "    mounts:\n", "      a: {source: tmp}\n", "      b:\n", "        source: tmp\n", "mounts: ",
-            "  other:\n", "    type: x\n", "&a ", "*a", "    <<: *a\n", "!include x\n", "{", "}", "[", "]", ", ",
-            ": ", "? ", "- ", "#", " #x\n", "|\n", "|+\n", ">\n", "\n", "\r\n", "\r", "  ", "    ", "'", "\"", "ö",
-            "~", "---\n", "...\n", "\t", "    workers:\n", "    web:\n", "\u{2028}", "x", "<<: ",
-        ]), 0..16),
+        lines in prop::collection::hash_set(line(), 0..9),
+        piece in prop::sample::select(vec!["", "", "", "{", "}", "&a ", "*a", "!include ", "\r", "'", "\"", "- ", " #", "  "]),
+        at in any::<prop::sample::Index>(),
+        ending in prop::sample::select(vec!["\n", "\r\n"]),
     ) {
-        let text = format!("applications:\n  web:\n    {}", pieces.concat());
+        let lines: Vec<&str> = lines.into_iter().collect();
+        let mut text = format!(".a: &a {{x: y}}{ending}applications:{ending}  web:{ending}");
+        let body = lines.join(ending);
+        let at = at.index(body.len() + 1);
+        let at = if body.is_char_boundary(at) { at } else { 0 };
+        text.push_str(&format!("{}{piece}{}", &body[..at], &body[at..]));
         if let Ok(new) = add_mounts(&text, "web", None, &[mount(PATH, "storage")]) {
+            let is_replaced = text.contains("mounts: {}") || text.contains("mounts: ~");
             prop_assert!(new.contains(PATH));
+            prop_assert!(is_replaced || is_insertion(&text, &new), "{:?}", new);
             if let (Some(mut old), Some(mut new)) = (yaml(&text), yaml(&new)) {
                 let mounts = owner(&mut new).and_then(|owner| owner.get_mut("mounts")?.as_mapping_mut());
                 let mounts = mounts.expect("there should be mounts");

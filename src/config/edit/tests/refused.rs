@@ -110,6 +110,7 @@ fn texts_that_cannot_be_read_are_refused() {
         format!("{app}    x: [\n"),
         format!("{app}    x: *unknown\n"),
         format!("{app}    x: \u{7}\n"),
+        format!("{app}    x: \u{2028}\n"),
         format!("{app}    x: {}1{}\n", "[".repeat(5000), "]".repeat(5000)),
         format!("{app}# {}\n", "x".repeat(17 << 20)),
         "applications:\n  other:\n    type: x\n".to_owned(),
@@ -125,6 +126,7 @@ fn texts_that_cannot_be_read_are_refused() {
     line 5 has an error, and it must be put right first: this cannot be read as YAML: while parsing a node, did not find expected node content
     line 4 has an error, and it must be put right first: the alias `*unknown` has no anchor before it
     line 4 has an error, and it must be put right first: the control character U+0007 may not stand in a YAML file
+    line 4 has an error, and it must be put right first: the character U+2028 ends a line for some readers of YAML only
     line 4 has an error, and it must be put right first: brackets are nested too deep
     line 1 has an error, and it must be put right first: the file is too large
     there is no application `web` in this file
