@@ -35,4 +35,5 @@ mod services;
 mod source;
 mod source_operations;
 mod stopping;
+mod suggestions;
 mod watch;

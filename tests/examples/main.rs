@@ -11,6 +11,7 @@ mod multi_app;
 mod nextjs;
 mod php;
 mod pm2;
+mod suggested;
 mod tutorials;
 mod worker;
 

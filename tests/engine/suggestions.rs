@@ -1,0 +1,216 @@
+//! `run --suggest-mounts`: where an operation writes when it can, and the configuration with mounts for that.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::engine::{app, docker, objects, operations_of, runs, volumes};
+use crate::process::Running;
+use crate::support::TestProject;
+
+const WRITES: &str = "set -e
+echo result >data/old
+mkdir -p out/deep .cache/x logs
+echo a >out/a
+echo b >out/deep/b
+echo c >.cache/x/c
+echo d >logs/d.log
+cat data/old";
+
+fn project(script: &str) -> TestProject {
+    let config = format!(
+        "# kept\nmounts:\n  data: {{ source: storage }} # kept too\n{}",
+        operations_of(&[
+            ("writes", script),
+            ("fill", "echo before >data/old"),
+            ("show", "cat data/old")
+        ])
+    );
+    let project = TestProject::on_engine(&app(&config));
+    project.file("src/a", "a").file("src/b", "b");
+    project
+}
+
+fn config(project: &TestProject) -> String {
+    std::fs::read_to_string(project.root().join(".upsun/config.yaml")).expect("a file")
+}
+
+/// That nothing of a copy is left.
+#[track_caller]
+fn assert_nothing_is_left(project: &TestProject) {
+    let all = volumes(project, "trial");
+    assert_eq!(all, [""; 0]);
+    let names = docker(&["ps", "-a", "--format", "{{.Names}}"]);
+    let left: Vec<&str> = names
+        .lines()
+        .filter(|name| name.contains(&project.id) && name.contains("trial"))
+        .collect();
+    assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn what_is_suggested_is_written_and_then_it_passes() {
+    let project = project(WRITES);
+    project.run(&["run", "fill"]).expect(0);
+    project.run(&["run", "writes"]).expect(1);
+    project.run(&["run", "fill"]).expect(0);
+    let before = config(&project);
+    let tried = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(0);
+    assert_eq!(tried.stdout, "result\n");
+    for said in [
+        "app needs 3 more mounts for that:",
+        "\"/.cache\": # 1 file, 2 B\n        source: tmp",
+        "\"/logs\": # 1 file, 2 B\n        source: instance",
+        "\"/out\": # 2 files, 4 B\n        source: storage",
+    ] {
+        assert!(tried.stderr.contains(said), "{said}: {}", tried.stderr);
+    }
+    assert_eq!(config(&project), before);
+    // It wrote to copies only.
+    assert_eq!(project.run(&["run", "show"]).expect(0).stdout, "before\n");
+    assert_nothing_is_left(&project);
+
+    let arguments = ["run", "writes", "--suggest-mounts", "--write"];
+    let written = project.run(&arguments).expect(0);
+    assert!(
+        written
+            .stderr
+            .contains("Added 3 mounts to .upsun/config.yaml"),
+        "{}",
+        written.stderr
+    );
+    let after = config(&project);
+    let added = "\n      /.cache: { source: tmp }\n      logs: { source: instance }\n      out: { source: storage }";
+    assert_eq!(after.replace(added, ""), before);
+    assert_ne!(after, before);
+    project.run(&["run", "writes"]).expect(0);
+    let again = project.run(&arguments).expect(0);
+    assert!(
+        again.stderr.contains("app needs no other mounts for that"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(config(&project), after);
+}
+
+#[test]
+fn what_no_mount_helps_with_is_told_also_as_json() {
+    let project = project("echo x >top.txt; echo x >src/c; echo x >/var/tmp/x; echo x >/tmp/y");
+    let arguments = [
+        "run",
+        "writes",
+        "--suggest-mounts",
+        "--write",
+        "--format",
+        "json",
+    ];
+    let outcome = project.run(&arguments).expect(0);
+    let event: Value = outcome
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .find(|event: &Value| event["type"] == "mounts-suggested")
+        .expect("a suggestion");
+    assert_eq!(event["mounts"].as_array().map(Vec::len), Some(0), "{event}");
+    let paths: Vec<&str> = event["elsewhere"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["path"].as_str())
+        .collect();
+    assert_eq!(paths, ["/app/src/c", "/app/top.txt", "/var/tmp/x"]);
+    let shown = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(0);
+    for said in [
+        "it wrote `/app/src/c`, where a mount on `/src` would hide 2 files of the build",
+        "it wrote `/app/top.txt`, a file at the top of the app",
+        "it wrote `/var/tmp/x`, outside the app's directory",
+    ] {
+        assert!(shown.stderr.contains(said), "{said}: {}", shown.stderr);
+    }
+}
+
+#[test]
+fn a_failure_passes_its_code_on_and_writes_nothing() {
+    let project = project("mkdir out; echo x >out/x; exit 7");
+    let before = config(&project);
+    let arguments = ["run", "writes", "--suggest-mounts", "--write"];
+    let outcome = project.run(&arguments).expect(7);
+    assert!(outcome.stderr.contains("\"/out\":"), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .contains(".upsun/config.yaml stays as it is: the operation failed"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(config(&project), before);
+    assert_nothing_is_left(&project);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_edited_for_certain_stays_as_it_is() {
+    let project = project("mkdir out; echo x >out/x");
+    let text = config(&project).replace("mounts:\n", "mounts: &all\n")
+        + "  other:\n    type: nodejs:24\n    build: { flavor: none }\n    mounts: *all\n";
+    project.file(".upsun/config.yaml", &text);
+    let arguments = [
+        "run",
+        "writes",
+        "--suggest-mounts",
+        "--write",
+        "--app",
+        "app",
+    ];
+    let outcome = project.run(&arguments).expect(65);
+    assert!(
+        outcome
+            .stderr
+            .contains("error: .upsun/config.yaml stays as it is: "),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(config(&project), text);
+}
+
+#[test]
+fn line_ends_stay_those_of_windows() {
+    let project = project("mkdir out; echo x >out/x");
+    let text = config(&project).replace('\n', "\r\n");
+    project.file(".upsun/config.yaml", &text);
+    project
+        .run(&["run", "writes", "--suggest-mounts", "--write"])
+        .expect(0);
+    let after = config(&project);
+    assert!(after.contains("out"), "{after}");
+    assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+    project.run(&["run", "writes"]).expect(0);
+}
+
+#[test]
+fn ctrl_c_and_a_kill_leave_nothing_for_ever() {
+    let project = project("echo ready; sleep 7691");
+    let run = Running::start(&project, &["run", "writes", "--suggest-mounts"]);
+    run.wait_for_output("ready");
+    run.signal(Signal::INT);
+    run.wait().expect(130);
+    assert!(!runs(&project, "sleep 7691"));
+    assert_nothing_is_left(&project);
+
+    let run = Running::start(&project, &["run", "writes", "--suggest-mounts"]);
+    run.wait_for_output("ready");
+    run.signal(Signal::KILL);
+    run.wait().expect(-9);
+    let tried = project.run(&["run", "show", "--suggest-mounts"]).expect(1);
+    assert!(
+        tried.stderr.contains("its upsun-local had been killed")
+            || tried.stderr.contains("had been killed"),
+        "{}",
+        tried.stderr
+    );
+    assert_nothing_is_left(&project);
+    project.run(&["clean", "--yes"]).expect(0);
+    assert_eq!(objects(&project), 0);
+}
