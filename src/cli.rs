@@ -22,6 +22,7 @@ mod mail;
 mod masking;
 mod mount;
 mod plan;
+mod recording;
 mod run;
 mod schema;
 mod source_operation;

@@ -10,6 +10,7 @@ use super::context::{Context, variable};
 use super::failure::{DENIED, Failure};
 use super::list::operations;
 use super::workspace::{Workspace, find_app, nearest};
+use crate::activity::Draft;
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull, Report, Undo};
@@ -174,6 +175,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
+    listening.record(
+        &workspace,
+        Draft::Operation {
+            app: found.app.name.clone(),
+            worker: found.worker.map(str::to_owned),
+            operation: found.operation.name.clone(),
+            role: actor.role.name().to_owned(),
+            user: actor.name.clone(),
+        },
+    );
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
@@ -229,9 +240,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Ok(report)
     };
     let result = sandbox.until_left(act).await;
-    listening.finish();
-    let report = result.map_err(|err| Failure::of(err, &shutdown))?;
-    Ok(exit_code(&report, &shutdown))
+    let result = result
+        .map(|report| exit_code(&report, &shutdown))
+        .map_err(|err| Failure::of(err, &shutdown));
+    listening.end(context, result)
 }
 
 /// What we end with after it.
