@@ -107,7 +107,7 @@ impl Recorder {
             Ok((open, file, log)) => {
                 let terminal = Terminal::log(Log::new(file, LIMIT));
                 let hides = !self.secrets.is_empty();
-                let mut current = Current {
+                self.current = Some(Current {
                     open,
                     text: Masked::new(terminal, self.secrets.clone(), hides),
                     log,
@@ -118,11 +118,7 @@ impl Recorder {
                     deploy: Clock::default(),
                     execute: Clock::default(),
                     has_failed_hook: false,
-                };
-                if matches!(current.draft, Draft::Tests { .. }) {
-                    current.execute.start();
-                }
-                self.current = Some(current);
+                });
                 None
             }
             Err(trouble) => Some(trouble),
@@ -196,6 +192,7 @@ impl Recorder {
     /// A test ended.
     pub fn verdict(&mut self, verdict: &Verdict) -> Option<Trouble> {
         let current = self.current.as_mut()?;
+        current.execute.stop(verdict.duration);
         current.open.activity.commands.push(Ran {
             app: verdict.container.clone(),
             kind: "test".to_owned(),

@@ -108,6 +108,11 @@ impl Store {
         self.directory.join(format!("{id}.json"))
     }
 
+    /// Opens the log of an activity.
+    pub fn open_log(&self, id: &str) -> io::Result<File> {
+        open(&self.log(id))
+    }
+
     /// Where the log of an activity is.
     pub fn log(&self, id: &str) -> PathBuf {
         self.directory.join(format!("{id}.log"))

@@ -9,6 +9,7 @@ use super::workspace::Workspace;
 use crate::activity::{Draft, Ending, Place, Recorder, Store, Trouble};
 use crate::event::Event;
 use crate::reporter::Reporter;
+use crate::shutdown::Shutdown;
 
 /// What records a command, once it is known what that is.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +66,27 @@ impl<R: Reporter> Reporter for Recorded<R> {
     }
 }
 
+impl Recording {
+    /// Ends the activity with what the command ends with.
+    pub(super) fn end(&self, context: &Context, result: &Result<u8, Failure>, shutdown: &Shutdown) {
+        let exit_code = match result {
+            Ok(code) => *code,
+            Err(failure) => failure.code,
+        };
+        let message = result.as_ref().err();
+        let message = message.map(|failure| failure.text(context, plain_style()));
+        let ending = Ending {
+            exit_code,
+            is_cancelled: exit_code != 0 && shutdown.exit_code().is_some(),
+            message: message.filter(|text| !text.is_empty()),
+        };
+        if let Some(Event::Warning { message, .. }) = self.with(|it| it.end(&ending)) {
+            let title = context.style.warning("warning");
+            context.talk(&format!("{title}: {message}\n"));
+        }
+    }
+}
+
 impl Listening {
     /// Records what happens from now on as an activity.
     pub(super) fn record(&self, workspace: &Workspace, draft: Draft) {
@@ -85,28 +107,9 @@ impl Listening {
 
     /// Lets the listener say the rest, and ends the activity with what the command ends with.
     pub(super) fn end(self, context: &Context, result: Result<u8, Failure>) -> Result<u8, Failure> {
-        let recording = self.recording.clone();
-        let signal = self.shutdown.exit_code();
+        let (recording, shutdown) = (self.recording.clone(), self.shutdown.clone());
         self.finish();
-        let exit_code = match &result {
-            Ok(code) => *code,
-            Err(failure) => failure.code,
-        };
-        let ending = Ending {
-            exit_code,
-            is_cancelled: exit_code != 0 && signal.is_some(),
-            message: result
-                .as_ref()
-                .err()
-                .map(|failure| failure.text(context, plain_style()))
-                .filter(|text| !text.is_empty()),
-        };
-        if let Some(Event::Warning { message, .. }) =
-            recording.with(|recorder| recorder.end(&ending))
-        {
-            let title = context.style.warning("warning");
-            context.talk(&format!("{title}: {message}\n"));
-        }
+        recording.end(context, &result, &shutdown);
         result
     }
 }

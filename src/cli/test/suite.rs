@@ -13,6 +13,7 @@ use super::super::run::{listens_at, run_id};
 use super::super::workspace::Workspace;
 use super::Arguments;
 use super::cases::Case;
+use crate::activity::Draft;
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
@@ -83,6 +84,15 @@ pub(super) async fn run(
         Ok(engine) => engine,
         Err(failure) => return Err(fault(failure)),
     };
+    let count = cases.len();
+    listening.record(workspace, Draft::Tests { count });
+    let recording = listening.recording.clone();
+    let tell_and_record = |verdict: Verdict| {
+        if let Some(warning) = recording.with(|recorder| recorder.verdict(&verdict)) {
+            listening.events.offer(warning);
+        }
+        tell(verdict);
+    };
     let sandbox = workspace.sandbox(&engine, &listening.events, shutdown);
     let suite = Suite {
         context,
@@ -93,21 +103,24 @@ pub(super) async fn run(
         arguments,
         secrets: workspace.secrets_in_containers(),
     };
-    let result = sandbox.until_left(suite.all(cases, &tell)).await;
+    let result = sandbox.until_left(suite.all(cases, &tell_and_record)).await;
     listening.finish();
     let mut verdicts = verdicts.into_inner();
-    match result {
-        Ok(()) => {}
+    let result = match result {
         // Whatever is told by a signal is told by its exit code.
-        Err(_) if shutdown.urgency() > Urgency::None => {}
-        Err(err) => return Err(fault(Failure::of(err, shutdown))),
-    }
-    for case in &cases[verdicts.len()..] {
-        let verdict = skipped(case, "interrupted before it began");
-        show(&verdict);
-        verdicts.push(verdict);
-    }
-    Ok(verdicts)
+        Err(err) if shutdown.urgency() == Urgency::None => Err(fault(Failure::of(err, shutdown))),
+        _ => {
+            for case in &cases[verdicts.len()..] {
+                let verdict = skipped(case, "interrupted before it began");
+                let _ = recording.with(|recorder| recorder.verdict(&verdict));
+                show(&verdict);
+                verdicts.push(verdict);
+            }
+            Ok(super::exit_code(&verdicts, shutdown))
+        }
+    };
+    recording.end(context, &result, shutdown);
+    result.map(|_| verdicts)
 }
 
 /// A trouble of the emulator must never look like one of an operation.
