@@ -21,6 +21,9 @@ pub const KEPT: usize = 200;
 /// The largest record that is read, in bytes: none of ours comes near it.
 const LARGEST: u64 = 4 << 20;
 
+/// What file systems give files in pieces of, in bytes.
+const BLOCK: usize = 4096;
+
 /// What an id is made of. Its order is that of ASCII, so that ids sort as the numbers that they are.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -73,18 +76,33 @@ impl Open {
     /// Writes the record, in one piece: whoever reads it sees the old one or the new one.
     pub fn save(&mut self) -> Result<(), Trouble> {
         self.activity.updated_at = Some(Stamp::now());
-        let new = self.record.with_extension("json.new");
-        let bytes = serde_json::to_vec(&self.activity).map_err(io::Error::from);
-        let written = bytes
-            .and_then(|bytes| std::fs::write(&new, bytes))
-            .and_then(|()| std::fs::rename(&new, &self.record));
-        written.map_err(|source| {
-            let _ = std::fs::remove_file(&new);
-            Trouble {
-                path: self.record.clone(),
-                source,
-            }
+        let written = serde_json::to_vec(&self.activity)
+            .map_err(io::Error::from)
+            .and_then(|bytes| self.write(bytes));
+        written.map_err(|source| Trouble {
+            path: self.record.clone(),
+            source,
         })
+    }
+
+    fn write(&self, mut bytes: Vec<u8>) -> io::Result<()> {
+        // Whole blocks: on a full disk a record can still be written where the one before it stands.
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
+        let new = self.record.with_extension("json.new");
+        let result =
+            std::fs::write(&new, &bytes).and_then(|()| std::fs::rename(&new, &self.record));
+        let Err(err) = result else {
+            return Ok(());
+        };
+        let _ = std::fs::remove_file(&new);
+        let length = std::fs::metadata(&self.record).map(|record| record.len());
+        if err.kind() == io::ErrorKind::StorageFull
+            && length.is_ok_and(|it| it == bytes.len() as u64)
+        {
+            let mut record = OpenOptions::new().write(true).open(&self.record)?;
+            return io::Write::write_all(&mut record, &bytes);
+        }
+        Err(err)
     }
 
     /// The log, to write to.

@@ -30,7 +30,7 @@ pub(super) enum Command {
 pub(super) struct Types {
     /// Only of this type, such as `operation`, `push`, `cron`, `source-operation` or `test`; `*` stands for anything
     #[arg(short = 't', long = "type", value_name = "TYPE", value_delimiter = ',')]
-    types: Vec<String>,
+    wanted: Vec<String>,
     /// Not of this type
     #[arg(
         short = 'x',
@@ -107,7 +107,7 @@ impl Types {
     fn fits(&self, activity: &Activity, environment: &str) -> bool {
         let is = |pattern: &String| is_type(pattern, &activity.kind);
         let here = self.all || activity.environments.iter().any(|name| name == environment);
-        here && (self.types.is_empty() || self.types.iter().any(is))
+        here && (self.wanted.is_empty() || self.wanted.iter().any(is))
             && !self.excluded.iter().any(is)
     }
 }
@@ -189,7 +189,7 @@ impl History {
     /// The one that is named, or the newest that fits.
     fn one(&self, id: Option<&str>, filter: &Filter) -> Result<Activity, Failure> {
         if let Some(id) = id {
-            return self.store.find(id).map_err(not_found);
+            return self.store.find(id).map_err(|err| not_found(&err));
         }
         let mut newest = self.newest(1, |it| filter.fits(it, &self.environment))?;
         newest.pop().ok_or_else(|| {
@@ -201,10 +201,10 @@ impl History {
 }
 
 fn unreadable(trouble: Trouble) -> Failure {
-    not_found(Error::Directory(trouble))
+    not_found(&Error::Directory(trouble))
 }
 
-fn not_found(err: Error) -> Failure {
+fn not_found(err: &Error) -> Failure {
     let message = err.to_string();
     match err {
         Error::Directory(_) => Failure::new(BAD_FILE, message),

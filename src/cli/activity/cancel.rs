@@ -7,7 +7,7 @@ use clap::Args;
 use super::super::context::Context;
 use super::super::failure::{BUSY, Failure};
 use super::{History, Types, not_found};
-use crate::activity::{Activity, State};
+use crate::activity::{Activity, Result as Ended, State};
 use crate::reporter::style::safe;
 
 /// Arguments of `activity cancel`.
@@ -31,7 +31,7 @@ pub(super) fn run(
 ) -> Result<u8, Failure> {
     let store = &history.store;
     let activity = match &arguments.id {
-        Some(id) => store.find(id).map_err(not_found)?,
+        Some(id) => store.find(id).map_err(|err| not_found(&err))?,
         None => running(history, &arguments.types)?,
     };
     let id = &activity.id;
@@ -66,8 +66,7 @@ pub(super) fn run(
     }
     match store.read(id) {
         Some(ended) if ended.state == State::Complete => {
-            let result = ended.result.map(|result| result.name());
-            let result = result.unwrap_or_default();
+            let result = ended.result.map(Ended::name).unwrap_or_default();
             say(format!("It had ended before that, with {result}\n"));
         }
         _ => say("It is cancelled\n".to_owned()),

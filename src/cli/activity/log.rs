@@ -13,7 +13,7 @@ use super::{Filter, History};
 /// Arguments of `activity log`.
 #[derive(Debug, Args)]
 // Upsun's `-t` is another one here.
-#[command(mut_arg("types", |arg| arg.short(None)))]
+#[command(mut_arg("wanted", |arg| arg.short(None)))]
 pub(in super::super) struct Arguments {
     /// Its id, or the beginning or end of that [default: the newest]
     #[arg(value_name = "ID")]
