@@ -68,12 +68,12 @@ impl<R: Reporter> Reporter for Recorded<R> {
 
 impl Recording {
     /// Ends the activity with what the command ends with.
-    pub(super) fn end(&self, context: &Context, result: &Result<u8, Failure>, shutdown: &Shutdown) {
+    pub(super) fn end(&self, context: &Context, result: Result<u8, &Failure>, shutdown: &Shutdown) {
         let exit_code = match result {
-            Ok(code) => *code,
+            Ok(code) => code,
             Err(failure) => failure.code,
         };
-        let message = result.as_ref().err();
+        let message = result.err();
         let message = message.map(|failure| failure.text(context, plain_style()));
         let ending = Ending {
             exit_code,
@@ -109,7 +109,7 @@ impl Listening {
     pub(super) fn end(self, context: &Context, result: Result<u8, Failure>) -> Result<u8, Failure> {
         let (recording, shutdown) = (self.recording.clone(), self.shutdown.clone());
         self.finish();
-        recording.end(context, &result, &shutdown);
+        recording.end(context, result.as_ref().copied(), &shutdown);
         result
     }
 }

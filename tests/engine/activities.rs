@@ -123,7 +123,7 @@ fn a_build_that_fails_is_a_failure_with_its_error_in_the_log() {
 }
 
 #[test]
-fn deploys_crons_tests_and_source_operations_are_recorded_too() {
+fn deploys_crons_and_tests_are_recorded_too() {
     let project = TestProject::on_engine(&app(&format!(
         "crons: {{ tidy: {{ spec: '0 0 1 1 *', commands: {{ start: echo tidy }} }} }}\n{}",
         operations_of(&[("say", "echo said")])
@@ -150,7 +150,18 @@ fn deploys_crons_tests_and_source_operations_are_recorded_too() {
 }
 
 #[test]
-fn crons_that_run_by_themselves_have_a_log_each() {
+fn a_command_that_brings_an_app_up_leaves_a_deploy_and_nothing_else() {
+    let project = TestProject::on_engine(&app("hooks: { deploy: 'echo deploying' }"));
+    let push = ["environment.push", "complete", "success"].map(str::to_owned);
+    for _ in 0..2 {
+        project.run(&["exec", "--", "true"]).expect(0);
+        assert_eq!(ends(&project), std::slice::from_ref(&push));
+    }
+    assert!(log(&project).contains("| deploying\n"), "{}", log(&project));
+}
+
+#[test]
+fn a_deploy_is_over_when_the_crons_begin_that_it_stays_for() {
     let project = TestProject::on_engine(&app(
         "crons: { tidy: { spec: '* * * * *', commands: { start: 'echo tidied' } } }",
     ));

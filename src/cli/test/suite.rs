@@ -119,7 +119,7 @@ pub(super) async fn run(
             Ok(super::exit_code(&verdicts, shutdown))
         }
     };
-    recording.end(context, &result, shutdown);
+    recording.end(context, result.as_ref().copied(), shutdown);
     result.map(|_| verdicts)
 }
 
