@@ -2,6 +2,7 @@
 //! short `run`.
 
 mod access;
+mod activity;
 mod against;
 mod check;
 mod completion;
@@ -22,6 +23,7 @@ mod mail;
 mod masking;
 mod mount;
 mod plan;
+mod recording;
 mod run;
 mod schema;
 mod source_operation;
@@ -196,6 +198,9 @@ enum Command {
     /// Check in front of every push, as Git's pre-push hook
     #[command(subcommand)]
     Hook(hook::Command),
+    /// Look at what was run, built and deployed here, with its log, and cancel what still runs
+    #[command(subcommand)]
+    Activity(activity::Command),
     /// Show the variables of an app's container, each with where it comes from
     Variables(variables::Arguments),
     /// Check this machine and the engine, and say what is only approximated
@@ -241,6 +246,7 @@ pub fn main() -> ExitCode {
     let context = Context::of_process(cli.global);
     let result = match cli.command {
         Command::Access(arguments) => access::run(&context, &arguments),
+        Command::Activity(command) => activity::run(&context, &command),
         Command::Plan(arguments) => plan::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
@@ -271,6 +277,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Run(arguments) => run::run(context, arguments).await,
             Command::List(arguments) => list::run(context, &arguments),
             Command::Access(arguments) => access::run(context, &arguments),
+            Command::Activity(command) => activity::run(context, &command),
             Command::Plan(arguments) => plan::run(context, &arguments),
             Command::Check(arguments) => check::run(context, &arguments),
             Command::Config(arguments) => config::run(context, &arguments),

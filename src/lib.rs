@@ -7,6 +7,7 @@
 //!  front ends      cli                                   (only cli starts the others)
 //!                   |
 //!  what happens    lifecycle                             reporter → event only
+//!                  activity → reporter, event, lock      (records what the lifecycle tells)
 //!                   |
 //!  what it says    plan ← config  roles  variables  images  services  relationships  routes  web
 //!                  comparison ← config           (pure: no tokio, no env, no clock)
@@ -22,6 +23,7 @@
 //! plan out on an [`engine::Engine`] and tells what it does as [`event::Event`]s. The engine speaks
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
+pub mod activity;
 pub mod cli;
 pub mod comparison;
 pub mod config;

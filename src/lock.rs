@@ -99,18 +99,8 @@ impl Lock {
             .rsplit("(process ")
             .next()
             .and_then(|rest| rest.trim().trim_end_matches(')').parse().ok());
-        // A process id may be another's by now, or mean another process here: only who has the file open counts.
-        let holds = |pid: Pid| {
-            let files = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
-            let own = std::fs::canonicalize(path).ok();
-            files
-                .into_iter()
-                .flatten()
-                .flatten()
-                .any(|file| own.is_some() && std::fs::read_link(file.path()).ok() == own)
-        };
-        if let Some(pid) = number.and_then(Pid::from_raw).filter(|pid| holds(*pid)) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        if let Some(number) = number {
+            signal_holder(number, path);
         }
     }
 
@@ -154,6 +144,22 @@ impl Lock {
             }
         }
     }
+}
+
+/// Asks the process of that number to end, as Ctrl-C would, if it has the file open. Says whether it was asked.
+pub fn signal_holder(number: u32, path: &Path) -> bool {
+    let Some(pid) = i32::try_from(number).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    // A process id may be another's by now, or mean another process here: only who has the file open counts.
+    let own = std::fs::canonicalize(path).ok();
+    let files = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
+    let holds = files
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|file| own.is_some() && std::fs::read_link(file.path()).ok() == own);
+    holds && rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok()
 }
 
 #[cfg(test)]

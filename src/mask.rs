@@ -65,6 +65,11 @@ impl Secrets {
         }
     }
 
+    /// Whether there is nothing to hide.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// The names of those that have a value too short to be masked.
     pub fn short(&self) -> &[String] {
         &self.short

@@ -20,6 +20,8 @@ const SIGPIPE: u8 = 13;
 pub trait Reporter: Send {
     /// Takes note of one event. An error means that standard output is closed or full.
     fn report(&mut self, event: Event) -> io::Result<()>;
+    /// Takes note of one event after `report` failed, when nobody can be told any more.
+    fn unheard(&mut self, _event: &Event) {}
     /// Nothing more comes.
     fn finish(&mut self) {}
 }
@@ -39,6 +41,7 @@ pub fn spawn(
         while let Some(event) = events.blocking_recv() {
             // Whoever closed it does not want to hear more; the rest is taken off so that nobody waits.
             if broken {
+                reporter.unheard(&event);
                 continue;
             }
             if let Err(err) = reporter.report(event) {

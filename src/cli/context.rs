@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::recording::{Recorded, Recording};
 use super::{ColorChoice, Global};
 use crate::engine::docker::{DockerEngine, Surroundings};
 use crate::event::Events;
@@ -39,8 +40,11 @@ pub(super) struct Context {
 pub(super) struct Listening {
     /// Where to send them.
     pub events: Events,
+    /// What records them, where that is wanted.
+    pub recording: Recording,
     ended: Receiver<()>,
-    shutdown: Shutdown,
+    /// Whether the user wants to stop.
+    pub shutdown: Shutdown,
 }
 
 /// How long a reader of our output that does not read may hold up whoever wants us to stop.
@@ -118,11 +122,13 @@ impl Context {
 
     /// Prints data on standard output. A closed pipe is quiet.
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// The same, for what need not be text.
+    pub(super) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        match stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-        {
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(()),
             Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(141)),
             Err(err) => Err(Failure::fault(format!(
@@ -155,16 +161,20 @@ impl Context {
         shutdown: &Shutdown,
     ) -> Listening {
         let (events, receiver) = Events::channel();
+        let recording = Recording::default();
         let ended = if json {
             let reporter = Masked::new(Json::default(), secrets, output);
+            let reporter = Recorded::new(reporter, recording.clone());
             reporter::spawn(reporter, receiver, shutdown.clone())
         } else {
             let terminal = Terminal::new(self.style, self.verbosity());
             let reporter = Masked::new(terminal, secrets, output);
+            let reporter = Recorded::new(reporter, recording.clone());
             reporter::spawn(reporter, receiver, shutdown.clone())
         };
         Listening {
             events,
+            recording,
             ended,
             shutdown: shutdown.clone(),
         }

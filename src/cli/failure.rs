@@ -1,7 +1,7 @@
 //! What the program ends with when it cannot do what it was asked: a code, a message, a hint.
 
 use super::context::Context;
-use crate::reporter::style::safe;
+use crate::reporter::style::{Style, safe};
 use crate::{engine, lifecycle, lock, shutdown, source};
 
 /// Unknown, missing or ambiguous words on the command line.
@@ -67,23 +67,24 @@ impl Failure {
 
     /// Prints it, once, at the top.
     pub(super) fn print(&self, context: &Context) {
+        context.talk(&self.text(context, context.style));
+    }
+
+    /// What is printed; nothing where nothing is left to say.
+    pub(super) fn text(&self, context: &Context, style: Style) -> String {
         if self.message.is_empty() {
-            return;
+            return String::new();
         }
-        let style = context.style;
         // It may quote what an engine, a service or a script said.
         let said = |text: &str| match context.secrets.get() {
             Some(secrets) => safe(&secrets.mask(text)),
             None => safe(text),
         };
-        context.talk(&format!(
-            "{}: {}\n",
-            style.error("error"),
-            said(&self.message)
-        ));
+        let mut text = format!("{}: {}\n", style.error("error"), said(&self.message));
         if let Some(hint) = &self.hint {
-            context.talk(&format!("\n{}: {}\n", style.hint("hint"), said(hint)));
+            text.push_str(&format!("\n{}: {}\n", style.hint("hint"), said(hint)));
         }
+        text
     }
 }
 

@@ -12,6 +12,7 @@ use super::context::{Context, variable};
 use super::failure::{DENIED, Failure};
 use super::list::operations;
 use super::workspace::{Workspace, find_app, nearest};
+use crate::activity::Draft;
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull, Report, Undo};
@@ -182,6 +183,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
+    listening.record(
+        &workspace,
+        Draft::Operation {
+            app: found.app.name.clone(),
+            worker: found.worker.map(str::to_owned),
+            operation: found.operation.name.clone(),
+            role: actor.role.name().to_owned(),
+            user: actor.name.clone(),
+        },
+    );
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run_id();
     let address = listens_at(found.app, found.worker);
@@ -242,12 +253,20 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Ok((report, suggestion))
     };
     let result = sandbox.until_left(act).await;
+    // What is said of mounts comes before what is done about them.
+    let recording = listening.recording.clone();
     listening.finish();
-    let (report, suggestion) = result.map_err(|err| Failure::of(err, &shutdown))?;
-    if let Some(suggestion) = suggestion.filter(|_| arguments.write) {
-        suggested::write(context, &workspace, &found, &suggestion, report.outcome)?;
-    }
-    Ok(exit_code(&report, &shutdown))
+    let result =
+        result
+            .map_err(|err| Failure::of(err, &shutdown))
+            .and_then(|(report, suggestion)| {
+                if let Some(suggestion) = suggestion.filter(|_| arguments.write) {
+                    suggested::write(context, &workspace, &found, &suggestion, report.outcome)?;
+                }
+                Ok(exit_code(&report, &shutdown))
+            });
+    recording.end(context, result.as_ref().copied(), &shutdown);
+    result
 }
 
 /// What we end with after it.

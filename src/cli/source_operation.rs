@@ -9,6 +9,7 @@ use super::context::Context;
 use super::failure::{BAD_CONFIGURATION, Failure, USAGE};
 use super::run::{self, Format, PullChoice};
 use super::workspace::{Workspace, nearest};
+use crate::activity::Draft;
 use crate::config::app::App;
 use crate::engine::spec::ContainerSpec;
 use crate::event::Outcome;
@@ -156,6 +157,14 @@ async fn run_one(
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(arguments.format == Format::Json, &shutdown);
+    let apps = wanted.iter().map(|(app, _)| app.name.clone());
+    listening.record(
+        workspace,
+        Draft::SourceOperation {
+            apps: apps.collect(),
+            operation: name.clone(),
+        },
+    );
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run::run_id();
     let mut told = String::new();
@@ -210,17 +219,19 @@ async fn run_one(
         Ok(None)
     };
     let result = act.await;
-    listening.finish();
-    let failed = result.map_err(|trouble| match trouble {
-        Trouble::Plan(failure) => failure,
-        Trouble::Lifecycle(err) => Failure::of(err, &shutdown),
-        Trouble::Scratch(err) => Failure::fault(err.to_string()),
-    })?;
-    if let Some(report) = failed {
+    let result = result
+        .map(|failed| failed.map_or(0, |report| run::exit_code(&report, &shutdown)))
+        .map_err(|trouble| match trouble {
+            Trouble::Plan(failure) => failure,
+            Trouble::Lifecycle(err) => Failure::of(err, &shutdown),
+            Trouble::Scratch(err) => Failure::fault(err.to_string()),
+        });
+    let code = listening.end(context, result)?;
+    if code != 0 {
         if !context.global.quiet {
             context.talk("Nothing is kept of it, as on Upsun.\n");
         }
-        return Ok(run::exit_code(&report, &shutdown));
+        return Ok(code);
     }
     if !context.global.quiet {
         context.talk(&told);

@@ -13,6 +13,7 @@ use super::failure::{FAULT, Failure};
 use super::run::PullChoice;
 use super::workspace::Workspace;
 use crate::settings;
+use crate::shutdown::Shutdown;
 use crate::suite::{self as tests, Status, Verdict};
 
 /// Arguments of `test`.
@@ -96,14 +97,18 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if !context.global.quiet {
         context.talk(&format!("{}\n", tests::summary(&verdicts)));
     }
+    Ok(exit_code(&verdicts, &shutdown))
+}
+
+fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
     let any = |of: fn(&Status) -> bool| verdicts.iter().any(|verdict| of(&verdict.status));
-    Ok(if let Some(code) = shutdown.exit_code() {
+    if let Some(code) = shutdown.exit_code() {
         code
     } else if any(|status| matches!(status, Status::Error(_))) {
         FAULT
     } else {
         u8::from(any(|status| matches!(status, Status::Failed(_))))
-    })
+    }
 }
 
 /// There is no test to run, which is wrong when some were named.

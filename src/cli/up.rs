@@ -8,6 +8,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::run::PullChoice;
 use super::workspace::{Workspace, find_app};
+use crate::activity::Draft;
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
 use crate::event::Events;
@@ -87,6 +88,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen(json, &shutdown);
+    let names = wanted.iter().map(|app| app.name.clone());
+    listening.record(
+        &workspace,
+        Draft::Push {
+            apps: names.collect(),
+        },
+    );
     workspace.warn(&listening.events, &tree).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let act = async {
@@ -164,18 +172,17 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Ok(failed)
     };
     let result = sandbox.until_left(act).await;
-    listening.finish();
-    match result {
-        Ok(_) if crons.is_some() => {
-            if !context.global.quiet {
-                context
-                    .talk("The crons have stopped; what is up stays up until `upsun-local down`\n");
-            }
-            Ok(shutdown.exit_code().unwrap_or_default())
-        }
+    let have_stopped = crons.is_some() && result.is_ok();
+    let result = match result {
+        Ok(_) if crons.is_some() => Ok(shutdown.exit_code().unwrap_or_default()),
         Ok(failed) => Ok(u8::from(failed)),
         Err(err) => Err(Failure::of(err, &shutdown)),
+    };
+    let result = listening.end(context, result);
+    if have_stopped && !context.global.quiet {
+        context.talk("The crons have stopped; what is up stays up until `upsun-local down`\n");
     }
+    result
 }
 
 /// The crons to run, and what running them needs.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 18] = [
+const NAMES: [(&str, &[&str]); 28] = [
     ("app:config-get", &["config"]),
     ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
@@ -22,6 +22,16 @@ const NAMES: [(&str, &[&str]); 18] = [
     ("mount:upload", &["mount", "upload"]),
     ("mount:download", &["mount", "download"]),
     ("mount:reset", &["mount", "reset"]),
+    ("activity:list", &["activity", "list"]),
+    ("activities", &["activity", "list"]),
+    ("act", &["activity", "list"]),
+    ("act:list", &["activity", "list"]),
+    ("activity:get", &["activity", "get"]),
+    ("act:get", &["activity", "get"]),
+    ("activity:log", &["activity", "log"]),
+    ("act:log", &["activity", "log"]),
+    ("activity:cancel", &["activity", "cancel"]),
+    ("act:cancel", &["activity", "cancel"]),
 ];
 
 /// Options before the command that take a value.
@@ -87,6 +97,10 @@ mod tests {
         assert_eq!(
             line("upsun-local -C mount:list mount:list"),
             "upsun-local -C mount:list mount list"
+        );
+        assert_eq!(
+            line("upsun-local -q activities --limit 5"),
+            "upsun-local -q activity list --limit 5"
         );
         assert_eq!(line("upsun-local -q ops"), "upsun-local -q ops");
         assert_eq!(

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, variable};
 use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
+use crate::activity::Draft;
 use crate::config::app::{App, Worker};
 use crate::config::{self, Config, Loaded};
 use crate::engine::Engine;
@@ -524,6 +525,8 @@ impl Workspace {
             let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
             let containers = sandbox.containers().await?;
             if !container.is_current(&containers) {
+                let apps = vec![app.name.clone()];
+                listening.record(self, Draft::Push { apps });
                 self.warn(&listening.events, &tree).await;
             }
             let reached: Vec<Planned<'_>> = reached
@@ -538,8 +541,11 @@ impl Workspace {
             Ok(deployed.id)
         };
         let result = sandbox.until_left(act).await;
+        let recording = listening.recording.clone();
         listening.finish();
-        result.map_err(|err| Failure::of(err, shutdown))
+        let result = result.map_err(|err| Failure::of(err, shutdown));
+        recording.end(context, result.as_ref().map(|_| 0), shutdown);
+        result
     }
 }
 

@@ -40,8 +40,13 @@ impl<R: Reporter> Masked<R> {
         }
     }
 
+    /// The reporter that sees what is left.
+    pub fn inner_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     /// Lets out what was held.
-    fn release(&mut self) -> io::Result<()> {
+    pub fn release(&mut self) -> io::Result<()> {
         for (at, stream) in self.output.iter_mut().flatten().enumerate() {
             if let Some(event) = stream.event.take() {
                 let bytes = stream.masker.finish();

@@ -1,14 +1,19 @@
 //! Events for people: the operation's own output unchanged, our words on standard error.
 
+mod ending;
+mod screen;
+
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::ending::Finished;
+pub use self::screen::{Screen, Streams};
+use super::Reporter;
 use super::style::{self, Style, safe};
-use super::{Reporter, talk};
 use crate::engine::spec::Output;
-use crate::event::{Address, Event, Outcome, ReadOnlyWrite, Refusal, Step};
+use crate::event::{Address, Event, Outcome, Step};
 use crate::mount_snapshot::Difference;
 use crate::mount_suggestion::{Elsewhere, Reason, Suggestion};
 
@@ -29,7 +34,8 @@ pub enum Verbosity {
 
 /// Talks to a person.
 #[derive(Debug)]
-pub struct Terminal {
+pub struct Terminal<S = Streams> {
+    screen: S,
     style: Style,
     verbosity: Verbosity,
     /// Whether standard error is a terminal, where progress can move.
@@ -38,7 +44,7 @@ pub struct Terminal {
     /// The unfinished last line of a step's output, and the whole of it where it was not shown.
     line: Vec<u8>,
     hidden: Vec<u8>,
-    /// The last byte that the operation wrote to a terminal.
+    /// The last byte that the operation wrote where our words are read too.
     last: u8,
 }
 
@@ -46,7 +52,24 @@ impl Terminal {
     /// A reporter for the process's own standard streams.
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let moving = io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
+        Terminal::on(Streams::of_process(), style, verbosity, moving)
+    }
+}
+
+impl<S: Screen> Terminal<S> {
+    /// Everything that happens, as it is written to a log.
+    pub fn log(screen: S) -> Self {
+        Terminal::on(screen, Style::default(), Verbosity::Verbose, false)
+    }
+
+    /// Where the text goes.
+    pub fn screen_mut(&mut self) -> &mut S {
+        &mut self.screen
+    }
+
+    fn on(screen: S, style: Style, verbosity: Verbosity, moving: bool) -> Self {
         Terminal {
+            screen,
             style,
             verbosity,
             moving,
@@ -55,6 +78,11 @@ impl Terminal {
             hidden: Vec::new(),
             last: b'\n',
         }
+    }
+
+    /// Lines of somebody else's, on lines of their own.
+    pub fn note(&mut self, lines: &str) {
+        self.insist(lines.trim_end_matches('\n'));
     }
 
     fn say(&mut self, line: &str) {
@@ -72,7 +100,7 @@ impl Terminal {
         }
         text.push_str(line);
         text.push('\n');
-        talk(text.as_bytes());
+        self.screen.talk(text.as_bytes());
     }
 
     /// What an operation had changed on mounts before they were put back.
@@ -213,7 +241,7 @@ impl Terminal {
         let mut text = self.style.faint("        | ").into_bytes();
         text.extend_from_slice(shown);
         text.push(b'\n');
-        talk(&text);
+        self.screen.talk(&text);
     }
 
     /// A step has printed everything. What was held back because it should be quiet is shown after all when it
@@ -263,84 +291,6 @@ impl Terminal {
             self.insist(&line);
         }
     }
-
-    fn operation_finished(&mut self, finished: &Finished<'_>) {
-        let Finished {
-            subject,
-            exit_code,
-            result,
-            duration,
-            read_only,
-        } = finished;
-        let time = style::duration(*duration);
-        let line = match result {
-            Outcome::Success => format!(
-                "{} {subject}: exit code 0 in {time}",
-                self.style.good("     done")
-            ),
-            Outcome::Failure => format!(
-                "{} {subject}: exit code {exit_code} in {time}",
-                self.style.error("   failed")
-            ),
-            Outcome::Cancelled => {
-                format!("{} {subject} after {time}", self.style.warning("cancelled"))
-            }
-            Outcome::Timeout => format!("{} {subject} after {time}", self.style.error("timed out")),
-        };
-        if *result == Outcome::Success {
-            self.say(&line);
-        } else {
-            self.insist(&line);
-        }
-        if let Some(write) = read_only {
-            let text = self.explain(write);
-            self.insist(&text);
-        } else if *result == Outcome::Failure && *exit_code == 127 {
-            let text = format!(
-                "\n{}: 127 means that a command was not found: is it installed by the build, and on `PATH`? (`npx`, `vendor/bin/…`, `dependencies`)",
-                self.style.hint("hint")
-            );
-            self.insist(&text);
-        }
-    }
-
-    fn explain(&self, write: &ReadOnlyWrite) -> String {
-        let hint = self.style.hint("hint");
-        let path = safe(write.path.as_deref().unwrap_or_default());
-        let wrote = format!("\n{hint}: it wrote to `{path}`, which is");
-        match write.cause {
-            Refusal::NoMount => {
-                let mount = write.mount.as_deref().unwrap_or_default();
-                let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
-                let source = write.source.unwrap_or("storage");
-                format!(
-                    "{wrote} read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
-                )
-            }
-            Refusal::FileAtTop => format!(
-                "{wrote} read-only on Upsun once the app is built; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
-            ),
-            Refusal::OnMount => format!("{wrote} on a mount, and the mount refused it"),
-            Refusal::OutsideApp => format!(
-                "{wrote} read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
-            ),
-            Refusal::Unnamed => format!(
-                "\n{hint}: it wrote where it is read-only on Upsun once the app is built, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`"
-            ),
-            Refusal::DiskFull => format!(
-                "\n{hint}: the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`"
-            ),
-        }
-    }
-}
-
-struct Finished<'a> {
-    /// What, where and as whom.
-    subject: String,
-    exit_code: i64,
-    result: Outcome,
-    duration: std::time::Duration,
-    read_only: Option<&'a ReadOnlyWrite>,
 }
 
 /// `app`, or `app--worker` as on Upsun.
@@ -352,26 +302,21 @@ fn short(build: &str) -> &str {
     build.get(..12).unwrap_or(build)
 }
 
-impl Reporter for Terminal {
+impl<S: Screen> Reporter for Terminal<S> {
     fn report(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::OperationOutput { output } => {
-                match &output.0 {
-                    Output::Stdout(bytes) => {
-                        let mut stdout = io::stdout().lock();
-                        stdout.write_all(bytes)?;
-                        // Line buffering would hold back a prompt or a progress line.
-                        stdout.flush()?;
-                        if self.moving && stdout.is_terminal() {
-                            self.last = bytes.last().copied().unwrap_or(self.last);
-                        }
-                    }
-                    Output::Stderr(bytes) => {
-                        talk(bytes);
+            Event::OperationOutput { output } => match &output.0 {
+                Output::Stdout(bytes) => {
+                    self.screen.output(bytes)?;
+                    if self.screen.is_one() {
                         self.last = bytes.last().copied().unwrap_or(self.last);
                     }
                 }
-            }
+                Output::Stderr(bytes) => {
+                    self.screen.talk(bytes);
+                    self.last = bytes.last().copied().unwrap_or(self.last);
+                }
+            },
             Event::Waiting { holder } => self.step("Waiting", &format!("for {}", safe(&holder))),
             Event::Warning { message, hint } => {
                 let mut text = format!("{}: {}", self.style.warning("warning"), safe(&message));
@@ -524,6 +469,7 @@ impl Reporter for Terminal {
                     result,
                     duration,
                     read_only: read_only.as_ref(),
+                    is_operation: true,
                 });
             }
             Event::CronPlanned { app, cron, next } => {
@@ -562,6 +508,7 @@ impl Reporter for Terminal {
                     result,
                     duration,
                     read_only: read_only.as_ref(),
+                    is_operation: false,
                 });
             }
             Event::CronSkipped { app, cron, reason } => {

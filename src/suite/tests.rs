@@ -181,7 +181,7 @@ PASS  passes (1.2 s)
 FAIL  fails: 100% (1.2 s)
       one
       two, 
-three
+      three
       | out
       | a <b> & \u{1b}[31m"c"
 ERROR breaks

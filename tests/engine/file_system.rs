@@ -105,6 +105,7 @@ fn the_mount_that_is_suggested_mends_it() {
         .split_once("    mounts:\n")
         .expect("a suggestion")
         .1;
+    let yaml = yaml.split("\n\n").next().unwrap_or_default();
     let mended = format!(
         "mounts:\n{}\n{}",
         yaml.lines()

@@ -10,6 +10,7 @@ mod engine;
 mod php_settings;
 mod process;
 
+mod activities;
 mod bad_days;
 mod build;
 mod commands;

@@ -65,6 +65,42 @@ fn log(project: &TestProject, of: &str) -> String {
 }
 
 #[test]
+fn each_is_an_activity_with_a_command_per_app() {
+    let project = project();
+    project
+        .run(&[
+            "source-operation",
+            "run",
+            "update",
+            "--variable",
+            "env:WORD=x",
+        ])
+        .expect(0);
+    project.run(&["source-operation", "run", "fail"]).expect(3);
+    let columns = [
+        "--columns",
+        "type,description,result",
+        "--format",
+        "csv",
+        "--no-header",
+    ];
+    let listed = project
+        .run(&[&["activity", "list"][..], &columns].concat())
+        .expect(0);
+    insta::assert_snapshot!(listed.stdout, @r"
+    environment.source-operation,ran the source operation fail in web,failure
+    environment.source-operation,ran the source operation update in web and api,success
+    ");
+    let commands = ["activity", "get", "--result", "success", "-P", "commands"];
+    let commands = project.run(&commands).expect(0).stdout;
+    assert_eq!(
+        commands.matches("\"type\":\"source_operation\"").count(),
+        2,
+        "{commands}"
+    );
+}
+
+#[test]
 fn each_app_that_has_it_commits_in_turn_and_the_repository_is_only_changed_when_asked() {
     let project = project();
     let run = [

@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::super::failure::{DENIED, Failure};
 use super::super::run::{self, Format, PullChoice};
 use super::super::workspace::{Workspace, find_app, nearest};
+use crate::activity::Draft;
 use crate::config::app::App;
 use crate::crons::{self, Cron};
 use crate::lifecycle::CronRun;
@@ -89,6 +90,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let shutdown = context.shutdown()?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let listening = context.listen_masked(&workspace, json, arguments.mask, &shutdown);
+    listening.record(
+        &workspace,
+        Draft::Cron {
+            app: app.name.clone(),
+            cron: cron.name.clone(),
+            role: Some(actor.role.name().to_owned()),
+            user: actor.name.clone(),
+        },
+    );
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let id = run::run_id();
     let address = run::listens_at(app, None);
@@ -135,9 +145,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         Ok(report)
     };
     let result = sandbox.until_left(act).await;
-    listening.finish();
-    let report = result.map_err(|err| Failure::of(err, &shutdown))?;
-    Ok(run::exit_code(&report, &shutdown))
+    let result = result
+        .map(|report| run::exit_code(&report, &shutdown))
+        .map_err(|err| Failure::of(err, &shutdown));
+    listening.end(context, result)
 }
 
 /// The cron of that name, and its app.

@@ -15,10 +15,12 @@ use self::progress::Progress;
 use super::super::context::Context;
 use super::super::failure::Failure;
 use super::super::mount::snapshots::{BEFORE_RUN, store};
+use super::super::recording::Recording;
 use super::super::run::listens_at;
 use super::super::workspace::Workspace;
 use super::Arguments;
 use super::cases::{Case, decided, skipped, verdict};
+use crate::activity::Draft;
 use crate::engine::Engine;
 use crate::lifecycle::{Error, ImageRecipe, Sandbox};
 use crate::mask::Secrets;
@@ -61,8 +63,13 @@ pub(super) async fn run(
     let needs_engine = cases
         .iter()
         .any(|case| case.definition.expect != Expected::Denied && case.is_allowed());
-    if needs_engine {
-        on_engine(context, workspace, cases, arguments, shutdown, &tell).await?;
+    let mut recording = Recording::default();
+    let result = if needs_engine {
+        let recording = &mut recording;
+        on_engine(
+            context, workspace, cases, arguments, shutdown, recording, &tell,
+        )
+        .await
     } else {
         let state = State::default();
         for (number, case) in cases.iter().enumerate() {
@@ -73,16 +80,22 @@ pub(super) async fn run(
             state.note(&verdict, arguments);
             tell(number, verdict);
         }
-    }
+        Ok(())
+    };
     for (number, case) in cases.iter().enumerate() {
-        if verdicts[number].borrow().is_none() {
-            tell(number, skipped(case, "interrupted before it ended"));
+        if result.is_ok() && verdicts[number].borrow().is_none() {
+            let verdict = skipped(case, "interrupted before it ended");
+            let _ = recording.with(|recorder| recorder.verdict(&verdict));
+            tell(number, verdict);
         }
     }
-    Ok(verdicts
+    let verdicts: Vec<Verdict> = verdicts
         .into_iter()
         .filter_map(RefCell::into_inner)
-        .collect())
+        .collect();
+    let result = result.map(|()| super::exit_code(&verdicts, shutdown));
+    recording.end(context, result.as_ref().copied(), shutdown);
+    result.map(|_| verdicts)
 }
 
 async fn on_engine(
@@ -91,6 +104,7 @@ async fn on_engine(
     cases: &[Case<'_>],
     arguments: &Arguments,
     shutdown: &Shutdown,
+    recording: &mut Recording,
     tell: &dyn Fn(usize, Verdict),
 ) -> Result<(), Failure> {
     let tree = workspace.scan()?;
@@ -112,10 +126,16 @@ async fn on_engine(
         Ok(engine) => engine,
         Err(failure) => return Err(fault(failure)),
     };
+    let count = cases.len();
+    listening.record(workspace, Draft::Tests { count });
+    recording.clone_from(&listening.recording);
     let sandbox = workspace.sandbox(&engine, &listening.events, shutdown);
     let progress = Progress::new(context, arguments.jobs);
     let tell = |case: usize, verdict: Verdict| {
         progress.hide();
+        if let Some(warning) = recording.with(|recorder| recorder.verdict(&verdict)) {
+            listening.events.offer(warning);
+        }
         tell(case, verdict);
     };
     let suite = Suite {

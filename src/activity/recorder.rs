@@ -1,0 +1,389 @@
+//! Makes activities out of events, as a reporter makes text out of them. What goes wrong with that is told once, by
+//! whoever feeds it; what is recorded never notices.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::log::{LIMIT, Log};
+use super::store::{Open, Store, Trouble};
+use super::{Draft, Place, Ran, Result as Ended, Stamp, State, seconds};
+use crate::event::{Event, Outcome};
+use crate::mask::Secrets;
+use crate::reporter::Reporter;
+use crate::reporter::masked::Masked;
+use crate::reporter::terminal::Terminal;
+use crate::suite::{Status, Verdict};
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Its exit code.
+    pub exit_code: u8,
+    /// Whether the user stopped it.
+    pub is_cancelled: bool,
+    /// What it says went wrong, for the log.
+    pub message: Option<String>,
+}
+
+/// Records one activity after the other.
+#[derive(Debug)]
+pub struct Recorder {
+    store: Store,
+    place: Place,
+    secrets: Secrets,
+    current: Option<Current>,
+    /// Whether somebody was told that something goes wrong.
+    is_told: bool,
+}
+
+/// The activity that runs.
+#[derive(Debug)]
+struct Current {
+    open: Open,
+    text: Masked<Terminal<Log>>,
+    /// Where the log is, for messages.
+    log: PathBuf,
+    draft: Draft,
+    began: Instant,
+    /// Since when it waits for the environment.
+    waiting: Option<Instant>,
+    build: Clock,
+    deploy: Clock,
+    execute: Clock,
+    has_failed_hook: bool,
+}
+
+/// The time that something took, in all its turns.
+#[derive(Debug, Default)]
+struct Clock {
+    total: Option<Duration>,
+    since: Option<Instant>,
+}
+
+impl Clock {
+    fn start(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
+    /// A turn ended, which took so long.
+    fn stop(&mut self, took: Duration) {
+        self.since = None;
+        self.total = Some(self.total.unwrap_or_default() + took);
+    }
+
+    /// All of it, with a turn that did not come to its end.
+    fn seconds(&mut self) -> Option<f64> {
+        if let Some(since) = self.since {
+            self.stop(since.elapsed());
+        }
+        self.total.map(seconds)
+    }
+}
+
+impl Recorder {
+    /// For the commands of one process. In the log, sensitive values are always hidden.
+    pub fn new(store: Store, place: Place, secrets: Secrets) -> Self {
+        Recorder {
+            store,
+            place,
+            secrets,
+            current: None,
+            is_told: false,
+        }
+    }
+
+    /// Begins an activity. One that has not ended has failed.
+    pub fn begin(&mut self, draft: Draft) -> Option<Trouble> {
+        let before = self.finish(Ended::Failure, false);
+        let begun = self.store.begin(&draft, &self.place).and_then(|open| {
+            let path = self.store.log(&open.activity.id);
+            match open.log() {
+                Ok(log) => Ok((open, log, path)),
+                Err(source) => Err(Trouble { path, source }),
+            }
+        });
+        let now = match begun {
+            Ok((open, file, log)) => {
+                let terminal = Terminal::log(Log::new(file, LIMIT));
+                let hides = !self.secrets.is_empty();
+                self.current = Some(Current {
+                    open,
+                    text: Masked::new(terminal, self.secrets.clone(), hides),
+                    log,
+                    draft,
+                    began: Instant::now(),
+                    waiting: None,
+                    build: Clock::default(),
+                    deploy: Clock::default(),
+                    execute: Clock::default(),
+                    has_failed_hook: false,
+                });
+                None
+            }
+            Err(trouble) => Some(trouble),
+        };
+        self.once(before.or(now))
+    }
+
+    /// Takes note of what happened.
+    pub fn record(&mut self, event: &Event) -> Option<Trouble> {
+        match event {
+            // Once crons run by themselves, everything is up; each of them is an activity of its own.
+            Event::CronPlanned { .. } => {
+                let failed = self.current.as_ref().is_some_and(|it| it.has_failed_hook);
+                let result = if failed {
+                    Ended::Failure
+                } else {
+                    Ended::Success
+                };
+                let trouble = self.finish(result, false);
+                return self.once(trouble);
+            }
+            Event::CronStarted {
+                app,
+                cron,
+                role: None,
+                ..
+            } => {
+                let draft = Draft::Cron {
+                    app: app.clone(),
+                    cron: cron.clone(),
+                    role: None,
+                    user: None,
+                };
+                let trouble = self.begin(draft);
+                return trouble.or_else(|| self.write(event));
+            }
+            Event::CronFinished {
+                role: None, result, ..
+            } => {
+                let written = self.write(event);
+                let ended = match result {
+                    Outcome::Success => Ended::Success,
+                    _ => Ended::Failure,
+                };
+                let finished = self.finish(ended, *result == Outcome::Cancelled);
+                return written.or_else(|| self.once(finished));
+            }
+            // What they print comes with their verdicts.
+            Event::OperationStarted { .. }
+            | Event::OperationOutput { .. }
+            | Event::OperationFinished { .. }
+                if self.is_about_tests() =>
+            {
+                return None;
+            }
+            _ => {}
+        }
+        self.write(event)
+    }
+
+    fn is_about_tests(&self) -> bool {
+        let draft = self.current.as_ref().map(|current| &current.draft);
+        matches!(draft, Some(Draft::Tests { .. }))
+    }
+
+    fn write(&mut self, event: &Event) -> Option<Trouble> {
+        let trouble = self.current.as_mut()?.write(event);
+        self.once(trouble)
+    }
+
+    /// A test ended.
+    pub fn verdict(&mut self, verdict: &Verdict) -> Option<Trouble> {
+        let current = self.current.as_mut()?;
+        current.execute.stop(verdict.duration);
+        current.open.activity.commands.push(Ran {
+            app: verdict.container.clone(),
+            kind: "test".to_owned(),
+            name: Some(verdict.name.clone()),
+            exit_code: match verdict.status {
+                Status::Passed => Some(0),
+                Status::Failed(_) => Some(1),
+                Status::Error(_) => Some(70),
+                Status::Skipped(_) => None,
+            },
+        });
+        let mut text = crate::suite::line(verdict, crate::reporter::style::Style::default());
+        if verdict.status == Status::Passed {
+            let (out, errors) = &verdict.output;
+            for line in out.lines().chain(errors.lines()) {
+                text.push_str(&format!("      | {line}\n"));
+            }
+        }
+        self.say(&text)
+    }
+
+    /// Words for the log.
+    pub fn say(&mut self, text: &str) -> Option<Trouble> {
+        let text = self.secrets.mask(text);
+        let current = self.current.as_mut()?;
+        // Neither fails: whether the log did is asked below.
+        let _ = current.text.release();
+        current.text.inner_mut().note(&text);
+        let trouble = current.trouble();
+        self.once(trouble)
+    }
+
+    /// The command ended, and with it what still runs.
+    pub fn end(&mut self, ending: &Ending) -> Option<Trouble> {
+        let said = ending
+            .message
+            .as_ref()
+            .and_then(|message| self.say(message));
+        let result = if ending.exit_code == 0 {
+            Ended::Success
+        } else {
+            Ended::Failure
+        };
+        let finished = self.finish(result, ending.is_cancelled);
+        said.or_else(|| self.once(finished))
+    }
+
+    fn finish(&mut self, result: Ended, is_cancelled: bool) -> Option<Trouble> {
+        self.current.take()?.finish(result, is_cancelled)
+    }
+
+    /// Only the first trouble is told.
+    fn once(&mut self, trouble: Option<Trouble>) -> Option<Trouble> {
+        let trouble = trouble.filter(|_| !self.is_told);
+        self.is_told |= trouble.is_some();
+        trouble
+    }
+}
+
+impl Current {
+    fn log(&mut self) -> &mut Log {
+        self.text.inner_mut().screen_mut()
+    }
+
+    fn trouble(&mut self) -> Option<Trouble> {
+        let why = self.log().trouble()?;
+        // An error of the system cannot be cloned, but said again.
+        let source = why
+            .raw_os_error()
+            .map_or_else(|| why.kind().into(), io::Error::from_raw_os_error);
+        Some(Trouble {
+            path: self.log.clone(),
+            source,
+        })
+    }
+
+    fn write(&mut self, event: &Event) -> Option<Trouble> {
+        let waited = self.wait(event);
+        self.measure(event);
+        // What an operation prints may be much more than is kept.
+        if !self.log().is_closed() {
+            // A log never fails its reporter; whether it failed is asked below.
+            let _ = self.text.report(event.clone());
+        }
+        waited.or_else(|| self.trouble())
+    }
+
+    /// While it waits for its turn it is pending, as on Upsun.
+    fn wait(&mut self, event: &Event) -> Option<Trouble> {
+        let activity = &mut self.open.activity;
+        match (event, self.waiting) {
+            (Event::Waiting { .. }, None) => {
+                self.waiting = Some(Instant::now());
+                activity.state = State::Pending;
+                activity.started_at = None;
+            }
+            (Event::Waiting { .. }, Some(_)) | (_, None) => return None,
+            (_, Some(since)) => {
+                self.waiting = None;
+                activity.state = State::InProgress;
+                activity.started_at = Some(Stamp::now());
+                activity.timings.wait += seconds(since.elapsed());
+            }
+        }
+        self.open.save().err()
+    }
+
+    fn measure(&mut self, event: &Event) {
+        match event {
+            Event::BuildStarted { .. } => self.build.start(),
+            Event::BuildFinished { duration, .. } => self.build.stop(*duration),
+            Event::DeployStarted { .. } => self.deploy.start(),
+            Event::DeployFinished { duration, .. } => self.deploy.stop(*duration),
+            Event::OperationStarted { .. } | Event::CronStarted { .. } => self.execute.start(),
+            Event::StepFinished {
+                app,
+                step,
+                exit_code,
+                ..
+            } => {
+                self.has_failed_hook |= *exit_code != 0;
+                self.ran(app, step.key(), None, *exit_code);
+            }
+            Event::OperationFinished {
+                app,
+                worker,
+                operation,
+                exit_code,
+                duration,
+                ..
+            } => {
+                self.execute.stop(*duration);
+                let kind = match self.draft {
+                    Draft::SourceOperation { .. } => "source_operation",
+                    _ => "operation",
+                };
+                let at = worker
+                    .as_ref()
+                    .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"));
+                self.ran(&at, kind, Some(operation), *exit_code);
+            }
+            Event::CronFinished {
+                app,
+                cron,
+                exit_code,
+                duration,
+                ..
+            } => {
+                self.execute.stop(*duration);
+                self.ran(app, "cron", Some(cron), *exit_code);
+            }
+            _ => {}
+        }
+    }
+
+    fn ran(&mut self, app: &str, kind: &str, name: Option<&String>, exit_code: i64) {
+        self.open.activity.commands.push(Ran {
+            app: app.to_owned(),
+            kind: kind.to_owned(),
+            name: name.cloned(),
+            exit_code: Some(exit_code),
+        });
+    }
+
+    fn finish(mut self, result: Ended, is_cancelled: bool) -> Option<Trouble> {
+        self.text.finish();
+        let trouble = self.trouble();
+        let now = Stamp::now();
+        let activity = &mut self.open.activity;
+        if let Some(since) = self.waiting {
+            activity.timings.wait += seconds(since.elapsed());
+        }
+        activity.timings.build = self.build.seconds();
+        activity.timings.deploy = self.deploy.seconds();
+        activity.timings.execute = self.execute.seconds();
+        // Clocks may be set while it runs; what it took is measured by one that is not.
+        let took = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        let end = Stamp(activity.created_at.0.checked_add(took).unwrap_or(now.0));
+        activity.completed_at = Some(end);
+        activity.completion_percent = 100;
+        activity.result = Some(result);
+        activity.state = State::Complete;
+        if is_cancelled {
+            activity.state = State::Cancelled;
+            activity.cancelled_at = Some(end);
+            activity.result = Some(Ended::Failure);
+        }
+        if let Some(trouble) = &trouble {
+            activity.note = Some(format!("its log is not whole: {}", trouble.source));
+        }
+        let saved = self.open.save().err();
+        trouble.or(saved)
+    }
+}

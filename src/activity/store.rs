@@ -1,0 +1,327 @@
+//! Where activities are kept: `activities/<id>.json` in the project's state directory, with `<id>.log` beside it.
+//!
+//! Whoever runs an activity holds a lock on its log for as long as that takes. The kernel lets go of it however the
+//! process ends, so that a record that says "in progress" without such a lock is one of a process that was killed.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use super::{Activity, Draft, Place, Result as Ended, Stamp, State};
+
+/// How many activities are kept.
+pub const KEPT: usize = 200;
+
+/// The largest record that is read, in bytes: none of ours comes near it.
+const LARGEST: u64 = 4 << 20;
+
+/// What file systems give files in pieces of, in bytes.
+const BLOCK: usize = 4096;
+
+/// What an id is made of. Its order is that of ASCII, so that ids sort as the numbers that they are.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Why activities are not recorded, or not as a whole.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct Trouble {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Why there is no activity to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The directory cannot be read.
+    #[error("the activities cannot be read: {0}")]
+    Directory(Trouble),
+    /// There is none with that id.
+    #[error("there is no activity `{0}`")]
+    Unknown(String),
+    /// Several ids begin or end so.
+    #[error("`{text}` can be any of these activities: {}", ids.join(", "))]
+    Ambiguous {
+        /// What was given.
+        text: String,
+        /// Some of those that fit.
+        ids: Vec<String>,
+    },
+}
+
+/// The activities of one project, of all its environments.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+/// An activity that runs in this process. Its lock goes with it.
+#[derive(Debug)]
+pub struct Open {
+    /// As it is so far.
+    pub activity: Activity,
+    record: PathBuf,
+    /// Its log, which carries the lock.
+    log: File,
+}
+
+impl Open {
+    /// Writes the record, in one piece: whoever reads it sees the old one or the new one.
+    pub fn save(&mut self) -> Result<(), Trouble> {
+        self.activity.updated_at = Some(Stamp::now());
+        let written = serde_json::to_vec(&self.activity)
+            .map_err(io::Error::from)
+            .and_then(|bytes| self.write(bytes));
+        written.map_err(|source| Trouble {
+            path: self.record.clone(),
+            source,
+        })
+    }
+
+    fn write(&self, mut bytes: Vec<u8>) -> io::Result<()> {
+        // Whole blocks: on a full disk a record can still be written where the one before it stands.
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
+        let new = self.record.with_extension("json.new");
+        let result =
+            std::fs::write(&new, &bytes).and_then(|()| std::fs::rename(&new, &self.record));
+        let Err(err) = result else {
+            return Ok(());
+        };
+        let _ = std::fs::remove_file(&new);
+        let length = std::fs::metadata(&self.record).map(|record| record.len());
+        if err.kind() == io::ErrorKind::StorageFull
+            && length.is_ok_and(|it| it == bytes.len() as u64)
+        {
+            let mut record = OpenOptions::new().write(true).open(&self.record)?;
+            return io::Write::write_all(&mut record, &bytes);
+        }
+        Err(err)
+    }
+
+    /// The log, to write to.
+    pub fn log(&self) -> io::Result<File> {
+        self.log.try_clone()
+    }
+}
+
+/// An activity and how it was found.
+pub type Found = std::result::Result<Activity, Error>;
+
+impl Store {
+    /// In a project's state directory. Nothing is made before something is recorded.
+    pub fn of(state_directory: &Path) -> Self {
+        Store {
+            directory: state_directory.join("activities"),
+        }
+    }
+
+    fn record(&self, id: &str) -> PathBuf {
+        self.directory.join(format!("{id}.json"))
+    }
+
+    /// Opens the log of an activity.
+    pub fn open_log(&self, id: &str) -> io::Result<File> {
+        open(&self.log(id))
+    }
+
+    /// Where the log of an activity is.
+    pub fn log(&self, id: &str) -> PathBuf {
+        self.directory.join(format!("{id}.log"))
+    }
+
+    fn trouble(&self, source: io::Error) -> Trouble {
+        Trouble {
+            path: self.directory.clone(),
+            source,
+        }
+    }
+
+    /// Begins an activity, and removes the oldest ones that are too many.
+    pub fn begin(&self, draft: &Draft, place: &Place) -> Result<Open, Trouble> {
+        // What scripts print is nobody else's business.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(|err| self.trouble(err))?;
+        let mut activity = draft.activity(place);
+        let log = loop {
+            activity.id = new_id(activity.created_at.0);
+            let path = self.log(&activity.id);
+            let made = OpenOptions::new()
+                .append(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path);
+            match made {
+                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Trouble { path, source }),
+                Ok(log) => break log,
+            }
+        };
+        let mut open = Open {
+            record: self.record(&activity.id),
+            activity,
+            log,
+        };
+        let begun = flock(&open.log, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|errno| self.trouble(errno.into()))
+            .and_then(|()| open.save());
+        if let Err(trouble) = begun {
+            let _ = std::fs::remove_file(self.log(&open.activity.id));
+            return Err(trouble);
+        }
+        self.prune(KEPT);
+        Ok(open)
+    }
+
+    /// The ids of all activities, the newest first.
+    pub fn ids(&self) -> Result<Vec<String>, Trouble> {
+        let mut ids = self.names(|name| name.strip_suffix(".json"))?;
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(ids)
+    }
+
+    fn names(&self, id: impl Fn(&str) -> Option<&str>) -> Result<Vec<String>, Trouble> {
+        let entries = match std::fs::read_dir(&self.directory) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(|err| self.trouble(err))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|err| self.trouble(err))?.file_name();
+            let id = name.to_str().and_then(&id).filter(|id| is_id(id));
+            names.extend(id.map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Removes all but so many of the newest, and whatever still runs. What cannot be removed is no worse than it
+    /// was, and the next one tries again.
+    pub fn prune(&self, kept: usize) {
+        // Also what a process left that was killed while it began.
+        let stem = |name: &str| name.split_once('.').map(|(stem, _)| stem.len());
+        let names = self.names(|name| stem(name).map(|at| &name[..at]));
+        let ids: BTreeSet<String> = names.unwrap_or_default().into_iter().collect();
+        for id in ids.iter().rev().skip(kept) {
+            if self.is_running(id) {
+                continue;
+            }
+            let record = self.record(id);
+            for path in [record.with_extension("json.new"), record, self.log(id)] {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Whether somebody runs it.
+    pub fn is_running(&self, id: &str) -> bool {
+        open(&self.log(id)).is_ok_and(|log| {
+            let taken = flock(&log, FlockOperation::NonBlockingLockShared);
+            taken == Err(rustix::io::Errno::WOULDBLOCK)
+        })
+    }
+
+    /// An activity as it is now; `None` where there is none, or none that can be read.
+    pub fn read(&self, id: &str) -> Option<Activity> {
+        let first = self.load(id)?;
+        if !first.state.is_open() || self.is_running(id) {
+            return Some(first);
+        }
+        // It may have ended between the two looks: the record is written before the lock goes.
+        let mut activity = self.load(id)?;
+        if activity.state.is_open() {
+            self.bury(&mut activity);
+        }
+        Some(activity)
+    }
+
+    /// Its process did not come to tell how it ended.
+    fn bury(&self, activity: &mut Activity) {
+        activity.state = State::Complete;
+        activity.result = Some(Ended::Failure);
+        // The last sign of life.
+        let touched = std::fs::metadata(self.log(&activity.id)).and_then(|log| log.modified());
+        let touched = touched.ok().and_then(|time| Timestamp::try_from(time).ok());
+        activity.completed_at = touched.map(Stamp).or(activity.updated_at);
+        activity.completion_percent = 100;
+        let note = "its process ended without saying how: it was killed, or the machine went down";
+        activity.note = Some(note.to_owned());
+    }
+
+    fn load(&self, id: &str) -> Option<Activity> {
+        let mut bytes = Vec::new();
+        let file = open(&self.record(id)).ok()?;
+        file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        let mut activity: Activity = serde_json::from_slice(&bytes).ok()?;
+        // The name of the file is what it was found by.
+        id.clone_into(&mut activity.id);
+        Some(activity)
+    }
+
+    /// The activity with that id. The beginning or the end of one suffices where no other has it.
+    pub fn find(&self, text: &str) -> Found {
+        let ids = self.ids().map_err(Error::Directory)?;
+        let unknown = || Error::Unknown(text.to_owned());
+        let exact = ids.iter().find(|id| *id == text);
+        let fits = |id: &&String| id.starts_with(text) || id.ends_with(text);
+        let fitting: Vec<&String> = match exact {
+            Some(id) => vec![id],
+            None => ids.iter().filter(fits).collect(),
+        };
+        match fitting.as_slice() {
+            [id] => self.read(id).ok_or_else(unknown),
+            [_, ..] if !text.is_empty() => Err(Error::Ambiguous {
+                text: text.to_owned(),
+                ids: fitting.into_iter().take(5).cloned().collect(),
+            }),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// Asks the process that runs an activity to end, as Ctrl-C would. Says whether it was asked: it is not where
+    /// it is not certain which process that is.
+    pub fn ask_to_end(&self, activity: &Activity) -> bool {
+        self.is_running(&activity.id)
+            && crate::lock::signal_holder(activity.process, &self.log(&activity.id))
+    }
+}
+
+/// Opens a file to read. What is no file is not waited for, and a link is not followed.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(file)
+}
+
+fn is_id(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=32).contains(&text.len()) && text.bytes().all(is_digit)
+}
+
+/// 13 characters, as many as Upsun's have: nine of the time in milliseconds, four by chance.
+fn new_id(now: Timestamp) -> String {
+    let time = u128::try_from(now.as_millisecond()).unwrap_or_default();
+    let chance = u128::from(RandomState::new().build_hasher().finish());
+    let number = time << 20 | chance & ((1 << 20) - 1);
+    (0..13)
+        .rev()
+        .map(|at| {
+            let digit = usize::try_from(number >> (at * 5) & 31).unwrap_or_default();
+            char::from(DIGITS[digit])
+        })
+        .collect()
+}

@@ -1,0 +1,240 @@
+//! `activity`: what was run, built and deployed here, its log, and a way to end what still runs.
+
+mod cancel;
+mod get;
+mod list;
+mod log;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::context::Context;
+use super::failure::{BAD_FILE, Failure};
+use super::workspace::Workspace;
+use crate::activity::{Activity, Error, Result as Ended, State, Store, Trouble};
+
+/// What to do with activities.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the activities, the newest first
+    List(list::Arguments),
+    /// Show one activity
+    Get(get::Arguments),
+    /// Print the log of an activity: what it said and what its scripts printed
+    Log(log::Arguments),
+    /// End an activity that still runs, as Ctrl-C in its terminal would
+    Cancel(cancel::Arguments),
+}
+
+/// Which types.
+#[derive(Debug, Default, Args)]
+pub(super) struct Types {
+    /// Only of this type, such as `operation`, `push`, `cron`, `source-operation` or `test`; `*` stands for anything
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_delimiter = ',')]
+    wanted: Vec<String>,
+    /// Not of this type
+    #[arg(
+        short = 'x',
+        long = "exclude-type",
+        value_name = "TYPE",
+        value_delimiter = ','
+    )]
+    excluded: Vec<String>,
+    /// Of all environments
+    #[arg(short, long)]
+    all: bool,
+}
+
+/// Which activities.
+#[derive(Debug, Default, Args)]
+pub(super) struct Filter {
+    #[command(flatten)]
+    types: Types,
+    /// Only in this state
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    state: Vec<StateChoice>,
+    /// Only with this result
+    #[arg(long, value_name = "RESULT")]
+    result: Option<ResultChoice>,
+    /// Only those that are not over: `--state pending,in_progress`
+    #[arg(short, long)]
+    incomplete: bool,
+}
+
+/// A state, by Upsun's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StateChoice {
+    /// It waits until the environment is free
+    Pending,
+    /// It runs
+    #[value(name = "in_progress", alias = "in-progress")]
+    InProgress,
+    /// It is over, for good or not
+    Complete,
+    /// The user stopped it
+    Cancelled,
+}
+
+impl From<StateChoice> for State {
+    fn from(choice: StateChoice) -> Self {
+        match choice {
+            StateChoice::Pending => State::Pending,
+            StateChoice::InProgress => State::InProgress,
+            StateChoice::Complete => State::Complete,
+            StateChoice::Cancelled => State::Cancelled,
+        }
+    }
+}
+
+/// A result, by Upsun's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ResultChoice {
+    /// It ended as it should
+    Success,
+    /// It did not
+    Failure,
+}
+
+impl From<ResultChoice> for Ended {
+    fn from(choice: ResultChoice) -> Self {
+        match choice {
+            ResultChoice::Success => Ended::Success,
+            ResultChoice::Failure => Ended::Failure,
+        }
+    }
+}
+
+impl Types {
+    fn fits(&self, activity: &Activity, environment: &str) -> bool {
+        let is = |pattern: &String| is_type(pattern, &activity.kind);
+        let here = self.all || activity.environments.iter().any(|name| name == environment);
+        here && (self.wanted.is_empty() || self.wanted.iter().any(is))
+            && !self.excluded.iter().any(is)
+    }
+}
+
+impl Filter {
+    fn fits(&self, activity: &Activity, environment: &str) -> bool {
+        let state = activity.state;
+        let is_state =
+            self.state.is_empty() || self.state.iter().any(|it| State::from(*it) == state);
+        let wanted = self.result.map(Ended::from);
+        self.types.fits(activity, environment)
+            && is_state
+            && (wanted.is_none() || wanted == activity.result)
+            && (!self.incomplete || state.is_open())
+    }
+}
+
+/// Whether a type is meant. As with Upsun's CLI, the first part of the name may be left out, and `%` and `*` stand
+/// for anything.
+fn is_type(pattern: &str, kind: &str) -> bool {
+    let pattern = pattern.trim();
+    let rest = kind.split_once('.').map_or(kind, |(_, rest)| rest);
+    is_like(pattern, kind) || is_like(pattern, rest)
+}
+
+fn is_like(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once(['*', '%']) else {
+        return pattern == text;
+    };
+    let Some(mut left) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split(['*', '%']).collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = left.find(part) else {
+            return false;
+        };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
+}
+
+/// Does it.
+pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
+    // What is over can be looked at while the configuration is broken.
+    let workspace = Workspace::open_lenient(context)?;
+    let history = History {
+        store: Store::of(&workspace.project.state_dir),
+        environment: workspace.environment.name,
+    };
+    match command {
+        Command::List(arguments) => list::run(context, &history, arguments),
+        Command::Get(arguments) => get::run(context, &history, arguments),
+        Command::Log(arguments) => log::run(context, &history, arguments),
+        Command::Cancel(arguments) => cancel::run(context, &history, arguments),
+    }
+}
+
+/// What happened in a project, seen from one of its environments.
+#[derive(Debug)]
+struct History {
+    store: Store,
+    environment: String,
+}
+
+impl History {
+    /// The newest that fit, at most so many.
+    fn newest(
+        &self,
+        limit: usize,
+        fits: impl Fn(&Activity) -> bool,
+    ) -> Result<Vec<Activity>, Failure> {
+        let ids = self.store.ids().map_err(unreadable)?;
+        let all = ids.iter().filter_map(|id| self.store.read(id));
+        Ok(all.filter(fits).take(limit).collect())
+    }
+
+    /// The one that is named, or the newest that fits.
+    fn one(&self, id: Option<&str>, filter: &Filter) -> Result<Activity, Failure> {
+        if let Some(id) = id {
+            return self.store.find(id).map_err(|err| not_found(&err));
+        }
+        let mut newest = self.newest(1, |it| filter.fits(it, &self.environment))?;
+        newest.pop().ok_or_else(|| {
+            Failure::usage("there is no such activity yet").hint(
+                "`upsun-local activity list --all` shows those of all environments; `run`, `up`, `cron run` and `test` make one",
+            )
+        })
+    }
+}
+
+fn unreadable(trouble: Trouble) -> Failure {
+    not_found(&Error::Directory(trouble))
+}
+
+fn not_found(err: &Error) -> Failure {
+    let message = err.to_string();
+    match err {
+        Error::Directory(_) => Failure::new(BAD_FILE, message),
+        Error::Unknown(_) => Failure::usage(message)
+            .hint("`upsun-local activity list --all` shows all; only the last 200 are kept"),
+        Error::Ambiguous { .. } => Failure::usage(message).hint("give more of its id"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_with_upsuns_cli() {
+        for (pattern, kind, expected) in [
+            ("environment.cron", "environment.cron", true),
+            ("cron", "environment.cron", true),
+            ("ron", "environment.cron", false),
+            ("%ron", "environment.cron", true),
+            ("*operation", "environment.source-operation", true),
+            ("operation", "environment.source-operation", false),
+            ("environment.*", "environment.push", true),
+            ("e%t.p*h", "environment.push", true),
+            ("*.push*", "environment.push", true),
+            ("push*push", "environment.push", false),
+            ("*", "environment.push", true),
+            ("", "environment.push", false),
+        ] {
+            assert_eq!(is_type(pattern, kind), expected, "{pattern} {kind}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `activity cancel`: ends an activity that runs in another terminal.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::super::context::Context;
+use super::super::failure::{BUSY, Failure};
+use super::{History, Types, not_found};
+use crate::activity::{Activity, Result as Ended, State};
+use crate::reporter::style::safe;
+
+/// Arguments of `activity cancel`.
+#[derive(Debug, Args)]
+pub(in super::super) struct Arguments {
+    /// Its id, or the beginning or end of that [default: the one in progress]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    #[command(flatten)]
+    types: Types,
+}
+
+/// How often is looked whether it has ended.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Asks it to end, and waits until it has: with its grace period, and for as long as that takes.
+pub(super) fn run(
+    context: &Context,
+    history: &History,
+    arguments: &Arguments,
+) -> Result<u8, Failure> {
+    let store = &history.store;
+    let activity = match &arguments.id {
+        Some(id) => store.find(id).map_err(|err| not_found(&err))?,
+        None => running(history, &arguments.types)?,
+    };
+    let id = &activity.id;
+    if !activity.state.is_open() {
+        let state = activity.state.name();
+        return Err(Failure::usage(format!(
+            "the activity `{id}` cannot be cancelled: it is {state} already"
+        )));
+    }
+    let is_asked = store.ask_to_end(&activity);
+    if !is_asked && store.is_running(id) {
+        return Err(Failure::new(
+            BUSY,
+            format!("the activity `{id}` runs, but not in a process that can be found from here"),
+        )
+        .hint("press Ctrl-C where it runs; `upsun-local down --force` takes its container away"));
+    }
+    let say = |text: String| {
+        if !context.global.quiet {
+            context.talk(&text);
+        }
+    };
+    say(format!(
+        "Cancelling {id}: {}\n",
+        safe(&activity.description)
+    ));
+    if activity.parameters["scheduled"] == true {
+        say("The `up --crons` that runs it ends with it\n".to_owned());
+    }
+    while store.is_running(id) {
+        std::thread::sleep(POLL);
+    }
+    match store.read(id) {
+        Some(ended) if ended.state == State::Complete => {
+            let result = ended.result.map(Ended::name).unwrap_or_default();
+            say(format!("It had ended before that, with {result}\n"));
+        }
+        _ => say("It is cancelled\n".to_owned()),
+    }
+    Ok(0)
+}
+
+/// The newest that runs; where none does, the newest that waits for its turn.
+fn running(history: &History, types: &Types) -> Result<Activity, Failure> {
+    let environment = &history.environment;
+    let mut open = history.newest(usize::MAX, |activity| {
+        activity.state.is_open() && types.fits(activity, environment)
+    })?;
+    let at = open
+        .iter()
+        .position(|activity| activity.state == State::InProgress)
+        .unwrap_or_default();
+    if open.is_empty() {
+        return Err(
+            Failure::usage("there is nothing to cancel: no activity is in progress")
+                .hint("`upsun-local activity list --all --incomplete` looks in all environments"),
+        );
+    }
+    Ok(open.swap_remove(at))
+}

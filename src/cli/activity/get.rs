@@ -1,0 +1,144 @@
+//! `activity get`: everything that is known of one.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::context::Context;
+use super::super::failure::Failure;
+use super::super::list::Format;
+use super::super::table;
+use super::super::workspace::nearest;
+use super::{Filter, History};
+use crate::activity::Activity;
+use crate::reporter::style::safe;
+
+/// Arguments of `activity get`.
+#[derive(Debug, Args)]
+pub(in super::super) struct Arguments {
+    /// Its id, or the beginning or end of that [default: the newest]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// Only this property, such as `state`, `duration` or `parameters.operation`
+    #[arg(short = 'P', long, value_name = "PROPERTY")]
+    property: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    /// Leave out the header
+    #[arg(long)]
+    no_header: bool,
+}
+
+/// The order of properties for people: what one looks for first.
+const ORDER: [&str; 20] = [
+    "id",
+    "type",
+    "description",
+    "text",
+    "environments",
+    "state",
+    "result",
+    "note",
+    "completion_percent",
+    "created_at",
+    "started_at",
+    "updated_at",
+    "cancelled_at",
+    "completed_at",
+    "duration",
+    "timings",
+    "commands",
+    "parameters",
+    "payload",
+    "project",
+];
+
+/// Prints it.
+pub(super) fn run(
+    context: &Context,
+    history: &History,
+    arguments: &Arguments,
+) -> Result<u8, Failure> {
+    let activity = history.one(arguments.id.as_deref(), &arguments.filter)?;
+    let document = document(&activity)?;
+    if let Some(name) = &arguments.property {
+        let value = property(&document, name)?;
+        let text = match arguments.format {
+            Format::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
+            _ => cell(value),
+        };
+        return context.print(&format!("{}\n", safe(&text))).map(|()| 0);
+    }
+    if arguments.format == Format::Json {
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        return context.print(&format!("{text}\n")).map(|()| 0);
+    }
+    let header = ["Property", "Value"].map(str::to_owned).to_vec();
+    let header = (!arguments.no_header).then_some(header);
+    let rows = ORDER.iter().filter_map(|name| {
+        let value = document.get(name)?;
+        Some(vec![(*name).to_owned(), cell(value)])
+    });
+    let rows: Vec<Vec<String>> = header.into_iter().chain(rows).collect();
+    let text = match arguments.format {
+        Format::Csv => table::separated(&rows, ','),
+        Format::Tsv => table::separated(&rows, '\t'),
+        Format::Plain => table::plain(&rows),
+        Format::Table | Format::Json => {
+            table::aligned(&rows, !arguments.no_header, true, context.out_style)
+        }
+    };
+    context.print(&text).map(|()| 0)
+}
+
+/// The record, with how long it took in seconds.
+fn document(activity: &Activity) -> Result<Value, Failure> {
+    let mut document =
+        serde_json::to_value(activity).map_err(|err| Failure::fault(err.to_string()))?;
+    let duration = activity.completed_at.map(|end| {
+        let took = end.0.duration_since(activity.created_at.0);
+        (took.as_secs_f64() * 1000.0).round() / 1000.0
+    });
+    document["duration"] = json!(duration);
+    Ok(document)
+}
+
+/// A property, or one inside of it, with dots between the names.
+fn property<'a>(document: &'a Value, name: &str) -> Result<&'a Value, Failure> {
+    let mut value = document;
+    for part in name.split('.') {
+        let inner = match value {
+            Value::Array(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
+            other => other.get(part),
+        };
+        value = inner.ok_or_else(|| unknown(name, value, part))?;
+    }
+    Ok(value)
+}
+
+fn unknown(name: &str, value: &Value, part: &str) -> Failure {
+    let failure = Failure::usage(format!("an activity has no property `{name}`"));
+    let names: Vec<&str> = match value {
+        Value::Object(map) => map.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    match nearest(part, names.iter().copied()) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None if names.is_empty() => failure,
+        None => failure.hint(format!("there are: {}", names.join(", "))),
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            let names: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            names.join(", ")
+        }
+        other => other.to_string(),
+    }
+}

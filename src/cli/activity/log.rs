@@ -1,0 +1,70 @@
+//! `activity log`: what an activity said and what its scripts printed.
+
+use std::fs::File;
+use std::io::Read;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::super::context::Context;
+use super::super::failure::{BAD_FILE, Failure};
+use super::{Filter, History};
+
+/// Arguments of `activity log`.
+#[derive(Debug, Args)]
+// Upsun's `-t` is another one here.
+#[command(mut_arg("wanted", |arg| arg.short(None)))]
+pub(in super::super) struct Arguments {
+    /// Its id, or the beginning or end of that [default: the newest]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// Go on until the activity ends
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    filter: Filter,
+    /// Accepted as Upsun's CLI does: `--follow` looks as often as it takes
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    refresh: Option<f64>,
+}
+
+/// How often whoever follows looks for more.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Prints it.
+pub(super) fn run(
+    context: &Context,
+    history: &History,
+    arguments: &Arguments,
+) -> Result<u8, Failure> {
+    let activity = history.one(arguments.id.as_deref(), &arguments.filter)?;
+    let id = &activity.id;
+    let path = history.store.log(id);
+    let failed = |err| Failure::new(BAD_FILE, format!("{}: {err}", path.display()));
+    let mut log = history.store.open_log(id).map_err(failed)?;
+    loop {
+        // Asked before the rest is read: what is written in between is not lost then.
+        let goes_on = arguments.follow && history.store.is_running(id);
+        while let Some(piece) = more(&mut log).map_err(failed)? {
+            context.print_bytes(&piece)?;
+        }
+        if !goes_on {
+            break;
+        }
+        std::thread::sleep(POLL);
+    }
+    // What it ended with may be known only now.
+    let ended = history.store.read(id).and_then(|activity| activity.note);
+    if let Some(note) = ended.filter(|_| !context.global.quiet) {
+        context.talk(&format!("{}: {note}\n", context.style.warning("warning")));
+    }
+    Ok(0)
+}
+
+/// The next piece; `None` at the end of what is there.
+fn more(log: &mut File) -> std::io::Result<Option<Vec<u8>>> {
+    let mut piece = vec![0; 64 * 1024];
+    let length = log.read(&mut piece)?;
+    piece.truncate(length);
+    Ok((length > 0).then_some(piece))
+}
