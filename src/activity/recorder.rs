@@ -32,6 +32,8 @@ pub struct Recorder {
     store: Store,
     place: Place,
     secrets: Secrets,
+    /// What is to begin with the first that is known of it.
+    next: Option<Draft>,
     current: Option<Current>,
     /// Whether somebody was told that something goes wrong.
     is_told: bool,
@@ -88,9 +90,21 @@ impl Recorder {
             store,
             place,
             secrets,
+            next: None,
             current: None,
             is_told: false,
         }
+    }
+
+    /// Begins an activity as soon as anything happens: on the thread that takes note of it, while the engine is busy
+    /// already.
+    pub fn expect(&mut self, draft: Draft) {
+        self.next = Some(draft);
+    }
+
+    fn begin_next(&mut self) -> Option<Trouble> {
+        let draft = self.next.take()?;
+        self.begin(draft)
     }
 
     /// Begins an activity. One that has not ended has failed.
@@ -128,6 +142,11 @@ impl Recorder {
 
     /// Takes note of what happened.
     pub fn record(&mut self, event: &Event) -> Option<Trouble> {
+        let begun = self.begin_next();
+        begun.or(self.note(event))
+    }
+
+    fn note(&mut self, event: &Event) -> Option<Trouble> {
         match event {
             // Once crons run by themselves, everything is up; each of them is an activity of its own.
             Event::CronPlanned { .. } => {
@@ -191,6 +210,11 @@ impl Recorder {
 
     /// A test ended.
     pub fn verdict(&mut self, verdict: &Verdict) -> Option<Trouble> {
+        let begun = self.begin_next();
+        begun.or(self.note_verdict(verdict))
+    }
+
+    fn note_verdict(&mut self, verdict: &Verdict) -> Option<Trouble> {
         let current = self.current.as_mut()?;
         current.execute.stop(verdict.duration);
         current.open.activity.commands.push(Ran {
@@ -227,6 +251,7 @@ impl Recorder {
 
     /// The command ended, and with it what still runs.
     pub fn end(&mut self, ending: &Ending) -> Option<Trouble> {
+        let begun = self.begin_next();
         let said = ending
             .message
             .as_ref()
@@ -237,7 +262,7 @@ impl Recorder {
             Ended::Failure
         };
         let finished = self.finish(result, ending.is_cancelled);
-        said.or_else(|| self.once(finished))
+        begun.or(said).or_else(|| self.once(finished))
     }
 
     fn finish(&mut self, result: Ended, is_cancelled: bool) -> Option<Trouble> {

@@ -97,12 +97,9 @@ impl Listening {
         };
         let store = Store::of(&workspace.project.state_dir);
         let mut recorder = Recorder::new(store, place, workspace.secrets_in_containers());
-        let trouble = recorder.begin(draft);
+        recorder.expect(draft);
         // It is empty: a command does one thing.
         let _ = self.recording.0.set(Mutex::new(recorder));
-        if let Some(trouble) = trouble {
-            self.events.offer(warning(&trouble));
-        }
     }
 
     /// Lets the listener say the rest, and ends the activity with what the command ends with.
