@@ -155,7 +155,10 @@ fn install(place: &Place) -> Result<String, Failure> {
         }
         return Err(failed(&hook, &err));
     }
-    let mut words = format!("`check` runs in front of every push: {}\n", hook.display());
+    let mut words = format!(
+        "`check` runs in front of every push, and `test` of the apps that it changes: {}\n",
+        hook.display()
+    );
     if is_there(&earlier) {
         words.push_str("The hook that was there runs first.\n");
     }

@@ -7,7 +7,7 @@ mod text;
 use clap::Args;
 use serde_json::json;
 
-use super::against::{self, Which};
+use super::against::{self, Base, Here, Which};
 use super::context::Context;
 use super::failure::Failure;
 use super::run::Format;
@@ -30,29 +30,67 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+/// What a push does to what is deployed, and all that it was found from.
+pub(super) struct Pushed {
+    /// What is at hand.
+    pub here: Here,
+    /// What is deployed.
+    pub base: Base,
+    /// What becomes of it.
+    pub changes: Push,
+    /// The files at hand.
+    tree: Tree,
+}
+
+impl Pushed {
+    /// Compares what is at hand with a commit.
+    pub(super) fn of(context: &Context, which: Which<'_>) -> Result<Self, Failure> {
+        let (here, base, tree) = against::both(context, which, |root, settings| {
+            let project = Project::of(root, settings.project.as_deref(), &context.home);
+            let state = project.map(|project| project.state_dir);
+            let state = state.unwrap_or_else(|_| context.home.state_dir());
+            source::scan(root, &state)
+        })?;
+        let tree: Tree = tree?;
+        let comparison = comparison(&base, &tree)?;
+        let changes: Push = push(&base.config, &here.config, |before, now| {
+            comparison.as_ref().map_or_else(
+                || Ok(Vec::new()),
+                |comparison| comparison.changed(&before.source_root, &now.source_root),
+            )
+        })?;
+        Ok(Pushed {
+            here,
+            base,
+            changes,
+            tree,
+        })
+    }
+
+    /// Whether a file at the repository's root differs, among those that Git would deploy.
+    pub(super) fn has_changed(&self, file: &str) -> Result<bool, Failure> {
+        match comparison(&self.base, &self.tree)? {
+            Some(comparison) => Ok(comparison.changed("", "")?.iter().any(|path| path == file)),
+            None => Ok(true),
+        }
+    }
+}
+
+/// None before the first commit.
+fn comparison<'a>(base: &'a Base, tree: &'a Tree) -> Result<Option<Comparison<'a>>, Failure> {
+    let revision = base.revision.as_deref();
+    Ok(revision
+        .map(|revision| Comparison::new(revision, tree))
+        .transpose()?)
+}
+
 /// Prints what a push does.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let which = match &arguments.against {
         Some(name) => Which::Named(name),
         None => Which::Pushed,
     };
-    let (here, base, tree) = against::both(context, which, |root, settings| {
-        let project = Project::of(root, settings.project.as_deref(), &context.home);
-        let state = project.map(|project| project.state_dir);
-        let state = state.unwrap_or_else(|_| context.home.state_dir());
-        source::scan(root, &state)
-    })?;
-    let tree: Tree = tree?;
-    let comparison = match &base.revision {
-        Some(revision) => Some(Comparison::new(revision, &tree)?),
-        None => None,
-    };
-    let changes: Push = push(&base.config, &here.config, |before, now| {
-        comparison.as_ref().map_or_else(
-            || Ok(Vec::new()),
-            |comparison| comparison.changed(&before.source_root, &now.source_root),
-        )
-    })?;
+    let Pushed { base, changes, .. } = Pushed::of(context, which)?;
     let text = match arguments.format {
         Format::Json => {
             let document = json!({

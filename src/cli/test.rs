@@ -1,6 +1,7 @@
 //! `test`: runs operations and compares what they do with what is expected of them.
 
 mod cases;
+mod changed;
 mod suite;
 
 use std::num::NonZeroU8;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use self::changed::Changed;
 use super::context::Context;
 use super::failure::{FAULT, Failure};
 use super::run::PullChoice;
@@ -24,6 +26,9 @@ pub(super) struct Arguments {
     filters: Vec<String>,
     #[command(flatten)]
     target: super::Target,
+    /// Only tests of the apps that a push changes, compared with this branch, tag or commit
+    #[arg(long, value_name = "REF")]
+    against: Option<String>,
     /// Stop after the first test that fails
     #[arg(long)]
     fail_fast: bool,
@@ -61,7 +66,7 @@ pub(super) enum Format {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let workspace = Workspace::open(context)?;
     let cases = cases::all(&workspace, &arguments.target)?;
-    let chosen: Vec<_> = cases
+    let mut chosen: Vec<_> = cases
         .into_iter()
         .filter(|case| {
             let filters = &arguments.filters;
@@ -70,6 +75,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         .collect();
     if chosen.is_empty() {
         return nothing(context, &workspace, &arguments);
+    }
+    if let Some(commit) = &arguments.against {
+        let changed = Changed::since(context, commit)?;
+        chosen.retain(|case| changed.has(case.found.app));
+        if chosen.is_empty() {
+            if !context.global.quiet {
+                context.talk("No app that has tests is changed: there is nothing to test\n");
+            }
+            return empty(context, &workspace, &arguments);
+        }
     }
     if arguments.list {
         let names: String = chosen
@@ -122,13 +137,18 @@ fn nothing(context: &Context, workspace: &Workspace, arguments: &Arguments) -> R
         return Err(failure.hint("`upsun-local test --list` prints the names of all tests"));
     }
     if workspace.settings.tests.is_empty() && !context.global.quiet {
-        context.talk("No operations are defined: there is nothing to test.\n");
+        context.talk("No operations are defined: there is nothing to test\n");
     }
-    match arguments.output.as_deref() {
-        _ if arguments.list => Ok(0),
-        // Whoever reads the results finds that there are none.
-        file => report(context, workspace, arguments, file, &[]).map(|()| 0),
+    empty(context, workspace, arguments)
+}
+
+/// Whoever reads the results finds that there are none.
+fn empty(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<u8, Failure> {
+    if !arguments.list {
+        let file = arguments.output.as_deref();
+        report(context, workspace, arguments, file, &[])?;
     }
+    Ok(0)
 }
 
 /// Prints the results, or writes them to a file.

@@ -15,24 +15,42 @@ applications:
     source: { root: app }
     operations:
       run: { commands: { start: run } }
+  api:
+    type: nodejs:24
+    source: { root: api }
+    operations:
+      run: { commands: { start: run } }
 ";
 
-/// A project with a remote. On its `PATH`, `upsun-local test` only says that it was asked for, and fails if told to:
-/// a real one needs an engine, and here it counts whether it is started.
+/// What is said when everything is tested.
+const ALL: &str = "tested in .: run on app,run on api\n";
+/// What is said when nothing is.
+const NONE: &str = "No app that has tests is changed: there is nothing to test\n";
+
+/// A project with a remote. On its `PATH`, `upsun-local test` only says which operations it is asked to run, and
+/// fails if told to: a real one needs an engine.
 struct Pushed {
     project: TestProject,
 }
 
+const FAKE: &str = r#"#!/bin/sh
+[ "$3" = test ] || exec 'PROGRAM' "$@"
+names=$('PROGRAM' "$@" --list) || exit
+[ -n "$names" ] || exit 0
+printf 'tested in %s: %s\n' "$2" "$(printf '%s\n' "$names" | grep -v denied | paste -sd , -)"
+exit "${TEST_CODE:-0}"
+"#;
+
 impl Pushed {
     fn new() -> Pushed {
         let project = TestProject::new(CONFIG);
-        project.file("app/index.js", "1").file("README", "1");
+        project
+            .file("app/index.js", "1")
+            .file("api/index.js", "1")
+            .file("README", "1");
         project.file(
             "../bin/upsun-local",
-            &format!(
-                "#!/bin/sh\ncase $* in *' test') echo \"tested in $2\"; exit \"${{TEST_CODE:-0}}\";; esac\nexec '{}' \"$@\"\n",
-                env!("CARGO_BIN_EXE_upsun-local")
-            ),
+            &FAKE.replace("PROGRAM", env!("CARGO_BIN_EXE_upsun-local")),
         );
         let pushed = Pushed { project };
         make_executable(&pushed.root().join("../bin/upsun-local"));
@@ -98,28 +116,31 @@ fn a_push_is_checked_and_tested_for_what_it_changes() {
     let pushed = Pushed::new();
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("runs in front of every push: [REPO]/.git/hooks/pre-push"),
+        words.contains("runs in front of every push, and `test` of the apps that it changes: [REPO]/.git/hooks/pre-push"),
         "{words}"
     );
-    let tested = (true, "tested in .\n".to_owned());
+    let tested = |words: &str| (true, words.to_owned());
     let untested = (true, String::new());
-    assert_eq!(
-        pushed.push(&["origin", "HEAD:main"]),
-        tested,
-        "a new branch"
-    );
+    let main = ["origin", "HEAD:main"];
+    assert_eq!(pushed.push(&main), tested(ALL), "a new branch");
     pushed.commit("README");
-    assert_eq!(
-        pushed.push(&["origin", "HEAD:main"]),
-        untested,
-        "nothing of an app"
-    );
-    pushed.commit("app/index.js");
-    assert_eq!(
-        pushed.push(&["origin", "HEAD:main"]),
-        tested,
-        "a changed app"
-    );
+    assert_eq!(pushed.push(&main), tested(NONE), "nothing of an app");
+    pushed.commit("api/index.js");
+    let api = "tested in .: run on api\n";
+    assert_eq!(pushed.push(&main), tested(api), "a changed app");
+    pushed.commit("app/more.js");
+    let other = ["origin", "HEAD:main", "HEAD:third"];
+    assert_eq!(pushed.push(&other), tested(ALL), "also a new branch");
+    pushed.project.file(".upsun-local.yaml", "role: viewer\n");
+    pushed.git(&["commit", "-q", "-a", "-m", "settings"]);
+    assert_eq!(pushed.push(&other), tested(ALL), "our settings");
+    pushed.commit("api/more.js");
+    assert_eq!(pushed.push(&main), tested(api));
+    assert_eq!(pushed.push(&other), tested(api), "one branch has it");
+    pushed.commit("app/other.js");
+    assert_eq!(pushed.push(&main), tested("tested in .: run on app\n"));
+    pushed.commit("api/other.js");
+    assert_eq!(pushed.push(&other), tested(ALL), "two that differ");
     assert_eq!(pushed.push(&["origin", "first"]), untested, "a tag");
     pushed.git(&["branch", "other", "first"]);
     let (passed, words) = pushed.push(&["origin", "other"]);
@@ -183,10 +204,7 @@ fn a_hook_that_was_there_runs_first_and_comes_back() {
     let main = ["origin", "HEAD:main"];
     let stopped = pushed.push_from(&pushed.root(), &main, &[("EARLIER_CODE", "3")]);
     assert!(!stopped.0 && !stopped.1.contains("tested"), "{stopped:?}");
-    assert_eq!(
-        pushed.push(&main),
-        (true, "earlier origin\ntested in .\n".to_owned())
-    );
+    assert_eq!(pushed.push(&main), (true, format!("earlier origin\n{ALL}")));
     let refs = fs::read_to_string(pushed.root().join("refs")).unwrap();
     assert!(
         refs.starts_with("HEAD ") && refs.contains(" refs/heads/main "),
@@ -238,7 +256,7 @@ fn core_hooks_path_is_followed() {
     assert!(pushed.root().join(".hooks/pre-push").exists());
     assert_eq!(
         pushed.push(&["origin", "HEAD:main"]),
-        (true, "tested in .\n".to_owned())
+        (true, ALL.to_owned())
     );
     pushed.hook(&["uninstall"]).expect(0);
 
@@ -247,7 +265,7 @@ fn core_hooks_path_is_followed() {
     assert!(words.contains("for other repositories too"), "{words}");
     assert_eq!(
         pushed.push(&["origin", "HEAD:other"]),
-        (true, "tested in .\n".to_owned())
+        (true, ALL.to_owned())
     );
     // A branch of this repository without a configuration stands for another repository.
     pushed.git(&["checkout", "-q", "--orphan", "empty"]);
@@ -263,7 +281,14 @@ fn core_hooks_path_is_followed() {
 fn work_trees_and_projects_below_the_top_are_served() {
     let pushed = Pushed::new();
     fs::create_dir(pushed.root().join("it's below")).unwrap();
-    pushed.git(&["mv", ".upsun", "app", ".upsun-local.yaml", "it's below"]);
+    pushed.git(&[
+        "mv",
+        ".upsun",
+        "app",
+        "api",
+        ".upsun-local.yaml",
+        "it's below",
+    ]);
     pushed.git(&["commit", "-q", "-m", "move"]);
     pushed.git(&["worktree", "add", "-q", "--detach", "../beside"]);
     let beside = pushed.root().join("../beside");
@@ -271,7 +296,7 @@ fn work_trees_and_projects_below_the_top_are_served() {
     command.current_dir(beside.join("it's below"));
     outcome(&mut command, &pushed.root()).expect(0);
     assert!(pushed.root().join(".git/hooks/pre-push").exists());
-    let tested = (true, "tested in it's below\n".to_owned());
+    let tested = (true, ALL.replace(" .:", " it's below:"));
     let main = ["origin", "HEAD:refs/heads/main"];
     assert_eq!(pushed.push_from(&beside, &main, &[]), tested);
     let other = ["origin", "HEAD:refs/heads/other"];

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Made by `upsun-local hook install`; `upsun-local hook uninstall` takes it away.
-# A push of what is checked out is held until `upsun-local check` passes, and `upsun-local test` when the
-# push changes what Upsun would do.
+# A push of what is checked out is held until `upsun-local check` passes, and `upsun-local test` of the apps that
+# the push changes.
 # UPSUN_LOCAL_SKIP=1 lets a push pass without them.
 
 directory=@DIRECTORY@
@@ -33,7 +33,8 @@ upsun_local() {
 
 head=$(git rev-parse --verify --quiet HEAD)
 is_checked=
-is_tested=
+is_all=
+since=
 while read -r name id remote_name remote_id; do
     # Only branches are deployed, and the id of one that is deleted has nothing but zeros.
     case $remote_name in refs/heads/*) ;; *) continue ;; esac
@@ -45,9 +46,11 @@ while read -r name id remote_name remote_id; do
     is_checked=yes
     # Whatever cannot be compared counts as changed: a new branch, a commit that was never fetched.
     case $remote_id in
-        *[!0]*) upsun_local plan --exit-code --against "$remote_id" >/dev/null 2>&1 || is_tested=yes ;;
-        *) is_tested=yes ;;
+        *[!0]*) upsun_local plan --against "$remote_id" >/dev/null 2>&1 || is_all=yes ;;
+        *) is_all=yes ;;
     esac
+    [ "${since:-$remote_id}" = "$remote_id" ] || is_all=yes
+    since=$remote_id
 done <<REFS
 $refs
 REFS
@@ -63,5 +66,8 @@ stop() {
 }
 
 upsun_local check --quiet || stop check $?
-[ -n "$is_tested" ] || exit 0
-upsun_local test || stop test $?
+if [ -n "$is_all" ]; then
+    upsun_local test || stop test $?
+else
+    upsun_local test --against "$since" || stop test $?
+fi
