@@ -1,8 +1,8 @@
 //! Notices that what Git would deploy from a repository has changed: soon, once for many changes, and not for files
 //! that Git ignores.
 //!
-//! The kernel only says that something happened somewhere; whether that matters, the tree's id says. So it makes no
-//! difference how an editor replaces a file, or how many files a switch of branches touches.
+//! The kernel only says that something happened somewhere; whether that matters, a fingerprint of the tree says. So it
+//! makes no difference how an editor replaces a file, or how many files a switch of branches touches.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::settings;
-use crate::source;
+use crate::source::{self, Tree};
 
 /// For how long nothing may happen before a change counts as done.
 const QUIET: Duration = Duration::from_millis(40);
@@ -24,20 +24,16 @@ const LIMIT: Duration = Duration::from_millis(200);
 /// How often to look where the kernel cannot tell.
 const POLL: Duration = Duration::from_secs(1);
 
-/// What everything depends on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct State {
-    /// The id of the tree that Git would deploy.
-    tree: Option<String>,
-    /// Our settings, which Git may ignore.
-    settings: Vec<u8>,
-}
+/// Says what matters of a repository, from our settings as bytes and from its files: whatever is different has changed.
+pub type Fingerprint = Box<dyn Fn(&[u8], &Tree) -> Vec<u8> + Send + Sync>;
 
 /// Watches one repository.
 pub struct Watch {
     root: PathBuf,
     cache: PathBuf,
-    state: State,
+    fingerprint: Fingerprint,
+    /// What it was when it was looked at last.
+    state: Vec<u8>,
     /// How many files there are.
     files: usize,
     events: UnboundedReceiver<()>,
@@ -51,7 +47,11 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch `root`, an absolute path. What is learnt of its files is kept in `cache`.
-    pub fn start(root: &Path, cache: &Path) -> Result<Watch, source::Error> {
+    pub fn start(
+        root: &Path,
+        cache: &Path,
+        fingerprint: Fingerprint,
+    ) -> Result<Watch, source::Error> {
         let (sender, events) = unbounded_channel();
         let tell = sender.clone();
         let watcher = notify::recommended_watcher(move |_event| {
@@ -60,7 +60,8 @@ impl Watch {
         let mut watch = Watch {
             root: root.to_owned(),
             cache: cache.to_owned(),
-            state: State::default(),
+            fingerprint,
+            state: Vec::new(),
             files: 0,
             events,
             is_pending: false,
@@ -111,13 +112,12 @@ impl Watch {
         }
     }
 
-    fn look(&mut self) -> Result<State, source::Error> {
+    fn look(&mut self) -> Result<Vec<u8>, source::Error> {
         let tree = source::scan(&self.root, &self.cache)?;
         self.files = tree.size("").0;
-        Ok(State {
-            tree: tree.id("").map(|id| id.to_string()),
-            settings: std::fs::read(self.root.join(settings::FILE_NAME)).unwrap_or_default(),
-        })
+        // Git may ignore them.
+        let settings = std::fs::read(self.root.join(settings::FILE_NAME)).unwrap_or_default();
+        Ok((self.fingerprint)(&settings, &tree))
     }
 
     /// Watches every directory that is not ignored, each by itself; true when there was a new one. Where the kernel
@@ -214,7 +214,7 @@ mod tests {
             .join("repository");
         std::fs::create_dir_all(&root).unwrap();
         std::fs::write(root.join("a"), "1").unwrap();
-        let mut watch = Watch::start(&root, &dir.path().join("cache")).unwrap();
+        let mut watch = start(&root, &dir.path().join("cache"));
         std::fs::write(root.join("a"), "2").unwrap();
         while !watch.is_pending {
             let _ = tokio::time::timeout(Duration::from_millis(2), watch.changed()).await;
@@ -222,6 +222,14 @@ mod tests {
         let _ = tokio::time::timeout(Duration::from_millis(2), watch.changed()).await;
         assert!(watch.is_pending);
         assert!(changes(&mut watch).await);
+    }
+
+    fn start(root: &Path, cache: &Path) -> Watch {
+        let everything = |settings: &[u8], tree: &Tree| {
+            let id = tree.id("").map(|id| id.to_string());
+            [settings, id.unwrap_or_default().as_bytes()].concat()
+        };
+        Watch::start(root, cache, Box::new(everything)).unwrap()
     }
 
     async fn changes(watch: &mut Watch) -> bool {
@@ -241,7 +249,7 @@ mod tests {
         std::fs::create_dir_all(root.join("logs")).unwrap();
         file(".gitignore", "logs\n*.log\n");
         file("src/a", "1");
-        let mut watch = Watch::start(&root, &dir.path().join("cache")).unwrap();
+        let mut watch = start(&root, &dir.path().join("cache"));
         assert!(watch.is_told());
         assert_eq!(watch.files(), 2);
 

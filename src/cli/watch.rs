@@ -1,13 +1,19 @@
 //! `watch`: does something again whenever what it depends on has changed.
 
+mod depends;
+
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use self::depends::Scope;
 use super::context::Context;
 use super::failure::Failure;
 use super::workspace::{root, settings};
@@ -44,7 +50,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let cache = Project::of(&root, named.as_deref(), &context.home)
         .map_or_else(|_| context.home.state_dir(), |project| project.state_dir);
     let shutdown = context.shutdown()?;
-    let mut watch = Watch::start(&root, &cache)?;
+    let scope = match &arguments.operation {
+        Some(name) if !arguments.test => Scope::Operation(name.clone()),
+        _ => Scope::Everything,
+    };
+    let at = root.clone();
+    let mut watch = Watch::start(
+        &root,
+        &cache,
+        Box::new(move |settings, tree| scope.fingerprint(&at, settings, tree)),
+    )?;
     if !watch.is_told() {
         context.talk(&format!(
             "{}: the kernel takes no more watches of directories: looking every second instead\n\n{}: raise `fs.inotify.max_user_watches`\n",
@@ -58,8 +73,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         .map(|word| style::safe(&word.to_string_lossy()))
         .collect();
     let title = title.join(" ");
+    let mut before = None;
     loop {
-        clear(context);
+        clear(context, before.as_deref());
+        let began = Instant::now();
         let mut child = start(&words)?;
         let ended = tokio::select! {
             status = child.wait() => Some(status),
@@ -81,7 +98,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             continue;
         };
         let status = status.map_err(|err| Failure::fault(err.to_string()))?;
-        say(context, &title, status, watch.files());
+        let result = result(&title, status, began);
+        if !context.global.quiet {
+            let files = style::count(watch.files(), "file");
+            context.talk(&format!("{result}; watching {files}, until Ctrl-C\n"));
+        }
+        before = Some(result);
         tokio::select! {
             changed = watch.changed() => changed?,
             () = shutdown.reached(Urgency::Cancel) => {
@@ -151,23 +173,28 @@ async fn stop(shutdown: &Shutdown, mut child: Child) -> u8 {
     shutdown.exit_code().unwrap_or(130)
 }
 
-/// A new turn begins at the top of the screen, where it is one.
-fn clear(context: &Context) {
+/// A new turn begins at the top of the screen, where it is one, below how the last one ended.
+fn clear(context: &Context, before: Option<&str>) {
     if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
         context.talk("\x1b[2J\x1b[3J\x1b[H");
+        if let Some(before) = before.filter(|_| !context.global.quiet) {
+            let before = format!("before: {before}");
+            context.talk(&format!("{}\n", context.style.faint(before)));
+        }
     }
 }
 
-fn say(context: &Context, title: &str, status: ExitStatus, files: usize) {
-    if context.global.quiet {
-        return;
-    }
+/// How a turn ended, in a line.
+fn result(title: &str, status: ExitStatus, began: Instant) -> String {
     let result = match status.code() {
         Some(0) => "succeeded".to_owned(),
         Some(code) => format!("ended with code {code}"),
         None => "was killed".to_owned(),
     };
-    context.talk(&format!(
-        "`{title}` {result}; watching {files} files, until Ctrl-C\n"
-    ));
+    let took = style::duration(began.elapsed());
+    let now = Timestamp::now().to_zoned_datetime(TimeZone::system());
+    format!(
+        "`{title}` {result} after {took}, at {}",
+        now.strftime("%H:%M:%S")
+    )
 }

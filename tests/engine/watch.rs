@@ -12,7 +12,7 @@ fn an_operation_runs_again_when_a_file_changes() {
     project.file("shown", "one\n").file(".gitignore", "*.log\n");
     let watch = Running::start(&project, &["watch", "show", "--role", "admin"]);
     watch.wait_for_output("one");
-    watch.wait_for_talk("`run show --role admin` succeeded; watching");
+    watch.wait_for_talk("`run show --role admin` succeeded after");
     project.file("shown", "two\n");
     watch.wait_for_output("two");
     // A configuration that is broken is told, and mended.

@@ -9,6 +9,7 @@ use super::super::plan::Pushed;
 use crate::comparison::push::{Action, Push};
 use crate::config::Config;
 use crate::config::app::{App, MountSource};
+use crate::relationships;
 use crate::settings::FILE_NAME;
 
 /// Which apps are to be tested.
@@ -46,7 +47,7 @@ impl Changed {
             let reached: Vec<String> = config
                 .apps
                 .values()
-                .filter(|app| !names.contains(&app.name) && reaches(app, &names))
+                .filter(|app| !names.contains(&app.name) && depends_on(app, &names, config))
                 .map(|app| app.name.clone())
                 .collect();
             if reached.is_empty() {
@@ -65,17 +66,17 @@ impl Changed {
     }
 }
 
-/// Whether an app or a worker of it has a relationship to one of these, or a mount of theirs.
-fn reaches(app: &App, names: &BTreeSet<String>) -> bool {
-    let relationships = app.workers.iter().map(|worker| &worker.relationships);
-    let mounts = app.workers.iter().map(|worker| &worker.mounts);
-    std::iter::once(&app.relationships)
-        .chain(relationships)
-        .flatten()
-        .any(|relationship| names.contains(&relationship.service))
-        || std::iter::once(&app.mounts).chain(mounts).flatten().any(
-            |mount| matches!(&mount.source, MountSource::Storage { app } if names.contains(app)),
-        )
+/// Whether an app or a worker of it reaches one of these, or has a mount of theirs.
+fn depends_on(app: &App, names: &BTreeSet<String>, config: &Config) -> bool {
+    let is_reached = relationships::in_order(&[app], config)
+        .iter()
+        .any(|app| names.contains(&app.name));
+    let of_workers = app.workers.iter().map(|worker| &worker.mounts);
+    is_reached
+        || std::iter::once(&app.mounts)
+            .chain(of_workers)
+            .flatten()
+            .any(|mount| matches!(&mount.source, MountSource::Storage { app } if names.contains(app)))
 }
 
 #[cfg(test)]
