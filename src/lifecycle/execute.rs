@@ -96,7 +96,8 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut read_at = began;
         let mut deaf = false;
 
-        while open || pending.is_some() {
+        // Whoever closes all its streams may still be on its way out, and somebody may want that sooner.
+        while open || pending.is_some() || cancel.is_some() {
             let next_urgency = match heard {
                 Urgency::None => Urgency::Cancel,
                 Urgency::Cancel => Urgency::Kill,
@@ -151,8 +152,8 @@ impl<E: Engine> Sandbox<'_, E> {
                     Some(Err(err)) => return Err(self.gone(command, Some(err)).await),
                     None => open = false,
                 },
-                () = until(exited.map(|(_, at)| at)), if exited.is_some() && pending.is_none() => open = false,
-                _ = look_again.tick(), if exited.is_none() && pending.is_none() => {
+                () = until(exited.map(|(_, at)| at)), if open && exited.is_some() && pending.is_none() => open = false,
+                _ = look_again.tick(), if open && exited.is_none() && pending.is_none() => {
                     let asked = tokio::time::timeout(LOOK, self.engine.exec_exit_code(&exec.id)).await;
                     match asked {
                         Ok(Ok(Some(code))) => exited = Some((code, Instant::now() + DRAIN)),
@@ -161,10 +162,6 @@ impl<E: Engine> Sandbox<'_, E> {
                     }
                 }
             }
-        }
-        // Whoever closes all its streams may still be on its way out.
-        if let Some(cancel) = cancel {
-            cancel.await?;
         }
         match reason {
             Some(end) => Ok(end),

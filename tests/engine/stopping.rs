@@ -169,6 +169,27 @@ operations:
 }
 
 #[test]
+fn the_second_interrupt_kills_at_once_also_when_only_children_are_left() {
+    let script = "sh -c 'trap \"\" TERM; echo ready; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done'; true";
+    let project = TestProject::on_engine(&operations(&[("stubborn", script)]));
+    let run = Running::start(&project, &["run", "stubborn"]);
+    run.wait_for_output("ready");
+    run.signal(Signal::INT);
+    run.wait_for_talk("cancelling");
+    // Its own shell has died of it by then.
+    wait_until("its shell is gone", || !runs(&project, "; true"));
+    let began = Instant::now();
+    run.signal(Signal::INT);
+    run.wait().expect(130);
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    wait_until("nothing of it is left", || !runs(&project, "trap"));
+}
+
+#[test]
 fn an_interrupt_ends_a_build_which_then_does_not_count() {
     let project = TestProject::on_engine(&app(&format!(
         "hooks: {{ build: 'echo hook runs; test -e quick || sleep 7301' }}\n{}",
