@@ -12,6 +12,7 @@ mod lint;
 mod meaning;
 mod merge;
 mod node;
+pub mod outline;
 pub mod problem;
 pub mod render;
 mod report;

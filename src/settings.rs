@@ -3,6 +3,8 @@
 //! It says nothing that Upsun reads, and it knows neither flags nor environment variables: those stand
 //! above it and are read elsewhere.
 
+mod explain;
+
 use std::fmt;
 use std::io;
 use std::num::NonZero;
@@ -12,9 +14,11 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use self::explain::explain;
+use crate::config::outline::Outline;
 use crate::config::rules::{self, RULES};
 use crate::roles::{EnvironmentType, Grants};
-use crate::suggestion::{nearest, quoted_list};
+use crate::suggestion::nearest;
 use crate::suite::Tests;
 use crate::variables::UserVariable;
 
@@ -61,8 +65,6 @@ pub struct Settings {
     /// `mail`: whether mail is on, and a server takes what apps send.
     #[serde(deserialize_with = "mail")]
     pub mail: Option<Mail>,
-    /// `watch`, read by a later version.
-    pub watch: Option<serde_yaml::Value>,
     /// `check`: which warnings about the configuration are of no interest.
     pub check: Check,
 }
@@ -152,7 +154,7 @@ impl Default for User {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is there, but cannot be read.
-    #[error("cannot read `{path}`")]
+    #[error("cannot read `{path}`: {}", unreadable(.source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -171,6 +173,13 @@ pub enum Error {
         /// How to mend it.
         hint: Option<String>,
     },
+}
+
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl Error {
@@ -196,10 +205,11 @@ impl Settings {
 
     /// Reads settings from text; `file_name` is for error messages only.
     pub fn parse(text: &str, file_name: &str) -> Result<Settings, Error> {
+        let outline = outline(text, file_name)?;
         // A file of nothing but comments is null, which is as good as no file.
         let settings = serde_yaml::from_str::<Option<Settings>>(text)
             .map(Option::unwrap_or_default)
-            .map_err(|error| explain(&error, text, file_name))?;
+            .map_err(|error| explain(&error, text, file_name, &outline))?;
         for code in &settings.check.ignore {
             silenceable(code).map_err(|(message, hint)| Error::Invalid {
                 file: file_name.to_owned(),
@@ -220,11 +230,14 @@ fn tests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tests, D::Error> 
     Option::<Tests>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// The line, from 1, at which a test is written.
-pub fn line_of_test(repository: &Path, name: &str) -> Option<usize> {
-    let text = std::fs::read_to_string(repository.join(FILE_NAME)).ok()?;
-    let from = line_of_key(&text, "tests", 1)?;
-    line_of_key(&text, name, from + 1)
+/// Reads the text for its places, and for mistakes that its meaning would not show, such as a test that is there twice.
+fn outline(text: &str, file_name: &str) -> Result<Outline, Error> {
+    Outline::of(text, Path::new(file_name)).map_err(|problem| Error::Invalid {
+        file: file_name.to_owned(),
+        line: Some(problem.place.line).filter(|line| *line > 0),
+        message: problem.message,
+        hint: problem.hint,
+    })
 }
 
 /// Whether the warnings with a code may be left out; what is wrong and how to mend it if not.
@@ -251,64 +264,6 @@ fn silenceable(code: &str) -> Result<(), (String, String)> {
             ))
         }
     }
-}
-
-/// Turns serde's message into ours: the line in front, the nearest known key as the hint.
-fn explain(error: &serde_yaml::Error, text: &str, file_name: &str) -> Error {
-    let full = error.to_string();
-    let message = match full.rfind(" at line ") {
-        Some(end) => &full[..end],
-        None => &full,
-    };
-    let mut line = error.location().map(|location| location.line());
-    let mut message = message.to_owned();
-    // What stands where a variable belongs may be its value.
-    if message.starts_with("variables")
-        && let Some((before, rest)) = message.split_once("string \"")
-        && let Some((_, after)) = rest.rsplit_once('"')
-    {
-        message = format!("{before}string{after}");
-    }
-    let mut hint = None;
-    if let Some((before, rest)) = message.clone().split_once("unknown field `")
-        && let Some((key, expected)) = rest.split_once('`')
-    {
-        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let place = before.trim_end().trim_end_matches(':');
-        message = if place.is_empty() {
-            format!("unknown setting `{key}`")
-        } else {
-            format!("unknown setting `{key}` in `{place}`")
-        };
-        let list = quoted_list(known.iter().copied());
-        hint = Some(match nearest(key, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {list}"),
-        });
-        line = line_of_key(text, key, line.unwrap_or(1)).or(line);
-    }
-    Error::Invalid {
-        file: file_name.to_owned(),
-        line,
-        message,
-        hint,
-    }
-}
-
-/// The first line at or after `from` that starts with the key; serde_yaml reports the place of the map's
-/// value, which may be a line off.
-fn line_of_key(text: &str, key: &str, from: usize) -> Option<usize> {
-    let names_key = |line: &str| {
-        let line = line.trim_start_matches([' ', '{', '-', '"', '\'']);
-        line.strip_prefix(key)
-            .is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
-    };
-    let lines: Vec<&str> = text.lines().collect();
-    let from = from.saturating_sub(1).min(lines.len());
-    (from..lines.len())
-        .chain((0..from).rev())
-        .find(|&index| names_key(lines[index]))
-        .map(|index| index + 1)
 }
 
 /// `admin`, `production:viewer,…`, or a map from environment type to role.

@@ -2,12 +2,14 @@
 //! reports of it. Plain data and pure functions; `cli::test` runs them.
 
 mod definition;
+mod printed;
 mod report;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 pub use self::definition::{Definition, Expected, PathPattern, Tests, TextPattern};
+pub use self::printed::Printed;
 pub use self::report::{github, json, junit, line, summary};
 pub use self::verdict::{Observed, again, judge};
 
@@ -20,6 +22,10 @@ pub struct Verdict {
     pub name: String,
     /// The operation.
     pub operation: String,
+    /// Who ran it: a role, or a user with a role.
+    pub who: String,
+    /// The line of `.upsun-local.yaml` where it is written, where it is.
+    pub line: Option<usize>,
     /// The app, or `app--worker`.
     pub container: String,
     /// Passed or not.

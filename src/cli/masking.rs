@@ -37,7 +37,9 @@ impl Workspace {
 
     fn sensitive_values(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();
-        for (name, variable) in self.user_variables() {
+        let of_tests = self.settings.tests.values();
+        let of_tests = of_tests.flat_map(|test| &test.variables);
+        for (name, variable) in self.user_variables().chain(of_tests) {
             if !variable.sensitive {
                 continue;
             }

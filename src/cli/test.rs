@@ -4,18 +4,22 @@ mod cases;
 mod changed;
 mod suite;
 
+use std::io::Write;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use self::changed::Changed;
 use super::context::Context;
-use super::failure::{FAULT, Failure};
+use super::failure::{CANNOT_MAKE, FAULT, Failure};
 use super::run::PullChoice;
 use super::workspace::Workspace;
+use crate::reporter::style::safe_line;
 use crate::settings;
 use crate::shutdown::Shutdown;
+use crate::source::Git;
 use crate::suite::{self as tests, Status, Verdict};
 
 /// Arguments of `test`.
@@ -35,6 +39,9 @@ pub(super) struct Arguments {
     /// Test that many containers at once; the tests of one run one after the other
     #[arg(short, long, value_name = "COUNT", default_value = "1")]
     jobs: NonZeroU8,
+    /// End a test after so many seconds, unless it or its operation says another limit
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
     /// Print the names of the tests, and run none
     #[arg(long)]
     list: bool,
@@ -89,30 +96,39 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if arguments.list {
         let names: String = chosen
             .iter()
-            .map(|case| format!("{}\n", crate::reporter::style::safe(&case.name)))
+            .map(|case| format!("{}\n", safe_line(&case.name)))
             .collect();
         return context.print(&names).map(|()| 0);
     }
+    // That it cannot be written is better known before an hour of tests than after it.
+    let output = arguments.output.as_deref().map(File::open).transpose()?;
     let shutdown = context.shutdown()?;
-    let is_shown = arguments.format == Format::Text || arguments.output.is_some();
+    let is_shown = arguments.format == Format::Text || output.is_some();
     let show = |verdict: &Verdict| {
+        let is_good = matches!(verdict.status, Status::Passed | Status::Skipped(_));
         // A reader that is gone wants no more lines; the result is the exit code then.
-        if is_shown {
+        if is_shown && !(context.global.quiet && is_good) {
             let _ = context.print(&tests::line(verdict, context.out_style));
         }
     };
-    let verdicts = suite::run(context, &workspace, &chosen, &arguments, &shutdown, &show).await?;
-    report(
-        context,
-        &workspace,
-        &arguments,
-        arguments.output.as_deref(),
-        &verdicts,
-    )?;
+    let (verdicts, result) =
+        suite::run(context, &workspace, &chosen, &arguments, &shutdown, &show).await;
+    let reported = report(context, &workspace, arguments.format, output, &verdicts);
+    // Whoever reads the results finds there what went wrong with us, too.
+    result?;
+    reported?;
     if !context.global.quiet {
         context.talk(&format!("{}\n", tests::summary(&verdicts)));
     }
     Ok(exit_code(&verdicts, &shutdown))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().map_err(|_| "that is no number".to_owned())?;
+    Duration::try_from_secs_f64(number)
+        .ok()
+        .filter(|limit| !limit.is_zero())
+        .ok_or_else(|| "it must be more than 0".to_owned())
 }
 
 fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
@@ -145,47 +161,94 @@ fn nothing(context: &Context, workspace: &Workspace, arguments: &Arguments) -> R
 /// Whoever reads the results finds that there are none.
 fn empty(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<u8, Failure> {
     if !arguments.list {
-        let file = arguments.output.as_deref();
-        report(context, workspace, arguments, file, &[])?;
+        let output = arguments.output.as_deref().map(File::open).transpose()?;
+        report(context, workspace, arguments.format, output, &[])?;
     }
     Ok(0)
+}
+
+/// The file that results are written to.
+struct File<'a> {
+    path: &'a Path,
+    file: std::fs::File,
+}
+
+impl<'a> File<'a> {
+    /// What it holds stays until there is something to write.
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|err| {
+            Failure::new(
+                CANNOT_MAKE,
+                format!("`{}` cannot be written: {err}", path.display()),
+            )
+            .hint("`-o` takes a file in a directory that is there; no test was run")
+        })?;
+        Ok(File { path, file })
+    }
+
+    fn write(mut self, text: &str) -> Result<(), Failure> {
+        let is_file = self.file.metadata().is_ok_and(|it| it.is_file());
+        let emptied = if is_file {
+            self.file.set_len(0)
+        } else {
+            Ok(())
+        };
+        let written = emptied.and_then(|()| self.file.write_all(text.as_bytes()));
+        written.map_err(|err| {
+            Failure::fault(format!(
+                "`{}` cannot be written: {err}",
+                self.path.display()
+            ))
+        })
+    }
+
+    /// Whether it belongs to what Git would deploy.
+    fn is_deployed_from(&self, root: &Path) -> bool {
+        let path = self.path.canonicalize();
+        let is_inside = path.as_ref().is_ok_and(|path| path.starts_with(root));
+        let here = std::env::current_dir().unwrap_or_default();
+        let mut asked = Git::of_process().command(&here, &["check-ignore", "-q", "--"]);
+        let mut ignored = || asked.arg(self.path).status();
+        is_inside && ignored().is_ok_and(|status| status.code() == Some(1))
+    }
 }
 
 /// Prints the results, or writes them to a file.
 fn report(
     context: &Context,
     workspace: &Workspace,
-    arguments: &Arguments,
-    file: Option<&Path>,
+    format: Format,
+    output: Option<File<'_>>,
     verdicts: &[Verdict],
 ) -> Result<(), Failure> {
-    let report = match arguments.format {
-        Format::Text => None,
-        Format::Junit => Some(tests::junit(verdicts)),
-        Format::Json => Some(tests::json(verdicts)),
+    let root = &workspace.project.root;
+    let text = match format {
+        Format::Junit => tests::junit(verdicts),
+        Format::Json => tests::json(verdicts),
         Format::Github => {
-            let root = &workspace.project.root;
             let folder = super::check::folder(root);
             let file = [folder.as_str(), settings::FILE_NAME].join("/");
-            Some(tests::github(
-                verdicts,
-                file.trim_start_matches('/'),
-                |name| settings::line_of_test(root, name),
-            ))
+            tests::github(verdicts, file.trim_start_matches('/'))
+        }
+        Format::Text => {
+            let line = |verdict| tests::line(verdict, super::context::plain_style());
+            verdicts.iter().map(line).collect()
         }
     };
-    let text = match arguments.format {
-        Format::Text => verdicts
-            .iter()
-            .map(|verdict| tests::line(verdict, super::context::plain_style()))
-            .collect(),
-        _ => report.unwrap_or_default(),
+    let Some(output) = output else {
+        return match format {
+            Format::Text => Ok(()),
+            _ => context.print(&text),
+        };
     };
-    if let Some(file) = file {
-        std::fs::write(file, text)
-            .map_err(|err| Failure::fault(format!("{}: {err}", file.display())))?;
-    } else if arguments.format != Format::Text {
-        context.print(&text)?;
+    if output.is_deployed_from(root) && !context.global.quiet {
+        context.talk(&format!(
+            "{}: `{}` is a file of the repository that Git does not ignore, so apps are built again with it\n",
+            context.style.warning("warning"),
+            output.path.display()
+        ));
     }
-    Ok(())
+    output.write(&text)
 }

@@ -130,6 +130,27 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
+    /// Ends what an operation that has ended left in the background.
+    pub async fn end_the_rest(
+        &self,
+        container: &str,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+    ) -> Result<()> {
+        let command = Command {
+            container,
+            title: &run.container.title(&planned.plan.app),
+            what: &run.operation.name,
+            script: "",
+            run: run.id,
+            variables: run.variables,
+            stop: None,
+            timeout: None,
+            grace: Duration::ZERO,
+        };
+        self.end(&command, Duration::ZERO).await
+    }
+
     /// Brings a container up where needed. A fresh one is given a little time to listen.
     pub async fn ensure_ready(
         &self,

@@ -130,3 +130,8 @@ mod tests {
         assert_eq!(safe("a\x1b[31mb\n"), "a\\u{1b}[31mb\n");
     }
 }
+
+/// The same in one line: names are not to break what is told of them.
+pub fn safe_line(text: &str) -> String {
+    safe(text).replace('\n', "\\n").replace('\t', "\\t")
+}

@@ -40,7 +40,6 @@ proxy: {http: http://proxy:3128, no: [localhost, .internal]}
 engine: unix:///run/docker.sock
 user: {uid: 1000, gid: 1000}
 tests: {builds: {operation: next-build}}
-watch: {debounce: 1s}
 check: {ignore: [U402, U201]}
 services: {db: {}}
 ",

@@ -90,9 +90,10 @@ impl<'de> Deserialize<'de> for Expected {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Expected, E> {
-                match text {
-                    "denied" => Ok(Expected::Denied),
-                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                match (text, text.parse()) {
+                    ("denied", _) => Ok(Expected::Denied),
+                    (_, Ok(code)) => Ok(Expected::ExitCode(code)),
+                    (other, Err(_)) => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
                 }
             }
         }
@@ -101,7 +102,7 @@ impl<'de> Deserialize<'de> for Expected {
     }
 }
 
-/// A regular expression over bytes. `^` and `$` mean lines; classes such as `\d` are those of ASCII.
+/// A regular expression over bytes. `^` and `$` mean lines.
 #[derive(Debug, Clone)]
 pub struct TextPattern {
     text: String,
@@ -114,10 +115,11 @@ impl TextPattern {
         let expression = Regex::builder()
             .configure(Regex::config().utf8_empty(false))
             .syntax(
+                // As on a screen: `.` is a character, and a line ends at `\r\n` too.
                 syntax::Config::new()
-                    .unicode(false)
                     .utf8(false)
-                    .multi_line(true),
+                    .multi_line(true)
+                    .crlf(true),
             )
             .build(text);
         match expression {
@@ -188,6 +190,24 @@ impl PathPattern {
     pub fn matches(&self, path: &str) -> bool {
         self.matcher.is_match(path.trim_end_matches('/'))
     }
+
+    /// Whether a path below one of these directories may be one of them.
+    pub fn is_below_any<'a>(&self, mut directories: impl Iterator<Item = &'a str>) -> bool {
+        let plain = self.matcher.glob().glob();
+        let end = plain.find(['*', '?', '[', '{', '\\']);
+        // The directories that every path begins with, and whether that is all of it.
+        let (known, is_whole) = match end {
+            None => (plain, true),
+            Some(end) => (&plain[..plain[..end].rfind('/').unwrap_or(0)], false),
+        };
+        let is_in = |path: &str, directory: &str| {
+            path.strip_prefix(directory).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with('/') || directory.is_empty()
+            })
+        };
+        directories
+            .any(|directory| is_in(known, directory) || (!is_whole && is_in(directory, known)))
+    }
 }
 
 impl PartialEq for PathPattern {
@@ -256,22 +276,27 @@ impl Definition {
         }
     }
 
-    /// What makes no sense in it; `None` when all does.
-    pub fn contradiction(&self) -> Option<&'static str> {
+    /// What makes no sense in it, and the key that it is said at; `None` when all does.
+    pub fn contradiction(&self) -> Option<(&'static str, &'static str)> {
         if self.role.is_some() && self.user.is_some() {
-            return Some("says both `role` and `user`");
+            return Some(("user", "says both `role` and `user`"));
         }
         if self.expect != Expected::Denied {
             return None;
         }
         if self.role.is_none() && self.user.is_none() {
-            return Some("expects `denied` and does not say for which `role` or `user`");
+            let wrong = "expects `denied` and does not say for which `role` or `user`";
+            return Some(("expect", wrong));
         }
-        let looks = self.idempotent
-            || !(self.stdout.is_empty()
-                && self.stderr.is_empty()
-                && self.files.is_empty()
-                && self.changed.is_empty());
-        looks.then_some("expects `denied` and something of the run, which does not take place then")
+        let looks = [
+            ("idempotent", self.idempotent),
+            ("stdout", !self.stdout.is_empty()),
+            ("stderr", !self.stderr.is_empty()),
+            ("files", !self.files.is_empty()),
+            ("changed", !self.changed.is_empty()),
+        ];
+        let (key, _) = looks.into_iter().find(|(_, looks)| *looks)?;
+        let wrong = "expects `denied` and something of the run, which does not take place then";
+        Some((key, wrong))
     }
 }

@@ -5,14 +5,21 @@ use std::fmt::Write;
 use serde_json::{Value, json as value};
 
 use super::{Status, Verdict};
-use crate::reporter::style::{Style, duration, safe};
+use crate::reporter::style::{self, Style, duration, safe, safe_line};
+use crate::settings::FILE_NAME;
+
+/// How many lines of what an operation printed are shown.
+const SHOWN: usize = 10;
+
+/// How many characters of a line are shown.
+const WIDEST: usize = 300;
 
 /// One test for people, with what was wrong below it.
 pub fn line(verdict: &Verdict, style: Style) -> String {
     let time = duration(verdict.duration);
-    let name = safe(&verdict.name);
+    let name = safe_line(&verdict.name);
     let mut text = match &verdict.status {
-        Status::Passed => format!("{}  {name} ({time})\n", style.good("PASS")),
+        Status::Passed => return format!("{}  {name} ({time})\n", style.good("PASS")),
         Status::Failed(_) => format!("{}  {name} ({time})\n", style.error("FAIL")),
         Status::Error(_) => format!("{} {name}\n", style.error("ERROR")),
         Status::Skipped(why) => return format!("SKIP  {name}: {}\n", safe(why)),
@@ -22,20 +29,48 @@ pub fn line(verdict: &Verdict, style: Style) -> String {
             let _ = writeln!(text, "      {}", safe(part));
         }
     }
-    if verdict.status != Status::Passed {
-        let (out, errors) = &verdict.output;
-        for printed in last_lines(out).chain(last_lines(errors)) {
-            let _ = writeln!(text, "      | {}", safe(printed));
-        }
+    // Tests that nobody wrote say it in their names.
+    if let Some(line) = verdict.line {
+        let what = format!(
+            "{FILE_NAME}:{line}: {} on {} as {}",
+            safe_line(&verdict.operation),
+            safe_line(&verdict.container),
+            safe_line(&verdict.who)
+        );
+        let _ = writeln!(text, "      {}", style.faint(what));
+    }
+    for printed in printed(verdict) {
+        let _ = writeln!(text, "      | {printed}");
     }
     text
 }
 
-/// The end of a text, which is where errors are.
-fn last_lines(text: &str) -> impl Iterator<Item = &str> {
-    const SHOWN: usize = 10;
-    let count = text.lines().count();
-    text.lines().skip(count.saturating_sub(SHOWN))
+/// The ends of what an operation printed, which is where errors are.
+fn printed(verdict: &Verdict) -> Vec<String> {
+    let (out, errors) = &verdict.output;
+    let mut lines = Vec::new();
+    for (name, text) in [("standard output", out), ("standard error", errors)] {
+        let count = text.lines().count();
+        if count == 0 {
+            continue;
+        }
+        let is_both = !out.is_empty() && !errors.is_empty();
+        let hidden = count.saturating_sub(SHOWN);
+        match (is_both, hidden) {
+            (false, 0) => {}
+            (false, _) => lines.push(format!("[after {}]", style::count(hidden, "line"))),
+            (true, 0) => lines.push(format!("[{name}]")),
+            (true, _) => {
+                lines.push(format!("[{name}, after {}]", style::count(hidden, "line")));
+            }
+        }
+        lines.extend(text.lines().skip(hidden).map(|line| {
+            let shown: String = line.chars().take(WIDEST).collect();
+            let more = if shown.len() < line.len() { "…" } else { "" };
+            format!("{}{more}", safe(&shown))
+        }));
+    }
+    lines
 }
 
 /// How many of which.
@@ -66,6 +101,8 @@ pub fn json(verdicts: &[Verdict]) -> String {
                 "name": verdict.name,
                 "operation": verdict.operation,
                 "container": verdict.container,
+                "who": verdict.who,
+                "line": verdict.line,
                 "status": verdict.status.name(),
                 "messages": verdict.status.messages(),
                 "duration": verdict.duration.as_secs_f64(),
@@ -166,8 +203,12 @@ fn case(text: &mut String, verdict: &Verdict) {
 /// As text or an attribute of XML 1.0, which has no way to say most control characters.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
         match c {
+            // Readers take a return for the end of a line, which it is only by itself.
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\r' => out.push('\n'),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -180,8 +221,8 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Workflow commands, which GitHub shows at the line of the test. `line_of` tells the line of a test by its name.
-pub fn github(verdicts: &[Verdict], file: &str, line_of: impl Fn(&str) -> Option<usize>) -> String {
+/// Workflow commands, which GitHub shows at the line of the test in `file`.
+pub fn github(verdicts: &[Verdict], file: &str) -> String {
     let mut text = String::new();
     for verdict in verdicts {
         let level = match verdict.status {
@@ -191,20 +232,22 @@ pub fn github(verdicts: &[Verdict], file: &str, line_of: impl Fn(&str) -> Option
         };
         let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
         let mut properties = format!("title={}", property(&verdict.name));
-        if let Some(line) = line_of(&verdict.name) {
+        if let Some(line) = verdict.line {
             let _ = write!(properties, ",file={},line={line}", property(file));
         }
-        let _ = writeln!(
-            text,
-            "::{level} {properties}::{}",
-            data(&verdict.status.messages().join("\n"))
-        );
+        let mut words = verdict.status.messages().to_vec();
+        words.extend(printed(verdict).into_iter().map(|line| format!("| {line}")));
+        let _ = writeln!(text, "::{level} {properties}::{}", data(&words.join("\n")));
     }
     text
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
+    let is_shown = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.replace("\r\n", "\n")
+        .chars()
+        .filter(is_shown)
+        .collect::<String>()
+        .replace('%', "%25")
         .replace('\n', "%0A")
 }

@@ -20,12 +20,19 @@ fn one(text: &str) -> Definition {
         .unwrap()
 }
 
+fn printed(text: &str) -> Printed {
+    let mut printed = Printed::default();
+    printed.push(text.as_bytes());
+    printed
+}
+
 fn seen<'a>(index: &'a Index, changes: &'a [Difference]) -> Observed<'a> {
     Observed {
         outcome: Outcome::Success,
         exit_code: 0,
-        stdout: b"Compiled 12 pages\nDone\n",
-        stderr: b"",
+        stdout: printed("Compiled 12 pages\nDone\n"),
+        stderr: printed(""),
+        timeout: Some(Duration::from_millis(1500)),
         read_only: None,
         mounts: index,
         changes,
@@ -47,14 +54,61 @@ fn index(paths: &[&str]) -> Index {
 fn wrong_tests_are_told_with_their_line() {
     let wrong = |text: &str| tests(text).unwrap_err();
     insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expected: 0\n"), @r##".upsun-local.yaml:4: unknown setting `expected` in `tests.a` (did you mean `expect`?)"##);
-    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    stdout: 'a('\n"), @r##".upsun-local.yaml:3: tests.a: `a(` is not a regular expression: unclosed group ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    stdout: 'a('\n"), @r##".upsun-local.yaml:4: tests.a: `a(` is not a regular expression: unclosed group (put a `\` in front of `(`, `[`, `{`, `*`, `+`, `?`, `.`, `|`, and single quotes around it all)"##);
     insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: 300\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: integer `300`, expected an exit code from 0 to 255, or `denied` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: refused\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: string "refused", expected an exit code from 0 to 255, or `denied` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: { app: x }\n"), @r##".upsun-local.yaml:2: tests.a: missing field `operation` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, role: owner }\n"), @r##".upsun-local.yaml:2: tests.a: `owner` is not a role: it is one of `viewer`, `contributor`, `admin` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, timeout: 0 }\n"), @r##".upsun-local.yaml:2: tests.a: `timeout` must be more than 0 s ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, files: 'a[' }\n"), @r##".upsun-local.yaml:2: tests.a: `a[` is not a path or a pattern of paths: unclosed character class; missing ']' ()"##);
-    insta::assert_snapshot!(wrong("tests: [a]\n"), @r##".upsun-local.yaml:1: tests: invalid type: sequence, expected a map ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, timeout: soon }\n"), @r##".upsun-local.yaml:2: tests.a.timeout: invalid type: string "soon", expected a number ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, idempotent: yes }\n"), @r##".upsun-local.yaml:2: tests.a.idempotent: invalid type: string "yes", expected `true` or `false` (`yes`, `no`, `on` and `off` are plain words here: write `true` or `false`)"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: ok\n"), @r##".upsun-local.yaml:2: tests.a: invalid type: string "ok", expected a map such as `{operation: build}` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: {operation: x}\n  b: {operation: x}\n  a: {operation: y}\n"), @r##".upsun-local.yaml:4: duplicate key `a`: it is already on line 2 (only one of them can count: merge the two, or rename one)"##);
+    insta::assert_snapshot!(wrong("tests:\n  b: &x {operation: x}\n  a:\n    <<: *x\n    role: admin\n"), @r##".upsun-local.yaml:4: unknown setting `<<` in `tests.a` (merge keys are not read in this file: write it out)"##);
+    insta::assert_snapshot!(wrong("tests:\n\ta: ok\n"), @r##".upsun-local.yaml:2: a tab cannot be used to indent YAML (indent with spaces)"##);
+    insta::assert_snapshot!(wrong("tests: [a]\n"), @r##".upsun-local.yaml:1: tests: invalid type: sequence, expected a map (each test has a name: `tests: {it builds: {operation: build}}`)"##);
+}
+
+#[test]
+fn patterns_of_paths_must_lie_on_mounts() {
+    let lies_below = |pattern: &str, mounts: &[&str]| {
+        let pattern = PathPattern::new(pattern).unwrap();
+        pattern.is_below_any(mounts.iter().copied())
+    };
+    for (pattern, expected) in [
+        ("data/x", true),
+        ("/app/data", true),
+        ("data", true),
+        ("data2/x", false),
+        ("nowhere/x", false),
+        ("var", false),
+        ("**/x", true),
+        ("var/*", true),
+        ("var/cache/**", true),
+        ("var/log/*", false),
+        ("d*/x", true),
+        ("src/*", false),
+    ] {
+        assert_eq!(
+            lies_below(pattern, &["data", "var/cache"]),
+            expected,
+            "{pattern}"
+        );
+    }
+    assert!(!lies_below("**", &[]));
+}
+
+#[test]
+fn patterns_of_text_read_as_on_a_screen() {
+    let matches = |pattern: &str, text: &str| {
+        let pattern = TextPattern::new(pattern).unwrap();
+        pattern.matches(text.as_bytes())
+    };
+    assert!(matches("^caf.$", "one\ncaf\u{e9}\n"));
+    assert!(matches("^done$", "done\r\nmore"));
+    assert!(matches(r"\d+ pages", "12 pages"));
+    assert!(TextPattern::new("x").unwrap().matches(b"\xff\xfex"));
 }
 
 #[test]
@@ -86,27 +140,29 @@ fn everything_that_is_not_as_expected_is_told() {
         },
     ];
     let index = index(&["build", "build/BUILD_ID", "build/pages/a.html"]);
-    let seen = seen(&index, &changes);
+    let mut seen = seen(&index, &changes);
     let good = "    stdout: ['^Compiled \\d+ pages$', Done]\n    files: [/build/BUILD_ID, build/**/*.html]\n    changed: build/BUILD*\n";
-    assert_eq!(judge(&one(good), &seen), [""; 0]);
+    assert_eq!(judge(&one(good), &mut seen), [""; 0]);
     let bad = "    expect: 3\n    stdout: ^pages\n    stderr: warn\n    files: [build/*.html]\n    changed: [build/old]\n";
-    let wrong = judge(&one(bad), &seen);
+    let wrong = judge(&one(bad), &mut seen);
     assert_eq!(
         wrong,
         [
             "it ended with exit code 0, not 3",
             "standard output does not match `^pages`",
-            "standard error does not match `warn`",
+            "standard error does not match `warn`: it is empty",
             "no mount holds `build/*.html`",
             "it changed nothing on a mount that is `build/old`",
         ]
     );
-    let late = Observed {
+    let mut late = Observed {
         outcome: Outcome::Timeout,
         exit_code: 124,
         ..seen.clone()
     };
-    assert_eq!(judge(&one(""), &late), ["it took too long and was ended"]);
+    let limit = ["it took longer than 1.5 s and was ended"];
+    assert_eq!(judge(&one(""), &mut late), limit);
+    assert_eq!(judge(&one("    expect: 124\n"), &mut late), [""; 0]);
     assert_eq!(again(&one(""), 0, &[]), [""; 0]);
     assert_eq!(
         again(&one(""), 1, &changes),
@@ -121,6 +177,8 @@ fn verdicts() -> Vec<Verdict> {
     let of = |name: &str, status| Verdict {
         name: name.into(),
         operation: "build".into(),
+        who: "admin".into(),
+        line: (name == "breaks").then_some(7),
         container: "app".into(),
         status,
         duration: Duration::from_millis(1234),
@@ -168,8 +226,8 @@ three</failure>
   </testsuite>
 </testsuites>
 "##);
-    insta::assert_snapshot!(github(&all, ".upsun-local.yaml", |name| (name == "breaks").then_some(7)), @r##"
-::error title=fails%3A 100%25::one%0Atwo, %0Athree
+    insta::assert_snapshot!(github(&all, ".upsun-local.yaml"), @r##"
+::error title=fails%3A 100%25::one%0Atwo, %0Athree%0A| [standard output]%0A| out%0A| [standard error]%0A| a <b> & \u{1b}[31m"c"
 ::error title=breaks,file=.upsun-local.yaml,line=7::the engine is gone
 ::notice title=later::interrupted
 "##);
@@ -182,10 +240,13 @@ FAIL  fails: 100% (1.2 s)
       one
       two, 
       three
+      | [standard output]
       | out
+      | [standard error]
       | a <b> & \u{1b}[31m"c"
 ERROR breaks
       the engine is gone
+      .upsun-local.yaml:7: build on app as admin
 SKIP  later: interrupted
 "##);
     let document: serde_json::Value = serde_json::from_str(&json(&all)).unwrap();

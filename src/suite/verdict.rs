@@ -1,6 +1,8 @@
 //! Whether a run was as expected.
 
-use super::{Definition, Expected};
+use std::time::Duration;
+
+use super::{Definition, Expected, Printed};
 use crate::event::{Outcome, ReadOnlyWrite};
 use crate::mount_snapshot::{Change, Difference, Index};
 
@@ -12,9 +14,11 @@ pub struct Observed<'a> {
     /// Its exit code.
     pub exit_code: i64,
     /// What it wrote to standard output.
-    pub stdout: &'a [u8],
+    pub stdout: Printed,
     /// What it wrote to standard error.
-    pub stderr: &'a [u8],
+    pub stderr: Printed,
+    /// How long it had.
+    pub timeout: Option<Duration>,
     /// What it tried to write where nothing may be written.
     pub read_only: Option<&'a ReadOnlyWrite>,
     /// What is on the mounts afterwards.
@@ -24,11 +28,16 @@ pub struct Observed<'a> {
 }
 
 /// What was not as expected, one sentence each.
-pub fn judge(expected: &Definition, seen: &Observed<'_>) -> Vec<String> {
+pub fn judge(expected: &Definition, seen: &mut Observed<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     if let Expected::ExitCode(code) = expected.expect {
         match seen.outcome {
-            Outcome::Timeout => wrong.push("it took too long and was ended".to_owned()),
+            // The code of `run` for it.
+            Outcome::Timeout if code == 124 => {}
+            Outcome::Timeout => {
+                let limit = seen.timeout.unwrap_or_default().as_secs_f64();
+                wrong.push(format!("it took longer than {limit} s and was ended"));
+            }
             _ if seen.exit_code == i64::from(code) => {}
             _ => wrong.push(format!(
                 "it ended with exit code {}, not {code}",
@@ -44,12 +53,15 @@ pub fn judge(expected: &Definition, seen: &Observed<'_>) -> Vec<String> {
             expected.operation
         ));
     }
-    for (name, patterns, bytes) in [
-        ("standard output", &expected.stdout, seen.stdout),
-        ("standard error", &expected.stderr, seen.stderr),
+    for (name, patterns, printed) in [
+        ("standard output", &expected.stdout, &mut seen.stdout),
+        ("standard error", &expected.stderr, &mut seen.stderr),
     ] {
-        for pattern in patterns.iter().filter(|pattern| !pattern.matches(bytes)) {
-            wrong.push(format!("{name} does not match `{pattern}`"));
+        for pattern in patterns {
+            if !printed.is_matched_by(pattern) {
+                let remark = printed.remark();
+                wrong.push(format!("{name} does not match `{pattern}`{remark}"));
+            }
         }
     }
     for pattern in &expected.files {

@@ -82,7 +82,7 @@ last: { operation: count, stdout: '^0$' }",
     );
     for said in [
         "run a second time, it changed its mounts again: M /data/lines",
-        "it ended with exit code 3, not 0\n      | why",
+        "it ended with exit code 3, not 0\n      .upsun-local.yaml:8: fails on app as contributor\n      | why",
         "standard output does not match `many`",
         "no mount holds `data/x`",
         "it changed nothing on a mount that is `data`",
@@ -156,7 +156,7 @@ fn the_first_failure_ends_it_when_asked_and_reports_say_what_was_not_run() {
     let github = project.run(&["test", "--format", "github"]).expect(1);
     assert_eq!(
         github.stdout,
-        "::error title=b,file=.upsun-local.yaml,line=4::it ended with exit code 1, not 0\n"
+        "::error title=b,file=.upsun-local.yaml,line=4::it ended with exit code 1, not 0%0A| <&>\n"
     );
     let file = project.root().join("results.json");
     let arguments = ["test", "--format", "json", "-o", "results.json"];
@@ -217,7 +217,9 @@ fn a_test_that_hangs_is_ended_by_its_time_limit() {
     );
     let outcome = project.run(&["test"]).expect(1);
     assert!(
-        outcome.stdout.contains("it took too long and was ended"),
+        outcome
+            .stdout
+            .contains("it took longer than 1 s and was ended"),
         "{}",
         outcome.stdout
     );
@@ -268,8 +270,14 @@ fn an_engine_that_is_not_there_or_goes_away_never_looks_like_a_failed_test() {
     );
     let mut command = project.command(&["test"]);
     command.env("DOCKER_HOST", "unix:///nonexistent.sock");
+    command.args(["--format", "junit", "-o", "dead.xml"]);
     let outcome = crate::support::outcome(&mut command, &project.root()).expect(70);
     assert!(outcome.stderr.contains("error: "), "{}", outcome.stderr);
+    let junit = std::fs::read_to_string(project.root().join("dead.xml")).expect("a file");
+    assert!(
+        junit.contains("tests=\"3\" failures=\"0\" errors=\"3\""),
+        "{junit}"
+    );
     project.run(&["up"]).expect(0);
     let relay = Relay::start(&project.root());
     let run = Running::start(&project, &["--engine", &relay.address, "-v", "test"]);
@@ -330,6 +338,72 @@ fn a_build_that_fails_fails_its_tests() {
     assert_eq!(verdicts(&outcome.stdout), ["FAIL any", "FAIL again"]);
     let said = outcome.stderr.matches("broken").count();
     assert_eq!(said, 1, "it is built once: {}", outcome.stderr);
+    let junit = project.run(&["test", "--format", "junit"]).expect(1).stdout;
+    assert!(
+        junit.contains("<system-err>broken\n</system-err>"),
+        "{junit}"
+    );
+}
+
+#[test]
+fn a_test_leaves_neither_processes_nor_a_broken_container_to_the_next() {
+    let project = project(
+        &[
+            (
+                "daemon",
+                "(setsid sh -c 'while :; do date >>data/daemon; sleep 0.05; done' &) ; sleep 0.3",
+            ),
+            ("dies", "rm data/kept; kill 1; sleep 30"),
+            ("list", "ls data"),
+            ("fill", "echo x >data/kept"),
+        ],
+        "\
+leaves one: { operation: daemon, changed: data/daemon }
+ends its container: { operation: dies }
+finds all as it was: { operation: list, stdout: '^kept$' }
+and nothing else: { operation: list, expect: 0 }",
+    );
+    project.run(&["run", "fill"]).expect(0);
+    let outcome = project.run(&["test"]).expect(70);
+    assert_eq!(
+        verdicts(&outcome.stdout),
+        [
+            "PASS leaves one",
+            "ERROR ends its container",
+            "PASS finds all as it was",
+            "PASS and nothing else",
+        ]
+    );
+    assert!(
+        outcome.stdout.contains("the container of `app` went away"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(project.run(&["run", "list"]).expect(0).stdout, "kept\n");
+    assert!(!runs(&project, "date >>data"));
+}
+
+#[test]
+fn the_end_of_long_output_counts_and_is_what_is_shown() {
+    let project = project(
+        &[("long", "seq 1 2000000; echo the end; exit 2")],
+        "\
+matches: { operation: long, expect: 2, stdout: '^the end$' }
+shows it: { operation: long }
+and the beginning: { operation: long, expect: 2, stdout: ['^1$', never] }",
+    );
+    let outcome = project.run(&["test"]).expect(1);
+    assert_eq!(
+        verdicts(&outcome.stdout),
+        ["PASS matches", "FAIL shows it", "FAIL and the beginning"]
+    );
+    for said in [
+        "      | 2000000\n      | the end\n",
+        "`never` (",
+        "were not looked at",
+    ] {
+        assert!(outcome.stdout.contains(said), "{said}: {}", outcome.stdout);
+    }
 }
 
 #[test]

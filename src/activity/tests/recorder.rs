@@ -300,6 +300,8 @@ fn tests_are_told_by_their_verdicts() {
     recorder.begin(Draft::Tests { count: 2 });
     recorder.record(&printed("shown with -v only"));
     let verdict = |name: &str, status| Verdict {
+        who: "admin".to_owned(),
+        line: None,
         name: name.to_owned(),
         operation: "clear".to_owned(),
         container: "app".to_owned(),

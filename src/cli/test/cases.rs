@@ -1,14 +1,17 @@
 //! Which tests there are: those of the settings, or else one per operation and role.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::super::Target;
 use super::super::failure::{BAD_FILE, DENIED, Failure};
 use super::super::list::operations;
 use super::super::run::{Found, actor, find};
-use super::super::workspace::Workspace;
+use super::super::workspace::{Workspace, find_app};
+use crate::config::outline::Outline;
+use crate::reporter::style::safe_line;
 use crate::roles::{Actor, Role};
-use crate::settings::{FILE_NAME, line_of_test};
+use crate::settings::FILE_NAME;
 use crate::suite::{Definition, Expected, Status, Verdict};
 
 /// A test, with what it is about.
@@ -22,6 +25,8 @@ pub(super) struct Case<'a> {
     pub definition: Definition,
     /// Who runs it; none when the user has no access at all.
     pub actor: Option<Actor>,
+    /// The line of the settings where it is written, where it is.
+    pub line: Option<usize>,
 }
 
 impl Case<'_> {
@@ -41,7 +46,7 @@ impl Case<'_> {
 /// All tests of an app or worker, or of the whole project.
 pub(super) fn all<'a>(workspace: &'a Workspace, target: &Target) -> Result<Vec<Case<'a>>, Failure> {
     if let Some(app) = &target.app {
-        super::super::workspace::find_app(&workspace.config, app)?;
+        find_app(&workspace.config, app)?;
     }
     let cases = if workspace.settings.tests.is_empty() {
         by_default(workspace)
@@ -60,46 +65,106 @@ pub(super) fn all<'a>(workspace: &'a Workspace, target: &Target) -> Result<Vec<C
         .collect())
 }
 
+/// Everything that is wrong with them is told at once.
 fn written(workspace: &Workspace) -> Result<Vec<Case<'_>>, Failure> {
-    workspace
-        .settings
-        .tests
-        .iter()
-        .map(|(name, definition)| {
-            case(workspace, name, definition).map_err(|mut failure| {
-                let line = line_of_test(&workspace.project.root, name);
-                let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-                failure.message =
-                    format!("{FILE_NAME}{line}: the test `{name}`: {}", failure.message);
-                failure.code = BAD_FILE;
-                failure
-            })
-        })
-        .collect()
+    let text = std::fs::read_to_string(workspace.project.root.join(FILE_NAME));
+    let outline = Outline::of(&text.unwrap_or_default(), Path::new(FILE_NAME)).ok();
+    let line_of = |keys: &[&str]| outline.as_ref().and_then(|outline| outline.line(keys));
+    let mut cases = Vec::new();
+    let mut wrong: Vec<Failure> = Vec::new();
+    for (name, definition) in &workspace.settings.tests {
+        let line = line_of(&["tests", name]);
+        match case(workspace, name, definition) {
+            Ok(case) => cases.push(Case { line, ..case }),
+            Err((key, failure)) => {
+                let line = line_of(&["tests", name, key]).or(line);
+                wrong.push(in_a_test(name, line, failure));
+            }
+        }
+    }
+    match wrong.len() {
+        0 => Ok(cases),
+        1 => Err(wrong.swap_remove(0)),
+        _ => {
+            let said: Vec<String> = wrong
+                .into_iter()
+                .map(|failure| match failure.hint {
+                    Some(hint) => format!("{} ({hint})", failure.message),
+                    None => failure.message,
+                })
+                .collect();
+            Err(Failure::new(BAD_FILE, said.join("\n       ")))
+        }
+    }
 }
 
+fn in_a_test(name: &str, line: Option<usize>, mut failure: Failure) -> Failure {
+    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    let name = safe_line(name);
+    failure.message = format!("{FILE_NAME}{line}: the test `{name}`: {}", failure.message);
+    failure.code = BAD_FILE;
+    failure
+}
+
+/// What is wrong stands at a key of it.
 fn case<'a>(
     workspace: &'a Workspace,
     name: &str,
     definition: &Definition,
-) -> Result<Case<'a>, Failure> {
-    if let Some(wrong) = definition.contradiction() {
-        return Err(Failure::usage(wrong));
+) -> Result<Case<'a>, (&'static str, Failure)> {
+    if name.trim().is_empty() {
+        return Err(("", Failure::usage("its name is empty")));
+    }
+    if let Some((key, wrong)) = definition.contradiction() {
+        return Err((key, Failure::usage(wrong)));
     }
     if let Some(name) = definition
         .variables
         .keys()
         .find(|name| name.starts_with("php:"))
     {
-        return Err(Failure::usage(format!(
+        let wrong = format!(
             "`{name}` cannot be set for one run: PHP reads its settings from a file of the container"
-        )));
+        );
+        return Err(("variables", Failure::usage(wrong)));
+    }
+    if let Some(app) = &definition.app {
+        find_app(&workspace.config, app).map_err(|failure| ("app", failure))?;
     }
     let target = Target {
         app: definition.app.clone(),
         worker: definition.worker.clone(),
     };
-    let found = find(workspace, &target, &definition.operation)?;
+    let found = find(workspace, &target, &definition.operation)
+        .map_err(|failure| ("operation", failure))?;
+    let mounts = match found.worker {
+        None => Some(&found.app.mounts),
+        Some(name) => {
+            let mut workers = found.app.workers.iter();
+            let worker = workers.find(|worker| worker.name == name);
+            worker.map(|worker| &worker.mounts)
+        }
+    };
+    for (key, patterns) in [
+        ("files", &definition.files),
+        ("changed", &definition.changed),
+    ] {
+        let mounts = || {
+            mounts
+                .into_iter()
+                .flatten()
+                .map(|mount| mount.path.as_str())
+        };
+        if let Some(pattern) = patterns.iter().find(|it| !it.is_below_any(mounts())) {
+            let known: Vec<String> = mounts().map(|path| format!("`/{path}`")).collect();
+            let failure = Failure::usage(format!("`{pattern}` is on no mount"));
+            let failure = failure.hint(match known.as_slice() {
+                [] => format!("{} has none", found.place()),
+                known => format!("{} has {}", found.place(), known.join(", ")),
+            });
+            return Err((key, failure));
+        }
+    }
     let actor = match &definition.user {
         None => Some(Actor {
             name: None,
@@ -109,7 +174,7 @@ fn case<'a>(
             Ok(actor) => Some(actor),
             // Somebody without access is denied like anybody else.
             Err(failure) if failure.code == DENIED => None,
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(("user", failure)),
         },
     };
     Ok(Case {
@@ -117,6 +182,7 @@ fn case<'a>(
         found,
         definition: definition.clone(),
         actor,
+        line: None,
     })
 }
 
@@ -149,6 +215,7 @@ fn by_default(workspace: &Workspace) -> Vec<Case<'_>> {
                     found,
                     definition,
                     actor: Some(Actor { name: None, role }),
+                    line: None,
                 });
             }
         }
@@ -188,9 +255,19 @@ pub(super) fn skipped(case: &Case<'_>, why: &str) -> Verdict {
 
 /// A verdict without any output.
 pub(super) fn verdict(case: &Case<'_>, status: Status) -> Verdict {
+    let who = match &case.actor {
+        Some(Actor {
+            name: Some(name),
+            role,
+        }) => format!("{name} ({role})"),
+        Some(Actor { name: None, role }) => role.to_string(),
+        None => case.definition.user.clone().unwrap_or_default(),
+    };
     Verdict {
         name: case.name.clone(),
         operation: case.found.operation.name.clone(),
+        who,
+        line: case.line,
         container: case.place(),
         status,
         duration: Duration::ZERO,

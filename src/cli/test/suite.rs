@@ -22,13 +22,14 @@ use super::Arguments;
 use super::cases::{Case, decided, skipped, verdict};
 use crate::activity::Draft;
 use crate::engine::Engine;
+use crate::event::{Event, Events, Text};
 use crate::lifecycle::{Error, ImageRecipe, Sandbox};
 use crate::mask::Secrets;
 use crate::mount_snapshot::{Index, Store};
 use crate::plan::{AppPlan, ContainerPlan};
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::Tree;
-use crate::suite::{Expected, Status, Verdict};
+use crate::suite::{Expected, Printed, Status, Verdict};
 use crate::variables::UserVariables;
 
 /// What an app's tests start from.
@@ -46,7 +47,8 @@ struct Before {
     is_lost: Cell<bool>,
 }
 
-/// Runs them, and tells of each as it ends: also of those that were not run, or not to their end.
+/// Runs them, and tells of each as it ends: also of those that were not run, or not to their end. Where the emulator
+/// fails as a whole, that is told once, and stands in the verdicts of all that were not run.
 pub(super) async fn run(
     context: &Context,
     workspace: &Workspace,
@@ -54,7 +56,7 @@ pub(super) async fn run(
     arguments: &Arguments,
     shutdown: &Shutdown,
     show: &dyn Fn(&Verdict),
-) -> Result<Vec<Verdict>, Failure> {
+) -> (Vec<Verdict>, Result<(), Failure>) {
     let verdicts: Vec<_> = cases.iter().map(|_| RefCell::new(None)).collect();
     let tell = |case: usize, verdict: Verdict| {
         show(&verdict);
@@ -83,19 +85,27 @@ pub(super) async fn run(
         Ok(())
     };
     for (number, case) in cases.iter().enumerate() {
-        if result.is_ok() && verdicts[number].borrow().is_none() {
-            let verdict = skipped(case, "interrupted before it ended");
-            let _ = recording.with(|recorder| recorder.verdict(&verdict));
-            tell(number, verdict);
+        if verdicts[number].borrow().is_some() {
+            continue;
         }
+        if let Err(failure) = &result {
+            let status = Status::Error(failure.message.clone());
+            *verdicts[number].borrow_mut() = Some(verdict(case, status));
+            continue;
+        }
+        let verdict = skipped(case, "interrupted before it ended");
+        let _ = recording.with(|recorder| recorder.verdict(&verdict));
+        tell(number, verdict);
     }
     let verdicts: Vec<Verdict> = verdicts
         .into_iter()
         .filter_map(RefCell::into_inner)
         .collect();
-    let result = result.map(|()| super::exit_code(&verdicts, shutdown));
-    recording.end(context, result.as_ref().copied(), shutdown);
-    result.map(|_| verdicts)
+    let code = result
+        .as_ref()
+        .map(|()| super::exit_code(&verdicts, shutdown));
+    recording.end(context, code, shutdown);
+    (verdicts, result)
 }
 
 async fn on_engine(
@@ -252,7 +262,7 @@ impl<E: Engine> Suite<'_, E> {
         state: &State,
         tell: &dyn Fn(usize, Verdict),
     ) -> Result<(), Error> {
-        let mut befores: BTreeMap<String, Result<Before, Status>> = BTreeMap::new();
+        let mut befores: BTreeMap<String, Result<Before, (Status, String)>> = BTreeMap::new();
         for number in numbers {
             let case = &cases[number];
             let verdict = if state.is_stopped.get() {
@@ -264,14 +274,17 @@ impl<E: Engine> Suite<'_, E> {
             } else {
                 let before = match befores.entry(case.place()) {
                     Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => entry.insert(self.bring_up(case, state).await),
+                    Entry::Vacant(entry) => entry.insert(self.first(case, state).await),
                 };
                 match before {
                     Ok(before) if before.is_lost.get() => {
                         skipped(case, "the mounts are not as they were before the tests")
                     }
                     Ok(before) => self.one(case, before).await,
-                    Err(status) => verdict(case, status.clone()),
+                    Err((status, printed)) => Verdict {
+                        output: (String::new(), printed.clone()),
+                        ..verdict(case, status.clone())
+                    },
                 }
             };
             state.note(&verdict, self.arguments);
@@ -285,9 +298,42 @@ impl<E: Engine> Suite<'_, E> {
         Ok(())
     }
 
-    /// Brings a test's container up, and keeps what is on its mounts.
-    async fn bring_up(&self, case: &Case<'_>, state: &State) -> Result<Before, Status> {
+    /// Brings a test's container up, and tells what goes on as it does so; with a failure comes what hooks printed.
+    async fn first(&self, case: &Case<'_>, state: &State) -> Result<Before, (Status, String)> {
         let _turn = state.coming_up.lock().await;
+        let (events, mut receiver) = Events::channel();
+        let brought = async move {
+            let engine = self.sandbox.engine;
+            let sandbox = self
+                .workspace
+                .sandbox(engine, &events, self.sandbox.shutdown);
+            self.bring_up(case, state, &sandbox).await
+        };
+        let mut printed = Printed::default();
+        let tell = async {
+            while let Some(event) = receiver.recv().await {
+                if let Event::StepOutput {
+                    output: Text(piece),
+                    ..
+                } = &event
+                {
+                    printed.push(piece.bytes());
+                }
+                self.progress.hide();
+                self.sandbox.events.send(event).await;
+            }
+        };
+        let (brought, ()) = tokio::join!(brought, tell);
+        brought.map_err(|status| (status, self.secrets.mask(&printed.text())))
+    }
+
+    /// Brings a test's container up, and keeps what is on its mounts.
+    async fn bring_up(
+        &self,
+        case: &Case<'_>,
+        state: &State,
+        sandbox: &Sandbox<'_, E>,
+    ) -> Result<Before, Status> {
         let of = |err: Error| self.status(err);
         let place = case.place();
         let (plan, container) = self.container(case)?;
@@ -308,23 +354,20 @@ impl<E: Engine> Suite<'_, E> {
                 snapshot: BEFORE_RUN.to_owned(),
             }));
         }
-        let containers = self.sandbox.containers().await.map_err(of)?;
+        let containers = sandbox.containers().await.map_err(of)?;
         if !container.is_current(&containers) && !state.is_warned.replace(true) {
-            self.workspace.warn(self.sandbox.events, self.tree).await;
+            self.workspace.warn(sandbox.events, self.tree).await;
         }
         let address = listens_at(case.found.app, case.found.worker);
-        let containers = self
-            .sandbox
+        let containers = sandbox
             .ensure_reached(&reached, containers)
             .await
             .map_err(of)?;
-        let deployed = self
-            .sandbox
+        let deployed = sandbox
             .ensure_ready(&planned, container, &containers, address.as_deref())
             .await
             .map_err(of)?;
-        let taken = self
-            .sandbox
+        let taken = sandbox
             .take_snapshot(&deployed.id, &container.mounts, &store, BEFORE_RUN)
             .await
             .map_err(of)?;

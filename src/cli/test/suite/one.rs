@@ -1,7 +1,7 @@
 //! Runs one test.
 
 use std::fs::File;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
 
@@ -12,13 +12,11 @@ use super::{BEFORE_RUN, Before, Suite};
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
-use crate::lifecycle::{Error, OperationRun, Report};
+use crate::lifecycle::{Error, OperationRun, Planned, Report};
 use crate::mount_snapshot::{Index, compare};
+use crate::plan::ContainerPlan;
 use crate::shutdown::Urgency;
-use crate::suite::{Observed, Status, Verdict, again, judge};
-
-/// How much of each stream of an operation is kept, in bytes: its beginning.
-const KEPT: usize = 1 << 20;
+use crate::suite::{Observed, Printed, Status, Verdict, again, judge};
 
 impl<E: Engine> Suite<'_, E> {
     pub(super) async fn one(&self, case: &Case<'_>, before: &Before) -> Verdict {
@@ -29,14 +27,12 @@ impl<E: Engine> Suite<'_, E> {
         let after = tried.as_ref().ok().map(|tried| &tried.after);
         let restored = self.put_back(case, before, after).await;
         let status = match (tried, restored) {
-            (_, Err(status)) => status,
+            (tried, Err(lost)) => self.not_put_back(tried, lost),
             (Ok(_), Ok(())) if self.sandbox.shutdown.urgency() > Urgency::None => {
                 Status::Skipped("interrupted".to_owned())
             }
             (Ok(Tried { wrong, .. }), Ok(())) if wrong.is_empty() => Status::Passed,
-            (Ok(Tried { wrong, .. }), Ok(())) => {
-                Status::Failed(wrong.iter().map(|text| self.secrets.mask(text)).collect())
-            }
+            (Ok(Tried { wrong, .. }), Ok(())) => self.failed(&wrong),
             (Err(err), Ok(())) => self.status(err),
         };
         Verdict {
@@ -53,17 +49,18 @@ impl<E: Engine> Suite<'_, E> {
         before: &Before,
         output: &mut (String, String),
     ) -> Result<Tried, Error> {
-        let first = self.run_once(case).await?;
-        let text = |bytes: &[u8]| self.secrets.mask(&String::from_utf8_lossy(bytes));
-        *output = (text(&first.stdout), text(&first.stderr));
+        let mut first = self.run_once(case).await?;
+        let (out, errors) = (first.stdout.text(), first.stderr.text());
+        *output = (self.secrets.mask(&out), self.secrets.mask(&errors));
         let changes = compare(&before.index, &first.mounts);
         let mut wrong = judge(
             &case.definition,
-            &Observed {
+            &mut Observed {
                 outcome: first.report.outcome,
                 exit_code: first.report.exit_code,
-                stdout: &first.stdout,
-                stderr: &first.stderr,
+                stdout: first.stdout,
+                stderr: first.stderr,
+                timeout: self.timeout(case),
                 read_only: first.read_only.as_ref(),
                 mounts: &first.mounts,
                 changes: &changes,
@@ -86,6 +83,20 @@ impl<E: Engine> Suite<'_, E> {
         Ok(Tried { wrong, after })
     }
 
+    fn failed(&self, wrong: &[String]) -> Status {
+        Status::Failed(wrong.iter().map(|text| self.secrets.mask(text)).collect())
+    }
+
+    /// What is lost must not hide what went wrong before that.
+    fn not_put_back(&self, tried: Result<Tried, Error>, lost: Status) -> Status {
+        let before = match tried {
+            Ok(tried) => self.failed(&tried.wrong),
+            Err(err) => self.status(err),
+        };
+        let all = [before.messages(), lost.messages()].concat();
+        Status::Error(all.join("\n"))
+    }
+
     /// Puts the mounts back as they were. Nothing is known of them after a run that went wrong with us.
     async fn put_back(
         &self,
@@ -96,21 +107,23 @@ impl<E: Engine> Suite<'_, E> {
         if after.is_some_and(|after| !after.is_changed) {
             return Ok(());
         }
-        let (plan, container) = self.container(case)?;
-        let work = async {
-            let id = match after {
-                Some(after) => Some(after.container.clone()),
-                None => plan.current_id(container, &self.sandbox.containers().await?),
-            };
-            let id = id.ok_or_else(|| Error::NotUp {
-                container: case.place(),
-            })?;
+        let (_, container) = self.container(case)?;
+        let restore = async |id: &str| {
             let (_, archive): (_, File) = before.store.open(BEFORE_RUN)?;
             self.sandbox
-                .restore_snapshot(&id, &container.mounts, archive)
+                .restore_snapshot(id, &container.mounts, archive)
                 .await
         };
-        work.await.map_err(|err| {
+        let work = async {
+            if let Some(after) = after
+                && restore(&after.container).await.is_ok()
+            {
+                return Ok(());
+            }
+            // The operation may have ended its container, or something else did.
+            restore(&self.up_again(case).await?).await
+        };
+        work.await.map_err(|err: Error| {
             before.is_lost.set(true);
             let failure = Failure::of(err, self.sandbox.shutdown);
             Status::Error(format!(
@@ -121,16 +134,38 @@ impl<E: Engine> Suite<'_, E> {
         })
     }
 
-    async fn run_once(&self, case: &Case<'_>) -> Result<Seen, Error> {
+    fn planned(&self, case: &Case<'_>) -> Result<(Planned<'_>, &ContainerPlan), Error> {
         let place = case.place();
-        let prepared = &self.prepared[&place];
         let Ok((plan, container)) = self.container(case) else {
             return Err(Error::NotUp { container: place });
         };
+        let image = &self.prepared[&place].image;
         let pull = self.arguments.pull.into();
-        let planned = self
-            .workspace
-            .planned(plan, &prepared.image, self.tree, pull, false);
+        let planned = self.workspace.planned(plan, image, self.tree, pull, false);
+        Ok((planned, container))
+    }
+
+    /// The container of a test, which is started where it does not run.
+    async fn up_again(&self, case: &Case<'_>) -> Result<String, Error> {
+        let (planned, container) = self.planned(case)?;
+        let containers = self.sandbox.containers().await?;
+        let address = listens_at(case.found.app, case.found.worker);
+        let deployed = self
+            .sandbox
+            .ensure_ready(&planned, container, &containers, address.as_deref())
+            .await?;
+        Ok(deployed.id)
+    }
+
+    /// How long a test may take: as it says itself, as its operation says, or as the command line says for all others.
+    fn timeout(&self, case: &Case<'_>) -> Option<Duration> {
+        let own = case.definition.timeout.or(case.found.operation.timeout);
+        own.or(self.arguments.timeout)
+    }
+
+    async fn run_once(&self, case: &Case<'_>) -> Result<Seen, Error> {
+        let (planned, container) = self.planned(case)?;
+        let place = case.place();
         let found = &case.found;
         let variables = self.workspace.run_variables(
             found.app,
@@ -148,7 +183,7 @@ impl<E: Engine> Suite<'_, E> {
             user: actor.and_then(|actor| actor.name.as_deref()),
             container,
             variables: &variables,
-            timeout: case.definition.timeout.or(found.operation.timeout),
+            timeout: self.timeout(case),
             id: &id,
             listens_at: address.as_deref(),
         };
@@ -159,13 +194,16 @@ impl<E: Engine> Suite<'_, E> {
                     .sandbox(self.sandbox.engine, &events, self.sandbox.shutdown);
             // An operation before it may have ended the container.
             let containers = sandbox.containers().await?;
-            sandbox.run_operation(&planned, &run, &containers).await
+            let report = sandbox.run_operation(&planned, &run, &containers).await?;
+            // What goes on in the background would be seen by the tests after it.
+            let containers = sandbox.containers().await?;
+            let current = planned.plan.current_id(container, &containers);
+            let id = current.ok_or(Error::NotUp { container: place })?;
+            sandbox.end_the_rest(&id, &planned, &run).await?;
+            Ok::<_, Error>((report, id))
         };
         let (report, (stdout, stderr, read_only)) = tokio::join!(running, self.listen(receiver));
-        let report = report?;
-        let containers = self.sandbox.containers().await?;
-        let current = plan.current_id(container, &containers);
-        let id = current.ok_or(Error::NotUp { container: place })?;
+        let (report, id) = report?;
         let mounts = &container.mounts;
         Ok(Seen {
             report,
@@ -177,12 +215,13 @@ impl<E: Engine> Suite<'_, E> {
         })
     }
 
-    /// Keeps what an operation prints, up to a size each, and tells what people want to know at once.
+    /// Keeps what an operation prints, and tells what people want to know at once.
     async fn listen(
         &self,
         mut receiver: Receiver<Event>,
-    ) -> (Vec<u8>, Vec<u8>, Option<ReadOnlyWrite>) {
-        let (mut out, mut errors, mut refused) = (Vec::new(), Vec::new(), None);
+    ) -> (Printed, Printed, Option<ReadOnlyWrite>) {
+        let (mut out, mut errors) = (Printed::default(), Printed::default());
+        let mut refused = None;
         while let Some(event) = receiver.recv().await {
             let is_told = match &event {
                 Event::OperationOutput {
@@ -192,8 +231,7 @@ impl<E: Engine> Suite<'_, E> {
                         Output::Stdout(bytes) => (&mut out, bytes),
                         Output::Stderr(bytes) => (&mut errors, bytes),
                     };
-                    let room = KEPT.saturating_sub(Vec::len(kept)).min(bytes.len());
-                    kept.extend_from_slice(&bytes[..room]);
+                    kept.push(bytes);
                     // Standard output is for the results.
                     self.context.global.verbose && matches!(piece, Output::Stderr(_))
                 }
@@ -233,8 +271,8 @@ struct After {
 /// What was seen of one run.
 struct Seen {
     report: Report,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+    stdout: Printed,
+    stderr: Printed,
     read_only: Option<ReadOnlyWrite>,
     mounts: Index,
     container: String,

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use std::num::NonZeroU8;
 
 use super::super::super::context::Context;
-use crate::reporter::style::safe;
+use crate::reporter::style::safe_line;
 
 /// A line that is gone once there is something to say.
 #[derive(Debug)]
@@ -36,13 +36,7 @@ impl<'a> Progress<'a> {
         self.hide();
         let columns = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| size.ws_col);
         let room = usize::from(columns).saturating_sub(7);
-        let name: String = safe(name)
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(room)
-            .collect();
+        let name: String = safe_line(name).chars().take(room).collect();
         self.context.talk(&format!("RUN   {name}"));
         self.is_shown.set(true);
     }
