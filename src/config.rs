@@ -89,6 +89,18 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }
+
+    /// The same, with every file called what Git calls it at a commit: `<revision>:<file>`.
+    #[must_use]
+    pub fn named_at(mut self, revision: &str) -> Self {
+        let at = |file: &str| format!("{revision}:{file}");
+        for problem in &mut self.problems {
+            problem.place.file = at(&problem.place.file);
+        }
+        let texts = self.texts.into_iter();
+        self.texts = texts.map(|(file, text)| (at(&file), text)).collect();
+        self
+    }
 }
 
 /// The nearest directory at or above `start` that has an `.upsun`.
@@ -119,7 +131,14 @@ pub fn load_errors(repository: &Path) -> Loaded {
     check_with(&merged, report, repository.as_ref(), false)
 }
 
-/// The same for files that need not lie on the disk, such as those of a Git commit.
+/// All problems, warnings too, of files that need not lie on the disk, such as those of a Git commit. What only a look
+/// at the disk can tell is left out.
+pub fn load_files_ignoring(files: Rc<dyn Files>, ignored: &[String]) -> Loaded {
+    let (merged, report, repository) = read(Ok(Repository::of(files)), ignored);
+    check(&merged, report, repository.as_ref())
+}
+
+/// The same with only what Upsun would refuse.
 pub fn load_files(files: Rc<dyn Files>) -> Loaded {
     let (merged, report, repository) = read(Ok(Repository::of(files)), &[]);
     check_with(&merged, report, repository.as_ref(), false)

@@ -153,16 +153,7 @@ fn finish(context: &Context, (revision, loaded): Opened) -> Result<Base, Failure
         });
     }
     let name = revision.map_or_else(String::new, |revision| revision.name.clone());
-    let at = |file: &str| format!("{name}:{file}");
-    for problem in &mut loaded.problems {
-        problem.place.file = at(&problem.place.file);
-    }
-    loaded.texts = loaded
-        .texts
-        .into_iter()
-        .map(|(file, text)| (at(&file), text))
-        .collect();
-    let count = say_errors(context, &loaded);
+    let count = say_errors(context, &loaded.named_at(&name));
     Err(Failure::new(
         BAD_CONFIGURATION,
         format!("the configuration at `{name}` has {count}, so Upsun cannot have deployed it"),

@@ -3,6 +3,7 @@
 //! It needs no engine, and looks at nothing outside the repository.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
@@ -12,6 +13,7 @@ use super::workspace;
 use crate::config::problem::{Problem, Severity};
 use crate::config::render::{github, json, render, sarif};
 use crate::config::{self, Loaded};
+use crate::revision::Revision;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -22,6 +24,9 @@ pub(super) struct Arguments {
     /// Let warnings fail too
     #[arg(long)]
     strict: bool,
+    /// Check the configuration as it is at this commit, whatever is checked out
+    #[arg(long, value_name = "REF")]
+    at: Option<String>,
 }
 
 /// How to print problems.
@@ -41,7 +46,10 @@ pub(super) enum Format {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let root = workspace::root(context)?;
     let settings = workspace::settings(&root)?;
-    let loaded = config::load_ignoring(&root, &settings.check.ignore);
+    let loaded = match &arguments.at {
+        Some(name) => at(&root, name, &settings.check.ignore, arguments.format)?,
+        None => config::load_ignoring(&root, &settings.check.ignore),
+    };
     let errors = count(&loaded, Severity::Error);
     let warnings = count(&loaded, Severity::Warning);
     let fails = errors > 0 || arguments.strict && warnings > 0;
@@ -72,6 +80,27 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         context.talk(&conclusion(context, &loaded, errors, warnings, fails));
     }
     Ok(if fails { BAD_CONFIGURATION } else { 0 })
+}
+
+/// What is wrong at a commit.
+fn at(root: &Path, name: &str, ignored: &[String], format: Format) -> Result<Loaded, Failure> {
+    let root = root
+        .canonicalize()
+        .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
+    let revision = Rc::new(Revision::open(&root, name)?);
+    if !revision.is_configured()? {
+        return Err(Failure::new(
+            BAD_CONFIGURATION,
+            format!("there is no `.upsun/` at `{name}`"),
+        )
+        .hint("Upsun deploys commits that have one: was it committed?"));
+    }
+    let loaded = config::load_files_ignoring(revision, ignored);
+    Ok(match format {
+        Format::Text | Format::Json => loaded.named_at(name),
+        // They are shown beside a file of the repository, which is found by its path alone.
+        Format::Sarif | Format::Github => loaded,
+    })
 }
 
 fn count(loaded: &Loaded, severity: Severity) -> usize {

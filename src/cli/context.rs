@@ -47,6 +47,9 @@ pub(super) struct Listening {
     pub shutdown: Shutdown,
 }
 
+/// Set by `hook run` for the commands that it runs.
+pub(super) const IN_HOOK: &str = "UPSUN_LOCAL_IN_HOOK";
+
 /// How long a reader of our output that does not read may hold up whoever wants us to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -167,7 +170,10 @@ impl Context {
             let reporter = Recorded::new(reporter, recording.clone());
             reporter::spawn(reporter, receiver, shutdown.clone())
         } else {
-            let terminal = Terminal::new(self.style, self.verbosity());
+            let mut terminal = Terminal::new(self.style, self.verbosity());
+            if variable(IN_HOOK).is_some() {
+                terminal = terminal.out_of_reach();
+            }
             let reporter = Masked::new(terminal, secrets, output);
             let reporter = Recorded::new(reporter, recording.clone());
             reporter::spawn(reporter, receiver, shutdown.clone())

@@ -1,5 +1,9 @@
 //! `hook`: checks and operation tests in front of every push, as Git's pre-push hook.
 
+mod place;
+mod run;
+mod script;
+
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -7,17 +11,20 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use self::place::Place;
+use self::script::Script;
 use super::context::Context;
 use super::failure::{BAD_FILE, Failure};
 use super::workspace::root;
 use crate::plan::steps::quote;
-use crate::source::Git;
 
 /// What to do with the hook.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Let `check` and `test` run in front of every push; a hook that is there runs first
     Install,
+    /// Check and test what is pushed, as the hook does: for hooks that other tools look after
+    Run(run::Arguments),
     /// Take the hook away; the one that was there before comes back
     Uninstall,
 }
@@ -25,34 +32,35 @@ pub(super) enum Command {
 const HOOK: &str = "pre-push";
 /// Where the hook goes that was there before. The script knows this name too.
 const EARLIER: &str = "pre-push.before-upsun-local";
-const SCRIPT: &str = include_str!("hook/pre-push.sh");
-/// What tells a script of ours, of whichever version.
-const MARK: &str = "# Made by `upsun-local hook install`;";
-
-/// Where hooks are, and what they are for.
-struct Place {
-    /// The directory that Git looks in.
-    hooks: PathBuf,
-    /// The project, relative to the top of the work tree.
-    project: String,
-    /// Whether other repositories have their hooks there too.
-    is_shared: bool,
-}
+/// Where pre-commit moves a hook that it runs in front of its own.
+const MOVED: &str = "pre-push.legacy";
 
 /// What has the hook's name.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Present {
     Nothing,
-    Ours,
+    Ours(Script),
     Other,
 }
 
-/// Installs or uninstalls.
+/// Installs, uninstalls, or does what the hook does.
 pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
-    let place = place(context)?;
     let words = match command {
-        Command::Install => install(&place)?,
-        Command::Uninstall => uninstall(&place)?,
+        Command::Run(arguments) => return run::run(context, arguments),
+        Command::Install => {
+            place::refuse_bare(&directory(context)?)?;
+            let root = root(context)?;
+            let root = root
+                .canonicalize()
+                .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
+            install(&Place::of(&root)?)?
+        }
+        Command::Uninstall => {
+            // The project may be gone already.
+            let directory = directory(context)?;
+            place::refuse_bare(&directory)?;
+            uninstall(&Place::of(&directory)?)?
+        }
     };
     if !context.global.quiet {
         context.talk(&words);
@@ -60,123 +68,108 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn place(context: &Context) -> Result<Place, Failure> {
+fn directory(context: &Context) -> Result<PathBuf, Failure> {
     let asked = context.global.dir.clone();
     let directory = asked.map_or_else(std::env::current_dir, Ok);
     let directory = directory.and_then(|directory| directory.canonicalize());
-    let directory = directory.map_err(|err| Failure::usage(format!("no such directory: {err}")))?;
-    // A bare repository has no `.upsun/` either, but that is not what is wrong with it.
-    if git(&directory, &["--is-bare-repository"]).is_ok_and(|lines| lines[0] == "true") {
-        return Err(Failure::usage(format!(
-            "`{}` is a bare repository: there are no files in it to check before a push",
-            directory.display()
-        ))
-        .hint("install the hook in a clone that has a work tree"));
-    }
-    let root = root(context)?;
-    let root = root
-        .canonicalize()
-        .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
-    let lines = git(&root, &["--show-prefix", "--show-toplevel"])?;
-    let [prefix, top] = lines.as_slice() else {
-        return Err(Failure::fault("Git says less than it was asked for"));
-    };
-    // A relative `core.hooksPath` counts from there, where Git runs hooks.
-    let top = Path::new(top);
-    let lines = git(top, &["--git-common-dir", "--git-path", "hooks"])?;
-    let [common, hooks] = lines.as_slice() else {
-        return Err(Failure::fault("Git says less than it was asked for"));
-    };
-    let hooks = top.join(hooks);
-    let is_below = |above: PathBuf| real(&hooks).starts_with(real(&above));
-    let is_shared = !is_below(top.join(common)) && !is_below(top.to_owned());
-    let project = prefix.trim_end_matches('/');
-    Ok(Place {
-        hooks,
-        project: if project.is_empty() { "." } else { project }.to_owned(),
-        is_shared,
-    })
-}
-
-/// A path without links, whose last parts need not be there yet.
-fn real(path: &Path) -> PathBuf {
-    match (path.canonicalize(), path.parent(), path.file_name()) {
-        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
-        (found, ..) => found.unwrap_or_else(|_| path.to_owned()),
-    }
-}
-
-/// What `git rev-parse` says, line by line.
-fn git(directory: &Path, questions: &[&str]) -> Result<Vec<String>, Failure> {
-    let mut arguments = vec!["rev-parse"];
-    arguments.extend(questions);
-    let output = Git::of_process()
-        .command(directory, &arguments)
-        .output()
-        .map_err(|err| match err.kind() {
-            io::ErrorKind::NotFound => {
-                Failure::usage("there is no `git` command").hint("install Git, or add it to `PATH`")
-            }
-            _ => Failure::fault(format!("`git` cannot be run: {err}")),
-        })?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let line = words.lines().next().unwrap_or_default();
-        let reason = line.strip_prefix("fatal: ").unwrap_or(line);
-        return Err(
-            Failure::usage(format!("Git has no place for a hook here: {reason}"))
-                .hint("`git init` makes a repository"),
-        );
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().map(str::to_owned).collect())
+    directory.map_err(|err| Failure::usage(format!("no such directory: {err}")))
 }
 
 fn install(place: &Place) -> Result<String, Failure> {
-    let (hook, earlier) = (place.hooks.join(HOOK), place.hooks.join(EARLIER));
-    let present = present(&hook)?;
-    if present == Present::Other {
-        if is_there(&earlier) {
-            return Err(Failure::new(
-                BAD_FILE,
-                format!(
-                    "`{}` is not ours, and `{EARLIER}` beside it is taken",
-                    hook.display()
-                ),
-            )
-            .hint("make one hook of the two, under the first name"));
+    refuse_switched_off(place)?;
+    refuse_husky(place)?;
+    let (hook, present) = find(place)?;
+    let earlier = place.hooks.join(EARLIER);
+    let mut script = Script::default();
+    let mut is_moved = false;
+    match present {
+        Present::Nothing => {}
+        Present::Ours(ours) => script = ours,
+        Present::Other => {
+            refuse_by_name(place, &hook)?;
+            // A tool that wrote its hook again, over ours, is kept already.
+            if is_there(&earlier) && !is_same(&hook, &earlier) {
+                return Err(Failure::new(
+                    BAD_FILE,
+                    format!(
+                        "`{}` is not ours, and `{EARLIER}` beside it is taken",
+                        hook.display()
+                    ),
+                )
+                .hint("make one hook of the two, under the first name"));
+            }
+            std::fs::rename(&hook, &earlier).map_err(|err| failed(&hook, &err))?;
+            is_moved = true;
         }
-        std::fs::rename(&hook, &earlier).map_err(|err| failed(&hook, &err))?;
     }
-    if let Err(err) = write(&hook, &script(place)) {
-        if present == Present::Other {
+    if !script.projects.contains(&place.directory) {
+        script.projects.push(place.directory.clone());
+    }
+    if let Err(err) = write(&hook, &script.text(&program(place))) {
+        if is_moved {
             // Better the hook that was there than none.
             let _ = std::fs::rename(&earlier, &hook);
         }
         return Err(failed(&hook, &err));
     }
+    Ok(installed(place, &hook, &earlier, &script))
+}
+
+/// What is to be known of a hook that is there now.
+fn installed(place: &Place, hook: &Path, earlier: &Path, script: &Script) -> String {
     let mut words = format!(
         "`check` runs in front of every push, and `test` of the apps that it changes: {}\n",
         hook.display()
     );
-    if is_there(&earlier) {
-        words.push_str("The hook that was there runs first.\n");
+    let others: Vec<&String> = script
+        .projects
+        .iter()
+        .filter(|project| **project != place.directory)
+        .collect();
+    if !others.is_empty() {
+        words.push_str(&format!("It does so for {} too.\n", list(&others)));
+    }
+    if is_there(earlier) {
+        let is_executable = earlier
+            .metadata()
+            .is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
+        words.push_str(if is_executable {
+            "The hook that was there runs first.\n"
+        } else {
+            "The hook that was there is not executable, so it does not run, as before.\n"
+        });
+    }
+    if script.has_rest() {
+        words.push_str("The lines that follow ours are kept.\n");
     }
     if place.is_shared {
         words.push_str(
             "`core.hooksPath` leads there for other repositories too: where one has no `.upsun/` it does nothing.\n",
         );
     }
-    Ok(words)
+    if place.is_committed {
+        words.push_str(
+            "The file belongs to the repository: whoever gets it there needs `upsun-local` on `PATH`.\n",
+        );
+    }
+    words
 }
 
 fn uninstall(place: &Place) -> Result<String, Failure> {
-    let (hook, earlier) = (place.hooks.join(HOOK), place.hooks.join(EARLIER));
-    match present(&hook)? {
+    let (hook, present) = find(place)?;
+    let earlier = place.hooks.join(EARLIER);
+    let mut script = match present {
         Present::Nothing if !is_there(&earlier) => {
             return Ok(format!("There is no hook in {}\n", place.hooks.display()));
         }
-        Present::Nothing => {}
+        Present::Nothing => Script::default(),
+        Present::Other if is_same(&hook, &earlier) => {
+            std::fs::remove_file(&earlier).map_err(|err| failed(&earlier, &err))?;
+            return Ok(format!(
+                "Ours was replaced already, by the hook that was there before: {}\n",
+                hook.display()
+            ));
+        }
         Present::Other => {
             return Err(Failure::new(
                 BAD_FILE,
@@ -186,25 +179,134 @@ fn uninstall(place: &Place) -> Result<String, Failure> {
                 "whatever wrote it may have replaced ours; remove it by hand if it is not wanted",
             ));
         }
-        Present::Ours if !is_there(&earlier) => {
-            std::fs::remove_file(&hook).map_err(|err| failed(&hook, &err))?;
-            return Ok(format!(
-                "Nothing runs in front of a push any more: {} is removed\n",
-                hook.display()
-            ));
-        }
-        Present::Ours => {}
+        Present::Ours(script) => script,
+    };
+    let removed = without_project(place, &mut script)?;
+    if !script.projects.is_empty() {
+        write(&hook, &script.text(&program(place))).map_err(|err| failed(&hook, &err))?;
+        let others: Vec<&String> = script.projects.iter().collect();
+        return Ok(format!(
+            "The hook does nothing for {} any more, and stays for {}: {}\n",
+            list(&removed.iter().collect::<Vec<_>>()),
+            list(&others),
+            hook.display()
+        ));
     }
-    // One step, so that there is a hook at every moment.
-    std::fs::rename(&earlier, &hook).map_err(|err| failed(&hook, &err))?;
-    Ok(format!(
-        "The hook that was there before is back: {}\n",
-        hook.display()
-    ))
+    // What pre-commit runs from where it moved it must not be pre-commit's own hook.
+    let is_kept =
+        is_there(&earlier) && (hook.ends_with(HOOK) || !script::is_of_pre_commit(&earlier));
+    let mut words = if script.has_rest() {
+        if is_kept {
+            return Err(Failure::new(
+                BAD_FILE,
+                format!("`{}` has lines that are not ours", hook.display()),
+            )
+            .hint(format!(
+                "move what follows ours into `{EARLIER}` beside it, which comes back"
+            )));
+        }
+        write(&hook, &script.without_ours()).map_err(|err| failed(&hook, &err))?;
+        format!(
+            "Ours runs in front of a push no more; the lines that followed it are kept: {}\n",
+            hook.display()
+        )
+    } else if is_kept {
+        // One step, so that there is a hook at every moment.
+        std::fs::rename(&earlier, &hook).map_err(|err| failed(&hook, &err))?;
+        format!(
+            "The hook that was there before is back: {}\n",
+            hook.display()
+        )
+    } else {
+        std::fs::remove_file(&hook).map_err(|err| failed(&hook, &err))?;
+        format!(
+            "Nothing of ours runs in front of a push any more: {} is removed\n",
+            hook.display()
+        )
+    };
+    if !is_kept && is_there(&earlier) {
+        std::fs::remove_file(&earlier).map_err(|err| failed(&earlier, &err))?;
+    }
+    if place.is_shared {
+        words
+            .push_str("`core.hooksPath` led other repositories there too: they have it no more.\n");
+    }
+    Ok(words)
+}
+
+/// Takes the project at hand, or those that are gone, out of what a script checks.
+fn without_project(place: &Place, script: &mut Script) -> Result<Vec<String>, Failure> {
+    // An older script had one project, and named it otherwise.
+    if script.projects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let here = Path::new(&place.directory);
+    let mut nearest = here.ancestors().map(|above| {
+        if above.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            above
+        }
+    });
+    let own = nearest.find_map(|above| {
+        let mut projects = script.projects.iter();
+        projects.find(|project| Path::new(project) == above)
+    });
+    let own = own.cloned();
+    let is_gone = |project: &String| match &own {
+        Some(own) => project == own,
+        // Another repository that has its hooks there may have them.
+        None => !place.is_shared && !place.top.join(project).join(".upsun").is_dir(),
+    };
+    let (removed, kept): (Vec<String>, Vec<String>) = script.projects.drain(..).partition(is_gone);
+    script.projects = kept;
+    if removed.is_empty() {
+        let others: Vec<&String> = script.projects.iter().collect();
+        return Err(Failure::usage(format!(
+            "the hook is not for this directory: it is for {}",
+            list(&others)
+        ))
+        .hint("name the one to take out with `-C`"));
+    }
+    Ok(removed)
+}
+
+/// Projects as they stand in a sentence.
+fn list(projects: &[&String]) -> String {
+    let names: Vec<String> = projects
+        .iter()
+        .map(|project| match project.as_str() {
+            "." => "the top of the repository".to_owned(),
+            project => format!("`{project}`"),
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// The file that is ours, or would be, and what is there.
+fn find(place: &Place) -> Result<(PathBuf, Present), Failure> {
+    let hook = place.hooks.join(HOOK);
+    let found = present(&hook)?;
+    let moved = place.hooks.join(MOVED);
+    if matches!(found, Present::Other)
+        && script::is_of_pre_commit(&hook)
+        && let ours @ Present::Ours(_) = present(&moved)?
+    {
+        return Ok((moved, ours));
+    }
+    Ok((hook, found))
 }
 
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// Whether two files hold the same.
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (std::fs::read(one), std::fs::read(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 fn present(hook: &Path) -> Result<Present, Failure> {
@@ -216,29 +318,84 @@ fn present(hook: &Path) -> Result<Present, Failure> {
         return Ok(Present::Other);
     }
     let bytes = std::fs::read(hook).map_err(|err| failed(hook, &err))?;
-    let is_ours = String::from_utf8_lossy(&bytes)
-        .lines()
-        .take(5)
-        .any(|line| line.starts_with(MARK));
-    Ok(if is_ours {
-        Present::Ours
-    } else {
-        Present::Other
-    })
+    Ok(Script::parse(&bytes).map_or(Present::Other, Present::Ours))
 }
 
 fn failed(path: &Path, err: &io::Error) -> Failure {
     Failure::new(BAD_FILE, format!("{}: {err}", path.display()))
 }
 
-fn script(place: &Place) -> Vec<u8> {
-    // Where `PATH` has none: what a program that shows windows starts often has another one than a shell.
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("upsun-local"));
-    let program = String::from_utf8_lossy(program.as_os_str().as_bytes()).into_owned();
-    SCRIPT
-        .replacen("@DIRECTORY@", &quote(&place.project), 1)
-        .replacen("@PROGRAM@", &quote(&program), 1)
-        .into_bytes()
+/// `core.hooksPath=/dev/null` is how hooks are switched off.
+fn refuse_switched_off(place: &Place) -> Result<(), Failure> {
+    if is_there(&place.hooks) && !place.hooks.is_dir() {
+        return Err(Failure::new(
+            BAD_FILE,
+            format!(
+                "hooks are switched off: `core.hooksPath` is `{}`, which is no directory",
+                place.hooks.display()
+            ),
+        )
+        .hint("`git config --show-origin core.hooksPath` says where it is set"));
+    }
+    Ok(())
+}
+
+/// Husky writes the files of its directory again whenever packages are installed, and they look for what to run by
+/// their own name.
+fn refuse_husky(place: &Place) -> Result<(), Failure> {
+    if !place.hooks.ends_with(".husky/_") {
+        return Ok(());
+    }
+    let own = place.hooks.with_file_name(HOOK);
+    Err(Failure::new(
+        BAD_FILE,
+        format!("husky looks after the hooks in `{}`", place.hooks.display()),
+    )
+    .hint(format!("add `{}` to {}", line(place), own.display())))
+}
+
+/// What is started under another name must not look at it.
+fn refuse_by_name(place: &Place, hook: &Path) -> Result<(), Failure> {
+    let (reason, file) = if hook.is_symlink() {
+        let target = std::fs::read_link(hook).map_err(|err| failed(hook, &err))?;
+        ("is a symbolic link", place::real(&place.hooks.join(target)))
+    } else if std::fs::read(hook).is_ok_and(|bytes| script::asks_for_its_name(&bytes)) {
+        ("looks at its own name", hook.to_owned())
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        BAD_FILE,
+        format!(
+            "`{}` {reason}, so it may not work under another one, in front of ours",
+            hook.display()
+        ),
+    )
+    .hint(format!(
+        "add `{}` to {}, or to what that runs in front of a push",
+        line(place),
+        file.display()
+    )))
+}
+
+/// What does in any hook what ours does.
+fn line(place: &Place) -> String {
+    let directory = match place.directory.as_str() {
+        "." => String::new(),
+        directory => format!("-C {} ", quote(directory)),
+    };
+    format!("upsun-local {directory}hook run \"$@\" || exit")
+}
+
+/// The program to run where `PATH` has none: what a program that shows windows starts often has another one than a shell.
+fn program(place: &Place) -> String {
+    let name = "upsun-local";
+    // It is on this machine only.
+    if place.is_committed {
+        return name.to_owned();
+    }
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(name));
+    String::from_utf8_lossy(program.as_os_str().as_bytes()).into_owned()
 }
 
 /// Writes the whole file or nothing.

@@ -2,6 +2,8 @@
 
 mod ending;
 mod screen;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
@@ -46,6 +48,8 @@ pub struct Terminal<S = Streams> {
     hidden: Vec<u8>,
     /// The last byte that the operation wrote where our words are read too.
     last: u8,
+    /// Whether a second Ctrl-C would come here.
+    is_reached: bool,
 }
 
 impl Terminal {
@@ -77,7 +81,16 @@ impl<S: Screen> Terminal<S> {
             line: Vec::new(),
             hidden: Vec::new(),
             last: b'\n',
+            is_reached: true,
         }
+    }
+
+    /// For what is run by a command that Ctrl-C ends at once, as Git is with its hooks: whoever pressed it is back at
+    /// the prompt, and cannot press it again.
+    #[must_use]
+    pub fn out_of_reach(mut self) -> Self {
+        self.is_reached = false;
+        self
     }
 
     /// Lines of somebody else's, on lines of their own.
@@ -444,8 +457,13 @@ impl<S: Screen> Reporter for Terminal<S> {
                 );
             }
             Event::Cancelling { reason, grace } => {
+                let advice = if self.is_reached {
+                    " (press Ctrl-C again to kill it)"
+                } else {
+                    ""
+                };
                 let line = format!(
-                    "{} because of {reason}: it has {} s to end (press Ctrl-C again to kill it)",
+                    "{} because of {reason}: it has {} s to end{advice}",
                     self.style.warning("cancelling"),
                     grace.as_secs()
                 );

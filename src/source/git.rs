@@ -107,6 +107,16 @@ impl Git {
         self.command(directory, arguments).spawn()
     }
 
+    /// Another program that runs in a directory, for which `git` looks at the same repository.
+    pub(crate) fn beside(&self, program: &str, directory: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(directory);
+        command
+    }
+
     /// A `git` that runs in a directory, with pipes to it.
     pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use serde_json::Value as Json;
 
+use crate::repository::{commit, git};
 use crate::support::{Outcome, TestProject, outcome};
 
 const GOOD: &str = "applications:\n  app:\n    type: nodejs:24\n";
@@ -296,4 +297,60 @@ fn nothing_that_stands_in_a_file_or_its_name_reaches_the_terminal_raw() {
         assert!(shown.contains("U304"), "{format}: {shown}");
         assert!(shown.contains("biuld"), "{format}: {shown}");
     }
+}
+
+#[test]
+fn a_commit_is_checked_whatever_is_checked_out() {
+    let project = TestProject::new(BROKEN);
+    commit(&project, "broken");
+    project.file(".upsun/config.yaml", WARNED);
+    commit(&project, "warned");
+    project.file(".upsun/config.yaml", GOOD);
+    insta::assert_snapshot!(project.run(&["check", "--at", "warned"]).shown(), @r"
+    code: 0
+    --- stdout
+    warning: the build hook goes on after a command that fails: only the last one counts [U402]
+       ,-[warned:.upsun/config.yaml:6:9]
+     6 |         npm ci
+       :         ^^^^^^
+       `----
+      hint: begin it with `set -e`
+
+    --- stderr
+    0 errors, 1 warning in 1 file
+    ");
+    project
+        .run(&["check", "--at", "warned", "--strict"])
+        .expect(78);
+    let broken = ["check", "--at", "broken"];
+    let words = project.run(&broken).expect(78).stdout;
+    assert!(words.contains("[broken:.upsun/config.yaml:5:5]"), "{words}");
+    let json = project.run(&[&broken[..], &["--format", "json"]].concat());
+    let json = document(&json.expect(78));
+    assert_eq!(json["problems"][1]["file"], "broken:.upsun/config.yaml");
+    // Where they are shown beside the file, its path alone finds it.
+    let github = project.run(&[&broken[..], &["--format", "github"]].concat());
+    let github = github.expect(78).stdout;
+    assert!(
+        github.contains(" file=.upsun/config.yaml,line=5,"),
+        "{github}"
+    );
+    let sarif = document(&project.run(&[&broken[..], &["--format", "sarif"]].concat()));
+    let place = &sarif["runs"][0]["results"][1]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], ".upsun/config.yaml");
+}
+
+#[test]
+fn a_commit_that_cannot_be_checked_is_told_apart() {
+    let project = TestProject::new(GOOD);
+    commit(&project, "first");
+    git(&project.root(), &["rm", "-rq", "--cached", ".upsun"]);
+    git(&project.root(), &["commit", "-q", "-m", "without"]);
+    insta::assert_snapshot!(project.run(&["check", "--at", "HEAD"]).expect(78).stderr, @"
+    error: there is no `.upsun/` at `HEAD`
+
+    hint: Upsun deploys commits that have one: was it committed?
+    ");
+    let words = project.run(&["check", "--at", "nowhere"]).expect(64).stderr;
+    assert!(words.contains("there is no commit `nowhere`"), "{words}");
 }

@@ -33,8 +33,9 @@ struct Pushed {
     project: TestProject,
 }
 
-const FAKE: &str = r#"#!/bin/sh
-[ "$3" = test ] || exec 'PROGRAM' "$@"
+/// What the program runs itself by the name that it is given is this again.
+const FAKE: &str = r#"#!/usr/bin/env bash
+[ "$3" = test ] || exec -a upsun-local 'PROGRAM' "$@"
 names=$('PROGRAM' "$@" --list) || exit
 [ -n "$names" ] || exit 0
 printf 'tested in %s: %s\n' "$2" "$(printf '%s\n' "$names" | grep -v denied | paste -sd , -)"
@@ -70,6 +71,22 @@ impl Pushed {
 
     fn hook(&self, words: &[&str]) -> Outcome {
         self.project.run(&[&["hook"], words].concat())
+    }
+
+    /// Makes an executable file among the hooks of the repository.
+    fn put(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.root().join(".git/hooks").join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(&path, content).expect("a file");
+        make_executable(&path);
+        path
+    }
+
+    /// Commits one file, whatever else is different.
+    fn commit_only(&self, path: &str) {
+        self.project.file(path, "only this");
+        self.git(&["add", path]);
+        self.git(&["commit", "-q", "-m", path, "--", path]);
     }
 
     fn commit(&self, path: &str) {
@@ -144,14 +161,77 @@ fn a_push_is_checked_and_tested_for_what_it_changes() {
     assert_eq!(pushed.push(&["origin", "first"]), untested, "a tag");
     pushed.git(&["branch", "other", "first"]);
     let (passed, words) = pushed.push(&["origin", "other"]);
+    let only_checked = "upsun-local: `refs/heads/other` is not what is checked out: its configuration is checked, and nothing is tested\n";
+    assert!(passed && words == only_checked, "{words}");
+    assert_eq!(pushed.push(&["origin", ":other"]), untested, "a deletion");
+}
+
+#[test]
+fn files_that_are_not_committed_are_named_and_everything_is_tested() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    let main = ["origin", "HEAD:main"];
+    pushed.push(&main);
+    pushed.commit("app/index.js");
+    // What is pushed changes `app`; what is at hand is what the remote has.
+    pushed.project.file("app/index.js", "1");
+    let said = |names: &str| {
+        format!(
+            "upsun-local: what is tested are the files at hand, with what is not committed: {names}\n"
+        )
+    };
+    let (passed, words) = pushed.push(&main);
+    assert!(passed, "{words}");
+    assert_eq!(words, format!("{ALL}{}", said("app/index.js")));
+    for name in ["a", "b", "c", "d"] {
+        pushed.project.file(&format!("new {name}"), "never added");
+    }
+    pushed.commit_only("README");
+    let (_, words) = pushed.push(&main);
+    let shown = "app/index.js, \"new a\", \"new b\" and 2 more";
+    assert_eq!(words, format!("{ALL}{}", said(shown)));
+}
+
+#[test]
+fn the_configuration_that_is_pushed_is_checked_and_not_the_one_at_hand() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    let config = pushed.root().join(".upsun/config.yaml");
+    fs::write(&config, CONFIG.replace("type:", "typ:")).unwrap();
+    pushed.git(&["commit", "-q", "-a", "-m", "broken"]);
+    pushed.git(&["branch", "broken"]);
+    fs::write(&config, CONFIG).unwrap();
+    let (passed, words) = pushed.push(&["origin", "HEAD:main"]);
     assert!(
-        passed && words.contains("`refs/heads/other` is not what is checked out"),
+        !passed && words.contains("[HEAD:.upsun/config.yaml:3:5]"),
         "{words}"
     );
-    assert_eq!(pushed.push(&["origin", ":other"]), untested, "a deletion");
-    pushed.project.file("app/index.js", "not committed");
+    assert!(
+        words.contains("`upsun-local check --at HEAD` ended with 78"),
+        "{words}"
+    );
+    // Nor may a branch be broken that is not checked out.
+    pushed.git(&["commit", "-q", "-a", "-m", "mended"]);
+    let (passed, words) = pushed.push(&["origin", "HEAD:main", "broken"]);
+    assert!(
+        !passed && words.contains("`upsun-local check --at refs/heads/broken` ended with 78"),
+        "{words}"
+    );
+    // A branch without any configuration is not deployed.
+    pushed.git(&["branch", "pages", "first"]);
+    pushed.git(&["checkout", "-q", "pages"]);
+    pushed.git(&["rm", "-rq", ".upsun"]);
+    pushed.git(&["commit", "-q", "-m", "pages"]);
+    pushed.git(&["checkout", "-q", "-"]);
+    let silent = (true, String::new());
+    assert_eq!(pushed.push(&["origin", "pages"]), silent);
+    pushed.git(&["checkout", "-q", "pages"]);
+    pushed.project.file(".upsun/config.yaml", CONFIG);
     let (passed, words) = pushed.push(&["origin", "HEAD:new"]);
-    assert!(passed && words.contains("not committed"), "{words}");
+    assert!(
+        passed && words == "upsun-local: `.upsun/` is not committed, so this push is not checked\n",
+        "{words}"
+    );
 }
 
 #[test]
@@ -164,11 +244,21 @@ fn what_fails_stops_the_push_unless_it_is_skipped() {
         !passed && words.contains("`upsun-local test` ended with 70"),
         "{words}"
     );
-    let skip = [("TEST_CODE", "1"), ("UPSUN_LOCAL_SKIP", "1")];
-    assert_eq!(
-        pushed.push_from(&pushed.root(), &main, &skip),
-        (true, String::new())
-    );
+    for (skip, words) in [
+        (
+            "1",
+            "upsun-local: this push is not checked, as UPSUN_LOCAL_SKIP is set\n",
+        ),
+        ("false", ALL),
+        ("no", ALL),
+        ("0", ALL),
+        ("", ALL),
+    ] {
+        let branch = format!("HEAD:skip-{skip}");
+        let variables = [("UPSUN_LOCAL_SKIP", skip)];
+        let pushed = pushed.push_from(&pushed.root(), &["origin", &branch], &variables);
+        assert_eq!(pushed, (true, words.to_owned()), "{skip}");
+    }
 
     pushed
         .project
@@ -176,7 +266,7 @@ fn what_fails_stops_the_push_unless_it_is_skipped() {
     commit(&pushed.project, "broken");
     let (passed, words) = pushed.push(&main);
     assert!(
-        !passed && words.contains("`upsun-local check` ended with 78"),
+        !passed && words.contains("`upsun-local check --at HEAD` ended with 78"),
         "{words}"
     );
     assert!(!words.contains("tested"), "{words}");
@@ -186,11 +276,8 @@ fn what_fails_stops_the_push_unless_it_is_skipped() {
 fn a_hook_that_was_there_runs_first_and_comes_back() {
     let pushed = Pushed::new();
     let hooks = pushed.root().join(".git/hooks");
-    fs::create_dir_all(&hooks).unwrap();
-    let hook = hooks.join("pre-push");
-    let earlier = "#!/bin/sh\ncat > refs; echo \"earlier $1\"; exit \"${EARLIER_CODE:-0}\"\n";
-    fs::write(&hook, earlier).unwrap();
-    make_executable(&hook);
+    let earlier = "#!/bin/sh\ncat > ../refs; echo \"earlier $1\"; exit \"${EARLIER_CODE:-0}\"\n";
+    let hook = pushed.put("pre-push", earlier);
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
         words.contains("The hook that was there runs first"),
@@ -205,7 +292,7 @@ fn a_hook_that_was_there_runs_first_and_comes_back() {
     let stopped = pushed.push_from(&pushed.root(), &main, &[("EARLIER_CODE", "3")]);
     assert!(!stopped.0 && !stopped.1.contains("tested"), "{stopped:?}");
     assert_eq!(pushed.push(&main), (true, format!("earlier origin\n{ALL}")));
-    let refs = fs::read_to_string(pushed.root().join("refs")).unwrap();
+    let refs = fs::read_to_string(pushed.root().join("../refs")).unwrap();
     assert!(
         refs.starts_with("HEAD ") && refs.contains(" refs/heads/main "),
         "{refs}"
@@ -215,7 +302,10 @@ fn a_hook_that_was_there_runs_first_and_comes_back() {
         (true, "earlier origin\n".to_owned()),
         "nothing to push"
     );
-    assert_eq!(fs::read_to_string(pushed.root().join("refs")).unwrap(), "");
+    assert_eq!(
+        fs::read_to_string(pushed.root().join("../refs")).unwrap(),
+        ""
+    );
 
     pushed.hook(&["uninstall"]).expect(0);
     assert_eq!(fs::read_to_string(&hook).unwrap(), earlier);
@@ -254,11 +344,13 @@ fn core_hooks_path_is_followed() {
     pushed.git(&["config", "core.hooksPath", ".hooks"]);
     pushed.hook(&["install"]).expect(0);
     assert!(pushed.root().join(".hooks/pre-push").exists());
+    pushed.commit(".hooks/other");
     assert_eq!(
         pushed.push(&["origin", "HEAD:main"]),
         (true, ALL.to_owned())
     );
     pushed.hook(&["uninstall"]).expect(0);
+    pushed.commit(".hooks/other");
 
     pushed.git(&["config", "core.hooksPath", "../shared hooks"]);
     let words = pushed.hook(&["install"]).expect(0).stderr;
@@ -331,4 +423,324 @@ fn without_the_program_a_push_passes_with_a_word() {
         passed && words.contains("no `upsun-local` on PATH"),
         "{words}"
     );
+}
+
+#[test]
+fn a_hook_that_does_not_run_is_said_not_to_run() {
+    let pushed = Pushed::new();
+    let hook = pushed.put("pre-push", "#!/bin/sh\nexit 1\n");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o644)).unwrap();
+    let words = pushed.hook(&["install"]).expect(0).stderr;
+    assert!(
+        words.contains("is not executable, so it does not run"),
+        "{words}"
+    );
+    let main = ["origin", "HEAD:main"];
+    assert_eq!(pushed.push(&main), (true, ALL.to_owned()));
+}
+
+#[test]
+fn where_another_name_would_switch_a_hook_off_it_says_what_to_add_to_it() {
+    let pushed = Pushed::new();
+    pushed.git(&["config", "core.hooksPath", ".husky/_"]);
+    insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @r#"
+    error: husky looks after the hooks in `[REPO]/.husky/_`
+
+    hint: add `upsun-local hook run "$@" || exit` to [REPO]/.husky/pre-push
+    "#);
+    pushed.git(&["config", "--unset", "core.hooksPath"]);
+
+    let dispatcher = "#!/bin/sh\nexec run-parts \"hooks/${0##*/}.d\"\n";
+    let hook = pushed.put("pre-push", dispatcher);
+    insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @r#"
+    error: `[REPO]/.git/hooks/pre-push` looks at its own name, so it may not work under another one, in front of ours
+
+    hint: add `upsun-local hook run "$@" || exit` to [REPO]/.git/hooks/pre-push, or to what that runs in front of a push
+    "#);
+    assert_eq!(fs::read_to_string(&hook).unwrap(), dispatcher);
+
+    fs::remove_file(&hook).unwrap();
+    std::os::unix::fs::symlink("../../hooks/all", &hook).unwrap();
+    let words = pushed.hook(&["install"]).expect(65).stderr;
+    assert!(words.contains("is a symbolic link"), "{words}");
+    assert!(words.contains("[REPO]/hooks/all, or"), "{words}");
+}
+
+#[test]
+fn any_hook_can_do_what_ours_does() {
+    let pushed = Pushed::new();
+    pushed.put(
+        "pre-push",
+        "#!/bin/sh\nupsun-local hook run \"$@\" || exit\necho after\n",
+    );
+    let main = ["origin", "HEAD:main"];
+    let both = format!("{ALL}after\n");
+    assert_eq!(pushed.push(&main), (true, both));
+    let (passed, words) = pushed.push_from(
+        &pushed.root(),
+        &["origin", "HEAD:other"],
+        &[("TEST_CODE", "1")],
+    );
+    assert!(!passed && !words.contains("after"), "{words}");
+
+    // pre-commit hands on no refs, and tells in variables what it read of them.
+    pushed.put(
+        "pre-push",
+        "#!/bin/sh\nread -r _ id branch since\nexport PRE_COMMIT_LOCAL_BRANCH=HEAD PRE_COMMIT_TO_REF=$id PRE_COMMIT_REMOTE_BRANCH=$branch PRE_COMMIT_FROM_REF=$since\nupsun-local hook run \"$@\" </dev/null\n",
+    );
+    pushed.commit("api/index.js");
+    let api = "tested in .: run on api\n";
+    assert_eq!(pushed.push(&main), (true, api.to_owned()));
+
+    pushed.git(&["rm", "-rq", ".upsun"]);
+    pushed.git(&["commit", "-q", "-m", "nothing"]);
+    let (passed, words) = pushed.push(&main);
+    assert!(
+        passed && words == "upsun-local: there is no `.upsun/` here, so this push is not checked\n",
+        "{words}"
+    );
+}
+
+#[test]
+fn a_hook_that_another_tool_wrote_again_is_kept_once() {
+    let pushed = Pushed::new();
+    let theirs = "#!/bin/sh\necho theirs\n";
+    let hook = pushed.put("pre-push", theirs);
+    pushed.hook(&["install"]).expect(0);
+    pushed.put("pre-push", theirs);
+    pushed.hook(&["install"]).expect(0);
+    let main = ["origin", "HEAD:main"];
+    assert_eq!(pushed.push(&main), (true, format!("theirs\n{ALL}")));
+    pushed.put("pre-push", theirs);
+    let words = pushed.hook(&["uninstall"]).expect(0).stderr;
+    assert!(words.contains("was replaced already"), "{words}");
+    assert_eq!(fs::read_to_string(&hook).unwrap(), theirs);
+    assert!(!hook.with_file_name("pre-push.before-upsun-local").exists());
+}
+
+/// What `pre-commit install -t pre-push` writes, as far as it matters here.
+const PRE_COMMIT: &str = r#"#!/bin/sh
+# File generated by pre-commit: https://pre-commit.com
+[ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || { echo "pre-commit runs itself"; exit 1; }
+! [ -x "$(dirname "$0")/pre-push.legacy" ] || PRE_COMMIT_RUNNING_LEGACY=1 "$(dirname "$0")/pre-push.legacy" "$@" || exit
+echo pre-commit
+"#;
+
+#[test]
+fn pre_commit_runs_ours_from_where_it_moves_it() {
+    let pushed = Pushed::new();
+    let hook = pushed.put("pre-push", "#!/bin/sh\necho earlier\n");
+    pushed.hook(&["install"]).expect(0);
+    let legacy = hook.with_file_name("pre-push.legacy");
+    fs::rename(&hook, &legacy).unwrap();
+    pushed.put("pre-push", PRE_COMMIT);
+    let main = ["origin", "HEAD:main"];
+    let all = format!("earlier\n{ALL}pre-commit\n");
+    assert_eq!(pushed.push(&main), (true, all.clone()));
+    let words = pushed.hook(&["install"]).expect(0).stderr;
+    assert!(words.contains("/pre-push.legacy\n"), "{words}");
+    assert_eq!(pushed.push(&["origin", "HEAD:other"]), (true, all));
+    pushed.hook(&["uninstall"]).expect(0);
+    let (_, words) = pushed.push(&["origin", "HEAD:third"]);
+    assert_eq!(words, "earlier\npre-commit\n");
+}
+
+#[test]
+fn pre_commit_can_be_installed_before_ours_and_after_it() {
+    let pushed = Pushed::new();
+    let hook = pushed.put("pre-push", PRE_COMMIT);
+    pushed.hook(&["install"]).expect(0);
+    fs::rename(&hook, hook.with_file_name("pre-push.legacy")).unwrap();
+    pushed.put("pre-push", PRE_COMMIT);
+    let (passed, words) = pushed.push(&["origin", "HEAD:main"]);
+    assert!(passed && words == format!("{ALL}pre-commit\n"), "{words}");
+    pushed.hook(&["uninstall"]).expect(0);
+    let (_, words) = pushed.push(&["origin", "HEAD:other"]);
+    assert_eq!(words, "pre-commit\n");
+    let left = fs::read_dir(hook.parent().unwrap()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    let ours = |name: &&std::ffi::OsString| name.to_string_lossy().starts_with("pre-push.");
+    let left: Vec<_> = left.iter().filter(ours).collect();
+    assert!(
+        left.iter()
+            .all(|name| name.to_string_lossy().ends_with(".sample")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn several_projects_of_a_repository_are_each_checked_and_taken_out_by_itself() {
+    let pushed = Pushed::new();
+    for below in ["one", "it's two"] {
+        let config = CONFIG.replace("  api:", &format!("  {}:", &below[..2].replace('i', "x")));
+        pushed
+            .project
+            .file(&format!("{below}/.upsun/config.yaml"), &config);
+        pushed.project.file(&format!("{below}/app/index.js"), "1");
+        pushed.project.file(&format!("{below}/api/index.js"), "1");
+    }
+    pushed.commit("README");
+    pushed.hook(&["install"]).expect(0);
+    pushed
+        .project
+        .run(&["-C", "one", "hook", "install"])
+        .expect(0);
+    let words = pushed.project.run(&["-C", "it's two", "hook", "install"]);
+    let words = words.expect(0).stderr;
+    assert!(
+        words.contains("It does so for the top of the repository, `one` too."),
+        "{words}"
+    );
+    let (passed, words) = pushed.push(&["origin", "HEAD:main"]);
+    assert!(
+        passed
+            && words.contains("tested in .: ")
+            && words.contains("tested in one: ")
+            && words.contains("tested in it's two: "),
+        "{words}"
+    );
+
+    let words = pushed.hook(&["uninstall"]).expect(0).stderr;
+    assert!(
+        words.starts_with("The hook does nothing for the top of the repository any more, and stays for `one`, `it's two`: "),
+        "{words}"
+    );
+    let (_, words) = pushed.push(&["origin", "HEAD:other"]);
+    assert!(
+        !words.contains("tested in .:") && words.contains("tested in one:"),
+        "{words}"
+    );
+    let refused = pushed.hook(&["uninstall"]).expect(64).stderr;
+    assert!(refused.contains("it is for `one`, `it's two`"), "{refused}");
+    // What is gone needs not be named.
+    fs::remove_dir_all(pushed.root().join("one")).unwrap();
+    let words = pushed.hook(&["uninstall"]).expect(0).stderr;
+    assert!(words.contains("nothing for `one` any more"), "{words}");
+    pushed
+        .project
+        .run(&["-C", "it's two/app", "hook", "uninstall"])
+        .expect(0);
+    assert!(!pushed.root().join(".git/hooks/pre-push").exists());
+}
+
+#[test]
+fn a_project_that_is_gone_does_not_keep_the_hook() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    fs::remove_dir_all(pushed.root().join(".upsun")).unwrap();
+    let words = pushed.hook(&["uninstall"]).expect(0).stderr;
+    assert!(words.contains("is removed"), "{words}");
+}
+
+#[test]
+fn lines_that_follow_ours_run_and_are_kept() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    let hook = pushed.root().join(".git/hooks/pre-push");
+    let mut script = fs::read_to_string(&hook).unwrap();
+    let theirs = "read -r name _\necho \"$name goes to $1\"\n";
+    script.push_str(theirs);
+    fs::write(&hook, &script).unwrap();
+    let words = pushed.hook(&["install"]).expect(0).stderr;
+    assert!(
+        words.contains("The lines that follow ours are kept."),
+        "{words}"
+    );
+    assert_eq!(fs::read_to_string(&hook).unwrap(), script);
+
+    let main = ["origin", "HEAD:main"];
+    let failing = [("TEST_CODE", "1")];
+    let (passed, words) = pushed.push_from(&pushed.root(), &main, &failing);
+    assert!(!passed && !words.contains("goes to"), "{words}");
+    let theirs_too = format!("{ALL}HEAD goes to origin\n");
+    assert_eq!(pushed.push(&main), (true, theirs_too));
+    let skip = [("UPSUN_LOCAL_SKIP", "1")];
+    let (_, words) = pushed.push_from(&pushed.root(), &["origin", "HEAD:other"], &skip);
+    assert!(words.contains("HEAD goes to origin"), "{words}");
+
+    let words = pushed.hook(&["uninstall"]).expect(0).stderr;
+    assert!(
+        words.contains("the lines that followed it are kept"),
+        "{words}"
+    );
+    assert_eq!(
+        fs::read_to_string(&hook).unwrap(),
+        format!("#!/bin/sh\n{theirs}")
+    );
+}
+
+#[test]
+fn lines_that_follow_ours_do_not_go_with_a_hook_that_comes_back() {
+    let pushed = Pushed::new();
+    let hook = pushed.put("pre-push", "#!/bin/sh\necho earlier\n");
+    pushed.hook(&["install"]).expect(0);
+    let script = fs::read_to_string(&hook).unwrap() + "echo theirs\n";
+    fs::write(&hook, &script).unwrap();
+    let refused = pushed.hook(&["uninstall"]).expect(65).stderr;
+    assert!(refused.contains("has lines that are not ours"), "{refused}");
+    assert_eq!(fs::read_to_string(&hook).unwrap(), script);
+}
+
+#[test]
+fn it_does_not_matter_where_git_runs_it() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    let root = pushed.root();
+    let remote = root.join("../remote.git");
+    let remote = remote.to_str().unwrap();
+    let tested = (true, ALL.to_owned());
+    let inside = [remote, "HEAD:inside"];
+    assert_eq!(pushed.push_from(&root.join(".git"), &inside, &[]), tested);
+    // By options, from above, with names that are relative to there.
+    let from = |options: &[(&str, &str)], branch: &str| {
+        pushed.push_from(&root.join(".."), &[remote, branch], options)
+    };
+    let relative = [
+        ("GIT_DIR", "repository/.git"),
+        ("GIT_WORK_TREE", "repository"),
+    ];
+    assert_eq!(from(&relative, "HEAD:outside"), tested);
+
+    // A work tree that knows nothing of its repository.
+    fs::rename(root.join(".git"), root.join("../elsewhere")).unwrap();
+    let apart = [("GIT_DIR", "elsewhere"), ("GIT_WORK_TREE", "repository")];
+    assert_eq!(from(&apart, "HEAD:apart"), tested);
+    let elsewhere = root.join("../elsewhere");
+    let elsewhere = pushed.push_from(&elsewhere, &[remote, "HEAD:none"], &[]);
+    assert_eq!(
+        elsewhere,
+        (
+            true,
+            "upsun-local: there is no work tree here, so this push is not checked\n".to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_hook_that_is_a_file_of_the_repository_names_nothing_of_this_machine() {
+    let pushed = Pushed::new();
+    pushed.git(&["config", "core.hooksPath", ".githooks"]);
+    let words = pushed.hook(&["install"]).expect(0).stderr;
+    assert!(
+        words.contains("The file belongs to the repository"),
+        "{words}"
+    );
+    let script = fs::read_to_string(pushed.root().join(".githooks/pre-push")).unwrap();
+    assert!(
+        !script.contains(env!("CARGO_BIN_EXE_upsun-local")),
+        "{script}"
+    );
+    let (passed, words) = pushed.push(&["origin", "HEAD:main"]);
+    assert!(passed && words.starts_with(ALL), "{words}");
+}
+
+#[test]
+fn hooks_that_are_switched_off_are_not_installed() {
+    let pushed = Pushed::new();
+    pushed.git(&["config", "core.hooksPath", "/dev/null"]);
+    insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @"
+    error: hooks are switched off: `core.hooksPath` is `/dev/null`, which is no directory
+
+    hint: `git config --show-origin core.hooksPath` says where it is set
+    ");
 }
