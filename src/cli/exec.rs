@@ -88,10 +88,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     // What is typed comes back from a terminal piece by piece, and would be held.
     let interactive = terminal && !arguments.mask;
-    let command = if arguments.command.is_empty() {
-        vec!["/bin/bash".to_owned()]
-    } else {
-        arguments.command
+    let shell = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let command: Vec<String> = match arguments.command.as_slice() {
+        [] => shell(&["/bin/bash"]),
+        // As `ssh` does with a command in one word: a shell reads it.
+        [script] if script.contains(char::is_whitespace) => shell(&["/bin/bash", "-c", script]),
+        _ => arguments.command,
     };
     let run = format!("{SHELL}{}", super::run::run_id());
     let mut variables = std::collections::BTreeMap::from([(RUN_VARIABLE.to_owned(), run.clone())]);

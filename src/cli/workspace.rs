@@ -22,7 +22,7 @@ use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
 use crate::roles::EnvironmentType;
 use crate::routes::{self, Entrance};
-use crate::settings::Settings;
+use crate::settings::{FILE_NAME, Settings};
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 use crate::variables::{self, Origin, Phase, UserVariable, UserVariables, Variable};
@@ -624,8 +624,15 @@ fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Fail
     let Some(path) = &settings.env_file else {
         return Ok(UserVariables::new());
     };
-    let text = std::fs::read_to_string(root.join(path))
-        .map_err(|err| Failure::new(BAD_FILE, format!("`env_file` {}: {err}", path.display())))?;
+    let text = std::fs::read_to_string(root.join(path)).map_err(|err| {
+        let why = match err.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            _ => err.to_string(),
+        };
+        let path = path.display();
+        Failure::new(BAD_FILE, format!("`env_file` of {FILE_NAME} names `{path}`: {why}"))
+            .hint("its path counts from the root of the repository; without such a file, take the setting away")
+    })?;
     variables::parse_env_file(&text)
         .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", path.display())))
 }

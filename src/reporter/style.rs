@@ -108,6 +108,11 @@ pub fn safe(text: &str) -> String {
         .collect()
 }
 
+/// The same in one line: names are not to break what is told of them.
+pub fn safe_line(text: &str) -> String {
+    safe(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,9 +134,4 @@ mod tests {
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(safe("a\x1b[31mb\n"), "a\\u{1b}[31mb\n");
     }
-}
-
-/// The same in one line: names are not to break what is told of them.
-pub fn safe_line(text: &str) -> String {
-    safe(text).replace('\n', "\\n").replace('\t', "\\t")
 }

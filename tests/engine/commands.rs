@@ -28,6 +28,9 @@ fn exec_passes_arguments_output_and_code() {
         .run(&["exec", "--", "printf", "%s|", "a b", "$HOME", "'", "é"])
         .expect(0);
     assert_eq!(outcome.stdout, "a b|$HOME|'|é|");
+    // As with `ssh`, a command in one word is read by a shell.
+    let outcome = project.run(&["ssh", "cd /tmp && pwd"]).expect(0);
+    assert_eq!(outcome.stdout, "/tmp\n");
     let variables = project.run(&["ssh", "--", "env"]).expect(0).stdout;
     for line in [
         "WORD=seen",

@@ -6,16 +6,27 @@ use bollard::errors::Error as Bollard;
 
 use crate::engine::Error;
 
+/// What says only which library met an error.
+const WRAPPERS: [&str; 2] = ["Error in the hyper legacy client", "client error (Connect)"];
+
 /// An error and its causes in one line, without saying anything twice.
 pub(super) fn reason(err: &dyn StdError) -> String {
-    let mut text = plain(&err.to_string());
-    let mut source = err.source();
-    while let Some(cause) = source {
-        let cause_text = plain(&cause.to_string());
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
+    let mut text = String::new();
+    let mut next = Some(err);
+    while let Some(cause) = next {
+        next = cause.source();
+        let part = plain(&cause.to_string());
+        let part = WRAPPERS.iter().fold(part.as_str(), |part, wrapper| {
+            let rest = part.strip_prefix(wrapper);
+            rest.map_or(part, |rest| rest.trim_start_matches([':', ' ']))
+        });
+        if part.is_empty() || text.contains(part) {
+            continue;
         }
-        source = cause.source();
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(part);
     }
     text
 }
@@ -90,5 +101,34 @@ pub(super) fn gone_is_fine(result: Result<(), Bollard>) -> Result<(), Error> {
             message,
         }) if message.contains("already in progress") => Ok(()),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn an_error_is_told_without_its_wrappers_and_nothing_twice() {
+        let layers = [
+            "Error in the hyper legacy client: client error (Connect)",
+            "client error (Connect)",
+            "tcp connect error",
+            "tcp connect error",
+            "Connection refused (os error 111)",
+        ];
+        let chain = layers
+            .into_iter()
+            .rev()
+            .fold(None, |source, text| Some(Box::new(Layer { text, source })));
+        let text = reason(&*chain.unwrap());
+        assert_eq!(text, "tcp connect error: Connection refused");
     }
 }

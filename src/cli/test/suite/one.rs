@@ -27,7 +27,7 @@ impl<E: Engine> Suite<'_, E> {
         let after = tried.as_ref().ok().map(|tried| &tried.after);
         let restored = self.put_back(case, before, after).await;
         let status = match (tried, restored) {
-            (tried, Err(lost)) => self.not_put_back(tried, lost),
+            (tried, Err(lost)) => self.not_put_back(tried, &lost),
             (Ok(_), Ok(())) if self.sandbox.shutdown.urgency() > Urgency::None => {
                 Status::Skipped("interrupted".to_owned())
             }
@@ -88,7 +88,7 @@ impl<E: Engine> Suite<'_, E> {
     }
 
     /// What is lost must not hide what went wrong before that.
-    fn not_put_back(&self, tried: Result<Tried, Error>, lost: Status) -> Status {
+    fn not_put_back(&self, tried: Result<Tried, Error>, lost: &Status) -> Status {
         let before = match tried {
             Ok(tried) => self.failed(&tried.wrong),
             Err(err) => self.status(err),
