@@ -1,9 +1,11 @@
 //! Two configurations side by side: which app became which, and what follows from it. Pure.
 
 pub mod access;
-pub mod data;
 pub mod difference;
+pub mod mounts;
 pub mod push;
+pub mod services;
+pub mod users;
 
 use crate::config::Config;
 use crate::config::app::{App, Image};
@@ -17,9 +19,9 @@ pub struct Pair<'a> {
     pub now: Option<&'a App>,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
     /// The name it had, when that is another one than it has.
-    pub fn renamed_from(&self) -> Option<&str> {
+    pub fn renamed_from(&self) -> Option<&'a str> {
         let (before, now) = (self.before?, self.now?);
         (before.name != now.name).then_some(before.name.as_str())
     }

@@ -10,7 +10,7 @@
 //!                  activity → reporter, event, lock      (records what the lifecycle tells)
 //!                   |
 //!  what it says    plan ← config  roles  variables  images  services  relationships  routes  web
-//!                  comparison ← config           (pure: no tokio, no env, no clock)
+//!                  comparison ← config, routes   (pure: no tokio, no env, no clock)
 //!                  revision ← config, source     (a configuration at a Git commit)
 //!                  scratch ← source              (the clone that a source operation works on)
 //!                   |

@@ -4,6 +4,8 @@
 
 mod batch;
 mod changes;
+mod checked_out;
+mod pushed;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +19,7 @@ use std::rc::Rc;
 
 use self::batch::{Answer, Batch};
 pub use self::changes::Comparison;
+pub use self::pushed::of_remote;
 use crate::config::files::{Files, Kind, MAX_FILE, ReadError};
 use crate::source::Git;
 
@@ -37,6 +40,9 @@ pub enum Error {
         /// Whether the repository holds a part of its history only.
         is_shallow: bool,
     },
+    /// There is nothing in the repository yet.
+    #[error("there is no commit in this repository yet, so there is nothing to compare it with")]
+    Empty,
     /// Git refuses.
     #[error("Git cannot read this repository: {0}")]
     Refused(String),
@@ -71,10 +77,7 @@ impl Error {
                     .split_once('/')
                     .filter(|(_, branch)| !branch.is_empty());
                 match (remote, is_shallow) {
-                    (_, true) => format!(
-                        "the clone is shallow: fetch more with `git fetch --unshallow`, or only this with `git fetch --depth=1 origin {}`",
-                        remote.map_or(name.as_str(), |(_, branch)| branch)
-                    ),
+                    (_, true) => format!("the clone is shallow: {}", fetch_more(name, remote)),
                     (Some((remote, branch)), false) => {
                         format!("`git fetch {remote} {branch}` may bring it")
                     }
@@ -83,11 +86,35 @@ impl Error {
                     }
                 }
             }
+            Error::Empty => "make a commit first; without `--against`, `upsun-local plan` says what a first push does".to_owned(),
             Error::Process(error) if error.kind() == io::ErrorKind::NotFound => {
                 "install Git, or add it to `PATH`".to_owned()
             }
             Error::Refused(_) | Error::Sha256 | Error::Process(_) => return None,
         })
+    }
+}
+
+/// How to fetch what a shallow clone lacks. Only branches and tags can be fetched by themselves.
+fn fetch_more(name: &str, remote: Option<(&str, &str)>) -> String {
+    let generations = match name.split_once(['~', '^']) {
+        Some((_, "")) => Some(1),
+        Some((_, count)) => count.parse::<u32>().ok(),
+        None => None,
+    };
+    let is_of_here = name.ends_with("HEAD") || name.contains(['~', '^', ':', '@']);
+    let is_id = name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (generations, remote) {
+        (Some(count), _) => format!(
+            "fetch more with `git fetch --deepen={count}`, or all of it with `git fetch --unshallow`"
+        ),
+        _ if is_of_here || is_id => "fetch the rest with `git fetch --unshallow`".to_owned(),
+        (None, remote) => {
+            let (remote, branch) = remote.unwrap_or(("origin", name));
+            format!(
+                "fetch more with `git fetch --unshallow`, or only this with `git fetch --depth=1 {remote} {branch}`"
+            )
+        }
     }
 }
 
@@ -102,7 +129,7 @@ pub struct Revision {
     root: PathBuf,
     /// Where the root lies in the repository: empty, or with a slash at its end.
     prefix: Vec<u8>,
-    batch: RefCell<Batch>,
+    batch: Rc<RefCell<Batch>>,
     /// Submodules that were looked into, by path; `None` for those that are not checked out.
     submodules: RefCell<HashMap<Vec<u8>, Option<Rc<Revision>>>>,
 }
@@ -186,10 +213,40 @@ impl Revision {
             commit,
             root: root.to_owned(),
             prefix: prefix.to_vec(),
-            batch: RefCell::new(batch?),
+            batch: Rc::new(RefCell::new(batch?)),
             submodules: RefCell::default(),
             git,
         })
+    }
+
+    /// Whether a repository has any commit at all.
+    pub fn is_any(root: &Path) -> Result<bool, Error> {
+        let git = Git::of_process();
+        let mut command = git.command(root, &["rev-list", "--all", "--max-count=1"]);
+        let output = command.output()?;
+        // What refuses has something.
+        Ok(!output.status.success() || !output.stdout.is_empty())
+    }
+
+    /// Whether the next commit would have a file, as far as Git was told.
+    pub fn is_tracked(&self, path: &str) -> Result<bool, Error> {
+        let arguments = ["ls-files", "-z", "--", path];
+        let output = self.git.command(&self.root, &arguments).output()?;
+        Ok(!output.stdout.is_empty())
+    }
+
+    /// The commit that is checked out; none before the first one.
+    fn head(&self) -> io::Result<Option<Revision>> {
+        let commit = self.batch.borrow_mut().head()?;
+        Ok(commit.map(|commit| Revision {
+            name: "HEAD".to_owned(),
+            commit,
+            git: self.git.clone(),
+            root: self.root.clone(),
+            prefix: self.prefix.clone(),
+            batch: Rc::clone(&self.batch),
+            submodules: RefCell::default(),
+        }))
     }
 
     /// The first digits of the commit's id.

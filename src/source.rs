@@ -172,6 +172,18 @@ impl Tree {
         &self.skipped
     }
 
+    /// Whether a sparse checkout leaves files out of it that Git would deploy.
+    pub(crate) fn is_sparse(&self) -> bool {
+        let mut skipped = self.skipped.iter();
+        skipped.any(|skipped| skipped.reason.starts_with(git::SPARSE))
+    }
+
+    /// Whether a file of this name is anywhere.
+    pub(crate) fn has_named(&self, name: &[u8]) -> bool {
+        let mut entries = self.snapshot.entries.iter();
+        entries.any(|entry| entry.kind.is_there() && self.snapshot.get(entry.name) == name)
+    }
+
     /// The id of the directory `root`, or of the whole repository if it is empty. `None` when no file is below.
     pub fn id(&self, root: &str) -> Option<TreeId> {
         let directory = &self.snapshot.directories[self.directory(root)?];

@@ -1,21 +1,29 @@
 //! `access`: who may run what, and how that changed.
 
+mod fit;
 mod sheet;
+
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::Args;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use self::sheet::{Column, Line, Sheet, usual_columns};
-use super::against::{self, Base, Which};
+use self::sheet::{Column, Line, Sheet, user_json, usual_columns};
+use super::against::{self, Base, Here, Which};
 use super::context::Context;
-use super::failure::{DENIED, Failure};
+use super::failure::{BAD_FILE, DENIED, Failure};
 use super::list::Format;
-use super::workspace::find_app;
+use super::workspace::{find_app, nearest};
 use crate::comparison::access::{Change, changes, rights};
+use crate::comparison::pairs;
+use crate::comparison::users::{UserChange, of_users};
 use crate::config::Config;
 use crate::config::app::App;
+use crate::config::files::{Files, ReadError};
 use crate::roles::{self, EnvironmentType, Grants};
+use crate::settings::{self, FILE_NAME};
 
 /// Arguments of `access`.
 #[derive(Debug, Args)]
@@ -35,7 +43,7 @@ pub(super) struct Arguments {
     /// Say what changed since a Git revision: a branch, a tag, a commit
     #[arg(long, value_name = "REF")]
     against: Option<String>,
-    /// Exit with 77 when a role may do what it might not; what is new widens nothing
+    /// Exit with 77 when a role or a user may do what they might not; a new operation widens nothing
     #[arg(long, requires = "against")]
     deny_widening: bool,
     /// How to print it
@@ -72,10 +80,21 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         types,
     };
     let lines = lines(arguments, &here.config, base.as_ref())?;
+    let users = match &base {
+        Some(base) => users(&here, base, &sheet.types)?,
+        None => None,
+    };
     if arguments.format == Format::Json {
         let list: Vec<Value> = lines.iter().map(|line| sheet.json(line)).collect();
         let document = match &base {
-            Some(base) => json!({ "against": base.json(), "changes": list }),
+            Some(base) => json!({
+                "against": base.json(),
+                "changes": list,
+                "users": users.as_ref().map(|users| users.iter().map(user_json).collect::<Vec<_>>()),
+                "renamed": renamed(&here.config, base)
+                    .map(|(before, now)| json!({ "app": now, "before": before }))
+                    .collect::<Vec<_>>(),
+            }),
             None => json!(list),
         };
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -85,32 +104,97 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         if is_table && !sheet.types.is_empty() && sheet.users.is_empty() && !context.global.quiet {
             context.talk("No users are known, so that roles stand for them: `users` in .upsun-local.yaml names some\n");
         }
-        let nothing_changed = base.as_ref().filter(|_| lines.is_empty() && is_table);
+        let is_nothing = lines.is_empty() && users.as_ref().is_none_or(Vec::is_empty);
+        let nothing_changed = base.as_ref().filter(|_| is_nothing && is_table);
         if let Some(base) = nothing_changed {
             if !context.global.quiet {
+                let renamed = renamed(&here.config, base)
+                    .map(|(before, now)| format!("; the app `{before}` is called `{now}` now"));
                 context.talk(&format!(
-                    "Nobody may do anything else than at {}\n",
-                    base.title()
+                    "Nobody may do anything else than at {}{}\n",
+                    base.title(),
+                    renamed.collect::<String>()
                 ));
             }
         } else {
-            context.print(&table(context, arguments, &sheet, &lines)?)?;
+            context.print(&table(
+                context,
+                arguments,
+                &sheet,
+                &lines,
+                &placed(&here, users.as_deref()),
+            )?)?;
         }
     }
     match &base {
-        Some(base) if arguments.deny_widening => refuse_widening(&lines, base),
+        Some(base) if arguments.deny_widening => {
+            refuse_widening(&lines, &placed(&here, users.as_deref()), base)
+        }
         _ => Ok(0),
     }
 }
 
+/// The apps that seem to have another name now: the name before, and the one of now.
+fn renamed<'a>(config: &'a Config, base: &'a Base) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let pairs = pairs(&base.config, config).into_iter();
+    pairs.filter_map(|pair| Some((pair.renamed_from()?, pair.now?.name.as_str())))
+}
+
+/// The users who are not what they were. Nothing is known of them where no commit has the settings, nor where there
+/// was nothing that anybody could have done.
+fn users(
+    here: &Here,
+    base: &Base,
+    types: &[EnvironmentType],
+) -> Result<Option<Vec<UserChange>>, Failure> {
+    let Some(revision) = base.revision.as_ref().filter(|_| base.is_configured) else {
+        return Ok(None);
+    };
+    let before = match revision.read(Path::new(FILE_NAME)) {
+        Ok(bytes) => {
+            let name = format!("{}:{FILE_NAME}", revision.name);
+            settings::users_of(&String::from_utf8_lossy(&bytes), &name).map_err(|err| {
+                let failure = Failure::new(BAD_FILE, err.to_string());
+                match err.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            })?
+        }
+        Err(ReadError::Missing) if revision.is_tracked(FILE_NAME)? => IndexMap::new(),
+        Err(_) => return Ok(None),
+    };
+    let types = if types.is_empty() {
+        &EnvironmentType::ALL
+    } else {
+        types
+    };
+    Ok(Some(of_users(&before, &here.settings.users, types)))
+}
+
+/// Users with the place where they are written.
+fn placed<'a>(here: &Here, users: Option<&'a [UserChange]>) -> Vec<(&'a UserChange, String)> {
+    let place = |user: &UserChange| {
+        let line = settings::line_of_user(&here.root, &user.name)
+            .filter(|_| user.change != Change::Removed);
+        line.map_or_else(
+            || FILE_NAME.to_owned(),
+            |line| format!("{FILE_NAME}:{line}"),
+        )
+    };
+    let users = users.unwrap_or_default().iter();
+    users.map(|user| (user, place(user))).collect()
+}
+
 fn user<'a>(
-    arguments: &Arguments,
+    arguments: &'a Arguments,
     users: &'a IndexMap<String, Grants>,
-) -> Result<Option<&'a Grants>, Failure> {
+) -> Result<Option<(&'a str, &'a Grants)>, Failure> {
     let Some(name) = &arguments.user else {
         return Ok(None);
     };
-    users.get(name).map(Some).ok_or_else(|| {
+    let found = users.get(name).map(|grants| Some((name.as_str(), grants)));
+    found.ok_or_else(|| {
         let err = roles::Error::UnknownUser {
             name: name.clone(),
             known: users.keys().cloned().collect(),
@@ -133,6 +217,12 @@ fn lines<'a>(
     if let Some(name) = arguments.app.as_deref().filter(|name| !is_gone(name)) {
         find_app(config, name)?;
     }
+    if let Some(worker) = &arguments.worker {
+        let before = base.into_iter().flat_map(|base| base.config.apps.values());
+        let apps = config.apps.values().chain(before);
+        let apps = apps.filter(|app| arguments.app.as_ref().is_none_or(|name| *name == app.name));
+        known_worker(worker, apps)?;
+    }
     let mut lines: Vec<Line<'a>> = match base {
         Some(base) => changes(&base.config, config)
             .into_iter()
@@ -153,13 +243,30 @@ fn lines<'a>(
     };
     lines.retain(|line| {
         let right = &line.right;
-        let is_app = arguments
-            .app
-            .as_ref()
-            .is_none_or(|name| *name == right.app.name);
+        let is_app = arguments.app.as_ref().is_none_or(|name| line.is_of(name));
         is_app && (arguments.worker.is_none() || arguments.worker.as_deref() == right.worker)
     });
     Ok(lines)
+}
+
+/// Whether one of these apps has a worker of that name.
+fn known_worker<'a>(name: &str, apps: impl Iterator<Item = &'a App>) -> Result<(), Failure> {
+    let workers: BTreeSet<&str> = apps
+        .flat_map(|app| &app.workers)
+        .map(|worker| worker.name.as_str())
+        .collect();
+    if workers.contains(name) {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("there is no worker `{name}`"));
+    Err(match nearest(name, workers.iter().copied()) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None if workers.is_empty() => failure.hint("there are no workers"),
+        None => {
+            let workers: Vec<&str> = workers.into_iter().collect();
+            failure.hint(format!("there are: {}", workers.join(", ")))
+        }
+    })
 }
 
 fn table(
@@ -167,6 +274,7 @@ fn table(
     arguments: &Arguments,
     sheet: &Sheet<'_>,
     lines: &[Line<'_>],
+    users: &[(&UserChange, String)],
 ) -> Result<String, Failure> {
     let changes = arguments.against.is_some();
     let columns = if arguments.columns.is_empty() {
@@ -190,20 +298,39 @@ fn table(
         let cells = columns.iter().map(|column| sheet.cell(*column, line));
         cells.collect()
     });
-    let rows: Vec<Vec<String>> = header.into_iter().chain(rows).collect();
+    let of_users = users.iter().map(|(user, place)| {
+        let cells = columns
+            .iter()
+            .map(|column| sheet.user_cell(*column, user, place));
+        cells.collect()
+    });
+    let rows: Vec<Vec<String>> = header.into_iter().chain(rows).chain(of_users).collect();
     Ok(match arguments.format {
         Format::Csv => super::table::separated(&rows, ','),
         Format::Tsv => super::table::separated(&rows, '\t'),
         Format::Plain => super::table::plain(&rows),
         Format::Table | Format::Json => {
+            // The roles of a user are a list too.
+            let is_list = |column: Column| {
+                let is_role = matches!(column, Column::Before | Column::Role);
+                column.is_list() || (is_role && !users.is_empty())
+            };
+            let lists = (0..columns.len()).filter(|at| is_list(columns[*at]));
+            let width = rustix::termios::tcgetwinsize(std::io::stdout())
+                .map_or(80, |size| usize::from(size.ws_col).max(40));
+            let rows = fit::fit(rows, &lists.collect::<Vec<_>>(), width);
             super::table::aligned(&rows, !arguments.no_header, true, context.out_style)
         }
     })
 }
 
 /// What became wider, as the reason to stop.
-fn refuse_widening(lines: &[Line<'_>], base: &Base) -> Result<u8, Failure> {
-    let wider: Vec<String> = lines
+fn refuse_widening(
+    lines: &[Line<'_>],
+    users: &[(&UserChange, String)],
+    base: &Base,
+) -> Result<u8, Failure> {
+    let mut wider: Vec<String> = lines
         .iter()
         .filter_map(|line| Some((line, line.changed.as_ref()?)))
         .filter(|(_, changed)| changed.change == Change::Widened)
@@ -222,6 +349,20 @@ fn refuse_widening(lines: &[Line<'_>], base: &Base) -> Result<u8, Failure> {
             )
         })
         .collect();
+    let of_users = users.iter().filter(|(user, _)| user.widens());
+    let back = if wider.is_empty() {
+        "take the role back"
+    } else {
+        "raise the role again"
+    };
+    wider.extend(of_users.map(|(user, place)| {
+        let (name, now) = (&user.name, user.now());
+        let before = match user.before() {
+            before if before.is_empty() => "is new".to_owned(),
+            before => format!("had `{before}`"),
+        };
+        format!("\n  {place}: the user `{name}` has `{now}`, and {before}")
+    }));
     if wider.is_empty() {
         return Ok(0);
     }
@@ -233,5 +374,7 @@ fn refuse_widening(lines: &[Line<'_>], base: &Base) -> Result<u8, Failure> {
             wider.concat()
         ),
     )
-    .hint("raise the role again; where it is meant, leave out `--deny-widening`"))
+    .hint(format!(
+        "{back}; where it is meant, leave out `--deny-widening`"
+    )))
 }

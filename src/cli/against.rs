@@ -13,6 +13,8 @@ use crate::settings::Settings;
 /// What is at hand.
 #[derive(Debug)]
 pub(super) struct Here {
+    /// The repository's root.
+    pub root: PathBuf,
     /// `.upsun-local.yaml`.
     pub settings: Settings,
     /// The configuration.
@@ -28,6 +30,8 @@ pub(super) struct Base {
     pub config: Config,
     /// Whether there was any.
     pub is_configured: bool,
+    /// Whether it was taken for what is deployed because nothing is known of a push.
+    pub is_assumed: bool,
 }
 
 impl Base {
@@ -51,6 +55,7 @@ impl Base {
                     "ref": revision.name,
                     "commit": revision.commit,
                     "configured": self.is_configured,
+                    "assumed": self.is_assumed,
                 })
             },
         )
@@ -62,7 +67,8 @@ impl Base {
 pub(super) enum Which<'a> {
     /// The one of this name.
     Named(&'a str),
-    /// The one that was pushed last, as far as Git knows: that of `@{push}`, of `@{upstream}`, or else `HEAD`.
+    /// The one that was pushed last, as far as Git knows: that of `@{push}`, of `@{upstream}`, the branch on the
+    /// remote or the remote's main one, or else `HEAD`.
     Pushed,
 }
 
@@ -70,7 +76,7 @@ pub(super) enum Which<'a> {
 pub(super) fn here(context: &Context) -> Result<Here, Failure> {
     let (root, settings) = place(context)?;
     let loaded = config::load_errors(&root);
-    understood(context, settings, loaded)
+    understood(context, root, settings, loaded)
 }
 
 /// Both sides. `beside` is done while they are read.
@@ -87,7 +93,7 @@ pub(super) fn both<T: Send>(
         (loaded.join(), beside.join(), base)
     });
     let gone = |_| Failure::fault("a thread ended before its time");
-    let here = understood(context, settings, loaded.map_err(gone)?)?;
+    let here = understood(context, root, settings, loaded.map_err(gone)?)?;
     Ok((here, finish(context, base?)?, beside.map_err(gone)?))
 }
 
@@ -100,46 +106,85 @@ fn place(context: &Context) -> Result<(PathBuf, Settings), Failure> {
     Ok((root, settings))
 }
 
-fn understood(context: &Context, settings: Settings, loaded: Loaded) -> Result<Here, Failure> {
+fn understood(
+    context: &Context,
+    root: PathBuf,
+    settings: Settings,
+    loaded: Loaded,
+) -> Result<Here, Failure> {
     match loaded.config {
-        Some(config) => Ok(Here { settings, config }),
+        Some(config) => Ok(Here {
+            root,
+            settings,
+            config,
+        }),
         None => Err(refuse(context, &loaded)),
     }
 }
 
 /// A commit and what was read of it; nothing where it has no configuration.
-type Opened = (Option<Rc<Revision>>, Option<Loaded>);
+struct Opened {
+    revision: Option<Rc<Revision>>,
+    loaded: Option<Loaded>,
+    is_assumed: bool,
+}
+
+/// What was pushed last.
+fn pushed(root: &Path) -> Result<Option<Revision>, revision::Error> {
+    let named = |name: &str| Revision::open(root, name).map(Some);
+    let candidates: [&dyn Fn() -> Result<Option<Revision>, revision::Error>; 4] = [
+        &|| named("@{push}"),
+        &|| named("@{upstream}"),
+        &|| revision::of_remote(root),
+        &|| named("HEAD"),
+    ];
+    for candidate in candidates {
+        match candidate() {
+            Ok(None) | Err(revision::Error::Unknown { .. }) => {}
+            found => return found,
+        }
+    }
+    Ok(None)
+}
 
 fn open(root: &Path, which: Which<'_>) -> Result<Opened, Failure> {
     let revision = match which {
-        Which::Named(name) => Some(Revision::open(root, name)?),
-        Which::Pushed => {
-            let mut found = None;
-            for name in ["@{push}", "@{upstream}", "HEAD"] {
-                match Revision::open(root, name) {
-                    Err(revision::Error::Unknown { .. }) => {}
-                    other => {
-                        found = Some(other?);
-                        break;
-                    }
-                }
+        Which::Named(name) => Some(match Revision::open(root, name) {
+            Err(revision::Error::Unknown { .. }) if !Revision::is_any(root)? => {
+                return Err(revision::Error::Empty.into());
             }
-            found
-        }
+            other => other?,
+        }),
+        Which::Pushed => pushed(root)?,
     };
+    let is_head = |revision: &Revision| revision.name == "HEAD";
+    let is_assumed = matches!(which, Which::Pushed) && revision.as_ref().is_some_and(is_head);
     let Some(revision) = revision.map(Rc::new) else {
-        return Ok((None, None));
+        return Ok(Opened {
+            revision: None,
+            loaded: None,
+            is_assumed,
+        });
     };
     let loaded = if revision.is_configured()? {
         Some(config::load_files(revision.clone()))
     } else {
         None
     };
-    Ok((Some(revision), loaded))
+    Ok(Opened {
+        revision: Some(revision),
+        loaded,
+        is_assumed,
+    })
 }
 
 /// The configuration of the other side; its errors are told at their lines of the commit's files.
-fn finish(context: &Context, (revision, loaded): Opened) -> Result<Base, Failure> {
+fn finish(context: &Context, opened: Opened) -> Result<Base, Failure> {
+    let Opened {
+        revision,
+        loaded,
+        is_assumed,
+    } = opened;
     let is_configured = loaded.is_some();
     let mut loaded = loaded.unwrap_or_else(|| Loaded {
         config: Some(Config::default()),
@@ -150,6 +195,7 @@ fn finish(context: &Context, (revision, loaded): Opened) -> Result<Base, Failure
             revision,
             config,
             is_configured,
+            is_assumed,
         });
     }
     let name = revision.map_or_else(String::new, |revision| revision.name.clone());

@@ -38,6 +38,8 @@ pub(super) struct Pushed {
     pub base: Base,
     /// What becomes of it.
     pub changes: Push,
+    /// The files at hand that are in no commit, or not as they are.
+    uncommitted: Vec<String>,
     /// The files at hand.
     tree: Tree,
 }
@@ -59,10 +61,16 @@ impl Pushed {
                 |comparison| comparison.changed(&before.source_root, &now.source_root),
             )
         })?;
+        let uncommitted = match &comparison {
+            Some(comparison) => comparison.uncommitted()?,
+            None => Vec::new(),
+        };
+        drop(comparison);
         Ok(Pushed {
             here,
             base,
             changes,
+            uncommitted,
             tree,
         })
     }
@@ -90,18 +98,25 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         Some(name) => Which::Named(name),
         None => Which::Pushed,
     };
-    let Pushed { base, changes, .. } = Pushed::of(context, which)?;
+    let pushed = Pushed::of(context, which)?;
+    let Pushed {
+        base,
+        changes,
+        uncommitted,
+        ..
+    } = &pushed;
     let text = match arguments.format {
         Format::Json => {
             let document = json!({
                 "against": base.json(),
+                "uncommitted": uncommitted,
                 "apps": changes.apps,
                 "services": changes.services,
                 "routes": changes.routes,
             });
             serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
         }
-        Format::Text => text::text(&changes, &base, context.out_style),
+        Format::Text => text::text(&pushed, context.out_style),
     };
     context.print(&text)?;
     Ok(u8::from(arguments.exit_code && !changes.is_nothing()))

@@ -160,6 +160,21 @@ pub struct Changed<'a> {
     pub now: Option<Role>,
     /// The operation of another name that ran the same command and asked for more, when that is why it is wider.
     pub like: Option<String>,
+    /// The names of its app before and now, where they are two.
+    pub renamed: Option<(&'a str, &'a str)>,
+}
+
+impl Changed<'_> {
+    /// Where it holds, with the name that the app had.
+    pub fn service(&self) -> String {
+        let service = self.right.service();
+        let Some((before, now)) = self.renamed else {
+            return service;
+        };
+        let worker = service.strip_prefix(self.right.app.name.as_str());
+        let worker = worker.unwrap_or_default();
+        format!("{now}{worker} (was {before}{worker})")
+    }
 }
 
 /// What changed in who may do what, app by app.
@@ -178,6 +193,10 @@ pub fn changes<'a>(before: &'a Config, now: &'a Config) -> Vec<Changed<'a>> {
         .filter(|right| right.kind == Kind::Operation)
         .collect();
     for pair in pairs {
+        let renamed = pair
+            .renamed_from()
+            .zip(pair.now.map(|app| app.name.as_str()));
+        let begin = all.len();
         let old = pair.before.map(rights).unwrap_or_default();
         let new = pair.now.map(rights).unwrap_or_default();
         // A new app may be any of those that are gone, and what it was called must not matter.
@@ -194,8 +213,12 @@ pub fn changes<'a>(before: &'a Config, now: &'a Config) -> Vec<Changed<'a>> {
             before: Some(right.role),
             now: None,
             like: None,
+            renamed: None,
             right: right.clone(),
         }));
+        for changed in &mut all[begin..] {
+            changed.renamed = renamed;
+        }
     }
     all
 }
@@ -228,6 +251,7 @@ fn changed<'a>(
         before,
         now: Some(right.role),
         like,
+        renamed: None,
         right: right.clone(),
     })
 }

@@ -3,11 +3,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::data::{self, MountChange, ServiceChange};
 use super::difference::{Change, Difference, Entry, differences, entries};
+use super::mounts::{MountChange, of_lost_mounts, of_mounts};
+use super::services::{ServiceChange, of_services};
 use super::{Pair, pairs};
 use crate::config::Config;
-use crate::config::app::{App, Operation};
+use crate::config::app::{App, MountSource, Operation};
+use crate::routes;
 use crate::variables::build_relevant_part;
 
 /// What a push does to an environment.
@@ -65,7 +67,8 @@ pub struct AppPush {
 pub struct Cause {
     /// What it leads to.
     pub leads_to: Action,
-    /// The key of the app that differs; `source` for its files, `services.<name>` for a service that it reaches.
+    /// The key of the app that differs; `source` for its files, `services.<name>` for a service that it reaches,
+    /// `routes` for what every app is told of the routes.
     pub path: String,
     /// How it differs.
     pub change: Change,
@@ -96,7 +99,13 @@ pub fn push<E>(
     now: &Config,
     mut files: impl FnMut(&App, &App) -> Result<Vec<String>, E>,
 ) -> Result<Push, E> {
-    let services = data::of_services(before, now);
+    let services = of_services(before, now);
+    let told = |config: &Config| routes::resolve(config, "project", 80).payload();
+    let shared = Shared {
+        now,
+        services: &services,
+        are_routes_other: told(before) != told(now),
+    };
     let mut apps = Vec::new();
     let mut gone = Vec::new();
     for pair in pairs(before, now) {
@@ -105,7 +114,7 @@ pub fn push<E>(
                 before: Some(old),
                 now: Some(new),
             } if pair.renamed_from().is_none() => {
-                apps.push(kept(old, new, files(old, new)?, &services));
+                apps.push(kept(old, new, files(old, new)?, &shared));
             }
             Pair { before, now } => {
                 let renamed_from = pair.renamed_from().map(str::to_owned);
@@ -128,6 +137,29 @@ pub fn push<E>(
         services,
         routes: entries(Some(&routes(before)), Some(&routes(now))),
     })
+}
+
+/// What is not an app's own and may change it all the same.
+struct Shared<'a> {
+    now: &'a Config,
+    services: &'a [ServiceChange],
+    /// Whether `PLATFORM_ROUTES`, which every app has, says something else.
+    are_routes_other: bool,
+}
+
+impl Shared<'_> {
+    /// The app or service that goes, and with it what mounts of this source held.
+    fn deleted(&self, source: &MountSource) -> Option<String> {
+        match source {
+            MountSource::Storage { app } => (!self.now.apps.contains_key(app)).then(|| app.clone()),
+            MountSource::Service { service } => self
+                .services
+                .iter()
+                .find(|change| change.service == *service && change.loses_data)
+                .map(|change| change.service.clone()),
+            MountSource::Instance | MountSource::Temporary => None,
+        }
+    }
 }
 
 impl Push {
@@ -163,11 +195,11 @@ fn removed(app: &App) -> AppPush {
         operations: operations(Some(app), None),
         workers: entries(app.raw.get("workers"), None),
         crons: entries(app.raw.get("crons"), None),
-        mounts: data::of_lost_mounts(app),
+        mounts: of_lost_mounts(app),
     }
 }
 
-fn kept(before: &App, now: &App, files: Vec<String>, services: &[ServiceChange]) -> AppPush {
+fn kept(before: &App, now: &App, files: Vec<String>, shared: &Shared<'_>) -> AppPush {
     let mut causes = Vec::new();
     if !files.is_empty() {
         causes.push(Cause {
@@ -178,16 +210,23 @@ fn kept(before: &App, now: &App, files: Vec<String>, services: &[ServiceChange])
         });
     }
     causes.extend(
-        differences(&before.raw, &now.raw)
+        one_of_each_mount(differences(&before.raw, &now.raw))
             .into_iter()
             .map(|difference| because(&difference, before, now)),
     );
     causes.extend(
-        services
+        shared
+            .services
             .iter()
             .filter(|service| reaches(now, &service.service))
             .flat_map(of_service),
     );
+    causes.extend(shared.are_routes_other.then(|| Cause {
+        leads_to: Action::Redeploy,
+        path: "routes".to_owned(),
+        change: Change::Changed,
+        files: Vec::new(),
+    }));
     let action = causes
         .iter()
         .map(|cause| cause.leads_to)
@@ -201,10 +240,40 @@ fn kept(before: &App, now: &App, files: Vec<String>, services: &[ServiceChange])
         operations: operations(Some(before), Some(now)),
         workers: raw("workers"),
         crons: raw("crons"),
-        mounts: data::of_mounts(before, now),
+        mounts: of_mounts(before, now, |source| shared.deleted(source)),
         action,
         causes,
     }
+}
+
+/// A mount's key may have a slash in front or none: one that is spelled otherwise neither comes nor goes.
+fn one_of_each_mount(mut differences: Vec<Difference>) -> Vec<Difference> {
+    let mount = |difference: &Difference| match difference.keys.as_slice() {
+        [mounts, path] if mounts == "mounts" => Some((None, path.trim_matches('/').to_owned())),
+        [workers, worker, mounts, path] if workers == "workers" && mounts == "mounts" => {
+            Some((Some(worker.clone()), path.trim_matches('/').to_owned()))
+        }
+        _ => None,
+    };
+    let gone: Vec<_> = differences
+        .iter()
+        .filter(|difference| difference.change == Change::Removed)
+        .filter_map(mount)
+        .collect();
+    let mut respelled = Vec::new();
+    for difference in &mut differences {
+        if difference.change == Change::Added
+            && let Some(mount) = mount(difference).filter(|mount| gone.contains(mount))
+        {
+            difference.change = Change::Changed;
+            respelled.push(mount);
+        }
+    }
+    differences.retain(|difference| {
+        let is_gone = difference.change == Change::Removed;
+        !is_gone || mount(difference).is_none_or(|mount| !respelled.contains(&mount))
+    });
+    differences
 }
 
 fn because(difference: &Difference, before: &App, now: &App) -> Cause {

@@ -58,22 +58,15 @@ impl Batch {
             return Ok(Answer::Missing);
         }
         let question = [commit.as_bytes(), b":", path, b"\n"].concat();
-        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        let input = self.input.as_mut().ok_or_else(gone)?;
-        input.write_all(&question)?;
-        input.flush()?;
-        let line = self.line()?;
-        let line = String::from_utf8_lossy(&line);
+        let line = self.question(&question)?;
         let words: Vec<&str> = line.split(' ').collect();
         // What is not there is said in one line with its name, and a link that leads nowhere in two.
         let (kind, size) = match words.as_slice() {
             [kind @ ("dangling" | "loop" | "symlink" | "notdir"), size] => (*kind, *size),
-            [id, kind, size] if id.bytes().all(|byte| byte.is_ascii_hexdigit()) => (*kind, *size),
+            [id, kind, size] if is_id(id) => (*kind, *size),
             _ => return Ok(Answer::Missing),
         };
-        let size: u64 = size
-            .parse()
-            .map_err(|_| io::Error::other(format!("Git says what nobody understands: {line}")))?;
+        let size = number(size)?;
         let most = if kind == "blob" { most } else { u64::MAX };
         let bytes = self.content(size, most)?;
         Ok(match (kind, bytes) {
@@ -85,6 +78,27 @@ impl Batch {
             ("symlink", _) => Answer::Outside,
             _ => Answer::Other,
         })
+    }
+
+    /// The id of the commit that is checked out; none before the first one.
+    pub(super) fn head(&mut self) -> io::Result<Option<String>> {
+        let line = self.question(b"HEAD^{commit}\n")?;
+        let words: Vec<&str> = line.split(' ').collect();
+        let [id, "commit", size] = words.as_slice() else {
+            return Ok(None);
+        };
+        self.content(number(size)?, 0)?;
+        Ok(Some((*id).to_owned()))
+    }
+
+    /// The first line of the answer.
+    fn question(&mut self, question: &[u8]) -> io::Result<String> {
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let input = self.input.as_mut().ok_or_else(gone)?;
+        input.write_all(question)?;
+        input.flush()?;
+        let line = self.line()?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
     fn line(&mut self) -> io::Result<Vec<u8>> {
@@ -112,6 +126,15 @@ impl Batch {
         }
         Ok((size <= most).then_some(bytes))
     }
+}
+
+fn is_id(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn number(word: &str) -> io::Result<u64> {
+    word.parse()
+        .map_err(|_| io::Error::other(format!("Git says what nobody understands: {word}")))
 }
 
 impl Drop for Batch {

@@ -2,11 +2,12 @@
 //!
 //! Only directories whose ids differ are looked into, so that much that is the same costs nothing.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
 
+use super::checked_out::{CheckedOut, Suspect, is_doubtful};
 use super::{Entry, Error, Revision, SUBMODULE};
 use crate::source::{CONFIGURATION, Child, Tree};
 
@@ -19,6 +20,20 @@ pub struct Comparison<'a> {
     known: RefCell<HashMap<(String, String), Vec<String>>>,
     /// Directories that hold those of apps.
     parents: RefCell<HashMap<String, Rc<Vec<Entry>>>>,
+    /// What Git sees no change in, once it was asked.
+    checked_out: Rc<OnceCell<CheckedOut>>,
+}
+
+/// A file that differs.
+struct Found {
+    /// Its path, relative to what is compared.
+    shown: String,
+    /// Its path, relative to the repository.
+    path: String,
+    /// What it was, if it was a file.
+    was: Option<Entry>,
+    /// The id that it has, if it is there.
+    is: Option<Vec<u8>>,
 }
 
 impl<'a> Comparison<'a> {
@@ -32,7 +47,65 @@ impl<'a> Comparison<'a> {
             tree,
             known: RefCell::default(),
             parents: RefCell::default(),
+            checked_out: Rc::default(),
         })
+    }
+
+    /// The files that differ from the commit that is checked out, sorted: what is not committed, or not tracked.
+    pub fn uncommitted(&self) -> Result<Vec<String>, Error> {
+        let head = self.revision.head()?;
+        let revision = head.as_ref().unwrap_or(self.revision);
+        let of_head = Comparison {
+            revision,
+            tree: self.tree,
+            known: RefCell::default(),
+            parents: RefCell::default(),
+            checked_out: Rc::clone(&self.checked_out),
+        };
+        let old = match &head {
+            Some(head) => head.entries(b"")?.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let mut found = Vec::new();
+        let new = self.tree.children("");
+        of_head.compare(revision, "", &old, "", &new, "", &mut found)?;
+        let mut found = of_head.without_false(found);
+        // No part of what is deployed, wherever it comes from.
+        found.retain(|path| !path.starts_with(".upsun/local/"));
+        found.sort();
+        Ok(found)
+    }
+
+    /// Leaves out the files that Git would commit as they were.
+    fn without_false(&self, found: Vec<Found>) -> Vec<String> {
+        let is_sparse = self.tree.is_sparse();
+        let suspects: Vec<Suspect<'_>> = found
+            .iter()
+            .filter_map(|found| {
+                let was = found.was.as_ref()?;
+                let by_mode = match &found.is {
+                    Some(id) => was.id == *id,
+                    None if is_sparse => false,
+                    None => return None,
+                };
+                Some(Suspect {
+                    path: &found.path,
+                    by_mode,
+                })
+            })
+            .collect();
+        let revision = self.revision;
+        let is_doubtful = is_doubtful(&revision.root, self.tree, &suspects);
+        let is_false = |found: &Found| {
+            is_doubtful
+                && found.was.as_ref().is_some_and(|was| {
+                    let ask = || CheckedOut::ask(&revision.git, &revision.root);
+                    let checked_out = self.checked_out.get_or_init(ask);
+                    checked_out.is(&found.path, mode(&was.mode), &was.id)
+                })
+        };
+        let found = found.into_iter().filter(|found| !is_false(found));
+        found.map(|found| found.shown).collect()
     }
 
     /// The files that were changed, added or removed in a directory that was `before` and is `now`, relative to it
@@ -68,6 +141,7 @@ impl<'a> Comparison<'a> {
             None => (self.revision, before),
         };
         self.compare(revision, directory, &old, now, &new, "", &mut found)?;
+        let mut found = self.without_false(found);
         found.sort();
         self.known.borrow_mut().insert(roots, found.clone());
         Ok(found)
@@ -104,7 +178,7 @@ impl<'a> Comparison<'a> {
         now: &str,
         new: &[Child<'_>],
         shown: &str,
-        found: &mut Vec<String>,
+        found: &mut Vec<Found>,
     ) -> io::Result<()> {
         let mut pairs: BTreeMap<&[u8], (Option<&Entry>, Option<&Child<'_>>)> = BTreeMap::new();
         for entry in old {
@@ -124,6 +198,12 @@ impl<'a> Comparison<'a> {
             let name = String::from_utf8_lossy(name);
             let [before, now, shown] =
                 [before, now, shown].map(|directory| within(directory, &name));
+            let found_here = |was: Option<&Entry>| Found {
+                shown: shown.clone(),
+                path: now.clone(),
+                was: was.cloned(),
+                is: child.map(|child| child.id.to_vec()),
+            };
             let is_directory = child.is_some_and(|child| child.mode == "40000");
             let below = if is_directory {
                 self.tree.children(&now)
@@ -144,11 +224,11 @@ impl<'a> Comparison<'a> {
                         }
                         // Neither side is known, so that nothing can be said to have changed.
                         None if !is_directory => {}
-                        None => found.push(shown.clone()),
+                        None => found.push(found_here(None)),
                     }
                 }
                 Some(_) if is_directory => {
-                    found.push(shown.clone());
+                    found.push(found_here(None));
                     self.compare(revision, &before, &[], &now, &below, &shown, found)?;
                 }
                 None if is_directory => {
@@ -159,7 +239,7 @@ impl<'a> Comparison<'a> {
             let was_file =
                 entry.is_some_and(|entry| !matches!(mode(&entry.mode), "40000" | SUBMODULE));
             if !is_directory && (child.is_some() || was_file) {
-                found.push(shown);
+                found.push(found_here(entry.filter(|_| was_file)));
             }
         }
         Ok(())

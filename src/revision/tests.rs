@@ -45,6 +45,14 @@ impl Repo {
         Revision::open(&self.root(), name)
     }
 
+    /// What is not committed, compared with the commit `first` where there is one.
+    fn uncommitted(&self) -> Vec<String> {
+        let revision = self.open("first").or_else(|_| self.open("HEAD")).unwrap();
+        let tree = source::scan(&self.root(), &self.folder.path().join("cache")).unwrap();
+        let comparison = Comparison::new(&revision, &tree).unwrap();
+        comparison.uncommitted().unwrap()
+    }
+
     /// What changed since `HEAD` in an app's directory.
     fn changed(&self, before: &str, now: &str) -> Vec<String> {
         let revision = self.open("HEAD").unwrap();
@@ -158,8 +166,17 @@ fn what_names_no_commit_says_so() {
         &["clone", "-q", "--depth=1", &from, "shallow"],
     );
     assert!(Revision::open(&clone, "origin/main").is_ok());
-    let error = Revision::open(&clone, "HEAD~1").unwrap_err();
-    assert!(error.hint().unwrap().contains("shallow"), "{error:?}");
+    for (name, fetch) in [
+        ("HEAD~2", "`git fetch --deepen=2`"),
+        ("main^", "`git fetch --deepen=1`"),
+        ("1234567", "the rest with `git fetch --unshallow`"),
+        ("v1.0", "`git fetch --depth=1 origin v1.0`"),
+        ("origin/other", "`git fetch --depth=1 origin other`"),
+    ] {
+        let hint = Revision::open(&clone, name).unwrap_err().hint().unwrap();
+        assert!(hint.starts_with("the clone is shallow"), "{hint}");
+        assert!(hint.contains(fetch), "{hint}");
+    }
 
     let outside = tempfile::tempdir().unwrap();
     assert!(matches!(
@@ -245,6 +262,80 @@ fn the_configuration_is_no_source_of_an_app_at_the_top() {
     repo.write(".upsun/config.yaml", "2").write(".upsun/b", "2");
     assert!(repo.changed("", "").is_empty());
     assert_eq!(repo.changed(".upsun", ".upsun"), ["b", "config.yaml"]);
+}
+
+#[test]
+fn what_git_checks_out_otherwise_has_not_changed() {
+    let repo = Repo::new();
+    repo.write(".gitattributes", "*.txt eol=crlf\n*.stored filter=upper\n")
+        .write("app/lines.txt", "1\r\n")
+        .write("app/edited.txt", "1\r\n")
+        .write("app/a.stored", "text");
+    repo.git(&["config", "filter.upper.clean", "tr a-z A-Z"]);
+    repo.commit();
+    assert!(repo.changed("app", "app").is_empty());
+    repo.write("app/edited.txt", "2\r\n")
+        .write("app/new.txt", "1\r\n");
+    assert_eq!(repo.changed("app", "app"), ["edited.txt", "new.txt"]);
+    assert_eq!(
+        repo.uncommitted(),
+        ["app/edited.txt", "app/new.txt"].map(str::to_owned)
+    );
+    // Where a directory moved as a whole, its files are what they were.
+    repo.git(&["checkout", "-q", "app/edited.txt"]);
+    fs::remove_file(repo.root().join("app/new.txt")).unwrap();
+    repo.git(&["mv", "app", "moved"]);
+    assert!(repo.changed("app", "moved").is_empty());
+}
+
+#[test]
+fn line_ends_that_no_commit_has_are_no_change_without_attributes_either() {
+    let repo = Repo::new();
+    repo.git(&["config", "core.autocrlf", "true"]);
+    repo.write("a", "1\r\n").commit();
+    assert!(repo.changed("", "").is_empty());
+    repo.write("a", "2\r\n");
+    assert_eq!(repo.changed("", ""), ["a"]);
+}
+
+#[test]
+fn modes_that_are_not_to_be_trusted_are_no_change() {
+    let repo = Repo::new();
+    repo.write("run", "1").commit();
+    let run = repo.root().join("run");
+    fs::set_permissions(run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(repo.changed("", ""), ["run"]);
+    repo.git(&["config", "core.fileMode", "false"]);
+    assert!(repo.changed("", "").is_empty());
+}
+
+#[test]
+fn what_a_sparse_checkout_leaves_out_is_not_gone() {
+    let repo = Repo::new();
+    repo.write("one/a", "1").write("two/b", "1").commit();
+    repo.git(&["sparse-checkout", "set", "one"]);
+    assert!(!repo.root().join("two").exists());
+    assert!(repo.changed("", "").is_empty());
+    assert!(repo.changed("two", "two").is_empty());
+    fs::remove_file(repo.root().join("one/a")).unwrap();
+    assert_eq!(repo.changed("", ""), ["one/a"]);
+}
+
+#[test]
+fn what_is_not_committed_is_told_whatever_it_is_compared_with() {
+    let repo = Repo::new();
+    repo.write("a", "1").commit();
+    repo.git(&["tag", "first"]);
+    repo.write("a", "2").write("b", "2").commit();
+    assert!(repo.uncommitted().is_empty());
+    repo.write("b", "3")
+        .write(".upsun/config.yaml", "3")
+        .write("untracked", "3");
+    fs::remove_file(repo.root().join("a")).unwrap();
+    assert_eq!(
+        repo.uncommitted(),
+        [".upsun/config.yaml", "a", "b", "untracked"].map(str::to_owned)
+    );
 }
 
 #[test]

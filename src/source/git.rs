@@ -292,6 +292,9 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
     Ok(())
 }
 
+/// How the reason begins that files of a sparse checkout are left out for.
+pub(super) const SPARSE: &str = "a sparse checkout leaves it out of the work tree";
+
 fn report_sparse(place: &Path, prefix: &[u8], sparse: &[Vec<u8>], listing: &mut Listing) {
     let mut missing = sparse
         .iter()
@@ -302,7 +305,7 @@ fn report_sparse(place: &Path, prefix: &[u8], sparse: &[Vec<u8>], listing: &mut 
             1 => ", with one other file".to_owned(),
             others => format!(", with {others} other files"),
         };
-        let reason = format!("a sparse checkout leaves it out of the work tree{others}");
+        let reason = format!("{SPARSE}{others}");
         listing.skip(&join(prefix, first), &reason);
     }
 }

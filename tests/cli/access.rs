@@ -62,13 +62,14 @@ fn who_may_on_every_type_of_environment() {
     insta::assert_snapshot!(with_users().run(&["access", "--all-types"]).shown(), @r"
     code: 0
     --- stdout
-    Service     Operation                 Role         production     staging   development
-    api         look                      viewer       ada, bob, eve  ada, eve  ada, bob, eve
-    api         wipe                      admin        ada            ada       ada
-    api         access.ssh                contributor  ada            ada       ada, bob
-    api         source.operations.update  contributor  ada            ada       ada, bob
-    api--queue  drain                     contributor  ada            ada       ada, bob
-    api--queue  access.ssh                admin        ada            ada       ada
+    Service     Operation                 Role         production  staging   development
+    api         look                      viewer       ada,        ada, eve  ada,
+                                                       bob, eve              bob, eve
+    api         wipe                      admin        ada         ada       ada
+    api         access.ssh                contributor  ada         ada       ada, bob
+    api         source.operations.update  contributor  ada         ada       ada, bob
+    api--queue  drain                     contributor  ada         ada       ada, bob
+    api--queue  access.ssh                admin        ada         ada       ada
     --- stderr
     ");
     insta::assert_snapshot!(
@@ -159,6 +160,15 @@ fn as_json_with_everybody() {
     }
     "#);
     assert_eq!(list.as_array().unwrap().len(), 6);
+
+    let of_bob = ["access", "--format", "json", "--as", "bob"];
+    let list = with_users().run(&of_bob).expect(0).stdout;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let expected =
+        serde_json::json!({ "development": true, "production": false, "staging": false });
+    assert_eq!(list[2]["may"], expected);
+    let expected = serde_json::json!({ "development": ["bob"], "production": [], "staging": [] });
+    assert_eq!(list[2]["users"], expected);
 }
 
 /// The configuration above with everything changed that can be.
@@ -273,6 +283,109 @@ fn widening_can_be_denied() {
 }
 
 #[test]
+fn users_are_held_against_those_of_the_commit() {
+    let project = with_users();
+    commit(&project, "before");
+    project.file(
+        ".upsun-local.yaml",
+        "users:\n  ada: { '*': viewer, production: admin }\n  bob: admin\n  new: contributor\n",
+    );
+    let deny = ["access", "--against", "before", "--deny-widening"];
+    insta::assert_snapshot!(without_ids(&project.run(&deny).shown()), @r"
+    code: 77
+    --- stdout
+    Change    Service  Operation  Before                   Role
+    narrowed           user ada   staging:admin,           staging:viewer,
+                                  development:admin        development:viewer
+    widened            user bob   production:viewer,       admin
+                                  staging:none,
+                                  development:contributor
+    added              user new                            contributor
+    removed            user eve   viewer
+    --- stderr
+    error: more is allowed than at `before` ([ID]):
+      .upsun-local.yaml:3: the user `bob` has `admin`, and had `production:viewer,staging:none,development:contributor`
+      .upsun-local.yaml:4: the user `new` has `contributor`, and is new
+
+    hint: take the role back; where it is meant, leave out `--deny-widening`
+    ");
+    let json = project
+        .run(&["access", "--against", "before", "--format", "json"])
+        .expect(0)
+        .stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["changes"], serde_json::json!([]));
+    insta::assert_snapshot!(serde_json::to_string(&json["users"][1]).unwrap(), @r#"{"before":{"development":"contributor","production":"viewer","staging":null},"change":"widened","role":{"development":"admin","production":"admin","staging":"admin"},"user":"bob"}"#);
+    insta::assert_snapshot!(
+        project.run(&["access", "--against", "before", "--environment-type", "staging", "--format", "csv"]).expect(0).stdout,
+        @r"
+    Change,Service,Operation,Before,Role,staging
+    narrowed,,user ada,staging:admin,staging:viewer,ada
+    widened,,user bob,staging:none,staging:admin,bob
+    added,,user new,,staging:contributor,new
+    removed,,user eve,staging:viewer,,eve
+    "
+    );
+
+    // What somebody loses widens nothing.
+    project.file(".upsun-local.yaml", "users:\n  ada: admin\n");
+    insta::assert_snapshot!(project.run(&deny).expect(0).stdout, @r"
+    Change   Service  Operation  Before                                     Role
+    removed           user bob   production:viewer,development:contributor
+    removed           user eve   viewer
+    ");
+}
+
+#[test]
+fn users_that_no_commit_has_are_not_spoken_of() {
+    let project = project();
+    std::fs::remove_file(project.root().join(".upsun-local.yaml")).unwrap();
+    commit(&project, "before");
+    project.file(".upsun-local.yaml", USERS);
+    let deny = ["access", "--against", "before", "--deny-widening"];
+    project.run(&deny).expect(0);
+    // Once Git has the file, they are new.
+    git(&project.root(), &["add", ".upsun-local.yaml"]);
+    project.run(&deny).expect(77);
+}
+
+#[test]
+fn a_worker_that_is_not_there_is_no_empty_table() {
+    let project = project();
+    commit(&project, "before");
+    insta::assert_snapshot!(project.run(&["access", "--worker", "queu"]).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no worker `queu`
+
+    hint: did you mean `queue`?
+    ");
+    let deny = [
+        "access",
+        "--worker",
+        "x",
+        "--against",
+        "before",
+        "--deny-widening",
+    ];
+    insta::assert_snapshot!(project.run(&deny).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no worker `x`
+
+    hint: there are: queue
+    ");
+    // What is gone may be asked about.
+    project.file(".upsun/config.yaml", CHANGED);
+    project
+        .run(&["access", "--worker", "queue", "--against", "before"])
+        .expect(0);
+    project.run(&["access", "--worker", "queue"]).expect(64);
+}
+
+#[test]
 fn a_renamed_app_is_held_against_what_it_was() {
     let project = project();
     commit(&project, "before");
@@ -282,9 +395,32 @@ fn a_renamed_app_is_held_against_what_it_was() {
     project.file(".upsun/config.yaml", &renamed);
     let deny = ["access", "--against", "before", "--deny-widening"];
     insta::assert_snapshot!(project.run(&deny).expect(77).stdout, @r"
-    Change   Service  Operation  Before  Role
-    widened  service  wipe       admin   viewer
+    Change   Service            Operation  Before  Role
+    widened  service (was api)  wipe       admin   viewer
     ");
+    let json = |arguments: &[&str]| {
+        let arguments = [
+            &["access", "--against", "before", "--format", "json"],
+            arguments,
+        ];
+        let text = project.run(&arguments.concat()).expect(0).stdout;
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let all = json(&[]);
+    assert_eq!(all["changes"][0]["service"], "service");
+    assert_eq!(all["changes"][0]["app_before"], "api");
+    assert_eq!(
+        all["renamed"],
+        serde_json::json!([{ "app": "service", "before": "api" }])
+    );
+    // By either name.
+    assert_eq!(json(&["--app", "api"])["changes"], all["changes"]);
+
+    project.file(
+        ".upsun/config.yaml",
+        &CONFIG.replace("  api:\n", "  service:\n"),
+    );
+    insta::assert_snapshot!(without_ids(&project.run(&deny).expect(0).stderr), @"Nobody may do anything else than at `before` ([ID]); the app `api` is called `service` now");
 }
 
 #[test]

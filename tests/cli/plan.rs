@@ -39,6 +39,12 @@ fn project() -> TestProject {
     project
 }
 
+fn json(project: &TestProject, arguments: &[&str]) -> serde_json::Value {
+    let arguments = [arguments, &["--format", "json"]].concat();
+    let text = project.run(&arguments).expect(0).stdout;
+    serde_json::from_str(&text).expect("JSON")
+}
+
 fn plan(project: &TestProject, arguments: &[&str]) -> String {
     let arguments = [&["plan", "--against", "before"], arguments].concat();
     without_ids(&project.run(&arguments).shown())
@@ -82,6 +88,8 @@ fn everything_changed() {
     code: 0
     --- stdout
     What a push does, compared with `before` ([ID])
+    With 3 files that are not committed: .upsun/config.yaml, api/app.py,
+      api/lib/new.py
 
     api is built again and deployed
       because of  source: 2 files: app.py, lib/new.py
@@ -94,6 +102,7 @@ fn everything_changed() {
                   operations.wipe.role
                   operations.look (gone)
                   services.db.type
+                  routes
       hooks       build, deploy, post_deploy
       operations  ~ wipe: role from admin to contributor
                   + peek (contributor)
@@ -106,6 +115,7 @@ fn everything_changed() {
     web is built again and deployed
       because of  source: 2 files: api/app.py, api/lib/new.py
                   hooks.deploy
+                  routes
       hooks       deploy, post_deploy
 
     services
@@ -150,6 +160,7 @@ fn only_the_configuration_of_one_app_changed() {
     code: 0
     --- stdout
     What a push does, compared with `before` ([ID])
+    With 1 file that is not committed: .upsun/config.yaml
 
     web is deployed again, with the build it has
       because of  hooks.deploy
@@ -158,6 +169,113 @@ fn only_the_configuration_of_one_app_changed() {
     api stays as it is; only its post_deploy hook runs
     --- stderr
     ");
+}
+
+#[test]
+fn mounts_and_services_whose_data_are_not_where_they_were() {
+    let config = "\
+applications:
+  app:
+    type: nodejs:24
+    source: { root: app }
+    mounts:
+      /var: { source: storage }
+      /x: { source: storage, source_path: a }
+      /y: { source: storage, source_path: b }
+      /net: { source: service, service: nfs }
+      /up: { source: storage }
+services:
+  nfs: { type: 'network-storage:1.0' }
+  db: { type: 'postgresql:18' }
+  cache: { type: 'redis:8.0' }
+";
+    let project = TestProject::new(config);
+    project.file("app/index.js", "1");
+    commit(&project, "before");
+    let now = "\
+applications:
+  app:
+    type: nodejs:24
+    source: { root: app }
+    mounts:
+      /var/cache: { source: storage }
+      /var/log: { source: storage }
+      /x: { source: storage, source_path: b }
+      /y: { source: storage, source_path: a }
+      /net: { source: storage }
+      /all: { source: storage, source_path: '' }
+services:
+  database: { type: 'postgresql:18' }
+  memory: { type: 'redis:8.0' }
+";
+    project.file(".upsun/config.yaml", now);
+    insta::assert_snapshot!(plan(&project, &[]), @r#"
+    code: 0
+    --- stdout
+    What a push does, compared with `before` ([ID])
+    With 1 file that is not committed: .upsun/config.yaml
+
+    app is built again and deployed
+      because of  mounts./all (new)
+                  mounts./net.source
+                  mounts./net.service (gone)
+                  mounts./var/cache (new)
+                  mounts./var/log (new)
+                  mounts./x.source_path
+                  mounts./y.source_path
+                  mounts./up (gone)
+                  mounts./var (gone)
+      mounts      ! /x will show the data of /y: its own stay in `a`; `source_path:
+                  "a"` shows them
+                  ! /y will show the data of /x: its own stay in `b`; `source_path:
+                  "b"` shows them
+                  ! /net will look empty: the data are deleted with `nfs`
+                  ! /all will show the data of /var further down, in `var`;
+                  `source_path: "var"` shows them as before
+                  ! /all will show the data of /up further down, in `up`;
+                  `source_path: "up"` shows them as before
+
+    services
+      ! nfs (network-storage:1.0) is deleted with its data
+      ! db (postgresql:18) is deleted with its data
+      - cache (redis:8.0)
+      + database (postgresql:18) looks like `db` with another name: to Upsun it is
+        another service, and starts without its data
+      + memory (redis:8.0) looks like `cache` with another name
+    --- stderr
+    "#);
+}
+
+#[test]
+fn what_is_not_committed_is_said_and_names_of_files_stay_on_their_line() {
+    let project = project();
+    let long = |number: u32| format!("api/{}/{number}", "x".repeat(30));
+    for number in 0..5 {
+        project.file(&long(number), "");
+    }
+    commit(&project, "after");
+    project.file("api/a\nb", "").file("untracked", "");
+    insta::assert_snapshot!(plan(&project, &[]), @r"
+    code: 0
+    --- stdout
+    What a push does, compared with `before` ([ID])
+    With 2 files that are not committed: api/a\nb, untracked
+
+    api is built again and deployed
+      because of  source: 6 files: a\nb, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/0,
+                  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/1, and 3 more
+      hooks       build, deploy, post_deploy
+
+    web is built again and deployed
+      because of  source: 7 files: api/a\nb, api/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/0,
+                  api/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/1, and 4 more
+      hooks       deploy, post_deploy
+    --- stderr
+    ");
+    assert_eq!(
+        json(&project, &["plan", "--against", "after"])["uncommitted"],
+        serde_json::json!(["api/a\nb", "untracked"])
+    );
 }
 
 #[test]
@@ -175,9 +293,12 @@ fn a_renamed_app_and_one_that_moved() {
     code: 0
     --- stdout
     What a push does, compared with `before` ([ID])
+    With 3 files that are not committed: .upsun/config.yaml, api/app.py,
+      services/api/app.py
 
     api is built again and deployed
       because of  source.root
+                  routes
       hooks       build, deploy, post_deploy
 
     site is new: built and deployed
@@ -199,6 +320,7 @@ fn a_renamed_app_and_one_that_moved() {
     code: 0
     --- stdout
     What a push does, compared with `before` ([ID])
+    With 1 file that is not committed: .upsun/config.yaml
 
     service is new: built and deployed
       It looks like `api` with another name: to Upsun it is another app, and starts
@@ -222,12 +344,37 @@ fn without_a_name_it_is_what_was_pushed_last() {
         without_ids(text.lines().next().unwrap_or_default())
     };
     assert_eq!(heading(), "What a push does, compared with `HEAD` ([ID])");
+    let unknown =
+        "Nothing is known of a push: compared with the last commit; `--against` names\nanother\n";
+    let text = project.run(&["plan"]).expect(0).stdout;
+    assert!(text.contains(unknown), "{text}");
+    assert_eq!(json(&project, &["plan"])["against"]["assumed"], true);
     git(&root, &["clone", "-q", "--bare", ".", "../upstream.git"]);
     git(&root, &["remote", "add", "origin", "../upstream.git"]);
     git(&root, &["fetch", "-q"]);
-    git(&root, &["branch", "-q", "--set-upstream-to=origin/main"]);
+    git(&root, &["checkout", "-q", "-b", "feature"]);
+    // Neither the branch nor the remote's main one is said to be what is pushed to, and still they are there.
+    assert_eq!(
+        heading(),
+        "What a push does, compared with `origin/main` ([ID])"
+    );
+    git(&root, &["push", "-q", "origin", "feature"]);
     project.file("api/app.py", "2");
     commit(&project, "after");
+    assert_eq!(
+        heading(),
+        "What a push does, compared with `origin/feature` ([ID])"
+    );
+    git(&root, &["checkout", "-q", "--detach"]);
+    assert_eq!(
+        heading(),
+        "What a push does, compared with `origin/main` ([ID])"
+    );
+    let text = project.run(&["plan"]).expect(0).stdout;
+    assert!(!text.contains("Nothing is known"), "{text}");
+    assert_eq!(json(&project, &["plan"])["against"]["assumed"], false);
+    git(&root, &["checkout", "-q", "-B", "main"]);
+    git(&root, &["branch", "-q", "--set-upstream-to=origin/main"]);
     assert_eq!(
         heading(),
         "What a push does, compared with `@{push}` ([ID])"
@@ -250,6 +397,14 @@ fn before_the_first_commit_and_before_the_configuration_all_is_new() {
     hint: `git init` makes one; in a checkout without `.git`, nothing is known of the past
     ");
     git(&project.root(), &["init", "-q"]);
+    insta::assert_snapshot!(project.run(&["plan", "--against", "HEAD"]).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no commit in this repository yet, so there is nothing to compare it with
+
+    hint: make a commit first; without `--against`, `upsun-local plan` says what a first push does
+    ");
     insta::assert_snapshot!(project.run(&["plan"]).shown(), @r"
     code: 0
     --- stdout
@@ -267,6 +422,9 @@ fn before_the_first_commit_and_before_the_configuration_all_is_new() {
     code: 0
     --- stdout
     What a push does, compared with `HEAD` ([ID]), where nothing was configured
+    Nothing is known of a push: compared with the last commit; `--against` names
+    another
+    With 2 files that are not committed: .upsun-local.yaml, .upsun/config.yaml
 
     app is new: built and deployed
       hooks       build, deploy
@@ -287,6 +445,8 @@ applications:
     web: { commands: { start: serve } }
     operations:
       run: { commands: { start: run } }
+routes:
+  'https://{default}/': { type: upstream, upstream: 'app:http' }
 ";
     let project = TestProject::new(config);
     project.file("index.js", "1");
@@ -316,6 +476,12 @@ applications:
         ("deploy: d", "deploy: other", "1", "redeploy"),
         ("start: serve", "start: other", "1", "redeploy"),
         ("start: run", "start: other", "1", "redeploy"),
+        (
+            "https://{default}",
+            "https://www.{default}",
+            "1",
+            "redeploy",
+        ),
     ] {
         project.file(".upsun/config.yaml", &config.replacen(from, to, 1));
         project.file("index.js", file);

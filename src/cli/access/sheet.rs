@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::comparison::access::{Changed, Right};
+use crate::comparison::users::{Roles, UserChange};
 use crate::roles::{EnvironmentType, Grants, Role};
 
 /// A column of the table.
@@ -39,6 +40,14 @@ pub(super) enum Column {
 }
 
 impl Column {
+    /// Whether names stand in it, one after the other.
+    pub(super) fn is_list(self) -> bool {
+        matches!(
+            self,
+            Column::Production | Column::Staging | Column::Development
+        )
+    }
+
     /// What stands above it.
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -70,8 +79,8 @@ impl Column {
 pub(super) struct Sheet<'a> {
     /// Everybody, from the settings.
     pub(super) users: &'a IndexMap<String, Grants>,
-    /// The one that is asked about.
-    pub(super) user: Option<&'a Grants>,
+    /// The one that is asked about, with the name.
+    pub(super) user: Option<(&'a str, &'a Grants)>,
     /// The types of environments that are asked about.
     pub(super) types: Vec<EnvironmentType>,
 }
@@ -84,11 +93,21 @@ pub(super) struct Line<'a> {
     pub(super) changed: Option<Changed<'a>>,
 }
 
+impl Line<'_> {
+    /// Whether its app has that name, or had it.
+    pub(super) fn is_of(&self, app: &str) -> bool {
+        let renamed = self.changed.as_ref().and_then(|changed| changed.renamed);
+        self.right.app.name == app
+            || renamed.is_some_and(|(before, now)| [before, now].contains(&app))
+    }
+}
+
 impl Sheet<'_> {
     /// Who may do what asks for a role on a type of environment.
     fn who(&self, role: Role, environment_type: EnvironmentType) -> Vec<&str> {
         self.users
             .iter()
+            .filter(|(name, _)| self.user.is_none_or(|(asked, _)| asked == *name))
             .filter(|(_, grants)| may(grants, environment_type, role))
             .map(|(name, _)| name.as_str())
             .collect()
@@ -104,7 +123,10 @@ impl Sheet<'_> {
                 .as_ref()
                 .map(|changed| changed.change.name().to_owned())
                 .unwrap_or_default(),
-            Column::Service => right.service(),
+            Column::Service => match &line.changed {
+                Some(changed) => changed.service(),
+                None => right.service(),
+            },
             Column::Name => right.title(),
             Column::Role => match &line.changed {
                 Some(changed) => role(changed.now),
@@ -128,7 +150,7 @@ impl Sheet<'_> {
     /// other way round.
     fn on(&self, environment_type: EnvironmentType, line: &Line<'_>) -> String {
         let role = line.right.role;
-        if let Some(grants) = self.user {
+        if let Some((_, grants)) = self.user {
             return yes(may(grants, environment_type, role));
         }
         let names: Vec<&str> = match (&line.changed, self.users.is_empty()) {
@@ -165,6 +187,29 @@ impl Sheet<'_> {
         users.filter(differs).collect()
     }
 
+    /// What stands in a column of a line about a user who is not what they were.
+    pub(super) fn user_cell(&self, column: Column, user: &UserChange, place: &str) -> String {
+        let differs = |kind| {
+            let is_other = user.roles.contains_key(&kind);
+            if is_other {
+                user.name.clone()
+            } else {
+                "-".to_owned()
+            }
+        };
+        match column {
+            Column::Change => user.change.name().to_owned(),
+            Column::Name => format!("user {}", user.name),
+            Column::Before => user.before(),
+            Column::Role => user.now(),
+            Column::Production => differs(EnvironmentType::Production),
+            Column::Staging => differs(EnvironmentType::Staging),
+            Column::Development => differs(EnvironmentType::Development),
+            Column::Place => place.to_owned(),
+            Column::Service | Column::Viewer | Column::Contributor | Column::Admin => String::new(),
+        }
+    }
+
     /// The same for programs.
     pub(super) fn json(&self, line: &Line<'_>) -> Value {
         let right = &line.right;
@@ -195,6 +240,7 @@ impl Sheet<'_> {
                 "before": changed.before.map(Role::name),
                 "role": changed.now.map(Role::name),
                 "like": changed.like,
+                "app_before": changed.renamed.map(|(before, _)| before),
                 "users": by_type(&|kind| owned(self.moved(changed, kind))),
             })
         } else {
@@ -205,6 +251,13 @@ impl Sheet<'_> {
                 "users": by_type(&|kind| owned(self.who(right.role, kind))),
             })
         };
+        if let (Some((_, grants)), Value::Object(object)) = (self.user, &mut object) {
+            let role = right.role;
+            let may = types
+                .iter()
+                .map(|kind| (kind.name().to_owned(), json!(may(grants, *kind, role))));
+            object.insert("may".to_owned(), Value::Object(may.collect()));
+        }
         if let (Value::Object(object), Value::Object(of_line)) = (&mut object, of_line) {
             object.extend(of_line);
         }
@@ -220,6 +273,22 @@ fn may(grants: &Grants, environment_type: EnvironmentType, role: Role) -> bool {
 
 fn yes(may: bool) -> String {
     if may { "yes" } else { "-" }.to_owned()
+}
+
+/// The same of a user, for programs.
+pub(super) fn user_json(user: &UserChange) -> Value {
+    let side = |side: fn(Roles) -> Option<Role>| {
+        let roles = user.roles.iter();
+        let roles = roles
+            .map(|(kind, roles)| (kind.name().to_owned(), json!(side(*roles).map(Role::name))));
+        Value::Object(roles.collect())
+    };
+    json!({
+        "user": user.name,
+        "change": user.change,
+        "before": side(|roles| roles.before),
+        "role": side(|roles| roles.now),
+    })
 }
 
 /// The columns when none are named.

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use super::Pushed;
 use crate::cli::against::Base;
-use crate::comparison::data::{Fate, MountChange, ServiceChange, ServiceFate};
 use crate::comparison::difference::{Change, Entry};
-use crate::comparison::push::{Action, AppPush, Cause, OperationChange, Push};
-use crate::reporter::style::{Style, count, safe};
+use crate::comparison::mounts::{Fate, MountChange};
+use crate::comparison::push::{Action, AppPush, Cause, OperationChange};
+use crate::comparison::services::{ServiceChange, ServiceFate, keeps_data};
+use crate::reporter::style::{self, Style, count};
 
 /// How wide a line may be.
 const WIDTH: usize = 80;
@@ -15,14 +17,17 @@ const INDENT: usize = 14;
 
 /// How many causes of one app are told.
 const MOST_CAUSES: usize = 12;
+/// How many files are named at least, whatever room they take.
+const FEWEST_FILES: usize = 3;
 
 /// The whole.
-pub(super) fn text(push: &Push, base: &Base, style: Style) -> String {
+pub(super) fn text(pushed: &Pushed, style: Style) -> String {
+    let push = &pushed.changes;
     let mut page = Page {
         text: String::new(),
         style,
     };
-    page.heading(base);
+    page.heading(&pushed.base, &pushed.uncommitted);
     for app in &push.apps {
         if app.action != Action::Nothing {
             page.app(app);
@@ -45,7 +50,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    fn heading(&mut self, base: &Base) {
+    fn heading(&mut self, base: &Base, uncommitted: &[String]) {
         let mut line = match &base.revision {
             Some(_) => format!("What a push does, compared with {}", base.title()),
             None => "What a first push does: there is no commit yet".to_owned(),
@@ -54,6 +59,21 @@ impl Page {
             line.push_str(", where nothing was configured");
         }
         self.line(&line);
+        if base.is_assumed {
+            let line = "Nothing is known of a push: compared with the last commit; `--against` names another";
+            for line in wrap(line, 0) {
+                self.line(&line);
+            }
+        }
+        if !uncommitted.is_empty() {
+            let is = if uncommitted.len() == 1 { "is" } else { "are" };
+            let files = count(uncommitted.len(), "file");
+            let line = format!("With {files} that {is} not committed: ");
+            let names = fit(uncommitted, WIDTH - line.len(), FEWEST_FILES);
+            for line in wrap(&(line + &names), 2) {
+                self.line(&line);
+            }
+        }
     }
 
     /// A line of an app with a title in front, if it is the first of several.
@@ -61,6 +81,16 @@ impl Page {
         let title = if number == 0 { title } else { "" };
         let line = format!("  {title:width$}{item}", width = INDENT - 2);
         self.line(&line);
+    }
+
+    /// The same, on as many lines as it takes.
+    fn wrapped(&mut self, title: &str, number: usize, item: &str) {
+        let mut lines = wrap(item, INDENT).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.item(title, number, first.trim_start());
+        for line in lines {
+            self.line(&line);
+        }
     }
 
     fn app(&mut self, app: &AppPush) {
@@ -84,7 +114,7 @@ impl Page {
             }
         }
         for (number, cause) in app.causes.iter().take(MOST_CAUSES).enumerate() {
-            self.item("because of", number, &because(cause));
+            self.wrapped("because of", number, &because(cause));
         }
         if let Some(more) = app
             .causes
@@ -108,15 +138,7 @@ impl Page {
         }
         for (number, mount) in app.mounts.iter().enumerate() {
             let words = self.mount(mount);
-            let mut lines = wrap(&words, INDENT).into_iter();
-            self.item(
-                "mounts",
-                number,
-                lines.next().unwrap_or_default().trim_start(),
-            );
-            for line in lines {
-                self.line(&line);
-            }
+            self.wrapped("mounts", number, &words);
         }
     }
 
@@ -164,6 +186,7 @@ impl Page {
         let keys = fit(
             &entry.keys,
             room.saturating_sub(entry.name.chars().count() + 4),
+            1,
         );
         format!("{name}: {keys}")
     }
@@ -196,20 +219,50 @@ impl Page {
         let worker =
             worker.map_or_else(String::new, |worker| format!(" of worker {}", safe(worker)));
         let path = format!("/{}{worker}", safe(&mount.path));
-        let data = safe(mount.data_in.as_deref().unwrap_or_default());
         let alert = self.style.error("!");
+        let source_path = mount.data_in.as_deref().map(safe);
+        let data = match (&mount.deleted_with, source_path.as_deref()) {
+            (Some(name), _) => format!("are deleted with `{}`", safe(name)),
+            (None, None) => "stay in the earlier source".to_owned(),
+            (None, Some("")) => "stay in its source".to_owned(),
+            (None, Some(path)) => format!("stay in `{path}`"),
+        };
+        let shows = source_path
+            .filter(|_| mount.deleted_with.is_none())
+            .map_or_else(String::new, |path| {
+                format!("; `source_path: \"{path}\"` shows them")
+            });
+        let shown: Vec<String> = mount
+            .shown
+            .iter()
+            .map(|part| format!("`{}`", safe(part)))
+            .collect();
+        let shown = shown.join(", ");
         match mount.fate {
             Fate::New => format!("{} {path}, empty", self.style.good("+")),
-            Fate::LooksEmpty if mount.data_in.is_some() => format!(
-                "{alert} {path} will look empty: the data stay in `{data}`; `source_path: \"{data}\"` shows them"
-            ),
-            Fate::LooksEmpty => {
-                format!("{alert} {path} will look empty: the data stay in its earlier source")
+            Fate::LooksEmpty => format!("{alert} {path} will look empty: the data {data}{shows}"),
+            Fate::ShowsOther => {
+                let other = safe(mount.data_of.as_deref().unwrap_or_default());
+                format!("{alert} {path} will show the data of /{other}: its own {data}{shows}")
             }
-            Fate::Hidden => format!(
-                "{alert} the data of /{} stay in `{data}`, and no mount shows them",
-                safe(&mount.path)
-            ),
+            Fate::Below => {
+                let whose = match &mount.data_of {
+                    Some(other) => format!("the data of /{}", safe(other)),
+                    None => "its data".to_owned(),
+                };
+                format!(
+                    "{alert} {path} will show {whose} further down, in {shown}{shows} as before"
+                )
+            }
+            Fate::Partly => {
+                format!("{alert} of the data of {path}, only {shown} will be shown{shows} all")
+            }
+            Fate::Hidden if mount.deleted_with.is_some() => {
+                format!("{alert} the data of {path} {data}")
+            }
+            Fate::Hidden => {
+                format!("{alert} the data of {path} {data}, and no mount shows them")
+            }
             Fate::Lost => format!("{alert} {path} is deleted with its data"),
         }
     }
@@ -235,7 +288,19 @@ impl Page {
         let now = safe(service.now.as_deref().unwrap_or_default());
         let alert = style.error("!");
         match service.fate {
-            ServiceFate::Added => format!("{} {name} ({now})", style.good("+")),
+            ServiceFate::Added => {
+                let added = format!("{} {name} ({now})", style.good("+"));
+                match &service.renamed_from {
+                    Some(earlier) if keeps_data(&now) => format!(
+                        "{added} looks like `{}` with another name: to Upsun it is another service, and starts without its data",
+                        safe(earlier)
+                    ),
+                    Some(earlier) => {
+                        format!("{added} looks like `{}` with another name", safe(earlier))
+                    }
+                    None => added,
+                }
+            }
             ServiceFate::Removed if service.loses_data => {
                 format!("{alert} {name} ({before}) is deleted with its data")
             }
@@ -261,7 +326,7 @@ impl Page {
                 format!(
                     "{} {name}: {}",
                     style.warning("~"),
-                    fit(&service.keys, room)
+                    fit(&service.keys, room, 1)
                 )
             }
         }
@@ -289,7 +354,7 @@ impl Page {
             let names: Vec<String> = same.iter().map(|app| app.app.clone()).collect();
             let all = count(same.len(), "app");
             let room = WIDTH * 2 - all.len() - hook.len() - 20;
-            format!("{all} stay as they are: {}{hook}", fit(&names, room))
+            format!("{all} stay as they are: {}{hook}", fit(&names, room, 1))
         };
         self.text.push('\n');
         for line in wrap(&line, 0) {
@@ -302,7 +367,7 @@ fn because(cause: &Cause) -> String {
     if cause.path == "source" && !cause.files.is_empty() {
         let files = count(cause.files.len(), "file");
         let room = WIDTH - INDENT - "source: ".len() - files.len() - 2;
-        return format!("source: {files}: {}", fit(&cause.files, room));
+        return format!("source: {files}: {}", fit(&cause.files, room, FEWEST_FILES));
     }
     let how = match cause.change {
         Change::Added => " (new)",
@@ -312,8 +377,13 @@ fn because(cause: &Cause) -> String {
     format!("{}{how}", safe(&cause.path))
 }
 
-/// As many names as have room, and how many there are besides.
-fn fit(names: &[String], room: usize) -> String {
+/// A name on one line, whatever is in it.
+fn safe(name: &str) -> String {
+    style::safe(name).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// As many names as have room, though not fewer than so many, and how many there are besides.
+fn fit(names: &[String], room: usize, fewest: usize) -> String {
     let mut text = String::new();
     for (at, name) in names.iter().enumerate() {
         let name = safe(name);
@@ -326,7 +396,7 @@ fn fit(names: &[String], room: usize) -> String {
             0
         };
         let length = text.chars().count() + comma.len() + name.chars().count();
-        if at > 0 && length + reserved > room {
+        if at >= fewest && length + reserved > room {
             let _ = write!(text, ", and {left} more");
             return text;
         }
