@@ -243,8 +243,7 @@ fn outline(text: &str, file_name: &str) -> Result<Outline, Error> {
 /// The line, from 1, at which a user is written.
 pub fn line_of_user(repository: &Path, name: &str) -> Option<usize> {
     let text = std::fs::read_to_string(repository.join(FILE_NAME)).ok()?;
-    let from = line_of_key(&text, "users", 1)?;
-    line_of_key(&text, name, from + 1)
+    outline(&text, FILE_NAME).ok()?.line(&["users", name])
 }
 
 /// The users of settings that may be older than we are: whatever else they say is passed over.
@@ -255,9 +254,10 @@ pub fn users_of(text: &str, file_name: &str) -> Result<IndexMap<String, Grants>,
         #[serde(deserialize_with = "users")]
         users: IndexMap<String, Grants>,
     }
+    let outline = outline(text, file_name)?;
     serde_yaml::from_str::<Option<Users>>(text)
         .map(|settings| settings.unwrap_or_default().users)
-        .map_err(|error| explain(&error, text, file_name))
+        .map_err(|error| explain(&error, text, file_name, &outline))
 }
 
 /// Whether the warnings with a code may be left out; what is wrong and how to mend it if not.
