@@ -1,6 +1,5 @@
 //! Runs one test.
 
-use std::fs::File;
 use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
@@ -8,12 +7,12 @@ use tokio::sync::mpsc::Receiver;
 use super::super::super::failure::Failure;
 use super::super::super::run::{listens_at, run_id};
 use super::super::cases::{Case, verdict};
-use super::{BEFORE_RUN, Before, Suite};
+use super::{BEFORE_RUN, Before, Suite, flags};
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
 use crate::lifecycle::{Error, OperationRun, Report};
-use crate::mount_snapshot::{Index, compare};
+use crate::mount_snapshot::{Index, compare, is_same};
 use crate::shutdown::Urgency;
 use crate::suite::{Observed, Status, Verdict, again, judge};
 
@@ -53,7 +52,7 @@ impl<E: Engine> Suite<'_, E> {
         before: &Before,
         output: &mut (String, String),
     ) -> Result<Tried, Error> {
-        let first = self.run_once(case).await?;
+        let first = self.run_once(case, &before.index).await?;
         let text = |bytes: &[u8]| self.secrets.mask(&String::from_utf8_lossy(bytes));
         *output = (text(&first.stdout), text(&first.stderr));
         let changes = compare(&before.index, &first.mounts);
@@ -70,17 +69,17 @@ impl<E: Engine> Suite<'_, E> {
             },
         );
         let mut after = After {
-            is_changed: !changes.is_empty(),
+            is_changed: !is_same(&before.index, &first.mounts),
             container: first.container,
         };
         if case.definition.idempotent
             && wrong.is_empty()
             && self.sandbox.shutdown.urgency() == Urgency::None
         {
-            let second = self.run_once(case).await?;
+            let second = self.run_once(case, &first.mounts).await?;
             let changes = compare(&first.mounts, &second.mounts);
             wrong = again(&case.definition, second.report.exit_code, &changes);
-            after.is_changed |= !changes.is_empty();
+            after.is_changed |= !is_same(&before.index, &second.mounts);
             after.container = second.container;
         }
         Ok(Tried { wrong, after })
@@ -105,23 +104,24 @@ impl<E: Engine> Suite<'_, E> {
             let id = id.ok_or_else(|| Error::NotUp {
                 container: case.place(),
             })?;
-            let (_, archive): (_, File) = before.store.open(BEFORE_RUN)?;
+            let (taken, archive) = before.store.open(BEFORE_RUN)?;
             self.sandbox
-                .restore_snapshot(&id, &container.mounts, archive)
+                .restore_snapshot(&id, &case.place(), taken, archive)
                 .await
         };
         work.await.map_err(|err| {
             before.is_lost.set(true);
             let failure = Failure::of(err, self.sandbox.shutdown);
             Status::Error(format!(
-                "the mounts of {} could not be put back: {}; `upsun-local mount restore {BEFORE_RUN}` tries again",
+                "the mounts of {} could not be put back: {}; `upsun-local mount restore{} {BEFORE_RUN}` tries again",
                 case.place(),
-                failure.message
+                failure.message,
+                flags(self.workspace, &plan.app, case.found.worker)
             ))
         })
     }
 
-    async fn run_once(&self, case: &Case<'_>) -> Result<Seen, Error> {
+    async fn run_once(&self, case: &Case<'_>, known: &Index) -> Result<Seen, Error> {
         let place = case.place();
         let prepared = &self.prepared[&place];
         let Ok((plan, container)) = self.container(case) else {
@@ -172,7 +172,7 @@ impl<E: Engine> Suite<'_, E> {
             stdout,
             stderr,
             read_only,
-            mounts: self.sandbox.index_of_mounts(&id, mounts).await?,
+            mounts: self.sandbox.index_of_mounts(&id, mounts, known).await?,
             container: id,
         })
     }
