@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -27,6 +28,9 @@ const PUT_BACK: &str = "cd /app || exit 2\n\
     head -c \"$4\" | xargs -0r -n 3 /bin/dash -c \
     'chmod \"$1\" -- \"$3\" && touch -c -d \"@$2\" -- \"$3\"' upsun-local || exit 2\n\
     exec tar --extract --preserve-permissions --overwrite --delay-directory-restore";
+
+/// After how long it is told that it takes a while.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// Where what was on the mounts before a run is kept until it is put back.
 #[derive(Debug, Clone)]
@@ -77,7 +81,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
         let before = self
-            .take_snapshot(&deployed.id, mounts, &undo.store, undo.name)
+            .take_snapshot(&deployed.id, &title, mounts, &undo.store, undo.name)
             .await?;
         let containers = self.containers().await?;
         let result = self.run_operation(planned, run, &containers).await;
@@ -111,6 +115,7 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn take_snapshot(
         &self,
         container: &str,
+        title: &str,
         mounts: &[String],
         store: &Store,
         name: &str,
@@ -118,7 +123,17 @@ impl<E: Engine> Sandbox<'_, E> {
         let file = store.begin()?;
         let out = file.reopen().map_err(|source| store.not_written(source))?;
         let found = self.look(container, mounts, Index::default(), Vec::new(), out);
-        let index = match found.await? {
+        let tell = async {
+            tokio::time::sleep(SHORT).await;
+            let container = title.to_owned();
+            self.emit(Event::KeepingMounts { container }).await;
+            std::future::pending().await
+        };
+        let found = tokio::select! {
+            found = found => found,
+            found = tell => found,
+        };
+        let index = match found? {
             Ok(found) => found.index,
             Err(source) => return Err(store.not_written(source).into()),
         };

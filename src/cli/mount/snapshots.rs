@@ -144,7 +144,7 @@ pub(super) async fn run(
         let index = match (act, before) {
             (Act::Snapshot(arguments), _) => {
                 let taken = sandbox
-                    .take_snapshot(&id, &paths, &store, &arguments.name)
+                    .take_snapshot(&id, &title, &paths, &store, &arguments.name)
                     .await?;
                 Some((Index::default(), taken.index))
             }

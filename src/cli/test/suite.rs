@@ -329,7 +329,7 @@ impl<E: Engine> Suite<'_, E> {
             .map_err(of)?;
         let taken = self
             .sandbox
-            .take_snapshot(&deployed.id, &container.mounts, &store, BEFORE_RUN)
+            .take_snapshot(&deployed.id, &place, &container.mounts, &store, BEFORE_RUN)
             .await
             .map_err(of)?;
         Ok(Before {
