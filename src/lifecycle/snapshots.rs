@@ -208,13 +208,13 @@ impl<E: Engine> Sandbox<'_, E> {
             );
             self.events.warn(message, None).await;
         }
-        match found.lost_mounts.is_empty() {
-            true => Ok(()),
-            false => Err(Error::MountsLost {
-                container: title.to_owned(),
-                mounts: found.lost_mounts,
-            }),
+        if found.lost_mounts.is_empty() {
+            return Ok(());
         }
+        Err(Error::MountsLost {
+            container: title.to_owned(),
+            mounts: found.lost_mounts,
+        })
     }
 
     async fn find_on_mounts(

@@ -128,8 +128,10 @@ impl PutBack {
             (Kind::Directory, Kind::Directory | Kind::LockedDirectory) => {
                 self.write.insert(whole);
             }
-            (Kind::LockedFile { size: then }, Kind::File { size: now, .. })
-            | (Kind::LockedFile { size: then }, Kind::LockedFile { size: now }) => {
+            (
+                Kind::LockedFile { size: then },
+                Kind::File { size: now, .. } | Kind::LockedFile { size: now },
+            ) => {
                 if then != now || is_modified {
                     self.lost.push(whole.clone());
                 }
