@@ -147,6 +147,11 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         duration: Duration,
     },
+    /// What is on the mounts of a container is being kept, and that takes a while.
+    KeepingMounts {
+        /// The app, or `app--worker`.
+        container: String,
+    },
     /// The mounts of a container are again as they were before the operation.
     MountsRestored {
         /// The app, or `app--worker`.

@@ -206,6 +206,19 @@ pub enum Error {
         container: String,
         /// What was on them.
         snapshot: String,
+        /// What says to `upsun-local mount` which container it is of: ` --app one`, or nothing.
+        flags: String,
+    },
+    /// The directories of mounts in other mounts were deleted, and with them the mounts.
+    #[error(
+        "`{container}` has lost {}: something outside of it deleted the directory",
+        listed(mounts)
+    )]
+    MountsLost {
+        /// The app or `app--worker`.
+        container: String,
+        /// The mounts, relative to the app's root.
+        mounts: Vec<String>,
     },
     /// A snapshot of mounts.
     #[error(transparent)]
@@ -218,6 +231,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+fn listed(mounts: &[String]) -> String {
+    let names: Vec<String> = mounts.iter().map(|path| format!("`/{path}`")).collect();
+    let plural = if names.len() == 1 { "" } else { "s" };
+    format!("the mount{plural} {}", names.join(", "))
 }
 
 /// What the lifecycle's functions return.
@@ -260,6 +279,11 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Takes the environment or says at once who has it.
     pub fn try_lock(&self, what: &str) -> Result<Lock> {
         Ok(Lock::try_take(&self.lock_path(), what)?)
+    }
+
+    /// Whether somebody has the environment.
+    pub fn is_busy(&self) -> bool {
+        Lock::is_taken(&self.lock_path())
     }
 
     /// Takes the environment away from whoever has it: asks that one to end, then not to take its time, and goes

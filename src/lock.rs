@@ -91,6 +91,14 @@ impl Lock {
         Ok(Lock { file, abandoned })
     }
 
+    /// Whether somebody holds it. Changes nothing of what its last holder left.
+    pub fn is_taken(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else {
+            return false;
+        };
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
     /// Asks whoever holds the lock to end, as a signal to it would: once, or again to be quick about it. Says
     /// nothing and does nothing where it cannot be told for certain who that is.
     pub fn ask_to_end(path: &Path) {

@@ -1,13 +1,26 @@
-//! What was on the mounts of a container at one moment: an archive in the state directory, and a list of what it
-//! holds, by which a later state is compared with it. Says nothing of containers; `lifecycle` fills and restores them.
+//! What was on the mounts of a container at one moment: a list of everything, by which a later state is compared with
+//! it, and an archive of what the files hold, in the state directory. Says nothing of containers; `lifecycle` fills
+//! and restores them.
 
+mod archive;
 mod index;
+mod listing;
+mod names;
+mod put_back;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use self::index::{Change, Difference, Entry, Index, Kind, compare};
+pub use self::archive::{is_whole, read};
+pub use self::index::{
+    Change, Difference, Entry, Index, Kind, Stat, compare, is_same, on_one_line,
+};
+pub use self::listing::Listing;
+pub use self::put_back::{PutBack, blocked};
 pub use self::store::{Error, Store, Taken};
 
 /// The name of a snapshot to which none is given.
 pub const DEFAULT_NAME: &str = "latest";
+
+/// The snapshot that `run --undo` and `test` take. It is only left when the mounts could not be put back.
+pub const BEFORE_RUN: &str = "before-run";

@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::context::{Context, variable};
 use super::failure::{DENIED, Failure};
+use super::mount::snapshots::tell_not_undone;
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::engine::spec::{ExecSpec, Output};
@@ -109,6 +110,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     };
     let listening = context.listen(false, &shutdown);
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
+    // What a test changes while it runs is put back by it.
+    if !sandbox.is_busy() {
+        tell_not_undone(context, &workspace);
+    }
     let exec = engine.exec(&id, &spec).await?;
     let _raw = if interactive { RawMode::enter() } else { None };
     let mut input = exec.input;

@@ -145,7 +145,12 @@ impl Failure {
         let message = err.to_string();
         match err {
             E::File { .. } => Failure::new(BAD_FILE, message),
-            E::Name(_) => Failure::usage(message),
+            E::Damaged { .. } => {
+                Failure::new(BAD_FILE, message).hint("nothing was touched; take another one")
+            }
+            E::Write { .. } => Failure::new(FAULT, message)
+                .hint("is there room? `XDG_STATE_HOME` can name another directory"),
+            E::Name(_) | E::Length(_) => Failure::usage(message),
             E::Unknown { others, .. } if others.is_empty() => {
                 Failure::usage(message).hint("`upsun-local mount snapshot` takes one")
             }
@@ -205,9 +210,12 @@ impl Failure {
                 .hint("`upsun-local down` removes the container with them"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
-            E::NotUndone { snapshot, .. } => Failure::new(BUSY, message).hint(format!(
-                "`upsun-local mount restore {snapshot}` puts them back; `upsun-local mount snapshot --delete {snapshot}` leaves them as they are"
+            E::NotUndone { snapshot, flags, .. } => Failure::new(BUSY, message).hint(format!(
+                "`upsun-local mount restore{flags} {snapshot}` puts them back; `upsun-local mount snapshot{flags} --delete {snapshot}` leaves them as they are"
             )),
+            E::MountsLost { .. } => Failure::new(CANNOT_MAKE, message).hint(
+                "the rest was put back; `upsun-local down` and `upsun-local up` mount it again, with the data that is on it",
+            ),
             E::Snapshot(err) => Failure::of_snapshot(&err),
             E::File { .. } => Failure::new(BAD_FILE, message),
         }

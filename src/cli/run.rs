@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use super::context::{Context, variable};
 use super::failure::{DENIED, Failure};
 use super::list::operations;
+use super::mount::snapshots;
 use super::workspace::{Workspace, find_app, nearest};
 use crate::activity::Draft;
 use crate::config::app::{App, Operation, SocketFamily};
@@ -200,6 +201,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let lock = sandbox
             .lock(&format!("run {}", found.operation.name))
             .await?;
+        if !arguments.undo {
+            snapshots::warn_not_undone(context, &workspace, &listening.events).await;
+        }
         let planned = workspace.planned(
             &plan,
             &image,
@@ -237,8 +241,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         } else if arguments.undo {
             let title = container.title(&plan.app);
             let undo = Undo {
-                store: super::mount::snapshots::store(&workspace, &title),
-                name: super::mount::snapshots::BEFORE_RUN,
+                store: snapshots::store(&workspace, &title),
+                name: snapshots::BEFORE_RUN,
+                flags: snapshots::flags(&workspace, &plan.app, found.worker),
             };
             sandbox
                 .run_and_undo(&planned, &run, &containers, &undo)
@@ -256,6 +261,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     // What is said of mounts comes before what is done about them.
     let recording = listening.recording.clone();
     listening.finish();
+    if arguments.undo && shutdown.urgency() == Urgency::Leave {
+        snapshots::tell_not_undone(context, &workspace);
+    }
     let result =
         result
             .map_err(|err| Failure::of(err, &shutdown))

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::mount::snapshots::warn_not_undone;
 use super::run::PullChoice;
 use super::workspace::{Workspace, find_app};
 use crate::activity::Draft;
@@ -103,6 +104,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             None => None,
         };
         let lock = sandbox.lock("up").await?;
+        warn_not_undone(context, &workspace, &listening.events).await;
         let mut failed = false;
         for (plan, image) in &plans {
             let whole = is_wanted(&plan.app);

@@ -1,24 +1,36 @@
 //! Takes what is on a running container's mounts out of it, and puts it back.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{mpsc, oneshot};
 
-use super::mounts::{Received, escaped};
+use super::mounts::Received;
 use super::{Error, OperationRun, Planned, Report, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ExecSpec, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
-use crate::mount_snapshot::{Index, Store, Taken, compare};
+use crate::mount_snapshot::{
+    Index, Listing, PutBack, Store, Taken, blocked, compare, is_same, on_one_line, read,
+};
 
-/// Packs the directories that are its arguments. Whoever writes at the same moment is no failure (1).
-const PACK: &str = "cd /app || exit 2\n\
-    tar --create --format=posix --warning=no-file-changed --warning=no-file-ignored -- \"$@\"\n\
-    code=$?; [ $code -le 1 ] || exit $code";
+/// Unpacks what differs. Its arguments are the lengths of the lists that come before the archive. A file that is there
+/// is written to rather than replaced, because a process may have it open. Permissions of directories come last.
+const PUT_BACK: &str = "cd /app || exit 2\n\
+    head -c \"$1\" | xargs -0r chmod u+rwx -- || exit 2\n\
+    head -c \"$2\" | xargs -0r rm -f -- || exit 2\n\
+    head -c \"$3\" | xargs -0r rmdir --ignore-fail-on-non-empty -- || exit 2\n\
+    head -c \"$4\" | xargs -0r -n 3 /bin/dash -c \
+    'chmod \"$1\" -- \"$3\" && touch -c -d \"@$2\" -- \"$3\"' upsun-local || exit 2\n\
+    exec tar --extract --preserve-permissions --overwrite --delay-directory-restore";
+
+/// After how long it is told that it takes a while.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// Where what was on the mounts before a run is kept until it is put back.
 #[derive(Debug, Clone)]
@@ -27,6 +39,23 @@ pub struct Undo<'a> {
     pub store: Store,
     /// The name of the snapshot.
     pub name: &'a str,
+    /// What says to `upsun-local mount` which container it is of: ` --app one`, or nothing.
+    pub flags: String,
+}
+
+/// What was found on mounts.
+struct Found {
+    index: Index,
+    /// Mounts in other mounts that the container does not have any more.
+    lost_mounts: Vec<String>,
+}
+
+/// Why there is no list of them.
+enum Unread {
+    /// The file that is written to.
+    Write(io::Error),
+    /// What comes from the container.
+    Read(io::Error),
 }
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -45,22 +74,26 @@ impl<E: Engine> Sandbox<'_, E> {
             return Err(Error::NotUndone {
                 container: title,
                 snapshot: undo.name.to_owned(),
+                flags: undo.flags.clone(),
             });
         }
         let deployed = self
             .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
         let before = self
-            .take_snapshot(&deployed.id, mounts, &undo.store, undo.name)
+            .take_snapshot(&deployed.id, &title, mounts, &undo.store, undo.name)
             .await?;
         let containers = self.containers().await?;
         let result = self.run_operation(planned, run, &containers).await;
         let undone = async {
-            let now = self.index_of_mounts(&deployed.id, mounts).await?;
+            let now = self
+                .index_of_mounts(&deployed.id, mounts, &before.index)
+                .await?;
             let changes = compare(&before.index, &now);
-            if !changes.is_empty() {
-                let (_, archive) = undo.store.open(undo.name)?;
-                self.restore_snapshot(&deployed.id, mounts, archive).await?;
+            if !is_same(&before.index, &now) {
+                let (before, archive) = undo.store.open(undo.name)?;
+                self.restore_snapshot(&deployed.id, &title, before, archive)
+                    .await?;
             }
             undo.store.remove(undo.name)?;
             self.emit(Event::MountsRestored {
@@ -82,16 +115,28 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn take_snapshot(
         &self,
         container: &str,
+        title: &str,
         mounts: &[String],
         store: &Store,
         name: &str,
     ) -> Result<Taken> {
         let file = store.begin()?;
-        let out = file.reopen().map_err(|source| Error::File {
-            path: file.path().to_owned(),
-            source,
-        })?;
-        let index = self.pack(container, mounts, out, file.path()).await?;
+        let out = file.reopen().map_err(|source| store.not_written(source))?;
+        let found = self.look(container, mounts, Index::default(), Vec::new(), out);
+        let tell = async {
+            tokio::time::sleep(SHORT).await;
+            let container = title.to_owned();
+            self.emit(Event::KeepingMounts { container }).await;
+            std::future::pending().await
+        };
+        let found = tokio::select! {
+            found = found => found,
+            found = tell => found,
+        };
+        let index = match found? {
+            Ok(found) => found.index,
+            Err(source) => return Err(store.not_written(source).into()),
+        };
         let taken = Taken {
             taken_at: jiff::Timestamp::now().to_string(),
             mounts: mounts.to_vec(),
@@ -101,120 +146,224 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(taken)
     }
 
-    /// What is on all mounts of a container now.
-    pub async fn index_of_mounts(&self, container: &str, mounts: &[String]) -> Result<Index> {
-        self.pack(container, mounts, io::sink(), Path::new("the mounts"))
-            .await
-    }
-
-    /// Puts a snapshot back: whatever else is on the mounts is deleted.
-    pub async fn restore_snapshot(
+    /// What is on all mounts of a container now. Only files that can have changed since `known` are read.
+    pub async fn index_of_mounts(
         &self,
         container: &str,
         mounts: &[String],
+        known: &Index,
+    ) -> Result<Index> {
+        self.find_on_mounts(container, mounts, known, Vec::new())
+            .await
+            .map(|found| found.index)
+    }
+
+    /// Puts a snapshot back: what came since is deleted, and what is different is as it was.
+    pub async fn restore_snapshot(
+        &self,
+        container: &str,
+        title: &str,
+        before: Taken,
         archive: File,
     ) -> Result<()> {
-        if mounts.is_empty() {
+        let (mounts, before) = (before.mounts, before.index);
+        let mut opened = Vec::new();
+        let found = loop {
+            let opening = PutBack::opening(&opened);
+            let found = self
+                .find_on_mounts(container, &mounts, &before, opening)
+                .await?;
+            // What is in a directory is only seen when it is open.
+            let blocked = blocked(&before, &found.index);
+            if blocked.is_empty() || blocked == opened {
+                break found;
+            }
+            opened = blocked;
+        };
+        let put_back = PutBack::new(&before, &found.index, &mounts, &found.lost_mounts);
+        let lost = put_back.lost.clone();
+        if !put_back.is_nothing() {
+            let lists = put_back.lists(&before);
+            let mut command = ["/bin/dash", "-c", PUT_BACK, "upsun-local"]
+                .map(str::to_owned)
+                .to_vec();
+            command.extend(lists.iter().map(|list| list.len().to_string()));
+            let stream = archive::stream(move |mut out| {
+                for list in lists {
+                    out.write_all(&list)?;
+                }
+                put_back.write(&before, BufReader::new(archive), &mut out)
+            });
+            let spec = ExecSpec {
+                command,
+                stdin: true,
+                ..ExecSpec::default()
+            };
+            self.feed(container, &spec, stream).await?;
+        }
+        for path in lost {
+            let message = format!(
+                "`/{}` of `{title}` is not as it was: it could not be read when the snapshot was taken",
+                on_one_line(&path)
+            );
+            self.events.warn(message, None).await;
+        }
+        if found.lost_mounts.is_empty() {
             return Ok(());
         }
-        let stream = archive::stream(move |mut out| {
-            io::copy(
-                &mut io::BufReader::with_capacity(64 * 1024, archive),
-                &mut out,
-            )?;
-            out.flush()
-        });
+        Err(Error::MountsLost {
+            container: title.to_owned(),
+            mounts: found.lost_mounts,
+        })
+    }
+
+    async fn find_on_mounts(
+        &self,
+        container: &str,
+        mounts: &[String],
+        known: &Index,
+        opening: Vec<u8>,
+    ) -> Result<Found> {
+        let found = self.look(container, mounts, known.clone(), opening, io::sink());
+        Ok(found.await?.map_err(EngineError::Io)?)
+    }
+
+    /// Lists what is on the mounts, and reads the files that are not known. `opening` names directories whose owner is
+    /// let in before. The error inside is that of `out`.
+    async fn look(
+        &self,
+        container: &str,
+        mounts: &[String],
+        known: Index,
+        opening: Vec<u8>,
+        out: impl Write + Send + 'static,
+    ) -> Result<io::Result<Found>> {
+        if mounts.is_empty() {
+            return Ok(Ok(Found {
+                index: Index::default(),
+                lost_mounts: Vec::new(),
+            }));
+        }
+        // What is in a mount is listed with it.
         let (tops, nested) = sorted(mounts);
-        let mut command = ["/bin/dash", "-c", &restoring(&nested), "upsun-local"]
+        let mut command = ["/bin/dash", "-c", &looking(&nested), "upsun-local"]
             .map(str::to_owned)
             .to_vec();
-        command.extend(tops.iter().chain(&nested).map(|path| format!("./{path}")));
+        command.push(opening.len().to_string());
+        command.extend(tops.iter().map(|path| format!("./{path}")));
         let spec = ExecSpec {
             command,
             stdin: true,
             ..ExecSpec::default()
         };
-        self.feed(container, &spec, stream).await
-    }
-
-    async fn pack(
-        &self,
-        container: &str,
-        mounts: &[String],
-        out: impl Write + Send + 'static,
-        path: &Path,
-    ) -> Result<Index> {
-        if mounts.is_empty() {
-            return Ok(Index::default());
-        }
-        // What is in a mount is packed with it.
-        let (tops, _) = sorted(mounts);
-        let mut command = ["/bin/dash", "-c", PACK, "upsun-local"]
-            .map(str::to_owned)
-            .to_vec();
-        command.extend(tops.iter().map(|path| format!("./{path}")));
-        let spec = ExecSpec {
-            command,
-            ..ExecSpec::default()
-        };
         let exec = self.engine.exec(container, &spec).await?;
-        let mut output = exec.output;
+        let (mut output, mut input) = (exec.output, exec.input);
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
-        let read = tokio::task::spawn_blocking(move || {
-            let mut out = BufWriter::with_capacity(256 * 1024, out);
-            let index = Index::of_archive(Tee {
-                from: Received::new(receiver),
-                to: &mut out,
-            })?;
-            out.flush()?;
-            Ok::<_, io::Error>(index)
+        let (listed, wanted) = oneshot::channel::<Vec<u8>>();
+        let reading = tokio::task::spawn_blocking(move || {
+            found(Received::new(receiver), &known, listed, out)
         });
+        let ask = async {
+            // Whether it reads what it is told shows in what it answers.
+            let _ = input.write_all(&opening).await;
+            let _ = input.flush().await;
+            if let Ok(names) = wanted.await {
+                let _ = input.write_all(&names).await;
+            }
+            let _ = input.shutdown().await;
+        };
         let mut errors = Vec::new();
-        while let Some(piece) = output.next().await {
-            match piece? {
-                Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
-                Output::Stdout(bytes) => {
-                    if sender.send(Ok(bytes)).await.is_err() {
-                        break;
+        let hear = async {
+            while let Some(piece) = output.next().await {
+                match piece? {
+                    Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
+                    Output::Stdout(bytes) => {
+                        if sender.send(Ok(bytes)).await.is_err() {
+                            break;
+                        }
                     }
                 }
             }
-        }
-        drop(sender);
-        let index = read.await.map_err(io::Error::other).and_then(|index| index);
+            drop(sender);
+            Ok::<_, Error>(())
+        };
+        let ((), heard) = tokio::join!(ask, hear);
+        heard?;
+        let found = reading
+            .await
+            .map_err(|err| EngineError::Io(io::Error::other(err)))?;
         let said = String::from_utf8_lossy(&errors).trim().to_owned();
-        match index {
+        match found {
+            Err(Unread::Write(source)) => Ok(Err(source)),
             // What it says is better than that its archive is cut off.
-            Err(_) if !said.is_empty() => Err(EngineError::Other(said).into()),
-            Err(source) => Err(Error::File {
-                path: path.to_owned(),
-                source,
-            }),
-            Ok(index) if self.ended(&exec.id).await? == 0 => Ok(index),
+            Err(Unread::Read(_)) if !said.is_empty() => Err(EngineError::Other(said).into()),
+            Err(Unread::Read(source)) => Err(EngineError::Io(source).into()),
+            Ok(found) if self.ended(&exec.id).await? == 0 => Ok(Ok(found)),
             Ok(_) => Err(EngineError::Other(said).into()),
         }
     }
 }
 
-/// A script that empties the mounts that are its arguments, and unpacks its standard input. A mount in a mount is an
-/// argument of its own, and stays where it is.
-fn restoring(nested: &[String]) -> String {
-    let prune: String = nested
+/// Reads the answer: the list, then the archive of the files that are asked for with it.
+fn found(
+    from: Received,
+    known: &Index,
+    listed: oneshot::Sender<Vec<u8>>,
+    out: impl Write,
+) -> Result<Found, Unread> {
+    let mut from = BufReader::with_capacity(256 * 1024, from);
+    let mut listing = Listing::read(&mut from, known).map_err(Unread::Read)?;
+    let lost_mounts = std::mem::take(&mut listing.lost_mounts);
+    let _ = listed.send(listing.to_read());
+    let mut out = BufWriter::with_capacity(256 * 1024, out);
+    let mut failed = None;
+    let index = read(
+        Tee {
+            from,
+            to: &mut out,
+            failed: &mut failed,
+        },
+        listing,
+    );
+    match (failed, index) {
+        (Some(source), _) => Err(Unread::Write(source)),
+        (None, Err(source)) => Err(Unread::Read(source)),
+        (None, Ok(index)) => {
+            out.flush().map_err(Unread::Write)?;
+            Ok(Found { index, lost_mounts })
+        }
+    }
+}
+
+/// A script that lists the mounts that are its arguments, after the length of a list of directories to open. Then it
+/// packs the files whose names it is told. A mount in a mount is gone from a container when somebody else deleted its
+/// directory. Whoever writes or deletes at the same moment is no failure (1).
+fn looking(nested: &[String]) -> String {
+    let nested: BTreeSet<String> = nested
         .iter()
-        .map(|path| {
-            format!(
-                "-path {} -prune -o ",
-                quoted(&escaped(&format!("./{path}")))
-            )
-        })
+        .map(|path| quoted(&format!("./{path}")))
         .collect();
-    // A directory that may not be written to holds what could not be deleted.
+    let nested: Vec<String> = nested.into_iter().collect();
+    let lost = if nested.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "for mount in {}; do mountpoint -q \"$mount\" || printf '%s\\0' \"$mount\"; done\n",
+            nested.join(" ")
+        )
+    };
     format!(
         "cd /app || exit 2\n\
-        find \"$@\" -mindepth 1 {prune}-type d ! -perm -700 -exec chmod u+rwx {{}} \\; || exit 2\n\
-        find \"$@\" -mindepth 1 {prune}! -type d -exec rm -f {{}} + || exit 2\n\
-        find \"$@\" -mindepth 1 {prune}-type d -print0 | sort -rz | xargs -0r rmdir --ignore-fail-on-non-empty || exit 2\n\
-        exec tar --extract --preserve-permissions"
+        head -c \"$1\" | xargs -0r chmod u+rwx -- || exit 2\n\
+        shift\n\
+        date +%s.%N | tr '\\n' '\\0'\n\
+        {lost}printf '\\0'\n\
+        find \"$@\" {} || exit 2\n\
+        printf '\\0'\n\
+        tar --create --format=gnu --sparse --hard-dereference --no-recursion --ignore-failed-read \
+        --warning=no-file-changed --null --no-unquote --files-from=-\n\
+        code=$?; [ $code -le 1 ] || exit $code",
+        Listing::FIND
     )
 }
 
@@ -233,15 +382,19 @@ fn sorted(mounts: &[String]) -> (Vec<String>, Vec<String>) {
 }
 
 /// Reads from one and writes what it read to another.
-struct Tee<R, W> {
+struct Tee<'a, R, W> {
     from: R,
     to: W,
+    failed: &'a mut Option<io::Error>,
 }
 
-impl<R: Read, W: Write> Read for Tee<R, W> {
+impl<R: Read, W: Write> Read for Tee<'_, R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.from.read(buffer)?;
-        self.to.write_all(&buffer[..length])?;
+        if let Err(source) = self.to.write_all(&buffer[..length]) {
+            *self.failed = Some(source);
+            return Err(io::ErrorKind::WriteZero.into());
+        }
         Ok(length)
     }
 }

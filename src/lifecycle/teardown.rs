@@ -6,6 +6,7 @@ use crate::config::app::App;
 use crate::engine::spec::Labels;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
+use crate::mount_snapshot::{BEFORE_RUN, Store};
 use crate::plan::{front, router};
 use crate::project::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
 use crate::{relationships, routes};
@@ -76,6 +77,9 @@ impl<E: Engine> Sandbox<'_, E> {
             removed += 1;
         }
         if down != Down::KeepVolumes {
+            // What a run that was cut off would have put back is deleted with the rest. Snapshots with a name stay.
+            let (state, environment) = (&self.project.state_dir, &self.environment.name);
+            Store::remove_everywhere(state, environment, BEFORE_RUN);
             removed += self.remove_volumes(&labels, down).await?;
         }
         Ok(Kept { removed })

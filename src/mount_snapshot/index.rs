@@ -1,14 +1,12 @@
-//! The list of what an archive holds.
+//! The list of what is on mounts, and what is different between two of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sha1::{Digest, Sha1};
 
-/// Everything on the mounts, by path relative to the app's root.
+/// Everything on the mounts, by path relative to the app's root. In paths and targets a backslash is `\\`, and a byte
+/// that is not UTF-8 is like `\xff`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index(pub BTreeMap<String, Entry>);
 
@@ -20,6 +18,9 @@ pub struct Entry {
     pub kind: Kind,
     /// Its permissions. Those of a link mean nothing and are 0.
     pub mode: u32,
+    /// What is not shown as a difference.
+    #[serde(flatten)]
+    pub stat: Stat,
 }
 
 /// What an entry is.
@@ -40,8 +41,40 @@ pub enum Kind {
         /// What it points at.
         target: String,
     },
-    /// A pipe or the like.
+    /// A named pipe.
+    Pipe,
+    /// A file that its owner may not read.
+    LockedFile {
+        /// In bytes.
+        size: u64,
+    },
+    /// A directory that its owner may not list or enter. What is in it is not known.
+    LockedDirectory,
+    /// A socket or the like, or a file that was gone before it could be read. It cannot be put back.
     Other,
+}
+
+impl Kind {
+    /// Whether others can be in it.
+    pub fn is_directory(&self) -> bool {
+        matches!(self, Kind::Directory | Kind::LockedDirectory)
+    }
+}
+
+/// What the file system says of an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stat {
+    /// When it was modified, in seconds with nanoseconds.
+    pub modified: String,
+    /// When it was last changed in any way, which nobody but the kernel can set. Nothing where it was changed so
+    /// shortly before the list was made that a later change may have the same moment.
+    pub changed: Option<String>,
+    /// The file system that it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
 }
 
 /// How an entry differs from what it was.
@@ -77,93 +110,101 @@ pub struct Difference {
 }
 
 impl fmt::Display for Difference {
+    /// On one line, whatever the path holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} /{}", self.change.letter(), self.path)
+        write!(f, "{} /{}", self.change.letter(), on_one_line(&self.path))
     }
 }
 
-impl Index {
-    /// Reads a tar archive to its very end.
-    pub fn of_archive(archive: impl Read) -> io::Result<Index> {
-        let mut archive = tar::Archive::new(archive);
-        let mut index = Index::default();
-        for entry in archive.entries()? {
-            let mut entry = entry?;
-            let path = name(&entry.path_bytes());
-            let mode = entry.header().mode()? & 0o7777;
-            let kind = match entry.header().entry_type() {
-                tar::EntryType::Directory => Kind::Directory,
-                tar::EntryType::Symlink => Kind::Link {
-                    target: entry
-                        .link_name_bytes()
-                        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-                        .unwrap_or_default(),
-                },
-                // A further name of a file that came before.
-                tar::EntryType::Link => {
-                    let first = entry.link_name_bytes().map(|bytes| name(&bytes));
-                    let known = first.and_then(|first| index.0.get(&first));
-                    known.map_or(Kind::Other, |entry| entry.kind.clone())
-                }
-                kind if kind.is_file() => {
-                    let mut hash = Sha1::new();
-                    let size = io::copy(&mut entry, &mut hash)?;
-                    Kind::File {
-                        size,
-                        content: format!("{:x}", hash.finalize()),
-                    }
-                }
-                _ => Kind::Other,
-            };
-            let mode = match kind {
-                Kind::Link { .. } => 0,
-                _ => mode,
-            };
-            index.0.insert(path, Entry { kind, mode });
+/// A path as it is shown.
+pub fn on_one_line(path: &str) -> String {
+    let mut shown = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
         }
-        // What fills up the last record belongs to the archive too.
-        io::copy(&mut archive.into_inner(), &mut io::sink())?;
-        Ok(index)
     }
+    shown
+}
 
+impl Index {
     /// How many files there are, and how many bytes they hold.
     pub fn size(&self) -> (u64, u64) {
         self.0
             .values()
             .fold((0, 0), |(files, bytes), entry| match &entry.kind {
-                Kind::File { size, .. } => (files + 1, bytes + size),
+                Kind::File { size, .. } | Kind::LockedFile { size } => (files + 1, bytes + size),
                 _ => (files, bytes),
             })
     }
+
+    /// Whether it is in a directory of which nothing is known but that it is there.
+    pub(super) fn hides(&self, path: &str) -> bool {
+        ancestors(path).any(|above| {
+            self.0
+                .get(above)
+                .is_some_and(|entry| entry.kind == Kind::LockedDirectory)
+        })
+    }
 }
 
-/// Without the slash at the end of a directory and the dot in front.
-fn name(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let path: PathBuf = PathBuf::from(text.as_ref()).components().collect();
-    let text = path.to_string_lossy().into_owned();
-    text.strip_prefix("./").map(str::to_owned).unwrap_or(text)
+/// The directories that a path is in.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
 }
 
-/// What is different now, in the order of paths. A file that was written again with the same content is not different.
+/// Whether there is nothing to put back. More has to be the same for this than for nothing to be shown: also when
+/// files were modified.
+pub fn is_same(before: &Index, now: &Index) -> bool {
+    let known = |index: &Index| {
+        index
+            .0
+            .values()
+            .filter(|entry| entry.kind != Kind::Other)
+            .count()
+    };
+    known(before) == known(now)
+        && before.0.iter().all(|(path, entry)| {
+            entry.kind == Kind::Other
+                || now.0.get(path).is_some_and(|other| {
+                    entry.is_as(other) && entry.stat.modified == other.stat.modified
+                })
+        })
+}
+
+impl Entry {
+    /// Whether content and permissions are the same.
+    pub(super) fn is_as(&self, other: &Entry) -> bool {
+        self.kind == other.kind && self.mode == other.mode
+    }
+}
+
+/// What is different now, in the order of paths. A file that was written again with the same content is not different,
+/// and nothing is said of what cannot be seen in a directory.
 pub fn compare(before: &Index, now: &Index) -> Vec<Difference> {
     let difference = |change, path: &String, entry: &Entry| Difference {
         change,
-        path: match entry.kind {
-            Kind::Directory => format!("{path}/"),
-            _ => path.clone(),
+        path: if entry.kind.is_directory() {
+            format!("{path}/")
+        } else {
+            path.clone()
         },
     };
     let mut all: Vec<Difference> = Vec::new();
     for (path, entry) in &before.0 {
         match now.0.get(path) {
+            None if now.hides(path) => {}
             None => all.push(difference(Change::Deleted, path, entry)),
-            Some(other) if other != entry => all.push(difference(Change::Modified, path, other)),
+            Some(other) if !other.is_as(entry) => {
+                all.push(difference(Change::Modified, path, other));
+            }
             Some(_) => {}
         }
     }
     for (path, entry) in &now.0 {
-        if !before.0.contains_key(path) {
+        if !before.0.contains_key(path) && !before.hides(path) {
             all.push(difference(Change::Added, path, entry));
         }
     }

@@ -10,14 +10,37 @@ use serde::{Deserialize, Serialize};
 
 use super::Index;
 
+/// How many characters a name can have.
+const LONGEST: usize = 100;
+
 /// Why there is no snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of it.
+    /// A file of it is missing or broken.
     #[error("{path}: {source}")]
     File {
         /// The file.
         path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its archive does not hold what was kept.
+    #[error(
+        "the snapshot `{name}` of `{container}` is damaged: {path} does not hold what was kept in it"
+    )]
+    Damaged {
+        /// The name.
+        name: String,
+        /// The app or `app--worker`.
+        container: String,
+        /// The archive.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("nothing can be kept in {directory}: {source}")]
+    Write {
+        /// Where snapshots are.
+        directory: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -34,6 +57,9 @@ pub enum Error {
     /// The name cannot be one.
     #[error("`{0}` cannot be the name of a snapshot: letters, digits, `-`, `_` and `.` can")]
     Name(String),
+    /// The name is too long for a file's.
+    #[error("the name of a snapshot can have {LONGEST} characters, and `{0}` has {length}", length = .0.len())]
+    Length(String),
 }
 
 /// A snapshot.
@@ -57,15 +83,29 @@ pub struct Store {
 impl Store {
     /// Of a container, by its title: `app` or `app--worker`. Nothing is made before something is to be kept.
     pub fn of(state_directory: &Path, environment: &str, container: &str) -> Self {
-        // Names of environments can be anything, and on some file systems two of them the same.
-        let environment = &crate::project::hash(environment.as_bytes())[..12];
         let folder = &crate::project::hash(container.as_bytes())[..12];
         Store {
-            directory: state_directory
-                .join("snapshots")
-                .join(environment)
-                .join(folder),
+            directory: Self::directory_of(state_directory, environment).join(folder),
             container: container.to_owned(),
+        }
+    }
+
+    /// Where the snapshots of an environment are, if there are any.
+    pub fn directory_of(state_directory: &Path, environment: &str) -> PathBuf {
+        // Names of environments can be anything, and on some file systems two of them the same.
+        let environment = &crate::project::hash(environment.as_bytes())[..12];
+        state_directory.join("snapshots").join(environment)
+    }
+
+    /// Removes the snapshots of a name of all containers of an environment, also of those that are no more.
+    pub fn remove_everywhere(state_directory: &Path, environment: &str, name: &str) {
+        let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
+        for directory in directories.into_iter().flatten().flatten() {
+            // The index first: without it there is no snapshot.
+            for extension in ["json", "tar"] {
+                let file = directory.path().join(format!("{name}.{extension}"));
+                let _ = std::fs::remove_file(file);
+            }
         }
     }
 
@@ -81,10 +121,7 @@ impl Store {
     /// A file for an archive that is being written, in the place where it will be kept. It is gone when it is
     /// dropped without having been kept.
     pub fn begin(&self) -> Result<tempfile::NamedTempFile, Error> {
-        let failed = |source| Error::File {
-            path: self.directory.clone(),
-            source,
-        };
+        let failed = |source| self.not_written(source);
         // What is on mounts is nobody else's business.
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -103,10 +140,7 @@ impl Store {
     ) -> Result<(), Error> {
         Self::check(name)?;
         let path = self.index(name);
-        let failed = |source| Error::File {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| self.not_written(source);
         let bytes = serde_json::to_vec(taken).map_err(|err| failed(err.into()))?;
         let new = self.begin()?;
         io::Write::write_all(&mut new.as_file(), &bytes).map_err(failed)?;
@@ -141,8 +175,37 @@ impl Store {
             other => other.map_err(failed)?,
         };
         let taken = serde_json::from_slice(&bytes).map_err(|err| failed(err.into()))?;
-        let archive = File::open(self.archive(name)).map_err(failed)?;
-        Ok((taken, archive))
+        let archive = self.archive(name);
+        match File::open(&archive) {
+            Ok(file) => Ok((taken, file)),
+            Err(source) => Err(Error::File {
+                path: archive,
+                source,
+            }),
+        }
+    }
+
+    /// Opens a snapshot of which all is there: its whole archive is read.
+    pub fn open_whole(&self, name: &str) -> Result<(Taken, File), Error> {
+        let (taken, archive) = self.open(name)?;
+        // What cannot be read as an archive is as damaged as one with another content.
+        if super::is_whole(io::BufReader::new(&archive), &taken.index).unwrap_or(false) {
+            self.open(name)
+        } else {
+            Err(Error::Damaged {
+                name: name.to_owned(),
+                container: self.container.clone(),
+                path: self.archive(name),
+            })
+        }
+    }
+
+    /// What to say when something could not be written.
+    pub fn not_written(&self, source: io::Error) -> Error {
+        Error::Write {
+            directory: self.directory.clone(),
+            source,
+        }
     }
 
     /// Whether there is one of that name.
@@ -189,9 +252,11 @@ impl Store {
     /// Whether it can be the name of a snapshot: a file's name, and nothing but that.
     pub fn check(name: &str) -> Result<(), Error> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.starts_with('.') || name.len() > 100 || !name.chars().all(plain)
-        {
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
             return Err(Error::Name(name.to_owned()));
+        }
+        if name.len() > LONGEST {
+            return Err(Error::Length(name.to_owned()));
         }
         Ok(())
     }

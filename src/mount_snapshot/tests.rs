@@ -1,36 +1,48 @@
-use std::io::{Seek, SeekFrom};
-
 use super::*;
+
+/// Directories end with a slash, and `-> x` is a link's target.
+fn index(files: &[(&str, &str)]) -> Index {
+    let entry = |(path, content): &(&str, &str)| {
+        let kind = match (path.strip_suffix('/'), content.strip_prefix("-> ")) {
+            (Some(_), _) => Kind::Directory,
+            (None, Some(target)) => Kind::Link {
+                target: target.to_owned(),
+            },
+            _ => Kind::File {
+                size: content.len() as u64,
+                content: crate::project::hash(content.as_bytes()),
+            },
+        };
+        let entry = Entry {
+            kind,
+            mode: 0o644,
+            stat: Stat::default(),
+        };
+        (path.trim_end_matches('/').to_owned(), entry)
+    };
+    Index(files.iter().map(entry).collect())
+}
 
 fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_mode(0o644);
-        match (path.strip_suffix('/'), content.strip_prefix("-> ")) {
-            (Some(_), _) => {
-                header.set_entry_type(tar::EntryType::Directory);
-                header.set_size(0);
-                tar.append_data(&mut header, path, std::io::empty())
-                    .unwrap();
-            }
-            (None, Some(target)) => {
-                header.set_entry_type(tar::EntryType::Symlink);
-                header.set_size(0);
-                tar.append_link(&mut header, path, target).unwrap();
-            }
-            _ => {
-                header.set_size(content.len() as u64);
-                tar.append_data(&mut header, path, content.as_bytes())
-                    .unwrap();
-            }
-        }
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, path, content.as_bytes())
+            .unwrap();
     }
     tar.into_inner().unwrap()
 }
 
-fn index(files: &[(&str, &str)]) -> Index {
-    Index::of_archive(archive(files).as_slice()).unwrap()
+/// What files of one archive are found to hold.
+fn held(files: &[(&str, &str)]) -> Index {
+    let listing = Listing {
+        index: index(files),
+        unread: files.iter().map(|(path, _)| (*path).to_owned()).collect(),
+        lost_mounts: Vec::new(),
+    };
+    read(archive(files).as_slice(), listing).unwrap()
 }
 
 fn taken(index: Index) -> Taken {
@@ -44,8 +56,8 @@ fn taken(index: Index) -> Taken {
 #[test]
 fn what_came_went_and_changed_is_told_by_content() {
     let before = index(&[
-        ("./data/", ""),
-        ("./data/a", "1"),
+        ("data/", ""),
+        ("data/a", "1"),
         ("data/b", "x"),
         ("data/c", "same"),
         ("data/l", "-> a"),
@@ -77,12 +89,154 @@ fn what_came_went_and_changed_is_told_by_content() {
 }
 
 #[test]
-fn a_long_name_and_a_damaged_archive() {
+fn what_is_in_a_closed_directory_is_neither_gone_nor_new() {
+    let open = index(&[("data/", ""), ("data/d/", ""), ("data/d/a", "1")]);
+    let mut closed = index(&[("data/", ""), ("data/d/", "")]);
+    closed.0.get_mut("data/d").unwrap().kind = Kind::LockedDirectory;
+    let told = |before, now| -> Vec<String> {
+        compare(before, now)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    assert_eq!(told(&open, &closed), ["M /data/d/"]);
+    assert_eq!(told(&closed, &open), ["M /data/d/"]);
+    assert_eq!(blocked(&open, &closed), ["data/d"]);
+    assert_eq!(blocked(&closed, &closed), [""; 0]);
+    // Nothing is deleted of which it is not known whether it was there.
+    let put_back = PutBack::new(&closed, &open, &[], &[]);
+    assert_eq!(put_back.lists(&closed)[1..3], [b"", b""]);
+}
+
+#[test]
+fn a_name_stays_on_its_line() {
+    let added = compare(&index(&[]), &index(&[("data/a\nD \u{1b}/b", "")]));
+    assert_eq!(added[0].to_string(), "A /data/a\\nD \\u{1b}/b");
+}
+
+#[test]
+fn only_what_differs_is_put_back() {
+    let before = index(&[
+        ("data/", ""),
+        ("data/changed", "1"),
+        ("data/d/", ""),
+        ("data/d/gone", "2"),
+        ("data/l", "-> a"),
+        ("data/same", "3"),
+        ("data/touched", "4"),
+    ]);
+    let mut now = index(&[
+        ("data/", ""),
+        ("data/changed", "one"),
+        ("data/d/", ""),
+        ("data/l", "-> b"),
+        ("data/n/", ""),
+        ("data/n/ew", ""),
+        ("data/same", "3"),
+        ("data/touched", "4"),
+    ]);
+    now.0.get_mut("data/touched").unwrap().stat.modified = "5.0".to_owned();
+    assert!(!is_same(&before, &now));
+    let put_back = PutBack::new(&before, &now, &["data".to_owned()], &[]);
+    let [open, delete, directories, set] = put_back.lists(&before);
+    // Whoever may not write there is let in.
+    assert_eq!(open, b"./data\0./data/d\0./data/n\0");
+    assert_eq!(delete, b"./data/l\0./data/n/ew\0");
+    assert_eq!(directories, b"./data/n\0");
+    assert_eq!(set, b"");
+    let all = archive(&[
+        ("./data/changed", "1"),
+        ("./data/d/gone", "2"),
+        ("./data/same", "3"),
+        ("./data/touched", "4"),
+    ]);
+    let mut out = Vec::new();
+    put_back
+        .write(&before, std::io::Cursor::new(all), &mut out)
+        .unwrap();
+    let mut written: Vec<String> = tar::Archive::new(out.as_slice())
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    written.sort();
+    assert_eq!(
+        written,
+        [
+            "data",
+            "data/changed",
+            "data/d",
+            "data/d/gone",
+            "data/l",
+            "data/touched"
+        ]
+    );
+    assert!(PutBack::new(&before, &before, &[], &[]).is_nothing());
+}
+
+#[test]
+fn what_became_another_name_of_a_file_is_not_written_through() {
+    let before = index(&[("data/a", "1"), ("data/b", "2")]);
+    let mut now = index(&[("data/a", "1"), ("data/b", "1")]);
+    for entry in now.0.values_mut() {
+        entry.mode = 0o644;
+        entry.stat.links = 2;
+    }
+    now.0.get_mut("data/b").unwrap().stat.inode = 7;
+    let put_back = PutBack::new(&before, &now, &[], &[]);
+    assert_eq!(put_back.lists(&before)[1], b"./data/b\0");
+}
+
+#[test]
+fn names_of_any_bytes_and_length_are_put_back() {
+    let long = format!("data/{}\\xff", "x".repeat(300));
+    let before = index(&[("data/\\xfe", "1"), (&long, "-> ./to//\\xff/")]);
+    let put_back = PutBack::new(&before, &index(&[]), &[], &[]);
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.as_old_mut().name[..8].copy_from_slice(b"./data/\xfe");
+    header.set_size(1);
+    header.set_cksum();
+    tar.append(&header, b"1".as_slice()).unwrap();
+    let all = std::io::Cursor::new(tar.into_inner().unwrap());
+    let mut out = Vec::new();
+    put_back.write(&before, all, &mut out).unwrap();
+    let mut written = tar::Archive::new(out.as_slice());
+    let mut entries = written.entries().unwrap();
+    let link = entries.next().unwrap().unwrap();
+    assert!(link.path_bytes().ends_with(b"xxx\xff"));
+    assert_eq!(
+        link.link_name_bytes().unwrap().as_ref(),
+        b"./to//\xff/".as_slice()
+    );
+    let file = entries.next().unwrap().unwrap();
+    assert_eq!(file.path_bytes().as_ref(), b"data/\xfe".as_slice());
+}
+
+#[test]
+fn a_damaged_archive_is_found_before_anything_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::of(directory.path(), "local", "app");
     let long = format!("data/{}", "x".repeat(300));
-    assert_eq!(compare(&index(&[]), &index(&[(&long, "1")]))[0].path, long);
-    let mut whole = archive(&[("data/a", &"1".repeat(5000))]);
-    whole.truncate(2000);
-    assert!(Index::of_archive(whole.as_slice()).is_err());
+    let files = [(long.as_str(), "1"), ("data/a", "2222")];
+    let whole = archive(&files);
+    let keep = |bytes: &[u8]| {
+        let file = store.begin().unwrap();
+        std::io::Write::write_all(&mut file.as_file(), bytes).unwrap();
+        store.keep("a", file, &taken(held(&files))).unwrap();
+        store.open_whole("a").map(|_| ())
+    };
+    keep(&whole).unwrap();
+    let mut other = whole.clone();
+    let at = other.iter().rposition(|byte| *byte == b'2').unwrap();
+    other[at] = b'3';
+    for damaged in [&whole[..whole.len() / 2], &other, b""] {
+        let found = keep(damaged).unwrap_err();
+        assert!(matches!(found, Error::Damaged { .. }), "{found}");
+    }
+    std::fs::remove_file(store.archive("a")).unwrap();
+    let missing = store.open_whole("a").unwrap_err().to_string();
+    assert!(missing.contains("a.tar: No such file"), "{missing}");
 }
 
 #[test]
@@ -96,13 +250,11 @@ fn a_snapshot_is_kept_found_replaced_and_removed() {
         let file = store.begin().unwrap();
         std::io::Write::write_all(&mut file.as_file(), &bytes).unwrap();
         store
-            .keep("a", file, &taken(index(&[("data/a", content)])))
+            .keep("a", file, &taken(held(&[("data/a", content)])))
             .unwrap();
     }
-    let (found, mut file) = store.open("a").unwrap();
-    file.seek(SeekFrom::Start(0)).unwrap();
-    assert_eq!(Index::of_archive(file).unwrap(), found.index);
-    assert_eq!(found.index, index(&[("data/a", "2")]));
+    let (found, _) = store.open_whole("a").unwrap();
+    assert_eq!(found.index, held(&[("data/a", "2")]));
     assert_eq!(store.names().unwrap(), ["a"]);
     // Another container and another environment have snapshots of their own.
     assert!(
@@ -131,7 +283,25 @@ fn a_snapshot_is_kept_found_replaced_and_removed() {
 fn names_are_nothing_but_names() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::of(directory.path(), "local", "app");
-    for name in ["", "../a", "a/b", ".hidden", "a b", &"x".repeat(101)] {
+    for name in ["", "../a", "a/b", ".hidden", "a b"] {
         assert!(matches!(store.open(name), Err(Error::Name(_))), "{name}");
     }
+    let long = store.open(&"x".repeat(101)).unwrap_err().to_string();
+    assert!(long.ends_with("has 101"), "{long}");
+}
+
+#[test]
+fn what_is_forgotten_of_an_environment_is_of_all_its_containers() {
+    let directory = tempfile::tempdir().unwrap();
+    let stores = [("local", "app"), ("local", "app--w"), ("main", "app")]
+        .map(|(environment, container)| Store::of(directory.path(), environment, container));
+    for store in &stores {
+        for name in [BEFORE_RUN, "mine"] {
+            let file = store.begin().unwrap();
+            store.keep(name, file, &taken(index(&[]))).unwrap();
+        }
+    }
+    Store::remove_everywhere(directory.path(), "local", BEFORE_RUN);
+    let left = stores.map(|store| store.names().unwrap().len());
+    assert_eq!(left, [1, 1, 2]);
 }

@@ -416,6 +416,9 @@ impl<S: Screen> Reporter for Terminal<S> {
                 let what = format!("{} in {}", safe(&service), style::duration(duration));
                 self.step("Started", &what);
             }
+            Event::KeepingMounts { container } => {
+                self.step("Keeping", &format!("the mounts of {}", safe(&container)));
+            }
             Event::MountsRestored { container, changes } => self.restored(&container, &changes),
             Event::MountsSuggested {
                 container,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::Outcome;
-use crate::mount_snapshot::{Change, Difference, Entry, Index, Kind};
+use crate::mount_snapshot::{Change, Difference, Entry, Index, Kind, Stat};
 use crate::settings::Settings;
 
 fn tests(text: &str) -> Result<Tests, String> {
@@ -44,6 +44,7 @@ fn index(paths: &[&str]) -> Index {
         let entry = Entry {
             kind: Kind::Directory,
             mode: 0o755,
+            stat: Stat::default(),
         };
         ((*path).to_owned(), entry)
     };

@@ -11,6 +11,7 @@ mod cron;
 mod errors;
 mod hook;
 mod list;
+mod mounts;
 mod operation_tests;
 mod plan;
 mod repository;

@@ -22,6 +22,7 @@ mod fronts;
 mod isolation;
 mod mail;
 mod mount_commands;
+mod mount_snapshots;
 mod mounts;
 mod operation_tests;
 mod php;

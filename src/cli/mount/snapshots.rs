@@ -11,12 +11,12 @@ use super::super::run::Format;
 use super::super::workspace::Workspace;
 use super::tell;
 use crate::config::app::Mount;
+use crate::event::Events;
 use crate::lifecycle::Error;
 use crate::mount_snapshot::{self, DEFAULT_NAME, Difference, Index, Store};
-use crate::reporter::style::{self, safe};
 
-/// The snapshot that `run --undo` takes. It is only there when the mounts could not be put back.
-pub(in crate::cli) const BEFORE_RUN: &str = "before-run";
+pub(in crate::cli) use crate::mount_snapshot::BEFORE_RUN;
+use crate::reporter::style::{self, safe};
 
 /// Arguments of `mount snapshot`.
 #[derive(Debug, Args)]
@@ -104,11 +104,19 @@ pub(super) async fn run(
         }
         Act::Snapshot(arguments) => {
             Store::check(&arguments.name).map_err(failed)?;
+            // It may be all that is left of what was there before a run that was cut off.
+            if arguments.name == BEFORE_RUN {
+                return Err(Failure::usage(format!(
+                    "`{BEFORE_RUN}` is the snapshot that `run --undo` and `test` take"
+                ))
+                .hint("choose another name"));
+            }
             None
         }
-        Act::Restore(RestoreArguments { name, .. }) | Act::Diff(DiffArguments { name, .. }) => {
-            Some(store.open(name).map_err(failed)?)
+        Act::Restore(RestoreArguments { name, .. }) => {
+            Some(store.open_whole(name).map_err(failed)?)
         }
+        Act::Diff(DiffArguments { name, .. }) => Some(store.open(name).map_err(failed)?),
     };
     if mounts.is_empty() {
         context.talk("No mounts are defined: there is nothing to keep.\n");
@@ -136,12 +144,14 @@ pub(super) async fn run(
         let index = match (act, before) {
             (Act::Snapshot(arguments), _) => {
                 let taken = sandbox
-                    .take_snapshot(&id, &paths, &store, &arguments.name)
+                    .take_snapshot(&id, &title, &paths, &store, &arguments.name)
                     .await?;
                 Some((Index::default(), taken.index))
             }
-            (Act::Restore(arguments), Some((_, archive))) => {
-                sandbox.restore_snapshot(&id, &paths, archive).await?;
+            (Act::Restore(arguments), Some((taken, archive))) => {
+                sandbox
+                    .restore_snapshot(&id, &title, taken, archive)
+                    .await?;
                 // A further run may take it again now.
                 if arguments.name == BEFORE_RUN {
                     store.remove(&arguments.name)?;
@@ -149,7 +159,7 @@ pub(super) async fn run(
                 None
             }
             (Act::Diff(_), Some((taken, _))) => {
-                let now = sandbox.index_of_mounts(&id, &paths).await?;
+                let now = sandbox.index_of_mounts(&id, &paths, &taken.index).await?;
                 Some((taken.index, now))
             }
             (_, None) => None,
@@ -209,6 +219,80 @@ pub(in crate::cli) fn store(workspace: &Workspace, title: &str) -> Store {
     )
 }
 
+/// What says to `upsun-local mount` which container is meant: ` --app one --worker mailer`, or nothing.
+pub(in crate::cli) fn flags(workspace: &Workspace, app: &str, worker: Option<&str>) -> String {
+    let mut flags = String::new();
+    if workspace.config.apps.len() > 1 {
+        flags.push_str(&format!(" --app {app}"));
+    }
+    if let Some(worker) = worker {
+        flags.push_str(&format!(" --worker {worker}"));
+    }
+    flags
+}
+
+/// The containers whose mounts are not as they were before a test or `run --undo` that was cut off, each with its
+/// flags.
+pub(in crate::cli) fn not_undone(workspace: &Workspace) -> Vec<(String, String)> {
+    let state = &workspace.project.state_dir;
+    if !Store::directory_of(state, &workspace.environment.name).exists() {
+        return Vec::new();
+    }
+    let containers = workspace.config.apps.values().flat_map(|app| {
+        let workers = app.workers.iter().map(|worker| Some(worker.name.as_str()));
+        std::iter::once(None)
+            .chain(workers)
+            .map(|worker| (app.name.as_str(), worker))
+    });
+    containers
+        .map(|(app, worker)| {
+            let title = worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"));
+            (title, flags(workspace, app, worker))
+        })
+        .filter(|(title, _)| store(workspace, title).has(BEFORE_RUN))
+        .collect()
+}
+
+/// Warns of mounts that are not as they were, before something goes on with them.
+pub(in crate::cli) async fn warn_not_undone(
+    context: &Context,
+    workspace: &Workspace,
+    events: &Events,
+) {
+    if context.global.quiet {
+        return;
+    }
+    for (title, flags) in not_undone(workspace) {
+        events
+            .warn(not_undone_message(&title), Some(not_undone_hint(&flags)))
+            .await;
+    }
+}
+
+/// Says the same where nobody listens to events.
+pub(in crate::cli) fn tell_not_undone(context: &Context, workspace: &Workspace) {
+    for (title, flags) in not_undone(workspace) {
+        if context.global.quiet {
+            return;
+        }
+        let text = format!(
+            "{} ({})",
+            not_undone_message(&title),
+            not_undone_hint(&flags)
+        );
+        let warning = context.style.warning("warning");
+        context.talk(&format!("{warning}: {}\n", safe(&text)));
+    }
+}
+
+fn not_undone_message(title: &str) -> String {
+    format!("the mounts of `{title}` were not put back: a test, or `run --undo`, was cut off")
+}
+
+fn not_undone_hint(flags: &str) -> String {
+    format!("`upsun-local mount restore{flags} {BEFORE_RUN}` puts them back")
+}
+
 /// A snapshot can only be put back onto the mounts that it was taken of.
 fn same_mounts(taken: &[String], now: &[String], name: &str) -> Result<(), Failure> {
     let (mut taken, mut now) = (taken.to_vec(), now.to_vec());
@@ -254,7 +338,19 @@ fn list(context: &Context, store: &Store) -> Result<u8, Failure> {
             .to_vec(),
     ];
     for name in names {
-        let (taken, _) = store.open(&name).map_err(failed)?;
+        let taken = match store.open(&name) {
+            Ok((taken, _)) => taken,
+            // The others are as good as before.
+            Err(err) => {
+                table.push(vec![
+                    name,
+                    format!("broken: {err}"),
+                    String::new(),
+                    String::new(),
+                ]);
+                continue;
+            }
+        };
         let (files, bytes) = taken.index.size();
         let moment = taken.taken_at.get(..19).unwrap_or(&taken.taken_at);
         table.push(vec![

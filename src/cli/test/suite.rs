@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use self::progress::Progress;
 use super::super::context::Context;
 use super::super::failure::Failure;
-use super::super::mount::snapshots::{BEFORE_RUN, store};
+use super::super::mount::snapshots::{BEFORE_RUN, flags, store, tell_not_undone};
 use super::super::recording::Recording;
 use super::super::run::listens_at;
 use super::super::workspace::Workspace;
@@ -161,6 +161,9 @@ async fn on_engine(
     let result = sandbox.until_left(suite.all(cases, &tell)).await;
     progress.hide();
     listening.finish();
+    if shutdown.urgency() == Urgency::Leave {
+        tell_not_undone(context, workspace);
+    }
     match result {
         Ok(()) => Ok(()),
         // Whatever is told by a signal is told by its exit code.
@@ -352,6 +355,7 @@ impl<E: Engine> Suite<'_, E> {
             return Err(of(Error::NotUndone {
                 container: place,
                 snapshot: BEFORE_RUN.to_owned(),
+                flags: flags(self.workspace, &plan.app, case.found.worker),
             }));
         }
         let containers = sandbox.containers().await.map_err(of)?;
@@ -368,7 +372,7 @@ impl<E: Engine> Suite<'_, E> {
             .await
             .map_err(of)?;
         let taken = sandbox
-            .take_snapshot(&deployed.id, &container.mounts, &store, BEFORE_RUN)
+            .take_snapshot(&deployed.id, &place, &container.mounts, &store, BEFORE_RUN)
             .await
             .map_err(of)?;
         Ok(Before {

@@ -1,6 +1,5 @@
 //! Runs one test.
 
-use std::fs::File;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
@@ -8,12 +7,12 @@ use tokio::sync::mpsc::Receiver;
 use super::super::super::failure::Failure;
 use super::super::super::run::{listens_at, run_id};
 use super::super::cases::{Case, verdict};
-use super::{BEFORE_RUN, Before, Suite};
+use super::{BEFORE_RUN, Before, Suite, flags};
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
 use crate::lifecycle::{Error, OperationRun, Planned, Report};
-use crate::mount_snapshot::{Index, compare};
+use crate::mount_snapshot::{Index, compare, is_same};
 use crate::plan::ContainerPlan;
 use crate::shutdown::Urgency;
 use crate::suite::{Observed, Printed, Status, Verdict, again, judge};
@@ -49,7 +48,7 @@ impl<E: Engine> Suite<'_, E> {
         before: &Before,
         output: &mut (String, String),
     ) -> Result<Tried, Error> {
-        let mut first = self.run_once(case).await?;
+        let mut first = self.run_once(case, &before.index).await?;
         let (out, errors) = (first.stdout.text(), first.stderr.text());
         *output = (self.secrets.mask(&out), self.secrets.mask(&errors));
         let changes = compare(&before.index, &first.mounts);
@@ -67,17 +66,17 @@ impl<E: Engine> Suite<'_, E> {
             },
         );
         let mut after = After {
-            is_changed: !changes.is_empty(),
+            is_changed: !is_same(&before.index, &first.mounts),
             container: first.container,
         };
         if case.definition.idempotent
             && wrong.is_empty()
             && self.sandbox.shutdown.urgency() == Urgency::None
         {
-            let second = self.run_once(case).await?;
+            let second = self.run_once(case, &first.mounts).await?;
             let changes = compare(&first.mounts, &second.mounts);
             wrong = again(&case.definition, second.report.exit_code, &changes);
-            after.is_changed |= !changes.is_empty();
+            after.is_changed |= !is_same(&before.index, &second.mounts);
             after.container = second.container;
         }
         Ok(Tried { wrong, after })
@@ -107,11 +106,10 @@ impl<E: Engine> Suite<'_, E> {
         if after.is_some_and(|after| !after.is_changed) {
             return Ok(());
         }
-        let (_, container) = self.container(case)?;
         let restore = async |id: &str| {
-            let (_, archive): (_, File) = before.store.open(BEFORE_RUN)?;
+            let (taken, archive) = before.store.open(BEFORE_RUN)?;
             self.sandbox
-                .restore_snapshot(id, &container.mounts, archive)
+                .restore_snapshot(id, &case.place(), taken, archive)
                 .await
         };
         let work = async {
@@ -127,9 +125,10 @@ impl<E: Engine> Suite<'_, E> {
             before.is_lost.set(true);
             let failure = Failure::of(err, self.sandbox.shutdown);
             Status::Error(format!(
-                "the mounts of {} could not be put back: {}; `upsun-local mount restore {BEFORE_RUN}` tries again",
+                "the mounts of {} could not be put back: {}; `upsun-local mount restore{} {BEFORE_RUN}` tries again",
                 case.place(),
-                failure.message
+                failure.message,
+                flags(self.workspace, &case.found.app.name, case.found.worker)
             ))
         })
     }
@@ -163,7 +162,7 @@ impl<E: Engine> Suite<'_, E> {
         own.or(self.arguments.timeout)
     }
 
-    async fn run_once(&self, case: &Case<'_>) -> Result<Seen, Error> {
+    async fn run_once(&self, case: &Case<'_>, known: &Index) -> Result<Seen, Error> {
         let (planned, container) = self.planned(case)?;
         let place = case.place();
         let found = &case.found;
@@ -210,7 +209,7 @@ impl<E: Engine> Suite<'_, E> {
             stdout,
             stderr,
             read_only,
-            mounts: self.sandbox.index_of_mounts(&id, mounts).await?,
+            mounts: self.sandbox.index_of_mounts(&id, mounts, known).await?,
             container: id,
         })
     }
