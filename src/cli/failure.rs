@@ -20,6 +20,8 @@ pub(super) const BUSY: u8 = 75;
 pub(super) const DENIED: u8 = 77;
 /// The configuration is invalid.
 pub(super) const BAD_CONFIGURATION: u8 = 78;
+/// An operation did what it must not.
+pub(super) const OPERATION_FAILED: u8 = 1;
 /// The build failed.
 const BUILD_FAILED: u8 = 1;
 
@@ -209,6 +211,7 @@ impl Failure {
                 "`upsun-local mount restore {snapshot}` puts them back; `upsun-local mount snapshot --delete {snapshot}` leaves them as they are"
             )),
             E::Snapshot(err) => Failure::of_snapshot(&err),
+            E::SourceOperation { .. } => Failure::new(OPERATION_FAILED, message),
             E::File { .. } => Failure::new(BAD_FILE, message),
         }
     }

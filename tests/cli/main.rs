@@ -14,4 +14,5 @@ mod list;
 mod plan;
 mod repository;
 mod roles;
+mod source_operation;
 mod variables;
