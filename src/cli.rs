@@ -189,7 +189,7 @@ enum Command {
     #[command(subcommand)]
     Cron(cron::Command),
     /// Try a source operation: a command that commits to the repository
-    #[command(subcommand, name = "source-operation", alias = "source-ops")]
+    #[command(subcommand, name = "source-operation")]
     SourceOperation(source_operation::Command),
     /// Run an operation, or check the configuration, again whenever a file changes
     Watch(watch::Arguments),

@@ -234,6 +234,43 @@ pub enum Event {
         /// What it tried to write where nothing may be written.
         read_only: Option<ReadOnlyWrite>,
     },
+    /// HEAD is being cloned for a source operation.
+    CloneStarted {
+        /// What the branch is called in the clone.
+        branch: String,
+        /// The commit.
+        commit: String,
+    },
+    /// A source operation ended well; its commits are asked for.
+    CommitsRequested {
+        /// The app.
+        app: String,
+    },
+    /// What a source operation committed.
+    Committed {
+        /// The app.
+        app: String,
+        /// The branch in the clone.
+        branch: String,
+        /// The new commits, the oldest first; none where nothing was committed.
+        commits: Vec<crate::scratch::Commit>,
+        /// Whether the branch no longer holds the commit that it stood at.
+        rewrote_history: bool,
+    },
+    /// All that source operations changed.
+    Patch {
+        /// As `git diff` prints it (UTF-8; what is not becomes U+FFFD).
+        patch: String,
+    },
+    /// The commits of source operations are in the repository.
+    CommitsApplied {
+        /// The branch that has them.
+        branch: String,
+        /// The commit that it stands at.
+        commit: String,
+        /// Why it is not the checked-out branch; `None` where it is.
+        because: Option<String>,
+    },
     /// A cron will run by itself.
     CronPlanned {
         /// The app.

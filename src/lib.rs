@@ -12,7 +12,7 @@
 //!  what it says    plan ← config  roles  variables  images  services  relationships  routes  web
 //!                  comparison ← config, routes   (pure: no tokio, no env, no clock)
 //!                  revision ← config, source     (a configuration at a Git commit)
-//!                  scratch ← source              (the clone that a source operation works on)
+//!                  scratch ← source, lock        (the clone that a source operation works on)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
 //!  leaves          event  shutdown  project  settings  source

@@ -37,7 +37,7 @@ pub use self::image::{ImageRecipe, Pull};
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
 pub use self::snapshots::Undo;
-pub use self::source_operation::{SOURCE_DIRECTORY, SourceReport, SourceRun};
+pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
 
 use crate::engine::{self, Engine};
@@ -223,6 +223,16 @@ pub enum Error {
     /// A snapshot of mounts.
     #[error(transparent)]
     Snapshot(#[from] crate::mount_snapshot::Error),
+    /// A source operation left nothing that can be taken.
+    #[error("`{operation}` on `{app}` {why}")]
+    SourceOperation {
+        /// The app.
+        app: String,
+        /// The operation.
+        operation: String,
+        /// What is wrong with what it left.
+        why: String,
+    },
     /// A file on our side.
     #[error("{path}: {source}")]
     File {
@@ -312,6 +322,10 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Takes all environments of the project or says at once who has one of them.
     pub fn try_lock_all(&self, what: &str) -> Result<Vec<Lock>> {
         let mut locks = vec![self.try_lock(what)?];
+        // A source operation has none of them, but a clone that is not to be taken away from under it.
+        for lock in crate::scratch::locks(&self.project.state_dir) {
+            locks.push(Lock::try_take(&lock, what)?);
+        }
         let own = self.lock_path();
         let found = std::fs::read_dir(&self.project.state_dir)
             .map_err(|source| lock::Error::File {

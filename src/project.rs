@@ -22,7 +22,7 @@ pub const LABEL_SERVICE: &str = "local.upsun.service";
 /// On the volume of a service's data: the type and version whose format they have, such as `postgresql:17`.
 pub const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
 /// What the object is for: `web`, `worker`, `build`, `built`, `storage`, `instance`, `tmp`, `directory`, `cache`, `network`, `image`,
-/// `service`, `service-data`, `front`, `run`.
+/// `service`, `service-data`, `front`, `run`, `source`.
 pub const LABEL_KIND: &str = "local.upsun.kind";
 /// The build's id.
 pub const LABEL_BUILD: &str = "local.upsun.build";
@@ -30,6 +30,8 @@ pub const LABEL_BUILD: &str = "local.upsun.build";
 pub const LABEL_DEPLOY: &str = "local.upsun.deploy";
 /// The deploy's id of the container that a front is for.
 pub const LABEL_FRONT_OF: &str = "local.upsun.front-of";
+/// The run's id, on the container of a source operation.
+pub const LABEL_RUN: &str = "local.upsun.run";
 /// The version of upsun-local that made it.
 pub const LABEL_VERSION: &str = "local.upsun.version";
 /// The repository's path, for people who wonder where an object comes from.

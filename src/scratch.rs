@@ -1,24 +1,41 @@
 //! The scratch clone that a source operation works on: HEAD, on the current branch only, without remotes and tags;
 //! never the repository itself.
 //!
+//! Commits travel as packs that `git pack-objects` writes and `git index-pack` reads: neither opens a path that the
+//! other side could choose, runs a hook, or asks the other side's configuration for anything.
+//!
 //! Source: <https://docs.upsun.com/create-apps/source-operations.html#how-source-operations-work>
 
+mod origin;
+mod place;
+mod process;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use self::origin::is_ancestor;
+pub use self::origin::{Applied, Origin};
+pub use self::place::{Place, clear, guard, locks};
+use self::process::Repository;
+use crate::shutdown::Shutdown;
 use crate::source::Git;
 
 /// What its directory is called, here and in the container.
 pub const NAME: &str = "source";
 
-/// The branch of a scratch clone when the repository is on none.
-const DETACHED: &str = "detached";
+/// Checks all objects; what only looks odd in commits of long ago is let pass.
+const STRICT: &str =
+    "--strict=missingSpaceBeforeDate=ignore,badTimezone=ignore,zeroPaddedFilemode=ignore";
 
 /// Why there is no scratch clone, or why what was made in it cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// `git` cannot be run.
-    #[error("git cannot be run: {0}")]
+    #[error("{}", no_git(.0))]
     Io(#[from] io::Error),
     /// Git refuses something.
     #[error("git {what}: {words}")]
@@ -31,6 +48,9 @@ pub enum Error {
     /// There is no repository.
     #[error("`{0}` is in no Git repository")]
     NoRepository(PathBuf),
+    /// There is one that Git does not trust.
+    #[error("Git does not touch `{0}`, as it belongs to another user")]
+    AnothersRepository(PathBuf),
     /// There is no commit.
     #[error("the repository has no commit yet")]
     NoCommit,
@@ -42,12 +62,25 @@ pub enum Error {
         /// Upsun's root.
         root: PathBuf,
     },
+    /// What came is no commit with all that belongs to it.
+    #[error("what it sent is no whole commit: {0}")]
+    NotWhole(String),
+    /// The user wants to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn no_git(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no `git` command".to_owned(),
+        _ => format!("`git` cannot be run: {error}"),
+    }
 }
 
 /// A commit that an operation made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Commit {
-    /// The first digits of its id.
+    /// Its id.
     pub id: String,
     /// The first line of its message.
     pub subject: String,
@@ -62,33 +95,13 @@ pub struct News {
     pub rewritten: bool,
 }
 
-/// What became of the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Applied {
-    /// The checked-out branch went forward.
-    FastForward {
-        /// That branch.
-        branch: String,
-    },
-    /// A branch holds the commits, and nothing else changed.
-    Branch {
-        /// That branch.
-        branch: String,
-        /// Why the checked-out one was left alone.
-        because: &'static str,
-    },
-}
-
 /// The scratch clone; gone when it is dropped.
 #[derive(Debug)]
 pub struct Scratch {
-    directory: tempfile::TempDir,
-    git: Git,
-    root: PathBuf,
+    place: Place,
+    repository: Repository,
     /// The branch that is checked out in it.
     branch: String,
-    /// Whether the repository is on that branch.
-    is_detached: bool,
     /// The commit that everything began with.
     first: String,
     /// The commit that the branch stands at.
@@ -96,70 +109,55 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Clones HEAD of the repository whose top is `root`, an absolute path.
-    pub fn of(root: &Path) -> Result<Scratch, Error> {
-        let git = Git::of_process();
-        let ask = |words: &[&str]| run(&git, root, words);
-        let Ok(top) = ask(&["rev-parse", "--show-toplevel"]) else {
-            return Err(Error::NoRepository(root.to_owned()));
-        };
-        if std::fs::canonicalize(&top).ok() != std::fs::canonicalize(root).ok() {
-            return Err(Error::Below {
-                top: PathBuf::from(top),
-                root: root.to_owned(),
-            });
-        }
-        let Ok(first) = ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]) else {
-            return Err(Error::NoCommit);
-        };
-        let own = ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]);
-        let is_detached = own.is_err();
-        let branch = own.unwrap_or_else(|_| DETACHED.to_owned());
-        let directory = tempfile::Builder::new()
-            .prefix("upsun-local-source-")
-            .tempdir()?;
-        let scratch = Scratch {
-            git,
-            root: root.to_owned(),
-            branch,
-            is_detached,
-            head: first.clone(),
-            first,
-            directory,
-        };
-        let path = scratch.path();
+    /// Clones HEAD of a repository.
+    pub async fn of(origin: &Origin, place: Place, shutdown: &Shutdown) -> Result<Scratch, Error> {
+        let path = place.directory().join(NAME);
         std::fs::create_dir(&path)?;
-        scratch.run(&["init", "--quiet"])?;
-        let from = scratch.root.to_string_lossy().into_owned();
-        scratch.run(&[
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--update-shallow",
-            &from,
-            "HEAD",
-        ])?;
-        scratch.run(&["checkout", "--quiet", "-B", &scratch.branch, "FETCH_HEAD"])?;
-        // Whoever commits has a name; the operation may set another.
-        scratch.run(&["config", "user.name", "upsun-local"])?;
-        scratch.run(&["config", "user.email", "upsun-local@localhost"])?;
-        let _ = std::fs::remove_file(path.join(".git/FETCH_HEAD"));
-        Ok(scratch)
+        let from = &origin.repository;
+        let repository = Repository::new(Git::isolated(), &path, shutdown);
+        // Before 2.27 Git knows one format only.
+        let format = from.ask(&["rev-parse", "--show-object-format"]).await;
+        let format = format!("--object-format={}", format.unwrap_or_default());
+        let mut init = vec!["init", "--quiet", "--template="];
+        if format.ends_with("sha256") {
+            init.push(&format);
+        }
+        repository.bytes(&init).await?;
+        let shallow = from.ask(&["rev-parse", "--git-path", "shallow"]).await?;
+        let shallow = from.directory().join(shallow);
+        if shallow.exists() {
+            std::fs::copy(shallow, path.join(".git/shallow"))?;
+        }
+        let head = origin.head();
+        from.copy(head, None, &repository).await?;
+        let branch = origin.branch().to_owned();
+        let on_branch = format!("refs/heads/{branch}");
+        for words in [
+            // Whoever commits has a name; the operation may set another.
+            &["config", "user.name", "upsun-local"][..],
+            &["config", "user.email", "upsun-local@localhost"],
+            &["symbolic-ref", "HEAD", &on_branch],
+            &["reset", "--quiet", "--hard", head],
+        ] {
+            repository.bytes(words).await?;
+        }
+        Ok(Scratch {
+            place,
+            repository,
+            branch,
+            first: head.to_owned(),
+            head: head.to_owned(),
+        })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> PathBuf {
-        self.directory.path().join(NAME)
-    }
-
-    /// The directory that it lies in.
+    /// The directory that it lies in, by [`NAME`].
     pub fn parent(&self) -> &Path {
-        self.directory.path()
+        self.place.directory()
     }
 
-    /// A place beside it for what is to be fetched into it.
+    /// A file beside it, for a pack that [`Scratch::take`] is to take.
     pub fn inbox(&self) -> PathBuf {
-        self.directory.path().join("inbox")
+        self.place.directory().join("pack")
     }
 
     /// The branch that is checked out in it.
@@ -167,33 +165,63 @@ impl Scratch {
         &self.branch
     }
 
+    /// The commit that everything began with.
+    pub fn first(&self) -> &str {
+        &self.first
+    }
+
     /// The commit that the branch stands at.
     pub fn head(&self) -> &str {
         &self.head
     }
 
-    /// Whether the repository's own files differ from HEAD, so that the operation does not see all of them.
-    pub fn is_dirty(&self) -> bool {
-        run(&self.git, &self.root, &["status", "--porcelain"]).is_ok_and(|text| !text.is_empty())
+    /// Whether HEAD has submodules, which are empty in it.
+    pub async fn has_submodules(&self) -> Result<bool, Error> {
+        let files = self
+            .repository
+            .bytes(&["ls-files", "--stage", "-z"])
+            .await?;
+        let mut lines = files.split(|byte| *byte == 0);
+        Ok(lines.any(|line| line.starts_with(b"160000 ")))
     }
 
-    /// Takes over the branch from a bundle, which an operation's container has made.
-    pub fn take(&mut self, bundle: &Path) -> Result<News, Error> {
-        let before = self.head.clone();
-        let bundle = bundle.to_string_lossy().into_owned();
-        let branch = format!("refs/heads/{}", self.branch);
-        self.run(&["fetch", "--quiet", "--no-tags", &bundle, &branch])?;
-        self.run(&["reset", "--quiet", "--hard", "FETCH_HEAD"])?;
-        self.head = self.run(&["rev-parse", "HEAD"])?;
+    /// Moves the branch to a commit that an operation's container has told, with a pack of what is new. Both are
+    /// checked: nothing that a container says is believed.
+    pub async fn take(&mut self, tip: &str, pack: &Path) -> Result<News, Error> {
+        let is_id =
+            tip.len() == self.head.len() && tip.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_id {
+            return Err(Error::NotWhole(format!("`{tip}` is no commit's id")));
+        }
+        let file = File::open(pack)?;
+        let index = ["index-pack", "--stdin", "--fix-thin", STRICT];
+        self.repository.fed(&index, Stdio::from(file)).await?;
+        let whole = |err| match err {
+            Error::Refused { words, .. } => Error::NotWhole(words),
+            other => other,
+        };
+        let commit = format!("{tip}^{{commit}}");
+        let found = ["rev-parse", "--verify", &commit];
+        if self.repository.ask(&found).await.map_err(whole)? != tip {
+            return Err(Error::NotWhole(format!("`{tip}` is no commit")));
+        }
+        let without = format!("^{}", self.head);
+        let all = ["rev-list", "--objects", "--quiet", tip, &without];
+        self.repository.bytes(&all).await.map_err(whole)?;
+        self.repository
+            .bytes(&["reset", "--quiet", "--hard", tip])
+            .await?;
+        let before = std::mem::replace(&mut self.head, tip.to_owned());
         Ok(News {
-            commits: self.commits(&before, &self.head)?,
-            rewritten: !self.is_ancestor(&before, &self.head),
+            commits: self.commits(&before, tip).await?,
+            rewritten: !is_ancestor(&self.repository, &before, tip).await?,
         })
     }
 
-    fn commits(&self, from: &str, to: &str) -> Result<Vec<Commit>, Error> {
+    async fn commits(&self, from: &str, to: &str) -> Result<Vec<Commit>, Error> {
         let range = format!("{from}..{to}");
-        let text = self.run(&["log", "--reverse", "--format=%h%x09%s", &range])?;
+        let words = ["log", "--reverse", "--format=%H%x09%s", &range];
+        let text = self.repository.ask(&words).await?;
         let commits = text.lines().map(|line| {
             let (id, subject) = line.split_once('\t').unwrap_or((line, ""));
             Commit {
@@ -204,74 +232,23 @@ impl Scratch {
         Ok(commits.collect())
     }
 
-    fn is_ancestor(&self, one: &str, other: &str) -> bool {
-        self.run(&["merge-base", "--is-ancestor", one, other])
-            .is_ok()
-    }
-
     /// Whether any operation made a commit.
     pub fn has_news(&self) -> bool {
         self.first != self.head
     }
 
-    /// All that changed, as Git shows it.
-    pub fn diff(&self) -> Result<String, Error> {
-        self.run(&["diff", "--no-color", &self.first, &self.head])
-            .map(|text| if text.is_empty() { text } else { text + "\n" })
+    /// All that changed, as a patch that `git apply` takes.
+    pub async fn diff(&self) -> Result<Vec<u8>, Error> {
+        let words = [
+            "diff",
+            "--no-color",
+            "--binary",
+            "--full-index",
+            "--no-ext-diff",
+            "--no-textconv",
+            &self.first,
+            &self.head,
+        ];
+        self.repository.bytes(&words).await
     }
-
-    /// Brings the commits into the repository, as a branch of that name. The checked-out branch goes forward to them
-    /// when that loses nothing: no history is rewritten, and no file differs from HEAD.
-    pub fn apply(&self, name: &str) -> Result<Applied, Error> {
-        let from = self.path().to_string_lossy().into_owned();
-        let into = format!("+refs/heads/{}:refs/heads/{name}", self.branch);
-        run(
-            &self.git,
-            &self.root,
-            &["fetch", "--quiet", "--no-tags", &from, &into],
-        )?;
-        let current = run(&self.git, &self.root, &["rev-parse", "HEAD"])?;
-        let because = if self.is_detached {
-            "no branch is checked out"
-        } else if !self.is_ancestor(&current, &self.head) {
-            "it does not lead there without losing commits"
-        } else if self.is_dirty() {
-            "there are changes that are not committed"
-        } else {
-            run(
-                &self.git,
-                &self.root,
-                &["merge", "--quiet", "--ff-only", &self.head],
-            )?;
-            run(&self.git, &self.root, &["branch", "--quiet", "-D", name])?;
-            return Ok(Applied::FastForward {
-                branch: self.branch.clone(),
-            });
-        };
-        Ok(Applied::Branch {
-            branch: name.to_owned(),
-            because,
-        })
-    }
-
-    fn run(&self, words: &[&str]) -> Result<String, Error> {
-        run(&self.git, &self.path(), words)
-    }
-}
-
-/// What a `git` command says, without the line break at its end.
-fn run(git: &Git, directory: &Path, words: &[&str]) -> Result<String, Error> {
-    let output = git
-        .command(directory, words)
-        .stdin(std::process::Stdio::null())
-        .output()?;
-    if output.status.success() {
-        let text = String::from_utf8_lossy(&output.stdout);
-        return Ok(text.trim_end_matches('\n').to_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::Refused {
-        what: words.first().copied().unwrap_or_default().to_owned(),
-        words: said.trim().to_owned(),
-    })
 }

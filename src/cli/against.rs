@@ -79,6 +79,20 @@ pub(super) fn here(context: &Context) -> Result<Here, Failure> {
     understood(context, root, settings, loaded)
 }
 
+/// The configuration of HEAD, as Upsun has it once that is pushed; an empty one where there is none yet.
+pub(super) fn committed(context: &Context, root: &Path) -> Result<Config, Failure> {
+    let opened = open(root, Which::Named("HEAD"))?;
+    told(context, opened)
+        .map(|base| base.config)
+        .map_err(|count| {
+            Failure::new(
+                BAD_CONFIGURATION,
+                format!("the configuration at `HEAD` has {count}; Upsun would refuse it"),
+            )
+            .hint("commit one that `upsun-local check` accepts")
+        })
+}
+
 /// Both sides. `beside` is done while they are read.
 pub(super) fn both<T: Send>(
     context: &Context,
@@ -178,8 +192,22 @@ fn open(root: &Path, which: Which<'_>) -> Result<Opened, Failure> {
     })
 }
 
-/// The configuration of the other side; its errors are told at their lines of the commit's files.
+/// The configuration of the other side.
 fn finish(context: &Context, opened: Opened) -> Result<Base, Failure> {
+    let name = opened.revision.as_ref();
+    let name = name.map_or_else(String::new, |revision| revision.name.clone());
+    told(context, opened).map_err(|count| {
+        Failure::new(
+            BAD_CONFIGURATION,
+            format!("the configuration at `{name}` has {count}, so Upsun cannot have deployed it"),
+        )
+        .hint("compare with the commit that is deployed: `--against <ref>`")
+    })
+}
+
+/// The configuration of a commit; its errors are told at their lines of the commit's files, and how many there are is
+/// returned in words.
+fn told(context: &Context, opened: Opened) -> Result<Base, String> {
     let Opened {
         revision,
         loaded,
@@ -199,12 +227,7 @@ fn finish(context: &Context, opened: Opened) -> Result<Base, Failure> {
         });
     }
     let name = revision.map_or_else(String::new, |revision| revision.name.clone());
-    let count = say_errors(context, &loaded.named_at(&name));
-    Err(Failure::new(
-        BAD_CONFIGURATION,
-        format!("the configuration at `{name}` has {count}, so Upsun cannot have deployed it"),
-    )
-    .hint("compare with the commit that is deployed: `--against <ref>`"))
+    Err(say_errors(context, &loaded.named_at(&name)))
 }
 
 impl From<revision::Error> for Failure {

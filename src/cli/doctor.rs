@@ -36,6 +36,10 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "crons run during `up --crons` only, one at a time for the whole environment; assumed: running one by hand takes a contributor",
     ),
     (
+        "source ops",
+        "assumed: running a source operation takes a contributor, as it pushes; `PLATFORM_SOURCE_DIR` is `/source`; nothing is built afterwards",
+    ),
+    (
         "mail",
         "mail is off, also in production; with `mail: true` in .upsun-local.yaml a Mailpit container takes and shows it",
     ),

@@ -9,6 +9,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::lifecycle::Down;
+use crate::lock::Lock;
+use crate::scratch;
 
 /// Arguments of `down`.
 #[derive(Debug, Args)]
@@ -83,7 +85,12 @@ async fn take_down(
         } else {
             "down"
         };
+        let state = &workspace.project.state_dir;
+        let mut guard = None;
         let taken = if down == Down::Everything {
+            // Clones whose holders were killed go with everything else.
+            guard = Some(Lock::try_take(&scratch::guard(state), what)?);
+            scratch::clear(state);
             sandbox.try_lock_all(what)
         } else {
             sandbox.try_lock(what).map(|lock| vec![lock])
@@ -100,9 +107,9 @@ async fn take_down(
             kept.removed += sandbox.remove_images().await?;
         }
         if down == Down::Everything {
-            forget(&workspace.project.state_dir);
+            forget(state);
         }
-        for lock in locks {
+        for lock in locks.into_iter().chain(guard) {
             lock.release();
         }
         Ok(kept)

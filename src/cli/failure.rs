@@ -20,6 +20,8 @@ pub(super) const BUSY: u8 = 75;
 pub(super) const DENIED: u8 = 77;
 /// The configuration is invalid.
 pub(super) const BAD_CONFIGURATION: u8 = 78;
+/// An operation did what it must not.
+pub(super) const OPERATION_FAILED: u8 = 1;
 /// The build failed.
 const BUILD_FAILED: u8 = 1;
 
@@ -217,6 +219,7 @@ impl Failure {
                 "the rest was put back; `upsun-local down` and `upsun-local up` mount it again, with the data that is on it",
             ),
             E::Snapshot(err) => Failure::of_snapshot(&err),
+            E::SourceOperation { .. } => Failure::new(OPERATION_FAILED, message),
             E::File { .. } => Failure::new(BAD_FILE, message),
         }
     }

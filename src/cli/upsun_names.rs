@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Upsun's name, and ours.
-const NAMES: [(&str, &[&str]); 28] = [
+const NAMES: [(&str, &[&str]); 29] = [
     ("app:config-get", &["config"]),
     ("app:config-validate", &["check"]),
     ("operation:run", &["run"]),
@@ -14,6 +14,7 @@ const NAMES: [(&str, &[&str]); 28] = [
     ("log", &["logs"]),
     ("source-operation:run", &["source-operation", "run"]),
     ("source-operation:list", &["source-operation", "list"]),
+    ("source-ops", &["source-operation", "list"]),
     ("cron:list", &["cron", "list"]),
     ("cron:run", &["cron", "run"]),
     ("mount:list", &["mount", "list"]),

@@ -40,7 +40,7 @@ pub struct Right<'a> {
 }
 
 /// Upsun names no role for source operations. They push commits, so whoever may push may run them.
-const SOURCE_OPERATION: Role = Role::Contributor;
+pub const SOURCE_OPERATION: Role = Role::Contributor;
 
 impl Right<'_> {
     /// Where it holds: `app`, or `app--worker` as on Upsun.

@@ -1,34 +1,47 @@
 //! Runs a source operation of one app: in a container outside every environment, on a scratch clone that is sent
-//! there and comes back as a bundle. Nothing of this machine is mounted.
+//! there and whose new commits come back as a pack. Nothing of this machine is mounted.
+//!
+//! An operation may run anything, so nothing of what it leaves is trusted: everything that runs is ended before its
+//! commits are asked for, by a Git that is not its own, and what that says only ever becomes a file of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::mounts::append_tree;
-use super::{Planned, Report, Result, Sandbox, archive};
-use crate::engine::spec::{ContainerSpec, ExecSpec};
-use crate::engine::{Engine, Error as EngineError};
+use super::{Error, Planned, Report, Result, Sandbox, archive};
+use crate::engine::Engine;
+use crate::engine::spec::{ContainerSpec, ExecSpec, Output};
 use crate::event::{Event, Outcome, Text};
 use crate::plan::{User, steps};
+use crate::project::{LABEL_KIND, LABEL_RUN};
 use crate::scratch;
+use crate::shutdown::Urgency;
 
 /// `PLATFORM_SOURCE_DIR`. **Assumption**: Upsun does not say where it is.
 pub const SOURCE_DIRECTORY: &str = "/source";
 
-/// Where the bundle is made, below the root.
-const OUTBOX: &str = "source-outbox";
+/// What the containers of source operations are labelled with, as their kind.
+const KIND: &str = "source";
 
-/// What is on the branch after the operation, for those who have the commit before; `all` for everybody.
-const BUNDLE: &str = "cd /source || exit 1
-git rev-parse --verify --quiet \"refs/heads/$1^{commit}\" >/dev/null || exit 3
-[ \"$(git rev-parse \"refs/heads/$1\")\" != \"$2\" ] || exit 4
-if git merge-base --is-ancestor \"$2\" \"refs/heads/$1\"; then set -- \"$1\" \"^$2\"; else set -- \"$1\"; fi
-branch=refs/heads/$1; shift
-exec git bundle create --quiet /source-outbox/bundle \"$branch\" \"$@\"";
+const LEFT: &str = include_str!("scripts/left.sh");
+
+/// Writes what is new on a commit, for those who have another one. `git bundle` would do the same with a header.
+const PACK: &str = "cd /source || exit 3
+printf '%s\\n^%s\\n' \"$1\" \"$2\" |
+git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.allow=never \
+pack-objects --revs --thin --stdout --delta-base-offset -q";
+
+/// How much a pack may be, in bytes.
+const MOST: u64 = 2 * 1024 * 1024 * 1024;
+
+/// How much may be said of what is left, and of errors.
+const MOST_WORDS: usize = 64 * 1024;
 
 /// A source operation of one app.
 #[derive(Debug)]
@@ -37,16 +50,22 @@ pub struct SourceRun<'a> {
     pub name: &'a str,
     /// Its script.
     pub command: &'a str,
+    /// The role under which it runs.
+    pub role: &'a str,
+    /// The user who runs it, where one is named.
+    pub user: Option<&'a str>,
     /// The directory that the scratch clone lies in.
     pub parent: &'a Path,
     /// The branch in it.
     pub branch: &'a str,
     /// The commit that the branch stands at.
     pub head: &'a str,
-    /// Where the bundle goes, a directory.
+    /// Where the pack of its commits goes, a file.
     pub inbox: &'a Path,
     /// Variables on top of the build's.
     pub variables: &'a BTreeMap<String, String>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
     /// Marks its processes; unlike any other run's.
     pub id: &'a str,
 }
@@ -56,11 +75,48 @@ pub struct SourceRun<'a> {
 pub struct SourceReport {
     /// How the script ended.
     pub report: Report,
-    /// Whether it made commits, which are in the inbox then.
-    pub has_commits: bool,
+    /// What it made, where it succeeded.
+    pub made: Option<Made>,
+}
+
+/// What an operation left, by its own account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Made {
+    /// The commit that the branch stands at. Where it is another one than before, what it needs is in the inbox.
+    pub tip: String,
+    /// What does not come back.
+    pub left: Vec<Left>,
+}
+
+/// Something that an operation left and that is gone with its clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// Files that differ from what is committed: how many, and some of them.
+    Files(usize, Vec<String>),
+    /// So many commits on no branch.
+    Detached(usize),
+    /// Commits on another branch.
+    Branch(String),
+    /// A tag.
+    Tag(String),
+    /// A merge or the like that is not finished.
+    Unfinished(String),
 }
 
 impl<E: Engine> Sandbox<'_, E> {
+    /// Removes the containers of runs that are no more: all but those with one of these ids.
+    pub async fn remove_abandoned_sources(&self, alive: &BTreeSet<String>) -> Result<()> {
+        let mut labels = self.project.labels();
+        labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
+        for container in self.engine.containers(&labels).await? {
+            let run = container.labels.get(LABEL_RUN);
+            if run.is_some_and(|run| !alive.contains(run)) {
+                self.engine.remove_container(&container.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs it. `container` is a name for its container, which is removed in any case.
     pub async fn run_source_operation(
         &self,
@@ -70,7 +126,13 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<SourceReport> {
         self.ensure_image(planned.image, planned.pull).await?;
         self.checkpoint()?;
-        let id = self.create_anew(container).await?;
+        let mut container = container.clone();
+        container
+            .labels
+            .insert(LABEL_RUN.to_owned(), run.id.to_owned());
+        // It is started twice, and the second time an operation has had its way with what `PATH` leads to.
+        container.command = ["/bin/sleep", "100000"].map(str::to_owned).to_vec();
+        let id = self.create_anew(&container).await?;
         let result = self.run_in(planned, run, &id).await;
         let removed = self.engine.remove_container(&id).await;
         let report = result?;
@@ -84,7 +146,8 @@ impl<E: Engine> Sandbox<'_, E> {
         run: &SourceRun<'_>,
         id: &str,
     ) -> Result<SourceReport> {
-        self.send(run.parent, planned.plan.build.user, id).await?;
+        let send = self.send(run.parent, planned.plan.build.user, id);
+        self.unless_cancelled(send).await?;
         self.engine.start_container(id).await?;
         self.checkpoint()?;
         let app = &planned.plan.app;
@@ -92,8 +155,8 @@ impl<E: Engine> Sandbox<'_, E> {
             app: app.clone(),
             worker: None,
             operation: run.name.to_owned(),
-            role: "admin".to_owned(),
-            user: None,
+            role: run.role.to_owned(),
+            user: run.user.map(str::to_owned),
             command: run.command.to_owned(),
         })
         .await;
@@ -109,45 +172,69 @@ impl<E: Engine> Sandbox<'_, E> {
             run: run.id,
             variables: run.variables,
             stop: None,
-            timeout: None,
+            timeout: run.timeout,
             grace: Duration::from_secs(10),
         };
         let event = |output| Event::OperationOutput {
             output: Text(output),
         };
         let end = self.execute(&command, event, |_| ()).await?;
-        let (outcome, exit_code) = match end {
+        let duration = began.elapsed();
+        let (mut outcome, mut exit_code) = match end {
             End::Exited(0) => (Outcome::Success, 0),
             End::Exited(code) => (Outcome::Failure, code),
-            End::TimedOut | End::Cancelled | End::Left => (Outcome::Cancelled, 130),
+            End::TimedOut => (Outcome::Timeout, 124),
+            End::Cancelled | End::Left => (Outcome::Cancelled, 130),
         };
+        let mut made = Ok(None);
+        if outcome == Outcome::Success {
+            self.emit(Event::CommitsRequested { app: app.clone() })
+                .await;
+            made = self
+                .unless_cancelled(self.collect(app, run, id))
+                .await
+                .map(Some);
+            (outcome, exit_code) = match &made {
+                Ok(_) => (outcome, exit_code),
+                Err(Error::Interrupted) => (Outcome::Cancelled, 130),
+                Err(_) => (Outcome::Failure, 1),
+            };
+        }
         self.emit(Event::OperationFinished {
             app: app.clone(),
             worker: None,
             operation: run.name.to_owned(),
-            role: "admin".to_owned(),
+            role: run.role.to_owned(),
             exit_code,
             result: outcome,
-            duration: began.elapsed(),
+            duration,
             read_only: None,
         })
         .await;
-        let has_commits = outcome == Outcome::Success && self.collect(run, id).await?;
         Ok(SourceReport {
             report: Report {
                 outcome,
                 exit_code,
                 hooks_failed: false,
             },
-            has_commits,
+            made: made?,
         })
+    }
+
+    /// Does something unless the user wants to stop.
+    async fn unless_cancelled<T>(&self, act: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.reached(Urgency::Cancel) => Err(Error::Interrupted),
+            result = act => result,
+        }
     }
 
     /// Puts the scratch clone into the container, where it belongs to the app's user.
     async fn send(&self, parent: &Path, user: User, id: &str) -> Result<()> {
         let parent = parent.to_owned();
         let stream = archive::stream(move |out| {
-            let directories = [scratch::NAME, OUTBOX];
+            let directories = [scratch::NAME];
             out.write_all(&archive::leading_directories(
                 directories,
                 user.uid,
@@ -161,31 +248,173 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(self.engine.upload(id, "/", stream).await?)
     }
 
-    /// Fetches what the operation committed; false when that is nothing.
-    async fn collect(&self, run: &SourceRun<'_>, id: &str) -> Result<bool> {
-        let words = [
-            "/bin/dash",
-            "-c",
-            BUNDLE,
-            "upsun-local",
-            run.branch,
-            run.head,
-        ];
-        let spec = ExecSpec {
-            command: words.map(str::to_owned).to_vec(),
-            ..ExecSpec::default()
+    /// Asks what the operation left, and fetches its commits.
+    async fn collect(&self, app: &str, run: &SourceRun<'_>, id: &str) -> Result<Made> {
+        let refused = |why: String| Error::SourceOperation {
+            app: app.to_owned(),
+            operation: run.name.to_owned(),
+            why,
         };
-        let (code, _, errors) = self.capture(id, &spec).await?;
+        // Some of its processes may have hidden themselves. None survives this.
+        self.engine.stop_container(id).await?;
+        self.engine.start_container(id).await?;
+        let mut words = Vec::new();
+        let (code, errors) = self
+            .read(id, &clean(LEFT, &[run.branch]), async |bytes| {
+                let room = MOST_WORDS.saturating_sub(words.len());
+                words.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                Ok(())
+            })
+            .await?;
+        let made = parse(&String::from_utf8_lossy(&words));
         match code {
-            0 => {}
-            4 => return Ok(false),
+            0 if is_id(&made.tip) => {}
             3 => {
-                let message = format!("the branch `{}` is gone after it", run.branch);
-                return Err(EngineError::Other(message).into());
+                let why = format!("left no branch `{}` that Upsun could push", run.branch);
+                return Err(refused(why));
             }
-            _ => return Err(EngineError::Other(errors.trim().to_owned()).into()),
+            _ => {
+                let why = format!("left a clone that Git cannot read: {}", errors.trim());
+                return Err(refused(why));
+            }
         }
-        self.receive(id, &format!("/{OUTBOX}/."), run.inbox).await?;
-        Ok(true)
+        if made.tip == run.head {
+            return Ok(made);
+        }
+        let failed = |source| Error::File {
+            path: run.inbox.to_owned(),
+            source,
+        };
+        let file = tokio::fs::File::create(run.inbox).await;
+        let mut file = file.map_err(failed)?;
+        let mut room = MOST;
+        let (code, errors) = self
+            .read(id, &clean(PACK, &[&made.tip, run.head]), async |bytes| {
+                room = room.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                    refused("made commits of more than 2 GiB, which is too much".to_owned())
+                })?;
+                file.write_all(&bytes).await.map_err(failed)
+            })
+            .await?;
+        file.flush().await.map_err(failed)?;
+        if code != 0 {
+            let why = format!("made commits that Git cannot send: {}", errors.trim());
+            return Err(refused(why));
+        }
+        Ok(made)
+    }
+
+    /// Runs a command, hands over what it prints, and returns its exit code and the beginning of its errors.
+    async fn read(
+        &self,
+        container: &str,
+        spec: &ExecSpec,
+        mut take: impl AsyncFnMut(bytes::Bytes) -> Result<()>,
+    ) -> Result<(i64, String)> {
+        let mut exec = self.engine.exec(container, spec).await?;
+        let mut errors = Vec::new();
+        while let Some(piece) = exec.output.next().await {
+            match piece? {
+                Output::Stdout(bytes) => take(bytes).await?,
+                Output::Stderr(bytes) => {
+                    let room = MOST_WORDS.saturating_sub(errors.len());
+                    errors.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                }
+            }
+        }
+        let code = self.ended(&exec.id).await?;
+        Ok((code, String::from_utf8_lossy(&errors).into_owned()))
+    }
+}
+
+/// A script of ours with nothing of the container's variables, and with programs of the image only: an operation
+/// can write neither those nor the directories that they lie in.
+fn clean(script: &str, arguments: &[&str]) -> ExecSpec {
+    let mut command = [
+        "/usr/bin/env",
+        "-i",
+        "PATH=/usr/bin:/bin",
+        "LC_ALL=C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM=1",
+        "GIT_NO_LAZY_FETCH=1",
+        "GIT_NO_REPLACE_OBJECTS=1",
+        "GIT_OPTIONAL_LOCKS=0",
+        "/bin/dash",
+        "-c",
+        script,
+        "upsun-local",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    command.extend(arguments.iter().map(|word| (*word).to_owned()));
+    ExecSpec {
+        command,
+        working_dir: Some("/".to_owned()),
+        ..ExecSpec::default()
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What the script says of what is left.
+fn parse(text: &str) -> Made {
+    let mut made = Made::default();
+    let mut files = Vec::new();
+    for line in text.lines() {
+        let (what, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = rest.to_owned();
+        match what {
+            "tip" if made.tip.is_empty() => made.tip = rest,
+            "detached" => made
+                .left
+                .push(Left::Detached(rest.parse().unwrap_or_default())),
+            "branch" => made.left.push(Left::Branch(rest)),
+            "tag" => made.left.push(Left::Tag(rest)),
+            "unfinished" => made.left.push(Left::Unfinished(rest)),
+            "file" => files.push(rest),
+            "files" if rest != "0" => {
+                let count = rest.parse().unwrap_or(files.len());
+                made.left
+                    .push(Left::Files(count, std::mem::take(&mut files)));
+            }
+            _ => {}
+        }
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_left_is_told() {
+        let tip = "1".repeat(40);
+        assert_eq!(parse(&format!("tip {tip}\nfiles 0\n")).left, []);
+        let text = format!(
+            "tip {tip}\ndetached 2\nbranch a b\ntag v1\nunfinished merge\nfile x y\nfile z\nfiles 7\ntip 2\n"
+        );
+        let made = parse(&text);
+        assert_eq!(made.tip, tip);
+        assert_eq!(
+            made.left,
+            [
+                Left::Detached(2),
+                Left::Branch("a b".to_owned()),
+                Left::Tag("v1".to_owned()),
+                Left::Unfinished("merge".to_owned()),
+                Left::Files(7, vec!["x y".to_owned(), "z".to_owned()]),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_id_is_hexadecimal_and_nothing_else() {
+        assert!(is_id(&"a".repeat(40)) && is_id(&"0".repeat(64)));
+        for text in ["", "--upload-pack=x", &"g".repeat(40), &"a".repeat(41)] {
+            assert!(!is_id(text), "{text}");
+        }
     }
 }

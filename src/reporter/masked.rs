@@ -89,6 +89,22 @@ fn reworded(event: Event, secrets: &Secrets) -> Event {
             message: secrets.mask(&message),
             hint: hint.map(|hint| secrets.mask(&hint)),
         },
+        Event::Committed {
+            app,
+            branch,
+            mut commits,
+            rewrote_history,
+        } => {
+            for commit in &mut commits {
+                commit.subject = secrets.mask(&commit.subject);
+            }
+            Event::Committed {
+                app,
+                branch,
+                commits,
+                rewrote_history,
+            }
+        }
         other => other,
     }
 }

@@ -18,9 +18,13 @@ use crate::engine::spec::Output;
 use crate::event::{Address, Event, Outcome, Step};
 use crate::mount_snapshot::Difference;
 use crate::mount_suggestion::{Elsewhere, Reason, Suggestion};
+use crate::scratch::Commit;
 
 /// How many changes on mounts are told by name.
 const CHANGES_SHOWN: usize = 20;
+
+/// How many commits are told by name.
+const COMMITS_SHOWN: usize = 20;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -211,6 +215,34 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
+    /// What a source operation committed.
+    fn committed(&mut self, app: &str, branch: &str, commits: &[Commit], rewrote_history: bool) {
+        let app = safe(app);
+        if commits.is_empty() && !rewrote_history {
+            self.step("", &format!("{app} made no commit"));
+        }
+        for (at, commit) in commits.iter().take(COMMITS_SHOWN).enumerate() {
+            let verb = if at == 0 { "Committed" } else { "" };
+            let subject = safe(&commit.subject);
+            self.step(
+                verb,
+                &format!("{app}: {} {subject}", short_commit(&commit.id)),
+            );
+        }
+        if commits.len() > COMMITS_SHOWN {
+            let more = commits.len() - COMMITS_SHOWN;
+            self.step("", &format!("and {more} more"));
+        }
+        if rewrote_history {
+            let line = format!(
+                "{}: {app} rewrote history: `{}` of the clone no longer holds the commit that it stood at",
+                self.style.warning("warning"),
+                safe(branch)
+            );
+            self.insist(&line);
+        }
+    }
+
     /// `    Verb what`, aligned at the verb's end.
     fn step(&mut self, verb: &str, what: &str) {
         let line = format!("{} {what}", self.style.good(format!("{verb:>9}")));
@@ -313,6 +345,10 @@ fn place(app: &str, worker: Option<&str>) -> String {
 
 fn short(build: &str) -> &str {
     build.get(..12).unwrap_or(build)
+}
+
+fn short_commit(id: &str) -> &str {
+    id.get(..7).unwrap_or(id)
 }
 
 impl<S: Screen> Reporter for Terminal<S> {
@@ -493,6 +529,38 @@ impl<S: Screen> Reporter for Terminal<S> {
                     is_operation: true,
                 });
             }
+            Event::CloneStarted { branch, commit } => {
+                let what = format!("`{}` at {}", safe(&branch), short_commit(&commit));
+                self.step("Cloning", &what);
+            }
+            Event::CommitsRequested { app } => {
+                self.step("Fetching", &format!("what {} committed", safe(&app)));
+            }
+            Event::Committed {
+                app,
+                branch,
+                commits,
+                rewrote_history,
+            } => self.committed(&app, &branch, &commits, rewrote_history),
+            // It is data, and no talk.
+            Event::Patch { .. } => {}
+            Event::CommitsApplied {
+                branch,
+                because: None,
+                ..
+            } => self.step("Applied", &format!("`{}` has the new commits", safe(&branch))),
+            Event::CommitsApplied {
+                branch,
+                because: Some(because),
+                ..
+            } => self.step(
+                "Applied",
+                &format!(
+                    "the branch `{}` has the new commits; the checked-out one was left alone, as {}",
+                    safe(&branch),
+                    safe(&because)
+                ),
+            ),
             Event::CronPlanned { app, cron, next } => {
                 let next = next.unwrap_or_else(|| "never".to_owned());
                 let subject = self.cron(&cron, &app, None);

@@ -76,6 +76,26 @@ impl Git {
         Some(git)
     }
 
+    /// The same for a repository of ours: what is configured for this user, on this machine or by variables does
+    /// not count there.
+    pub(crate) fn isolated() -> Git {
+        let mut git = Git::of_process();
+        git.variables.retain(|(name, _)| {
+            name == "GIT_EXEC_PATH"
+                || !(name == "HOME"
+                    || name == "XDG_CONFIG_HOME"
+                    || name.as_bytes().starts_with(b"GIT_"))
+        });
+        let own = [
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_ATTR_NOSYSTEM", "1"),
+        ];
+        let own = own.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        git.variables.extend(own);
+        git
+    }
+
     /// Changes when variables change that may change what Git says.
     pub(super) fn fingerprint(&self) -> Hash {
         let mut relevant: Vec<_> = self

@@ -16,4 +16,5 @@ mod operation_tests;
 mod plan;
 mod repository;
 mod roles;
+mod source_operation;
 mod variables;
