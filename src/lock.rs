@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::event::{Event, Events};
 use crate::shutdown::{Shutdown, Urgency};
@@ -99,7 +99,7 @@ impl Lock {
             .and_then(|rest| rest.trim().trim_end_matches(')').parse().ok());
         if let Some(number) = number {
             let path = file_of(&file).unwrap_or_else(|| path.to_owned());
-            signal_holder(number, &path);
+            signal_holder(number, &path, Signal::TERM);
         }
     }
 
@@ -194,8 +194,9 @@ fn file_of(file: &File) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
 }
 
-/// Asks the process of that number to end, as Ctrl-C would, if it has the file open. Says whether it was asked.
-pub fn signal_holder(number: u32, path: &Path) -> bool {
+/// Asks the process of that number to end by a signal, if it has the file open; one that is stopped goes on to do
+/// so. Says whether it was asked.
+pub fn signal_holder(number: u32, path: &Path, signal: Signal) -> bool {
     let Some(pid) = i32::try_from(number).ok().and_then(Pid::from_raw) else {
         return false;
     };
@@ -207,7 +208,11 @@ pub fn signal_holder(number: u32, path: &Path) -> bool {
         .flatten()
         .flatten()
         .any(|file| own.is_some() && std::fs::read_link(file.path()).ok() == own);
-    holds && rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok()
+    let is_asked = holds && kill_process(pid, signal).is_ok();
+    if is_asked {
+        let _ = kill_process(pid, Signal::CONT);
+    }
+    is_asked
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::{Activity, Draft, Place, Result as Ended, Stamp, State};
+use crate::shutdown::REQUEST;
 
 /// How many activities are kept.
 pub const KEPT: usize = 200;
@@ -290,7 +291,7 @@ impl Store {
     /// it is not certain which process that is.
     pub fn ask_to_end(&self, activity: &Activity) -> bool {
         self.is_running(&activity.id)
-            && crate::lock::signal_holder(activity.process, &self.log(&activity.id))
+            && crate::lock::signal_holder(activity.process, &self.log(&activity.id), REQUEST)
     }
 }
 

@@ -444,8 +444,14 @@ impl<S: Screen> Reporter for Terminal<S> {
                 );
             }
             Event::Cancelling { reason, grace } => {
+                // Who cancels it in another way sits elsewhere, or nowhere.
+                let again = if reason == "Ctrl-C" {
+                    " (press Ctrl-C again to kill it)"
+                } else {
+                    ""
+                };
                 let line = format!(
-                    "{} because of {reason}: it has {} s to end (press Ctrl-C again to kill it)",
+                    "{} because of {reason}: it has {} s to end{again}",
                     self.style.warning("cancelling"),
                     grace.as_secs()
                 );
