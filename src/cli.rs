@@ -5,6 +5,7 @@ mod access;
 mod activity;
 mod against;
 mod check;
+mod columns;
 mod completion;
 mod config;
 mod connections;
