@@ -15,10 +15,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Each once. Without any, the usual ones.
-    pub(super) fn choose<C: ValueEnum + PartialEq>(
-        &self,
-        usual: Vec<C>,
-    ) -> Result<Vec<C>, Failure> {
+    pub(super) fn choose<C: ValueEnum + PartialEq>(&self, usual: &[C]) -> Result<Vec<C>, Failure> {
         let mut chosen: Vec<C> = Vec::new();
         let mut add = |columns: Vec<C>| {
             for column in columns {
@@ -28,7 +25,7 @@ impl Columns {
             }
         };
         if self.columns.is_empty() {
-            add(usual.clone());
+            add(usual.to_vec());
         }
         for text in &self.columns {
             let text = text.trim();
@@ -37,7 +34,7 @@ impl Columns {
                 None => (false, text),
             };
             if is_more {
-                add(usual.clone());
+                add(usual.to_vec());
             }
             if !(is_more && name.is_empty()) {
                 add(named(name)?);
@@ -87,7 +84,7 @@ mod tests {
             columns: columns.map(str::to_owned).collect(),
         };
         let usual = vec![Column::Id, Column::TimeWait];
-        columns.choose(usual).map_err(|failure| failure.message)
+        columns.choose(&usual).map_err(|failure| failure.message)
     }
 
     #[test]

@@ -114,7 +114,7 @@ pub(super) fn operations(app: &App) -> Vec<(String, Option<&str>, &Operation)> {
 
 /// Prints the operations.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let columns = arguments.columns.choose(vec![
+    let columns = arguments.columns.choose(&[
         Column::Service,
         Column::Name,
         Column::Start,

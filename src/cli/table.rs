@@ -9,11 +9,11 @@ use crate::reporter::style::{Style, safe};
 /// How much of a cell is shown unless all of it is asked for, in characters.
 const CELL: usize = 48;
 
-/// The least that a column is narrowed to, in characters.
-const NARROW: usize = 16;
+/// The least that a column is narrowed to, in characters: the id of an activity stays whole.
+const NARROW: usize = 13;
 
-/// Columns that line up; the first row is the header. On a terminal the widest one is wrapped within itself where the
-/// lines would be too long.
+/// Columns that line up; the first row is the header. On a terminal the widest are wrapped within themselves where
+/// the lines would be too long.
 pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Style) -> String {
     let out = std::io::stdout();
     let size = out.is_terminal().then(|| tcgetwinsize(&out).ok()).flatten();
@@ -43,12 +43,8 @@ fn aligned_within(
     let mut widths: Vec<usize> = (0..columns)
         .map(|at| width(at).unwrap_or_default())
         .collect();
-    let total = widths.iter().map(|width| width + 2).sum::<usize>();
-    let too_much = total.saturating_sub(limit.map_or(usize::MAX, |limit| limit + 2));
-    if let Some(widest) = widths.iter_mut().max()
-        && *widest >= NARROW + too_much
-    {
-        *widest -= too_much;
+    if let Some(narrower) = limit.and_then(|limit| narrowed(&widths, limit)) {
+        widths = narrower;
     }
     let mut text = String::new();
     for (number, row) in cells.iter().enumerate() {
@@ -75,6 +71,19 @@ fn aligned_within(
         }
     }
     text
+}
+
+/// The same columns within so many characters: the widest pay for it. `None` where that is too narrow.
+fn narrowed(widths: &[usize], limit: usize) -> Option<Vec<usize>> {
+    let mut widths = widths.to_vec();
+    while widths.iter().map(|width| width + 2).sum::<usize>() > limit + 2 {
+        let widest = widths.iter_mut().max()?;
+        if *widest <= NARROW {
+            return None;
+        }
+        *widest -= 1;
+    }
+    Some(widths)
 }
 
 /// Lines that are no wider than that: between words where that can be, and as it is where it fits.
@@ -168,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_the_widest_column_is_wrapped_within_itself() {
+    fn on_a_terminal_the_widest_columns_are_wrapped_within_themselves() {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
         let rows: Vec<Vec<String>> = vec![
             row(&["ID", "Description", "State"]),

@@ -129,7 +129,7 @@ pub(super) fn run(
 ) -> Result<u8, Failure> {
     let mut usual = Column::USUAL.to_vec();
     usual.extend(arguments.filter.types.all.then_some(Column::Environments));
-    let columns = arguments.columns.choose(usual)?;
+    let columns = arguments.columns.choose(&usual)?;
     arguments.dates.warn(context);
     let before = arguments.start.as_deref().map(time).transpose()?;
     let found = history.newest(arguments.limit, |activity| {

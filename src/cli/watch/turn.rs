@@ -83,7 +83,7 @@ fn options(global: &Global) -> Vec<OsString> {
     let color = (*color != ColorChoice::Auto).then(|| color.to_possible_value());
     let color = color.flatten().map(|value| value.get_name().to_owned());
     let values = [
-        ("--dir", dir.as_deref().map(|dir| dir.as_os_str())),
+        ("--dir", dir.as_deref().map(std::path::Path::as_os_str)),
         ("--color", color.as_deref().map(OsStr::new)),
         ("--engine", engine.as_deref().map(OsStr::new)),
         ("--environment", environment.as_deref().map(OsStr::new)),
