@@ -5,6 +5,7 @@ mod access;
 mod activity;
 mod against;
 mod check;
+mod columns;
 mod completion;
 mod config;
 mod connections;
@@ -234,14 +235,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = upsun_names::translate(std::env::args_os().collect());
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(err) => {
-            // clap's own usage code is 2; ours is that of sysexits.
-            let code = if err.use_stderr() { failure::USAGE } else { 0 };
-            return match err.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(failure::USAGE),
-            };
-        }
+        Err(err) => return ExitCode::from(refuse(&err)),
     };
     let context = Context::of_process(cli.global);
     let result = match cli.command {
@@ -262,6 +256,15 @@ pub fn main() -> ExitCode {
             failure.print(&context);
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// Says what is wrong with a command line, or what it asks of clap; with the exit code.
+fn refuse(err: &clap::Error) -> u8 {
+    // clap's own usage code is 2; ours is that of sysexits.
+    match err.print() {
+        Ok(()) if !err.use_stderr() => 0,
+        _ => failure::USAGE,
     }
 }
 

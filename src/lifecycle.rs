@@ -327,13 +327,15 @@ impl<E: Engine> Sandbox<'_, E> {
             locks.push(Lock::try_take(&lock, what)?);
         }
         let own = self.lock_path();
-        let found = std::fs::read_dir(&self.project.state_dir)
-            .map_err(|source| lock::Error::File {
+        let found = match std::fs::read_dir(&self.project.state_dir) {
+            // It could not be made.
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
+            found => Some(found.map_err(|source| lock::Error::File {
                 path: self.project.state_dir.clone(),
                 source,
-            })?
-            .flatten();
-        for entry in found {
+            })?),
+        };
+        for entry in found.into_iter().flatten().flatten() {
             let is_lock = entry.file_name().to_string_lossy().starts_with(LOCK_PREFIX);
             if is_lock && entry.path() != own {
                 locks.push(Lock::try_take(&entry.path(), what)?);

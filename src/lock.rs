@@ -3,11 +3,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::event::{Event, Events};
 use crate::shutdown::{Shutdown, Urgency};
@@ -55,16 +57,7 @@ impl Lock {
             path: path.to_owned(),
             source,
         };
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(failed)?;
-        }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
+        let (mut file, is_writable) = open(path).map_err(failed)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
@@ -83,7 +76,8 @@ impl Lock {
             }
             Err(errno) => return Err(failed(errno.into())),
         }
-        let abandoned = !holder.is_empty();
+        // Nobody can have noted anything in one that cannot be written.
+        let abandoned = !holder.is_empty() || !is_writable;
         // Told to humans, and to whoever comes after one that was killed; a failure to write it is no failure.
         let _ = file.set_len(0);
         let _ = file.rewind();
@@ -102,13 +96,18 @@ impl Lock {
     /// Asks whoever holds the lock to end, as a signal to it would: once, or again to be quick about it. Says
     /// nothing and does nothing where it cannot be told for certain who that is.
     pub fn ask_to_end(path: &Path) {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Ok((mut file, _)) = open(path) else {
+            return;
+        };
+        let mut text = String::new();
+        let _ = file.read_to_string(&mut text);
         let number = text
             .rsplit("(process ")
             .next()
             .and_then(|rest| rest.trim().trim_end_matches(')').parse().ok());
         if let Some(number) = number {
-            signal_holder(number, path);
+            let path = file_of(&file).unwrap_or_else(|| path.to_owned());
+            signal_holder(number, &path, Signal::TERM);
         }
     }
 
@@ -154,8 +153,58 @@ impl Lock {
     }
 }
 
-/// Asks the process of that number to end, as Ctrl-C would, if it has the file open. Says whether it was asked.
-pub fn signal_holder(number: u32, path: &Path) -> bool {
+/// Opens the file to lock, and says whether it can be written. A lock needs no more than a file that everybody finds:
+/// one that is there already, or one elsewhere.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    make(path).map(|file| (file, true)).or_else(|err| {
+        let as_it_is = File::open(path).map(|file| (file, false));
+        // What is wrong with the first of them is the one to mend.
+        as_it_is
+            .or_else(|_| Ok((make(&elsewhere(path)?)?, true)))
+            .map_err(|_: io::Error| err)
+    })
+}
+
+fn make(path: &Path) -> io::Result<File> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// Where a lock is instead of in a directory that cannot be written: in one of this user's own, by a name that follows
+/// from its path.
+fn elsewhere(path: &Path) -> io::Result<PathBuf> {
+    let user = rustix::process::geteuid().as_raw();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty());
+    let parent = runtime.map_or_else(std::env::temp_dir, PathBuf::from);
+    let directory = parent.join(format!("upsun-local-{user}"));
+    match std::fs::DirBuilder::new().mode(0o700).create(&directory) {
+        Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return Err(err),
+        _ => {}
+    }
+    // In a directory that everybody can write somebody else may have been there first.
+    let found = directory.symlink_metadata()?;
+    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let name = crate::project::hash(path.as_os_str().as_encoded_bytes());
+    Ok(directory.join(format!("{name}.lock")))
+}
+
+/// Where an open file is.
+fn file_of(file: &File) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+}
+
+/// Asks the process of that number to end by a signal, if it has the file open; one that is stopped goes on to do
+/// so. Says whether it was asked.
+pub fn signal_holder(number: u32, path: &Path, signal: Signal) -> bool {
     let Some(pid) = i32::try_from(number).ok().and_then(Pid::from_raw) else {
         return false;
     };
@@ -167,7 +216,11 @@ pub fn signal_holder(number: u32, path: &Path) -> bool {
         .flatten()
         .flatten()
         .any(|file| own.is_some() && std::fs::read_link(file.path()).ok() == own);
-    holds && rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok()
+    let is_asked = holds && kill_process(pid, signal).is_ok();
+    if is_asked {
+        let _ = kill_process(pid, Signal::CONT);
+    }
+    is_asked
 }
 
 #[cfg(test)]
@@ -187,6 +240,23 @@ mod tests {
         assert!(second.was_abandoned());
         second.release();
         assert!(!Lock::try_take(&path, "run c").unwrap().was_abandoned());
+    }
+
+    #[test]
+    fn where_no_file_can_be_made_the_lock_is_one_elsewhere_that_everybody_finds() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        // Not even root can make a file below one.
+        std::fs::write(&state, "").unwrap();
+        let path = state.join("lock");
+        let first = Lock::try_take(&path, "run a").unwrap();
+        let err = Lock::try_take(&path, "run b").unwrap_err();
+        assert!(err.to_string().contains("`run a` (process "), "{err}");
+        assert!(Lock::try_take(&state.join("other"), "run b").is_ok());
+        first.release();
+        let path = elsewhere(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        std::fs::remove_file(elsewhere(&state.join("other")).unwrap()).unwrap();
     }
 
     #[tokio::test]

@@ -81,6 +81,7 @@ pub struct Tree {
     root: PathBuf,
     snapshot: Snapshot,
     skipped: Vec<Skipped>,
+    deciding: Vec<PathBuf>,
 }
 
 /// Reads the tree of the repository at `repository`, an absolute path. What is learnt is kept in `cache_dir`.
@@ -100,13 +101,15 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
     let root = root.as_fd();
     let file = cache::file(cache_dir, repository);
     let fingerprint = git.fingerprint();
-    let tree = |snapshot, mut skipped: Vec<Skipped>, more| {
+    let tree = |cached: Cached, more| {
+        let mut skipped = cached.skipped;
         skipped.extend(more);
         skipped.sort_by(|a, b| a.path.cmp(&b.path));
         Tree {
             root: repository.to_owned(),
-            snapshot,
+            snapshot: cached.snapshot,
             skipped,
+            deciding: cached.watches.into_iter().map(|(path, _)| path).collect(),
         }
     };
 
@@ -128,8 +131,7 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
             if news {
                 save(&file, repository, cached);
             }
-            let cached = known.unwrap_or_default();
-            return Ok(tree(cached.snapshot, cached.skipped, left_out));
+            return Ok(tree(known.unwrap_or_default(), left_out));
         }
     }
 
@@ -156,7 +158,7 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
         fingerprint,
     };
     save(&file, repository, &cached);
-    Ok(tree(cached.snapshot, cached.skipped, left_out))
+    Ok(tree(cached, left_out))
 }
 
 /// Without the cache the next scan is slow, no more.
@@ -182,6 +184,41 @@ impl Tree {
     pub(crate) fn has_named(&self, name: &[u8]) -> bool {
         let mut entries = self.snapshot.entries.iter();
         entries.any(|entry| entry.kind.is_there() && self.snapshot.get(entry.name) == name)
+    }
+
+    /// Every directory that is not ignored, and those of files that Git deploys although it ignores what is around
+    /// them: a file that comes or changes is directly in one of these.
+    pub fn directories(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.snapshot.directories.iter().map(|directory| {
+            let path = listing::os_path(self.snapshot.path(directory));
+            if path.is_empty() {
+                return self.root.clone();
+            }
+            self.root.join(path)
+        })
+    }
+
+    /// Files anywhere that decide what is ignored, Git's index among them; some may not be there.
+    pub fn deciding(&self) -> &[PathBuf] {
+        &self.deciding
+    }
+
+    /// A file that is not the same in another tree, relative to the repository.
+    pub fn difference(&self, other: &Tree) -> Option<PathBuf> {
+        let differs = |one: &Tree, other: &Tree| {
+            one.snapshot.directories.iter().find_map(|directory| {
+                let mut entries = one.snapshot.entries[directory.entries.clone()].iter();
+                entries.find_map(|entry| {
+                    let path = one.snapshot.entry_path(directory, entry);
+                    let found = other.snapshot.find(&path);
+                    let is_same =
+                        found.is_some_and(|it| (it.kind, it.hash) == (entry.kind, entry.hash));
+                    (entry.kind.is_there() && !is_same)
+                        .then(|| PathBuf::from(listing::os_path(&path)))
+                })
+            })
+        };
+        differs(self, other).or_else(|| differs(other, self))
     }
 
     /// The id of the directory `root`, or of the whole repository if it is empty. `None` when no file is below.

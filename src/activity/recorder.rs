@@ -114,7 +114,11 @@ impl Recorder {
             let path = self.store.log(&open.activity.id);
             match open.log() {
                 Ok(log) => Ok((open, log, path)),
-                Err(source) => Err(Trouble { path, source }),
+                Err(source) => Err(Trouble {
+                    path,
+                    source,
+                    is_of_log: false,
+                }),
             }
         });
         let now = match begun {
@@ -291,6 +295,7 @@ impl Current {
         Some(Trouble {
             path: self.log.clone(),
             source,
+            is_of_log: true,
         })
     }
 

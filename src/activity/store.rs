@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::{Activity, Draft, Place, Result as Ended, Stamp, State};
+use crate::shutdown::REQUEST;
 
 /// How many activities are kept.
 pub const KEPT: usize = 200;
@@ -23,6 +24,9 @@ const LARGEST: u64 = 4 << 20;
 
 /// What file systems give files in pieces of, in bytes.
 const BLOCK: usize = 4096;
+
+/// How many characters an id of ours has.
+const LENGTH: usize = 13;
 
 /// What an id is made of. Its order is that of ASCII, so that ids sort as the numbers that they are.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -35,6 +39,8 @@ pub struct Trouble {
     pub path: PathBuf,
     /// Why.
     pub source: io::Error,
+    /// Whether it is only the log that is not whole.
+    pub is_of_log: bool,
 }
 
 /// Why there is no activity to look at.
@@ -46,6 +52,16 @@ pub enum Error {
     /// There is none with that id.
     #[error("there is no activity `{0}`")]
     Unknown(String),
+    /// There is a record, and it says nothing.
+    #[error("the activity `{id}` cannot be read: {path}: {source}")]
+    Damaged {
+        /// Its id.
+        id: String,
+        /// Its record.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Several ids begin or end so.
     #[error("`{text}` can be any of these activities: {}", ids.join(", "))]
     Ambiguous {
@@ -82,6 +98,7 @@ impl Open {
         written.map_err(|source| Trouble {
             path: self.record.clone(),
             source,
+            is_of_log: false,
         })
     }
 
@@ -140,6 +157,7 @@ impl Store {
         Trouble {
             path: self.directory.clone(),
             source,
+            is_of_log: false,
         }
     }
 
@@ -153,7 +171,7 @@ impl Store {
             .map_err(|err| self.trouble(err))?;
         let mut activity = draft.activity(place);
         let log = loop {
-            activity.id = new_id(activity.created_at.0);
+            activity.id = new_id(activity.created_at.0, self.newest());
             let path = self.log(&activity.id);
             let made = OpenOptions::new()
                 .append(true)
@@ -162,7 +180,13 @@ impl Store {
                 .open(&path);
             match made {
                 Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(Trouble { path, source }),
+                Err(source) => {
+                    return Err(Trouble {
+                        path,
+                        source,
+                        is_of_log: false,
+                    });
+                }
                 Ok(log) => break log,
             }
         };
@@ -187,6 +211,12 @@ impl Store {
         let mut ids = self.names(|name| name.strip_suffix(".json"))?;
         ids.sort_unstable_by(|one, other| other.cmp(one));
         Ok(ids)
+    }
+
+    /// The number of the newest that has an id of ours, whole or not.
+    fn newest(&self) -> Option<u128> {
+        let names = self.names(|name| name.split_once('.').map(|(stem, _)| stem));
+        names.ok()?.iter().filter_map(|id| number(id)).max()
     }
 
     fn names(&self, id: impl Fn(&str) -> Option<&str>) -> Result<Vec<String>, Trouble> {
@@ -231,12 +261,12 @@ impl Store {
 
     /// An activity as it is now; `None` where there is none, or none that can be read.
     pub fn read(&self, id: &str) -> Option<Activity> {
-        let first = self.load(id)?;
+        let first = self.load(id).ok()?;
         if !first.state.is_open() || self.is_running(id) {
             return Some(first);
         }
         // It may have ended between the two looks: the record is written before the lock goes.
-        let mut activity = self.load(id)?;
+        let mut activity = self.load(id).ok()?;
         if activity.state.is_open() {
             self.bury(&mut activity);
         }
@@ -256,14 +286,14 @@ impl Store {
         activity.note = Some(note.to_owned());
     }
 
-    fn load(&self, id: &str) -> Option<Activity> {
+    fn load(&self, id: &str) -> io::Result<Activity> {
         let mut bytes = Vec::new();
-        let file = open(&self.record(id)).ok()?;
-        file.take(LARGEST).read_to_end(&mut bytes).ok()?;
-        let mut activity: Activity = serde_json::from_slice(&bytes).ok()?;
+        let file = open(&self.record(id))?;
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        let mut activity: Activity = serde_json::from_slice(&bytes)?;
         // The name of the file is what it was found by.
         id.clone_into(&mut activity.id);
-        Some(activity)
+        Ok(activity)
     }
 
     /// The activity with that id. The beginning or the end of one suffices where no other has it.
@@ -277,7 +307,7 @@ impl Store {
             None => ids.iter().filter(fits).collect(),
         };
         match fitting.as_slice() {
-            [id] => self.read(id).ok_or_else(unknown),
+            [id] => self.read(id).ok_or_else(|| self.damaged(id)),
             [_, ..] if !text.is_empty() => Err(Error::Ambiguous {
                 text: text.to_owned(),
                 ids: fitting.into_iter().take(5).cloned().collect(),
@@ -286,11 +316,23 @@ impl Store {
         }
     }
 
+    /// Why one whose record was found cannot be read; it may be gone since.
+    fn damaged(&self, id: &str) -> Error {
+        match self.load(id) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Error::Damaged {
+                id: id.to_owned(),
+                path: self.record(id),
+                source,
+            },
+            _ => Error::Unknown(id.to_owned()),
+        }
+    }
+
     /// Asks the process that runs an activity to end, as Ctrl-C would. Says whether it was asked: it is not where
     /// it is not certain which process that is.
     pub fn ask_to_end(&self, activity: &Activity) -> bool {
         self.is_running(&activity.id)
-            && crate::lock::signal_holder(activity.process, &self.log(&activity.id))
+            && crate::lock::signal_holder(activity.process, &self.log(&activity.id), REQUEST)
     }
 }
 
@@ -302,7 +344,8 @@ fn open(path: &Path) -> io::Result<File> {
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+        let what = "it is no file, but something else";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     Ok(file)
 }
@@ -312,12 +355,27 @@ fn is_id(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(is_digit)
 }
 
-/// 13 characters, as many as Upsun's have: nine of the time in milliseconds, four by chance.
-fn new_id(now: Timestamp) -> String {
+/// The number that an id of ours is.
+fn number(id: &str) -> Option<u128> {
+    let mut digits = id.bytes().map(|byte| {
+        let digit = DIGITS.iter().position(|digit| *digit == byte)?;
+        u128::try_from(digit).ok()
+    });
+    let number = digits.try_fold(0, |number, digit| Some(number << 5 | digit?));
+    number.filter(|_| id.len() == LENGTH)
+}
+
+/// 13 characters, as many as Upsun's have: nine of the time in milliseconds, four by chance. A clock may have been
+/// ahead, and what is new comes after `newest` all the same.
+fn new_id(now: Timestamp, newest: Option<u128>) -> String {
     let time = u128::try_from(now.as_millisecond()).unwrap_or_default();
     let chance = u128::from(RandomState::new().build_hasher().finish());
     let number = time << 20 | chance & ((1 << 20) - 1);
-    (0..13)
+    // After the last of all ids there is none.
+    let next = newest.map(|newest| newest + 1);
+    let next = next.filter(|next| next >> (LENGTH * 5) == 0);
+    let number = number.max(next.unwrap_or_default());
+    (0..LENGTH)
         .rev()
         .map(|at| {
             let digit = usize::try_from(number >> (at * 5) & 31).unwrap_or_default();

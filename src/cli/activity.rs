@@ -60,6 +60,33 @@ pub(super) struct Filter {
     incomplete: bool,
 }
 
+/// How to write dates.
+#[derive(Debug, Default, Args)]
+pub(super) struct Dates {
+    /// Accepted as Upsun's CLI does, with a warning: dates are always written in one way
+    #[arg(long, value_name = "FORMAT", hide = true)]
+    date_fmt: Option<String>,
+}
+
+impl Dates {
+    /// Says so where one is given.
+    fn warn(&self, context: &Context) {
+        if self.date_fmt.is_some() {
+            warn(
+                context,
+                "`--date-fmt` has no effect: dates are always written as `2026-01-31T12:00:00+00:00`",
+            );
+        }
+    }
+}
+
+fn warn(context: &Context, message: &str) {
+    context.talk(&format!(
+        "{}: {message}\n",
+        context.style.warning("warning")
+    ));
+}
+
 /// A state, by Upsun's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StateChoice {
@@ -133,7 +160,7 @@ fn is_type(pattern: &str, kind: &str) -> bool {
     is_like(pattern, kind) || is_like(pattern, rest)
 }
 
-fn is_like(pattern: &str, text: &str) -> bool {
+pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once(['*', '%']) else {
         return pattern == text;
     };
@@ -210,6 +237,8 @@ fn not_found(err: &Error) -> Failure {
         Error::Directory(_) => Failure::new(BAD_FILE, message),
         Error::Unknown(_) => Failure::usage(message)
             .hint("`upsun-local activity list --all` shows all; only the last 200 are kept"),
+        Error::Damaged { .. } => Failure::new(BAD_FILE, message)
+            .hint("it is not listed either, and goes when it is one of the oldest"),
         Error::Ambiguous { .. } => Failure::usage(message).hint("give more of its id"),
     }
 }

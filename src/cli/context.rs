@@ -49,6 +49,8 @@ pub(super) struct Listening {
 
 /// Set by `hook run` for the commands that it runs.
 pub(super) const IN_HOOK: &str = "UPSUN_LOCAL_IN_HOOK";
+/// Set for what `watch` runs: what it has to say comes over standard input.
+pub(super) const WATCHED: &str = "UPSUN_LOCAL_WATCHED";
 
 /// How long a reader of our output that does not read may hold up whoever wants us to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -186,12 +188,14 @@ impl Context {
         }
     }
 
-    /// Counts signals from now on.
+    /// Counts signals from now on, or what `watch` passes on of them.
     pub(super) fn shutdown(&self) -> Result<Shutdown, Failure> {
         let shutdown = Shutdown::new();
-        shutdown
-            .listen()
-            .map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
+        let listening = match variable(WATCHED) {
+            Some(_) => shutdown.listen_to_watch(),
+            None => shutdown.listen(),
+        };
+        listening.map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
         Ok(shutdown)
     }
 

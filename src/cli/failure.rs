@@ -125,9 +125,8 @@ impl From<lock::Error> for Failure {
     fn from(err: lock::Error) -> Self {
         let message = err.to_string();
         match err {
-            lock::Error::File { .. } => {
-                Failure::new(FAULT, message).hint("`XDG_STATE_HOME` can name another directory")
-            }
+            lock::Error::File { .. } => Failure::new(CANNOT_MAKE, message)
+                .hint("`XDG_STATE_HOME` can name another directory"),
             lock::Error::Busy { .. } => Failure::new(BUSY, message),
             lock::Error::Interrupted { .. } => Failure::new(BUSY, message),
         }

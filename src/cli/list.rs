@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::columns::Columns;
 use super::context::Context;
 use super::failure::Failure;
 use super::workspace::{Workspace, find_app};
@@ -20,9 +21,8 @@ pub(super) struct Arguments {
     /// How to print them
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Which columns, in which order
-    #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
-    columns: Vec<Column>,
+    #[command(flatten)]
+    columns: Columns,
     /// Leave out the header
     #[arg(long)]
     no_header: bool,
@@ -114,6 +114,13 @@ pub(super) fn operations(app: &App) -> Vec<(String, Option<&str>, &Operation)> {
 
 /// Prints the operations.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let columns = arguments.columns.choose(&[
+        Column::Service,
+        Column::Name,
+        Column::Start,
+        Column::Stop,
+        Column::Role,
+    ])?;
     let workspace = Workspace::open(context)?;
     let apps: Vec<&App> = match &arguments.app {
         Some(name) => vec![find_app(&workspace.config, name)?],
@@ -149,17 +156,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         let text = serde_json::to_string_pretty(&list).unwrap_or_default();
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
-    let columns = if arguments.columns.is_empty() {
-        vec![
-            Column::Service,
-            Column::Name,
-            Column::Start,
-            Column::Stop,
-            Column::Role,
-        ]
-    } else {
-        arguments.columns.clone()
-    };
     let mut table: Vec<Vec<String>> = Vec::new();
     if !arguments.no_header {
         table.push(

@@ -28,9 +28,20 @@ impl Recording {
 }
 
 fn warning(trouble: &Trouble) -> Event {
+    let (message, hint) = if trouble.is_of_log {
+        (
+            format!("the log of this activity ends here: {trouble}"),
+            "it goes on all the same, and so does the rest of its record",
+        )
+    } else {
+        (
+            format!("this activity cannot be recorded: {trouble}"),
+            "it goes on all the same; `XDG_STATE_HOME` can name another directory",
+        )
+    };
     Event::Warning {
-        message: format!("this activity cannot be recorded: {trouble}"),
-        hint: Some("it goes on all the same".to_owned()),
+        message,
+        hint: Some(hint.to_owned()),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::shutdown::{Shutdown, Urgency};
 pub(super) struct Arguments {
     /// The operation
     #[arg(value_name = "OPERATION")]
-    operation: Option<String>,
+    pub(super) operation: Option<String>,
     #[command(flatten)]
     target: super::Target,
     /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`

@@ -1,12 +1,33 @@
 //! Tables on standard output.
 
+use std::io::IsTerminal;
+
+use rustix::termios::tcgetwinsize;
+
 use crate::reporter::style::{Style, safe};
 
 /// How much of a cell is shown unless all of it is asked for, in characters.
 const CELL: usize = 48;
 
-/// Columns that line up; the first row is the header.
+/// The least that a column is narrowed to, in characters: the id of an activity stays whole.
+const NARROW: usize = 13;
+
+/// Columns that line up; the first row is the header. On a terminal the widest are wrapped within themselves where
+/// the lines would be too long.
 pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Style) -> String {
+    let out = std::io::stdout();
+    let size = out.is_terminal().then(|| tcgetwinsize(&out).ok()).flatten();
+    let limit = size.map(|size| usize::from(size.ws_col));
+    aligned_within(limit.filter(|limit| *limit > 0), rows, header, full, style)
+}
+
+fn aligned_within(
+    limit: Option<usize>,
+    rows: &[Vec<String>],
+    header: bool,
+    full: bool,
+    style: Style,
+) -> String {
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| row.iter().map(|cell| one_line(cell, full)).collect())
@@ -19,25 +40,65 @@ pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Sty
             .map(|cell| cell.chars().count())
             .max()
     };
-    let widths: Vec<usize> = (0..columns)
+    let mut widths: Vec<usize> = (0..columns)
         .map(|at| width(at).unwrap_or_default())
         .collect();
+    if let Some(narrower) = limit.and_then(|limit| narrowed(&widths, limit)) {
+        widths = narrower;
+    }
     let mut text = String::new();
     for (number, row) in cells.iter().enumerate() {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        let parts: Vec<Vec<String>> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| wrapped(cell, *width))
+            .collect();
+        let lines = parts.iter().map(Vec::len).max().unwrap_or_default();
+        for at in 0..lines {
+            let mut line = String::new();
+            for (part, width) in parts.iter().zip(&widths) {
+                let part = part.get(at).map_or("", String::as_str);
+                line.push_str(part);
+                line.extend(std::iter::repeat_n(' ', width + 2 - part.chars().count()));
+            }
+            let line = line.trim_end();
+            if number == 0 && header {
+                text.push_str(&style.strong(line));
+            } else {
+                text.push_str(line);
+            }
+            text.push('\n');
         }
-        let line = line.trim_end();
-        if number == 0 && header {
-            text.push_str(&style.strong(line));
-        } else {
-            text.push_str(line);
-        }
-        text.push('\n');
     }
     text
+}
+
+/// The same columns within so many characters: the widest pay for it. `None` where that is too narrow.
+fn narrowed(widths: &[usize], limit: usize) -> Option<Vec<usize>> {
+    let mut widths = widths.to_vec();
+    while widths.iter().map(|width| width + 2).sum::<usize>() > limit + 2 {
+        let widest = widths.iter_mut().max()?;
+        if *widest <= NARROW {
+            return None;
+        }
+        *widest -= 1;
+    }
+    Some(widths)
+}
+
+/// Lines that are no wider than that: between words where that can be, and as it is where it fits.
+fn wrapped(cell: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest: Vec<char> = cell.chars().collect();
+    while rest.len() > width.max(1) {
+        let space = rest[..=width].iter().rposition(|it| *it == ' ');
+        let space = space.filter(|at| *at > 0);
+        let after = rest.split_off(space.unwrap_or(width.max(1)));
+        lines.push(rest.into_iter().collect());
+        rest = after.into_iter().skip_while(|it| *it == ' ').collect();
+    }
+    lines.push(rest.into_iter().collect());
+    lines
 }
 
 /// A cell on one line: a script's first line, cut where it is long.
@@ -113,6 +174,27 @@ mod tests {
         a         next build…
         long-one  say "hi", you
         "#);
+    }
+
+    #[test]
+    fn on_a_terminal_the_widest_columns_are_wrapped_within_themselves() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let rows: Vec<Vec<String>> = vec![
+            row(&["ID", "Description", "State"]),
+            row(&["1", "admin ran the operation clear on app", "complete"]),
+            row(&["2", "abcdefghijklmnopqrstuvwxyz", "complete"]),
+        ];
+        let shown = |limit| aligned_within(limit, &rows, true, true, Style::default());
+        insta::assert_snapshot!(shown(Some(32)), @r"
+        ID  Description         State
+        1   admin ran the       complete
+            operation clear on
+            app
+        2   abcdefghijklmnopqr  complete
+            stuvwxyz
+        ");
+        assert_eq!(shown(None), shown(Some(50)));
+        assert_eq!(shown(None), shown(Some(20)), "too narrow for any of it");
     }
 
     #[test]

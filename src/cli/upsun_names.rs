@@ -65,7 +65,7 @@ pub(super) fn translate(arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Where the command stands, after the options before it.
-pub(super) fn position(arguments: &[OsString]) -> usize {
+fn position(arguments: &[OsString]) -> usize {
     let mut at = 1;
     while let Some(argument) = arguments.get(at).and_then(|argument| argument.to_str()) {
         if !argument.starts_with('-') {

@@ -1,6 +1,8 @@
 //! `watch`: does something again whenever what it depends on has changed.
 
 mod depends;
+mod echo;
+mod turn;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -10,30 +12,32 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
 
 use self::depends::Scope;
+use self::echo::Echo;
+use self::turn::{Turn, Work};
 use super::context::Context;
 use super::failure::Failure;
+use super::list::operations;
 use super::workspace::{root, settings};
 use crate::project::Project;
 use crate::reporter::style;
-use crate::shutdown::{Shutdown, Urgency};
+use crate::shutdown::{CHANGED, Shutdown, Urgency};
 use crate::watch::Watch;
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "upsun-local watch [OPERATION] [OPTIONS of run]\n       upsun-local watch --test [TEXT] [OPTIONS of test]"
+)]
 pub(super) struct Arguments {
-    /// The operation to run again; without one, the configuration is checked again
-    #[arg(value_name = "OPERATION")]
-    operation: Option<String>,
     /// Run the operation tests again: those whose names contain the text, or all
     #[arg(long)]
     test: bool,
-    /// What else `run` takes, such as `--role viewer`, or `test`
+    /// The operation to run again with what else `run` takes, such as `--role viewer`; without any, the
+    /// configuration is checked again
     #[arg(
-        value_name = "ARGUMENT",
+        value_name = "OPERATION",
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
@@ -42,145 +46,157 @@ pub(super) struct Arguments {
 
 /// Watches until Ctrl-C.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
+    let work = match Work::of(&context.global, &arguments) {
+        Ok(work) => work,
+        Err(err) => return Ok(super::refuse(&err)),
+    };
+    // Options may stand anywhere.
+    let context = &Context::of_process(work.global.clone());
     let root = root(context)?;
     let root = std::fs::canonicalize(&root)
         .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
+    if let Scope::Operation(name) = &work.scope {
+        refuse_commands(&root, name)?;
+    }
     // Settings that cannot be read are told with every turn, and may be mended while we watch.
     let named = settings(&root).ok().and_then(|settings| settings.project);
     let cache = Project::of(&root, named.as_deref(), &context.home)
         .map_or_else(|_| context.home.state_dir(), |project| project.state_dir);
     let shutdown = context.shutdown()?;
-    let scope = match &arguments.operation {
-        Some(name) if !arguments.test => Scope::Operation(name.clone()),
-        _ => Scope::Everything,
-    };
-    let at = root.clone();
+    let (at, scope) = (root.clone(), work.scope.clone());
     let mut watch = Watch::start(
         &root,
         &cache,
         Box::new(move |settings, tree| scope.fingerprint(&at, settings, tree)),
     )?;
     if !watch.is_told() {
-        context.talk(&format!(
-            "{}: the kernel takes no more watches of directories: looking every second instead\n\n{}: raise `fs.inotify.max_user_watches`\n",
-            context.style.warning("warning"),
-            context.style.hint("hint"),
-        ));
+        warn(
+            context,
+            "the kernel takes no more watches of directories: looking every second instead",
+            "raise `fs.inotify.max_user_watches`",
+        );
     }
-    let words = words(&arguments);
-    let title: Vec<String> = words
-        .iter()
-        .map(|word| style::safe(&word.to_string_lossy()))
-        .collect();
-    let title = title.join(" ");
+    let mut echo = Echo::default();
     let mut before = None;
     loop {
         clear(context, before.as_deref());
         let began = Instant::now();
-        let mut child = start(&words)?;
+        let mut turn = Turn::start(&work)?;
         let ended = tokio::select! {
-            status = child.wait() => Some(status),
-            changed = watch.changed() => {
-                changed?;
-                None
-            }
-            () = shutdown.reached(Urgency::Cancel) => {
-                return Ok(stop(&shutdown, child).await);
-            }
+            // It may end by the same Ctrl-C.
+            biased;
+            () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, turn).await),
+            status = turn.ended() => Some(status),
+            () = changed(context, &mut watch) => None,
         };
-        let Some(status) = ended else {
-            // What it does is out of date: it ends as by a Ctrl-C.
-            interrupt(&child);
-            tokio::select! {
-                _ = child.wait() => {}
-                () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, child).await),
+        let mut since = began;
+        if let Some(status) = ended {
+            let status = status.map_err(|err| Failure::fault(err.to_string()))?;
+            let result = result(&work.title, status, began);
+            if !context.global.quiet {
+                let files = style::count(watch.files(), "file");
+                context.talk(&format!("{result}; watching {files}, until Ctrl-C\n"));
             }
+            before = Some(result);
+            since = Instant::now();
+            tokio::select! {
+                () = changed(context, &mut watch) => {}
+                () = shutdown.reached(Urgency::Cancel) => {
+                    return Ok(shutdown.exit_code().unwrap_or(130));
+                }
+            }
+        } else {
+            // What it does is out of date.
+            turn.tell(CHANGED).await;
+            tokio::select! {
+                _ = turn.ended() => {}
+                () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, turn).await),
+            }
+        }
+        let Some(pause) = echo.note(since.elapsed(), watch.changed_file()) else {
             continue;
         };
-        let status = status.map_err(|err| Failure::fault(err.to_string()))?;
-        let result = result(&title, status, began);
-        if !context.global.quiet {
-            let files = style::count(watch.files(), "file");
-            context.talk(&format!("{result}; watching {files}, until Ctrl-C\n"));
+        if let Some(file) = echo.is_new() {
+            let file = style::safe(&file.to_string_lossy());
+            warn(
+                context,
+                &format!(
+                    "every turn seems to change `{file}` by itself: waiting longer between them"
+                ),
+                "write it outside of the repository, or have Git ignore it",
+            );
         }
-        before = Some(result);
         tokio::select! {
-            changed = watch.changed() => changed?,
-            () = shutdown.reached(Urgency::Cancel) => {
-                return Ok(shutdown.exit_code().unwrap_or(130));
-            }
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.reached(Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
         }
     }
 }
 
-/// What is done again and again, as arguments of ours.
-fn words(arguments: &Arguments) -> Vec<OsString> {
-    let command = match &arguments.operation {
-        _ if arguments.test => "test",
-        Some(_) => "run",
-        None => "check",
+/// Two of our commands are what `watch` does in another way.
+fn refuse_commands(root: &std::path::Path, name: &str) -> Result<(), Failure> {
+    let hint = match name {
+        "test" => "did you mean `watch --test`?",
+        "check" => "did you mean `watch` alone?",
+        _ => return Ok(()),
     };
-    let mut words: Vec<OsString> = vec![command.into()];
-    words.extend(arguments.operation.iter().map(Into::into));
-    words.extend(arguments.rest.iter().cloned());
-    words
+    let Some(config) = crate::config::load_errors(root).config else {
+        return Ok(());
+    };
+    let mut all = config.apps.values().flat_map(operations);
+    if all.any(|(_, _, operation)| operation.name == name) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("there is no operation `{name}`")).hint(hint))
 }
 
-/// Starts ourselves, with the options that came before `watch`.
-fn start(words: &[OsString]) -> Result<Child, Failure> {
-    let own: Vec<OsString> = std::env::args_os().collect();
-    let at = super::upsun_names::position(&own);
-    let program = std::env::current_exe()
-        .map_err(|err| Failure::fault(format!("our own program cannot be found: {err}")))?;
-    Command::new(program)
-        .args(own.get(1..at).unwrap_or_default())
-        .args(words)
-        .stdin(std::process::Stdio::null())
-        // A Ctrl-C comes to us, and from us to it: it would count two else.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|err| Failure::fault(format!("our own program cannot be started: {err}")))
+fn warn(context: &Context, message: &str, hint: &str) {
+    context.talk(&format!(
+        "{}: {message}\n\n{}: {hint}\n",
+        context.style.warning("warning"),
+        context.style.hint("hint"),
+    ));
 }
 
-fn interrupt(child: &Child) {
-    let pid = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        let _ = kill_process(pid, Signal::INT);
+/// Waits until something has changed. A repository that cannot be read may come back.
+async fn changed(context: &Context, watch: &mut Watch) {
+    while let Err(err) = watch.changed().await {
+        let message = style::safe(&err.to_string());
+        let hint = "it is looked for every second; Ctrl-C ends this";
+        warn(context, &message, hint);
     }
 }
 
-/// Ends what runs, each Ctrl-C being passed on.
-async fn stop(shutdown: &Shutdown, mut child: Child) -> u8 {
-    let mut heard = Urgency::None;
-    loop {
-        let next = match heard {
-            Urgency::None => Urgency::Cancel,
-            Urgency::Cancel => Urgency::Kill,
-            Urgency::Kill | Urgency::Leave => Urgency::Leave,
-        };
+/// Ends what runs, each signal being passed on.
+async fn stop(shutdown: &Shutdown, mut turn: Turn) -> u8 {
+    let code = shutdown.exit_code().unwrap_or(130);
+    let mut wishes = [Urgency::Cancel, Urgency::Kill, Urgency::Leave].into_iter();
+    let mut next = wishes.next();
+    while let Some(urgency) = next {
         tokio::select! {
-            _ = child.wait() => break,
-            () = shutdown.reached(next), if heard < Urgency::Leave => {
-                heard = shutdown.urgency();
-                interrupt(&child);
+            _ = turn.ended() => return code,
+            () = shutdown.reached(urgency) => {
+                turn.tell(code.saturating_sub(128)).await;
+                next = wishes.next();
             }
         }
     }
-    shutdown.exit_code().unwrap_or(130)
+    turn.leave().await;
+    code
 }
 
-/// A new turn begins at the top of the screen, where it is one, below how the last one ended.
+/// A new turn begins at the top of the screen, where it is one, below how the last one ended. What stood there can be
+/// scrolled back to.
 fn clear(context: &Context, before: Option<&str>) {
-    if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
-        context.talk("\x1b[2J\x1b[3J\x1b[H");
-        if let Some(before) = before.filter(|_| !context.global.quiet) {
-            let before = format!("before: {before}");
-            context.talk(&format!("{}\n", context.style.faint(before)));
-        }
+    if !std::io::stderr().is_terminal() || !std::io::stdout().is_terminal() {
+        return;
+    }
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    let rows = size.map_or(0, |size| usize::from(size.ws_row));
+    context.talk(&format!("{}\x1b[H\x1b[2J", "\n".repeat(rows)));
+    if let Some(before) = before.filter(|_| !context.global.quiet) {
+        let before = format!("before: {before}");
+        context.talk(&format!("{}\n", context.style.faint(before)));
     }
 }
 

@@ -496,7 +496,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 );
             }
             Event::Cancelling { reason, grace } => {
-                let advice = if self.is_reached {
+                // Who cancels it in another way sits elsewhere, or nowhere.
+                let advice = if self.is_reached && reason == "Ctrl-C" {
                     " (press Ctrl-C again to kill it)"
                 } else {
                     ""

@@ -340,3 +340,63 @@ fn a_directory_that_is_none_is_said() {
         failed.stderr
     );
 }
+
+#[test]
+fn what_cannot_be_read_is_told_in_words() {
+    let project = project();
+    let directory = directory(&project);
+    fs::write(directory.join("1aaa.json"), "{").expect("a record");
+    let shown = project.run(&["activity", "get", "1aaa"]).expect(65);
+    assert!(
+        shown
+            .stderr
+            .contains("the activity `1aaa` cannot be read: ")
+            && shown.stderr.contains("1aaa.json: EOF while parsing"),
+        "{}",
+        shown.stderr
+    );
+    fs::remove_file(directory.join("1bbb.log")).expect("a log");
+    let shown = project.run(&["activity", "log", "1bbb"]).expect(65);
+    assert!(
+        shown
+            .stderr
+            .contains("the log of the activity `1bbb` is gone"),
+        "{}",
+        shown.stderr
+    );
+    fs::create_dir(directory.join("1bbb.log")).expect("a directory");
+    let shown = project.run(&["activity", "log", "1bbb"]).expect(65);
+    assert!(
+        shown.stderr.contains("1bbb.log: it is no file"),
+        "{}",
+        shown.stderr
+    );
+}
+
+#[test]
+fn columns_and_options_of_upsuns_cli_are_taken() {
+    let project = project();
+    insta::assert_snapshot!(project.run(&["activity", "list", "--limit", "1", "--columns", "ID,+type", "--format", "csv", "--date-fmt", "c"]).shown(), @r"
+    code: 0
+    --- stdout
+    ID,Created,Description,Progress,State,Result,Type
+    1ddd,2026-02-03T12:00:00+00:00,the cron tidy ran on app,100%,cancelled,failure,environment.cron
+    --- stderr
+    warning: `--date-fmt` has no effect: dates are always written as `2026-01-31T12:00:00+00:00`
+    ");
+    insta::assert_snapshot!(project.run(&["activity", "list", "--columns", "x"]).shown(), @r"
+    code: 64
+    --- stdout
+    --- stderr
+    error: there is no column `x`
+
+    hint: there are: id, created, completed, description, progress, state, result, environments, type, time_wait, time_build, time_deploy, time_execute
+    ");
+    insta::assert_snapshot!(project.run(&["activity", "log", "-t", "ddd"]).shown(), @r"
+    code: 0
+    --- stdout
+    tidying
+    --- stderr
+    warning: `--timestamps` has no effect: a log has no times here
+    ");
+}

@@ -41,12 +41,47 @@ fn a_run_in_progress_is_cancelled_for_a_newer_one_and_by_ctrl_c() {
     let watch = Running::start(&project, &["watch", "long"]);
     watch.wait_for_output("one");
     project.file("shown", "two\n");
+    watch.wait_for_talk("cancelling because of a changed file: it has 10 s to end\n");
     watch.wait_for_output("cancelled");
     watch.wait_for_output("two");
     watch.signal(Signal::INT);
     let ended = watch.wait().expect(130);
     assert_eq!(ended.stdout, "one\ncancelled\ntwo\ncancelled\n");
+    assert!(ended.stderr.contains("because of Ctrl-C: "));
     wait_until("nothing of it runs", || !runs(&project, "sleep 7731"));
+}
+
+#[test]
+fn a_run_in_progress_ends_although_watch_is_killed() {
+    let project = TestProject::on_engine(&operations(&[("long", "echo begun; sleep 7732")]));
+    let watch = Running::start(&project, &["watch", "long"]);
+    watch.wait_for_output("begun");
+    watch.signal(Signal::KILL);
+    wait_until("nothing of it runs", || !runs(&project, "sleep 7732"));
+    // It is noted a moment later.
+    wait_until("it is cancelled", || {
+        let state = ["activity", "get", "-P", "state"];
+        project.run(&state).expect(0).stdout == "cancelled\n"
+    });
+}
+
+#[test]
+fn options_count_wherever_they_stand() {
+    let project = TestProject::new(&operations(&[("show", "true")]));
+    let root = project.root();
+    let root = root.to_str().expect("a path in UTF-8");
+    let mut command =
+        project.command(&["watch", "show", "--role", "viewer", "--dry-run", "-C", root]);
+    command.current_dir("/");
+    let watch = Running::of(command);
+    watch.wait_for_talk("watching 2 files, until Ctrl-C");
+    watch.signal(Signal::INT);
+    watch.wait().expect(130);
+    let refused = project.run(&["watch", "test"]).expect(64);
+    assert_eq!(
+        refused.stderr,
+        "error: there is no operation `test`\n\nhint: did you mean `watch --test`?\n"
+    );
 }
 
 #[test]

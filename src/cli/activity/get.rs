@@ -8,7 +8,7 @@ use super::super::failure::Failure;
 use super::super::list::Format;
 use super::super::table;
 use super::super::workspace::nearest;
-use super::{Filter, History};
+use super::{Dates, Filter, History};
 use crate::activity::Activity;
 use crate::reporter::style::safe;
 
@@ -26,6 +26,8 @@ pub(in super::super) struct Arguments {
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    dates: Dates,
     /// Leave out the header
     #[arg(long)]
     no_header: bool,
@@ -62,6 +64,7 @@ pub(super) fn run(
     arguments: &Arguments,
 ) -> Result<u8, Failure> {
     let activity = history.one(arguments.id.as_deref(), &arguments.filter)?;
+    arguments.dates.warn(context);
     let document = document(&activity)?;
     if let Some(name) = &arguments.property {
         let value = property(&document, name)?;

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::super::columns::Columns;
 use super::super::context::Context;
 use super::super::failure::Failure;
 use super::super::list::Format;
 use super::super::table;
-use super::{Filter, History};
+use super::{Dates, Filter, History};
 use crate::activity::{Activity, Stamp};
 
 /// Arguments of `activity list`.
@@ -26,9 +27,10 @@ pub(in super::super) struct Arguments {
     /// How to print them
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Which columns, in which order
-    #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
-    columns: Vec<Column>,
+    #[command(flatten)]
+    columns: Columns,
+    #[command(flatten)]
+    dates: Dates,
     /// Leave out the header
     #[arg(long)]
     no_header: bool,
@@ -125,6 +127,10 @@ pub(super) fn run(
     history: &History,
     arguments: &Arguments,
 ) -> Result<u8, Failure> {
+    let mut usual = Column::USUAL.to_vec();
+    usual.extend(arguments.filter.types.all.then_some(Column::Environments));
+    let columns = arguments.columns.choose(&usual)?;
+    arguments.dates.warn(context);
     let before = arguments.start.as_deref().map(time).transpose()?;
     let found = history.newest(arguments.limit, |activity| {
         let is_before = before.is_none_or(|time| activity.created_at.0 < time);
@@ -140,13 +146,6 @@ pub(super) fn run(
         }
         return Ok(0);
     }
-    let columns = if arguments.columns.is_empty() {
-        let mut usual = Column::USUAL.to_vec();
-        usual.extend(arguments.filter.types.all.then_some(Column::Environments));
-        usual
-    } else {
-        arguments.columns.clone()
-    };
     let header = (!arguments.no_header).then(|| {
         let titles = columns.iter().map(|column| column.title().to_owned());
         titles.collect()

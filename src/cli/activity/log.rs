@@ -1,14 +1,14 @@
 //! `activity log`: what an activity said and what its scripts printed.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::super::context::Context;
 use super::super::failure::{BAD_FILE, Failure};
-use super::{Filter, History};
+use super::{Dates, Filter, History, warn};
 
 /// Arguments of `activity log`.
 #[derive(Debug, Args)]
@@ -23,6 +23,11 @@ pub(in super::super) struct Arguments {
     follow: bool,
     #[command(flatten)]
     filter: Filter,
+    /// Accepted as Upsun's CLI does, with a warning: a log has no times
+    #[arg(short, long, hide = true)]
+    timestamps: bool,
+    #[command(flatten)]
+    dates: Dates,
     /// Accepted as Upsun's CLI does: `--follow` looks as often as it takes
     #[arg(long, value_name = "SECONDS", hide = true)]
     refresh: Option<f64>,
@@ -41,7 +46,20 @@ pub(super) fn run(
     let id = &activity.id;
     let path = history.store.log(id);
     let failed = |err| Failure::new(BAD_FILE, format!("{}: {err}", path.display()));
-    let mut log = history.store.open_log(id).map_err(failed)?;
+    let mut log = history.store.open_log(id).map_err(|err| {
+        if err.kind() == ErrorKind::NotFound {
+            return Failure::new(BAD_FILE, format!("the log of the activity `{id}` is gone"))
+                .hint(format!("it was {}", path.display()));
+        }
+        failed(err)
+    })?;
+    if arguments.timestamps {
+        warn(
+            context,
+            "`--timestamps` has no effect: a log has no times here",
+        );
+    }
+    arguments.dates.warn(context);
     loop {
         // Asked before the rest is read: what is written in between is not lost then.
         let goes_on = arguments.follow && history.store.is_running(id);
@@ -56,7 +74,7 @@ pub(super) fn run(
     // What it ended with may be known only now.
     let ended = history.store.read(id).and_then(|activity| activity.note);
     if let Some(note) = ended.filter(|_| !context.global.quiet) {
-        context.talk(&format!("{}: {note}\n", context.style.warning("warning")));
+        warn(context, &note);
     }
     Ok(0)
 }

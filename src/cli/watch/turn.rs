@@ -1,0 +1,240 @@
+//! A turn of `watch`: a process of our own program that does it.
+//!
+//! It stays in the foreground with us, so that it may write to the terminal, and hears of signals from us alone, over
+//! its standard input. That closes when we end, however we end.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
+
+use super::super::context::WATCHED;
+use super::super::failure::Failure;
+use super::super::{Cli, ColorChoice, Command as Chosen, Global};
+use super::Arguments;
+use super::depends::Scope;
+use crate::reporter::style;
+
+/// How long what was told to leave has for that.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What is done again and again.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// The options that every command takes, wherever they stood.
+    pub(super) global: Global,
+    /// What it depends on.
+    pub(super) scope: Scope,
+    /// What it is called.
+    pub(super) title: String,
+    /// All of it, as arguments of ours.
+    words: Vec<OsString>,
+}
+
+impl Work {
+    /// What the arguments ask for.
+    pub(super) fn of(global: &Global, arguments: &Arguments) -> Result<Work, clap::Error> {
+        let command = match arguments.rest.is_empty() {
+            _ if arguments.test => "test",
+            true => "check",
+            false => "run",
+        };
+        let mut own: Vec<OsString> = vec![command.into()];
+        own.extend(arguments.rest.iter().cloned());
+        let mut line: Vec<OsString> = vec!["upsun-local".into()];
+        line.extend(options(global));
+        line.extend(own.iter().cloned());
+        let cli = Cli::try_parse_from(line)?;
+        let scope = match cli.command {
+            Chosen::Run(run) => run.operation.map_or(Scope::Everything, Scope::Operation),
+            _ => Scope::Everything,
+        };
+        let title = own.iter().map(|word| style::safe(&word.to_string_lossy()));
+        let title: Vec<String> = title.collect();
+        let mut words = options(&cli.global);
+        words.extend(own);
+        Ok(Work {
+            global: cli.global,
+            scope,
+            title: title.join(" "),
+            words,
+        })
+    }
+}
+
+/// The options that every command takes, as words.
+fn options(global: &Global) -> Vec<OsString> {
+    let Global {
+        dir,
+        quiet,
+        verbose,
+        color,
+        engine,
+        environment,
+        environment_type,
+        project,
+        yes,
+    } = global;
+    let color = (*color != ColorChoice::Auto).then(|| color.to_possible_value());
+    let color = color.flatten().map(|value| value.get_name().to_owned());
+    let values = [
+        ("--dir", dir.as_deref().map(std::path::Path::as_os_str)),
+        ("--color", color.as_deref().map(OsStr::new)),
+        ("--engine", engine.as_deref().map(OsStr::new)),
+        ("--environment", environment.as_deref().map(OsStr::new)),
+        (
+            "--environment-type",
+            environment_type.map(|kind| OsStr::new(kind.name())),
+        ),
+        ("--project", project.as_deref().map(OsStr::new)),
+    ];
+    let values = values.into_iter().filter_map(|(name, value)| {
+        // In one word: a value may begin with a dash.
+        let mut word = OsString::from(name);
+        word.push("=");
+        word.push(value?);
+        Some(word)
+    });
+    let switches = [("--quiet", quiet), ("--verbose", verbose), ("--yes", yes)];
+    let switches = switches.into_iter().filter(|(_, is_on)| **is_on);
+    let switches = switches.map(|(name, _)| OsString::from(name));
+    values.chain(switches).collect()
+}
+
+/// A turn that runs.
+#[derive(Debug)]
+pub(super) struct Turn {
+    child: Child,
+    input: Option<ChildStdin>,
+}
+
+impl Turn {
+    /// Starts one.
+    pub(super) fn start(work: &Work) -> Result<Turn, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|err| Failure::fault(format!("our own program cannot be found: {err}")))?;
+        let mut child = Command::new(program)
+            .args(&work.words)
+            .env(WATCHED, "1")
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|err| Failure::fault(format!("our own program cannot be started: {err}")))?;
+        // Waiting for it would close what is left there.
+        let input = child.stdin.take();
+        Ok(Turn { child, input })
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Tells it to end, as a signal would: by its number, or by [`crate::shutdown::CHANGED`]. It may have been stopped.
+    pub(super) async fn tell(&mut self, what: u8) {
+        if let Some(input) = &mut self.input {
+            // It may have ended. There is room for many of these.
+            let _ = input.write_all(&[what]).await;
+        }
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = id.and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::CONT);
+        }
+    }
+
+    /// Waits a moment for its end, then kills it.
+    pub(super) async fn leave(mut self) {
+        if tokio::time::timeout(LEAVE, self.child.wait())
+            .await
+            .is_err()
+        {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words that a command line of ours makes, and what the turn depends on.
+    fn words(line: &str) -> (String, Scope) {
+        let line = line.split(' ').filter(|word| !word.is_empty());
+        let cli = Cli::try_parse_from(line).unwrap();
+        let Chosen::Watch(arguments) = &cli.command else {
+            panic!("it is `watch`");
+        };
+        let work = Work::of(&cli.global, arguments).unwrap();
+        let words: Vec<String> = work
+            .words
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        (words.join(" "), work.scope)
+    }
+
+    #[test]
+    fn every_global_option_reaches_a_turn_wherever_it_stands() {
+        for (option, word) in [
+            ("-C other", "--dir=other"),
+            ("-q", "--quiet"),
+            ("-v", "--verbose"),
+            ("--color never", "--color=never"),
+            ("--engine=unix:///e", "--engine=unix:///e"),
+            ("-e second", "--environment=second"),
+            ("--environment-type staging", "--environment-type=staging"),
+            ("-p x", "--project=x"),
+            ("-y", "--yes"),
+        ] {
+            let run = |line: &str| {
+                let (words, scope) = words(&line.replace('@', option));
+                assert!(
+                    matches!(scope, Scope::Operation(name) if name == "hello"),
+                    "{line}"
+                );
+                words
+            };
+            let plain = format!("{word} run hello --role viewer");
+            assert_eq!(run("upsun-local @ watch hello --role viewer"), plain);
+            assert_eq!(run("upsun-local watch @ hello --role viewer"), plain);
+            let between = run("upsun-local watch hello @ --role viewer");
+            assert!(
+                between.starts_with(&format!("{word} run hello ")),
+                "{between}"
+            );
+            let last = run("upsun-local watch hello --role viewer @");
+            assert_eq!(last, format!("{plain} {option}"));
+            let first = run("upsun-local watch --role viewer @ hello");
+            assert!(
+                first.starts_with(&format!("{word} run --role viewer ")),
+                "{first}"
+            );
+            let (test, _) = words(&format!("upsun-local watch --test {option}"));
+            assert!(test.starts_with(&format!("{word} test")), "{test}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_counts_and_what_run_does_not_take_is_refused() {
+        let (twice, _) = words("upsun-local -e first watch hello --role viewer -e second");
+        assert_eq!(
+            twice,
+            "--environment=second run hello --role viewer -e second"
+        );
+        assert_eq!(words("upsun-local watch").0, "check");
+        let cli = Cli::try_parse_from(["upsun-local", "watch", "hello", "--rolle"]).unwrap();
+        let Chosen::Watch(arguments) = &cli.command else {
+            panic!("it is `watch`");
+        };
+        let err = Work::of(&cli.global, arguments).unwrap_err().to_string();
+        assert!(
+            err.contains("'--rolle'") && err.contains("upsun-local run"),
+            "{err}"
+        );
+    }
+}
