@@ -202,7 +202,7 @@ fn a_new_mount_does_not_show_the_files_of_another_one() {
 
 #[test]
 fn what_the_user_of_the_app_cannot_read_does_not_stop_it() {
-    let project = project("set -e; mkdir -p out; echo x >out/x");
+    let project = project("set -e; mkdir -p out; cat src/a >out/x");
     let text = config(&project).replace(
         "echo before >data/old",
         "echo secret >data/s; chmod 0 data/s",

@@ -82,8 +82,10 @@ impl Copies {
         for path in &plan.mounts {
             script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
         }
+        // With other mounts it would be another build, which is not there: its mount points are all that differs.
         copied.extend(
-            plan.container
+            there
+                .container
                 .volumes
                 .iter()
                 .filter(|mount| mount.target == "/app")
