@@ -159,6 +159,34 @@ pub enum Event {
         /// What the operation had changed.
         changes: Vec<crate::mount_snapshot::Difference>,
     },
+    /// An app is being copied for a trial, and that takes its time.
+    AppCopying {
+        /// The app, or `app--worker`.
+        container: String,
+    },
+    /// An operation is run again where it can only write to mounts.
+    MountCheckStarted {
+        /// The app, or `app--worker`.
+        container: String,
+        /// The operation.
+        operation: String,
+        /// How many mounts there are more than before.
+        mounts: usize,
+    },
+    /// What it printed there.
+    MountCheckOutput {
+        /// The bytes.
+        #[serde(flatten)]
+        output: Text,
+    },
+    /// It ended there. It is run once more when it only needed another mount.
+    MountCheckFinished {
+        /// The app, or `app--worker`.
+        container: String,
+        /// How it went.
+        #[serde(flatten)]
+        check: MountCheck,
+    },
     /// An operation ran where it could write everywhere.
     MountsSuggested {
         /// The app, or `app--worker`.
@@ -166,6 +194,17 @@ pub enum Event {
         /// The mounts that it needs where it cannot.
         #[serde(flatten)]
         suggestion: crate::mount_suggestion::Suggestion,
+        /// The services that it reaches, which are the app's own.
+        services: Vec<String>,
+        /// How it went with those mounts. None when it had failed before, or wrote nothing.
+        check: Option<MountCheck>,
+    },
+    /// Mounts were put into the configuration.
+    MountsWritten {
+        /// The file, relative to the repository.
+        file: String,
+        /// Their paths, relative to the app's root.
+        mounts: Vec<String>,
     },
     /// The mail that apps send is shown.
     MailShown {
@@ -394,6 +433,50 @@ pub enum Outcome {
     Timeout,
 }
 
+/// How an operation went where it could only write to mounts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MountCheck {
+    /// `success`, `failure`, `cancelled` or `timeout`.
+    pub result: Outcome,
+    /// Its exit code.
+    pub exit_code: i64,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub duration: Duration,
+    /// What it tried to write where nothing may be written.
+    pub read_only: Option<ReadOnlyWrite>,
+    /// What else a mount does not allow.
+    pub trouble: Option<Trouble>,
+}
+
+/// What cannot be done because something is a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// It is there before the operation begins.
+    AlreadyThere,
+    /// It cannot be removed, or get another name.
+    Stays,
+    /// Nothing can be renamed from one mount to another.
+    BetweenMounts,
+}
+
+impl Trouble {
+    /// What the output of a command that failed says of it.
+    pub fn of(output: &str) -> Option<Trouble> {
+        let says = |words: &[&str]| words.iter().any(|word| output.contains(word));
+        if says(&["Invalid cross-device link", "EXDEV", "cross-device"]) {
+            Some(Trouble::BetweenMounts)
+        } else if says(&["Device or resource busy", "EBUSY", "resource busy"]) {
+            Some(Trouble::Stays)
+        } else if says(&["File exists", "EEXIST"]) {
+            Some(Trouble::AlreadyThere)
+        } else {
+            None
+        }
+    }
+}
+
 /// A write that was refused, most often by the read-only file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadOnlyWrite {
@@ -415,6 +498,8 @@ pub enum Refusal {
     NoMount,
     /// It is a file at the top of the app, where no mount can help: mounts are directories.
     FileAtTop,
+    /// In its directory is a mount, and one around that would need the same source.
+    HoldsMount,
     /// A mount is there, and it refused the write.
     OnMount,
     /// It is outside the app's directory.

@@ -39,6 +39,7 @@ pub use self::operation::{OperationRun, Report};
 pub use self::snapshots::Undo;
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
+pub use self::trial::{Tried, Trying};
 
 use crate::engine::{self, Engine};
 use crate::event::{Event, Events, Step};
@@ -282,6 +283,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let lock = Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?;
         if lock.was_abandoned() {
             self.end_abandoned().await?;
+            self.remove_trials().await?;
         }
         Ok(lock)
     }

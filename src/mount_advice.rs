@@ -13,6 +13,16 @@ const OF_PROCESSES: [&str; 8] = [
 /// Directories that hold what the build made; a mount over one of them would hide that.
 const BUILT: [&str; 6] = ["node_modules", "vendor", "src", "app", "web", "public_html"];
 
+/// Files whose names have nothing of a file's, besides those that end in `rc` and the like.
+const FILES: [&str; 6] = [
+    ".env",
+    ".environment",
+    ".gitconfig",
+    ".netrc",
+    ".profile",
+    ".viminfo",
+];
+
 /// What to say of a write to `path`, an absolute one, that was refused. `mounts` are those of the app, relative to
 /// its root.
 pub fn of(path: &str, mounts: &[String]) -> ReadOnlyWrite {
@@ -52,9 +62,7 @@ fn decide(path: &str, mounts: &[String]) -> (Option<String>, Refusal) {
         return (None, Refusal::OutsideApp);
     };
     let Some(first) = directories.first() else {
-        // A name with an extension is a file's; `.next` and `logs` are directories that were about to be made.
-        let is_file = name.rfind('.').is_some_and(|at| at > 0);
-        return if is_file {
+        return if is_file(name) {
             (None, Refusal::FileAtTop)
         } else {
             (Some((*name).to_owned()), Refusal::NoMount)
@@ -70,7 +78,29 @@ fn decide(path: &str, mounts: &[String]) -> (Option<String>, Refusal) {
     } else {
         (*first).to_owned()
     };
-    (Some(mount), Refusal::NoMount)
+    let holds = |path: &str| {
+        let below = format!("{path}/");
+        mounts.iter().any(|mount| mount.starts_with(&below))
+    };
+    if !holds(&mount) {
+        (Some(mount), Refusal::NoMount)
+    } else if is_file(name) || holds(inside) {
+        // A mount around another one is only taken when both have the same source.
+        (None, Refusal::HoldsMount)
+    } else {
+        (Some(inside.to_owned()), Refusal::NoMount)
+    }
+}
+
+/// A name with an extension is a file's, and so is that of a program's settings; `.next` and `logs` are directories
+/// that were about to be made.
+fn is_file(name: &str) -> bool {
+    name.rfind('.').is_some_and(|at| at > 0)
+        || name.starts_with('.')
+            && (FILES.contains(&name)
+                || ["rc", "_history", "_profile"]
+                    .iter()
+                    .any(|end| name.ends_with(end)))
 }
 
 #[cfg(test)]
@@ -129,7 +159,17 @@ mod tests {
                 Some("storage"),
                 Refusal::NoMount,
             ),
+            ("/app/data/f.txt", None, None, Refusal::HoldsMount),
+            (
+                "/app/data/other",
+                Some("data/other"),
+                Some("storage"),
+                Refusal::NoMount,
+            ),
             ("/app/out.txt", None, None, Refusal::FileAtTop),
+            ("/app/.bashrc", None, None, Refusal::FileAtTop),
+            ("/app/.env", None, None, Refusal::FileAtTop),
+            ("/app/.python_history", None, None, Refusal::FileAtTop),
             ("/app/var/x", None, None, Refusal::OnMount),
             ("/etc/x", None, None, Refusal::OutsideApp),
             ("/app/", None, None, Refusal::OutsideApp),

@@ -1,8 +1,10 @@
 //! Which mounts an operation needs, from what it wrote where it could write everywhere. Pure.
 //!
-//! What is mounted hides what the build put there, so a directory is only suggested when it is new, or when most of
-//! what it held was replaced.
+//! What is mounted hides what the build put there, so a directory is only suggested when it is new, or when the
+//! operation made everything in it anew.
 
+mod files;
+mod known;
 #[cfg(test)]
 mod tests;
 
@@ -10,11 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use self::files::{Files, LIST};
+use self::files::{Kind, Touch, touches};
+pub use self::known::Known;
+use self::known::Room;
+use crate::config::edit;
 use crate::mount_advice;
-
-/// `find` prints a directory's content with it, as [`Files::parse`] reads it. A change of a file, in whatever way,
-/// sets its ctime, which nobody but the kernel can.
-pub const LIST: &str = "find . -mindepth 1 -printf '%y %s %C@ %i %P\\0'";
 
 /// Files that keep a directory in Git and are nothing else.
 const PLACEHOLDERS: [&str; 4] = [".gitkeep", ".gitignore", ".keep", ".placeholder"];
@@ -26,39 +29,18 @@ const DISPENSABLE: [&str; 3] = [
     ".npm/_update-notifier-last-checked",
 ];
 
-/// Below one in so many files that stayed as they were, a directory still counts as written anew.
-const STAYED: usize = 4;
+/// How many of the files that a mount would hide are told by name.
+const NAMED: usize = 3;
 
-/// Everything below a directory, by relative path.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Files(BTreeMap<String, File>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct File {
-    /// The letter that `find` has for its kind: `f`, `d`, `l`, `s`, `p`, …
-    kind: char,
-    size: u64,
-    /// What is different after any change.
-    stamp: String,
-}
-
-impl Files {
-    /// Of what [`LIST`] prints. What is no such line is left out.
-    pub fn parse(text: &str) -> Self {
-        let files = text.split('\0').filter_map(|record| {
-            let mut parts = record.splitn(5, ' ');
-            let kind = parts.next()?.chars().next()?;
-            let size = parts.next()?;
-            let (changed, number, path) = (parts.next()?, parts.next()?, parts.next()?);
-            let file = File {
-                kind,
-                size: size.parse().ok()?,
-                stamp: format!("{size} {changed} {number}"),
-            };
-            Some((path.to_owned(), file))
-        });
-        Files(files.collect())
-    }
+/// The app's files at three moments.
+#[derive(Debug, Clone, Copy)]
+pub struct Listings<'a> {
+    /// As the build and what was on the mounts left them.
+    pub built: &'a Files,
+    /// When the operation began: the app's own process may have written something by then.
+    pub begun: &'a Files,
+    /// When it had ended.
+    pub ended: &'a Files,
 }
 
 /// What an operation needs to pass where only mounts can be written.
@@ -68,6 +50,9 @@ pub struct Suggestion {
     pub mounts: Vec<NewMount>,
     /// What no mount makes writable.
     pub elsewhere: Vec<Elsewhere>,
+    /// Whether anything at all was written that is not on a mount, needed or not.
+    #[serde(skip)]
+    pub wrote: bool,
 }
 
 /// A mount that should be added.
@@ -77,12 +62,27 @@ pub struct NewMount {
     pub path: String,
     /// `storage` for results, `tmp` for caches, `instance` for what the processes of one container leave.
     pub source: &'static str,
+    /// The directory in the source, where one of the mount's own path would show the files of another mount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_path: Option<String>,
+    /// Who wrote there.
+    pub writer: Writer,
     /// How many files were written there.
     pub files: usize,
     /// Their size in bytes.
     pub bytes: u64,
     /// How many files of the build it will hide.
     pub hides: usize,
+}
+
+/// Who wrote a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Writer {
+    /// The operation, or the app's own process while it ran.
+    Operation,
+    /// The app's own process, before the operation began.
+    App,
 }
 
 /// A path that was written and cannot be on a mount.
@@ -92,6 +92,8 @@ pub struct Elsewhere {
     pub path: String,
     /// Why not.
     pub reason: Reason,
+    /// Who wrote it.
+    pub writer: Writer,
 }
 
 /// Why a path cannot be on a mount.
@@ -106,104 +108,264 @@ pub enum Reason {
         directory: String,
         /// How many files would be hidden.
         files: usize,
+        /// Some of them, relative to the app's root.
+        some: Vec<String>,
     },
+    /// In its directory is a mount with another source.
+    HoldsMount {
+        /// The directory, relative to the app's root.
+        directory: String,
+    },
+    /// Another mount has all that is in the source, so that a new one would show a part of its files.
+    Shown {
+        /// The directory, relative to the app's root.
+        directory: String,
+        /// The mount that is there, relative to the app's root.
+        mount: String,
+    },
+    /// It is a directory in which something was made that is gone again.
+    MadeAndRemoved,
+    /// It is a directory of the build.
+    OfBuild,
+    /// No mount can have such a name.
+    Name,
     /// It is outside the app's directory.
     OutsideApp,
 }
 
 /// What is known of one directory.
 #[derive(Debug, Default)]
-struct Directory {
-    /// The files in it, however deep, that were written or deleted.
-    touched: usize,
-    /// Those that stayed as they were.
-    stayed: usize,
-    /// Whether a mount is in it.
-    holds_mount: bool,
+struct Directory<'a> {
+    /// How much was made in it, however deep.
+    made: usize,
+    /// How many files were only deleted.
+    gone: usize,
+    /// The files that a mount would hide although they are needed.
+    stayed: Vec<&'a str>,
 }
 
-impl Directory {
-    fn is_written_anew(&self) -> bool {
-        self.touched > 0 && self.stayed * STAYED <= self.touched && !self.holds_mount
-    }
-}
-
-/// Suggests mounts. `mounts` are those that are there, relative to the app's root; `outside` are absolute paths
-/// outside the app that were written.
-pub fn suggest(before: &Files, after: &Files, mounts: &[String], outside: &[String]) -> Suggestion {
-    let on_mount = |path: &str| mounts.iter().any(|mount| is_in(path, mount));
-    let counts = |path: &str| !on_mount(path) && !is_dispensable(path);
-    let mut directories: BTreeMap<&str, Directory> = BTreeMap::new();
-    for mount in mounts {
-        for directory in ancestors(mount) {
-            directories.entry(directory).or_default().holds_mount = true;
+/// Suggests mounts. `outside` are absolute paths outside the app that were written.
+pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -> Suggestion {
+    let Listings {
+        built,
+        begun,
+        ended,
+    } = *listings;
+    let mut all = touches(built, ended);
+    all.retain(|path, _| !is_on_mount(path, known));
+    let wrote = !all.is_empty() || !outside.is_empty();
+    let by_operation = touches(begun, ended);
+    let writer = |is_by: &dyn Fn(&str) -> bool| {
+        if by_operation.keys().any(|path| is_by(path)) {
+            Writer::Operation
+        } else {
+            Writer::App
         }
-    }
-    let touched: BTreeSet<&str> = before
-        .0
-        .keys()
-        .chain(after.0.keys())
-        .map(String::as_str)
-        .filter(|path| counts(path) && is_touched(path, before, after))
+    };
+    let touched: BTreeMap<&str, Touch> = all
+        .into_iter()
+        .filter(|(path, _)| !is_dispensable(path))
         .collect();
-    for path in &touched {
-        for directory in ancestors(path) {
-            directories.entry(directory).or_default().touched += 1;
-        }
-        if is_directory(path, before, after) {
-            directories.entry(path).or_default().touched += 1;
-        }
-    }
-    for (path, file) in &before.0 {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        // What is in a cache can be made again.
-        let is_nothing = PLACEHOLDERS.contains(&name) || mount_advice::source(path) == "tmp";
-        if file.kind == 'd' || is_nothing || !counts(path) || touched.contains(path.as_str()) {
-            continue;
-        }
-        for directory in ancestors(path) {
-            directories.entry(directory).or_default().stayed += 1;
-        }
-    }
+    let directories = directories(&touched, built, ended, known);
+    let is_written_anew = |path: &str| {
+        let found = directories.get(path);
+        let is_anew = found.is_some_and(|found| found.made > 0 && found.stayed.is_empty());
+        is_anew && can_be_mount(path)
+    };
     let mut roots: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut elsewhere = Vec::new();
-    for path in &touched {
-        let own = is_directory(path, before, after).then_some(*path);
-        let highest = own
+    let mut tell = |path: &str, reason: Reason| {
+        elsewhere.push(Elsewhere {
+            path: format!("/app/{path}").trim_end_matches('/').to_owned(),
+            reason,
+            writer: writer(&|other| other == path),
+        });
+    };
+    for (path, touch) in &touched {
+        let is_directory = ended.is_directory(path) || built.is_directory(path);
+        let highest = (is_directory && !path.is_empty())
+            .then_some(*path)
             .into_iter()
             .chain(ancestors(path))
-            .take_while(|directory| directories[directory].is_written_anew())
+            .take_while(|directory| is_written_anew(directory))
             .last();
         match highest {
             Some(root) => roots.entry(root).or_default().push(path),
-            None => elsewhere.push(Elsewhere {
-                path: format!("/app/{path}"),
-                reason: match ancestors(path).next() {
-                    None => Reason::FileAtTop,
-                    Some(directory) => Reason::Hides {
-                        directory: directory.to_owned(),
-                        files: directories[directory].stayed,
-                    },
-                },
-            }),
+            None => tell(path, why_not(path, *touch, is_directory, &directories)),
         }
     }
-    let mounts = roots
-        .iter()
-        .flat_map(|(root, paths)| split(root, paths, after))
-        .map(|(path, source)| new_mount(path, source, &touched, before, after))
-        .collect();
+    let mut parts = Vec::new();
+    for (root, paths) in &roots {
+        let mut left = Vec::new();
+        parts.extend(split(root, paths, ended, known, &mut left));
+        for path in left {
+            let directory = ancestors(path).next().unwrap_or(path).to_owned();
+            tell(path, Reason::HoldsMount { directory });
+        }
+    }
+    let mut mounts = Vec::new();
+    for (path, source) in parts {
+        let source_path = match known.room(path, source) {
+            Room::Own => None,
+            Room::Other(name) => Some(name),
+            Room::Nowhere(mount) => {
+                for touched in touched.keys().filter(|touched| is_in(touched, path)) {
+                    let (directory, mount) = (path.to_owned(), mount.clone());
+                    tell(touched, Reason::Shown { directory, mount });
+                }
+                continue;
+            }
+        };
+        let writer = writer(&|other| is_in(other, path));
+        mounts.push(NewMount {
+            source_path,
+            writer,
+            ..new_mount(path, source, &touched, built, ended)
+        });
+    }
     elsewhere.extend(outside.iter().map(|path| Elsewhere {
         path: path.clone(),
         reason: Reason::OutsideApp,
+        writer: Writer::Operation,
     }));
-    Suggestion { mounts, elsewhere }
+    Suggestion {
+        mounts,
+        elsewhere,
+        wrote,
+    }
+}
+
+/// The mount that makes a path writable which was only written when everything else was on mounts: `path` is
+/// absolute, and `suggested` are there already. None where a mount does not help.
+pub fn suggest_another(
+    path: &str,
+    suggested: &[NewMount],
+    built: &Files,
+    known: &Known<'_>,
+) -> Option<NewMount> {
+    let inside = path.strip_prefix("/app/")?;
+    let there: Vec<String> = suggested
+        .iter()
+        .map(|mount| mount.path.clone())
+        .chain(known.mounts.iter().map(|mount| mount.path.clone()))
+        .collect();
+    let dispensable = std::iter::once(inside)
+        .chain(ancestors(inside))
+        .filter(|directory| is_dispensable(directory))
+        .last();
+    let (wanted, source) = if let Some(directory) = dispensable {
+        (directory.to_owned(), "tmp")
+    } else {
+        let wanted = mount_advice::of(path, &there).mount?;
+        let source = mount_advice::source(&wanted);
+        (wanted, source)
+    };
+    let is_kept = built
+        .below(&wanted)
+        .any(|(path, file)| file.kind != Kind::Directory && !is_nothing(path, known));
+    let is_file = built.0.contains_key(&wanted) && !built.is_directory(&wanted);
+    let is_nested = suggested.iter().any(|other| {
+        (is_in(&other.path, &wanted) || is_in(&wanted, &other.path)) && other.source != source
+    });
+    let is_impossible = is_kept || is_file || is_nested || !can_be_mount(&wanted);
+    if is_impossible || there.contains(&wanted) || !known.may_hold(&wanted, source) {
+        return None;
+    }
+    let source_path = match known.room(&wanted, source) {
+        Room::Own => None,
+        Room::Other(name) => Some(name),
+        Room::Nowhere(_) => return None,
+    };
+    Some(NewMount {
+        path: wanted,
+        source,
+        source_path,
+        writer: Writer::Operation,
+        files: 0,
+        bytes: 0,
+        hides: 0,
+    })
+}
+
+/// The directories that something was touched in, or that hold what must not be hidden.
+fn directories<'a>(
+    touched: &BTreeMap<&'a str, Touch>,
+    built: &'a Files,
+    ended: &'a Files,
+    known: &Known<'_>,
+) -> BTreeMap<&'a str, Directory<'a>> {
+    let mut directories: BTreeMap<&str, Directory<'_>> = BTreeMap::new();
+    for (&path, touch) in touched {
+        let is_directory = ended.is_directory(path) || built.is_directory(path);
+        let own = is_directory.then_some(path);
+        // What is in a cache is made again where it is missing, also what would only be added to.
+        let is_made = matches!(touch, Touch::Made | Touch::Passing)
+            || *touch == Touch::Changed && !is_directory && is_nothing(path, known);
+        for directory in own.into_iter().chain(ancestors(path)) {
+            let found = directories.entry(directory).or_default();
+            found.made += usize::from(is_made);
+            found.gone += usize::from(*touch == Touch::Gone);
+        }
+    }
+    for (path, file) in &built.0 {
+        let is_replaced = matches!(touched.get(path.as_str()), Some(Touch::Made | Touch::Gone));
+        let is_left_out = is_on_mount(path, known) || is_dispensable(path);
+        if file.kind == Kind::Directory || is_left_out || is_replaced || is_nothing(path, known) {
+            continue;
+        }
+        for directory in ancestors(path) {
+            directories.entry(directory).or_default().stayed.push(path);
+        }
+    }
+    directories
+}
+
+/// Why no mount makes a path writable.
+fn why_not(
+    path: &str,
+    touch: Touch,
+    is_directory: bool,
+    directories: &BTreeMap<&str, Directory<'_>>,
+) -> Reason {
+    if touch == Touch::Passing {
+        return Reason::MadeAndRemoved;
+    }
+    if is_directory && touch != Touch::Made {
+        return Reason::OfBuild;
+    }
+    let nearest = if is_directory {
+        Some(path)
+    } else {
+        ancestors(path).next()
+    };
+    let Some(directory) = nearest else {
+        return Reason::FileAtTop;
+    };
+    let found = directories.get(directory);
+    let stayed: &[&str] = found.map_or(&[], |found| &found.stayed);
+    let gone = found.map_or(0, |found| found.gone);
+    if stayed.is_empty() && !can_be_mount(directory) {
+        return Reason::Name;
+    }
+    Reason::Hides {
+        directory: directory.to_owned(),
+        files: stayed.len() + gone,
+        some: stayed
+            .iter()
+            .take(NAMED)
+            .map(|&path| path.to_owned())
+            .collect(),
+    }
 }
 
 /// The directories that a path is in, the nearest first, without the top.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(path.rsplit_once('/'), |(parent, _)| parent.rsplit_once('/'))
         .map(|(parent, _)| parent)
+}
+
+fn is_on_mount(path: &str, known: &Known<'_>) -> bool {
+    known.mounts.iter().any(|mount| is_in(path, &mount.path))
 }
 
 fn is_dispensable(path: &str) -> bool {
@@ -213,37 +375,33 @@ fn is_dispensable(path: &str) -> bool {
         .any(|name| whole.contains(&format!("/{name}/")))
 }
 
+/// Whether a file of the build may be hidden: what is in a cache can be made again, if it is not the repository's.
+fn is_nothing(path: &str, known: &Known<'_>) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    PLACEHOLDERS.contains(&name) || mount_advice::source(path) == "tmp" && !(known.is_tracked)(path)
+}
+
+/// Names that are not UTF-8 are not known here: they come with a replacement character.
+fn can_be_mount(path: &str) -> bool {
+    edit::can_be_path(path) && !path.contains(char::REPLACEMENT_CHARACTER)
+}
+
 fn is_in(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Directories count when nothing is in them: what is in one says more than that it is new.
-fn is_touched(path: &str, before: &Files, after: &Files) -> bool {
-    let is_empty = |files: &Files| {
-        let below = format!("{path}/");
-        let mut range = files.0.range(below.clone()..);
-        !range
-            .next()
-            .is_some_and(|(next, _)| next.starts_with(&below))
-    };
-    match (before.0.get(path), after.0.get(path)) {
-        (Some(old), Some(new)) if old.kind == 'd' && new.kind == 'd' => false,
-        (Some(old), Some(new)) => old != new,
-        (Some(old), None) => old.kind != 'd' || is_empty(before),
-        (None, Some(new)) => new.kind != 'd' || is_empty(after),
-        (None, None) => false,
-    }
-}
-
-fn is_directory(path: &str, before: &Files, after: &Files) -> bool {
-    let file = after.0.get(path).or_else(|| before.0.get(path));
-    file.is_some_and(|file| file.kind == 'd')
-}
-
-/// A directory as it is, or what is in it when that wants different sources.
-fn split<'a>(root: &'a str, paths: &[&'a str], after: &Files) -> Vec<(&'a str, &'static str)> {
+/// A directory as it is, or what is in it when that wants different sources. `left` gets the paths that are in a
+/// directory which holds a mount of another source.
+fn split<'a>(
+    root: &'a str,
+    paths: &[&'a str],
+    after: &Files,
+    known: &Known<'_>,
+    left: &mut Vec<&'a str>,
+) -> Vec<(&'a str, &'static str)> {
     let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut direct = Vec::new();
     for path in paths {
         let rest = path.get(root.len() + 1..).unwrap_or_default();
         match rest.split_once('/') {
@@ -251,21 +409,29 @@ fn split<'a>(root: &'a str, paths: &[&'a str], after: &Files) -> Vec<(&'a str, &
                 let child = &path[..root.len() + 1 + child.len()];
                 children.entry(child).or_default().push(path);
             }
-            // Something is in the directory itself.
-            None => return vec![(root, source(root, paths, after))],
+            // A directory in which nothing is stands for itself.
+            None if path.len() > root.len() && after.is_directory(path) => {
+                children.entry(path).or_default().push(path);
+            }
+            None => direct.push(*path),
         }
     }
+    if !direct.is_empty() || children.is_empty() {
+        let source = source(root, paths, after);
+        if known.may_hold(root, source) {
+            return vec![(root, source)];
+        }
+        left.extend(direct);
+    }
+    let has_direct = !left.is_empty();
     let parts: Vec<_> = children
         .iter()
-        .flat_map(|(child, paths)| split(child, paths, after))
+        .flat_map(|(child, paths)| split(child, paths, after, known, left))
         .collect();
     let sources: BTreeSet<&str> = parts.iter().map(|(_, source)| *source).collect();
-    match sources.first() {
-        Some(only) if sources.len() == 1 => {
-            let only = parts.iter().find(|(_, source)| source == only);
-            only.map(|(_, source)| (root, *source))
-                .into_iter()
-                .collect()
+    match parts.first() {
+        Some((_, source)) if sources.len() == 1 && !has_direct && known.may_hold(root, source) => {
+            vec![(root, source)]
         }
         _ => parts,
     }
@@ -280,7 +446,7 @@ fn source(directory: &str, paths: &[&str], after: &Files) -> &'static str {
     };
     let is_of_process = |path: &&str| {
         let kind = after.0.get(*path).map(|file| file.kind);
-        matches!(kind, Some('s' | 'p'))
+        kind == Some(Kind::OfProcess)
     };
     if by_name == "storage" && (paths.iter().any(is_of_process) || paths.iter().all(is_log)) {
         "instance"
@@ -292,20 +458,19 @@ fn source(directory: &str, paths: &[&str], after: &Files) -> &'static str {
 fn new_mount(
     path: &str,
     source: &'static str,
-    touched: &BTreeSet<&str>,
-    before: &Files,
-    after: &Files,
+    touched: &BTreeMap<&str, Touch>,
+    built: &Files,
+    ended: &Files,
 ) -> NewMount {
     let written = touched
-        .iter()
+        .keys()
         .filter(|touched| is_in(touched, path))
-        .filter_map(|touched| after.0.get(*touched))
-        .filter(|file| file.kind != 'd');
+        .filter_map(|touched| ended.0.get(*touched))
+        .filter(|file| file.kind != Kind::Directory);
     let sizes: Vec<u64> = written.map(|file| file.size).collect();
-    let hides = before
-        .0
-        .iter()
-        .filter(|(file, entry)| is_in(file, path) && entry.kind != 'd')
+    let hides = built
+        .below(path)
+        .filter(|(_, entry)| entry.kind != Kind::Directory)
         .filter(|(file, _)| {
             let name = file.rsplit('/').next().unwrap_or(file);
             !PLACEHOLDERS.contains(&name)
@@ -314,6 +479,8 @@ fn new_mount(
     NewMount {
         path: path.to_owned(),
         source,
+        source_path: None,
+        writer: Writer::Operation,
         files: sizes.len(),
         bytes: sizes.iter().sum(),
         hides,

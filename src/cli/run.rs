@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use self::suggested::Written;
 use super::context::{Context, variable};
 use super::failure::{DENIED, Failure};
 use super::list::operations;
@@ -16,8 +17,9 @@ use super::workspace::{Workspace, find_app, nearest};
 use crate::activity::Draft;
 use crate::config::app::{App, Operation, SocketFamily};
 use crate::event::Outcome;
-use crate::lifecycle::{OperationRun, Pull, Report, Undo};
+use crate::lifecycle::{OperationRun, Pull, Report, Trying, Undo};
 use crate::mask::{MASK, Secrets};
+use crate::mount_suggestion::{Known, NewMount};
 use crate::plan::AppPlan;
 use crate::reporter::style::{Style, safe};
 use crate::roles::{self, Actor};
@@ -58,7 +60,7 @@ pub(super) struct Arguments {
     /// Run it in a throw-away copy in which it can write everywhere, and say which mounts it needs
     #[arg(long, conflicts_with_all = ["dry_run", "undo"])]
     suggest_mounts: bool,
-    /// Put those mounts into the configuration
+    /// Put those mounts into the configuration, if it passes with them
     #[arg(long, requires = "suggest_mounts")]
     write: bool,
     /// Hide the values of sensitive variables in what it prints
@@ -233,10 +235,25 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             id: &id,
             listens_at: address.as_deref(),
         };
-        let mut suggestion = None;
+        let mut tried = None;
         let report = if arguments.suggest_mounts {
-            let (report, suggested) = sandbox.try_writable(&planned, &run, &containers).await?;
-            suggestion = suggested;
+            let is_tracked = |path: &str| suggested::is_tracked(&tree, found.app, path);
+            let known = Known::of(&workspace.config, found.app, found.worker, &is_tracked);
+            let with_mounts = |mounts: &[NewMount]| {
+                let app = suggested::with_mounts(&found, mounts);
+                let none = crate::variables::UserVariables::new();
+                let (mut plan, _) = workspace.plan(&app, &tree, &none).ok()?;
+                (at < plan.containers.len()).then(|| plan.containers.swap_remove(at))
+            };
+            let trying = Trying {
+                known: &known,
+                with_mounts: &with_mounts,
+            };
+            let found = sandbox
+                .try_writable(&planned, &run, &containers, &trying)
+                .await?;
+            let report = found.report.clone();
+            tried = Some(found);
             report
         } else if arguments.undo {
             let title = container.title(&plan.app);
@@ -255,24 +272,36 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         if shutdown.urgency() < Urgency::Leave {
             lock.release();
         }
-        Ok((report, suggestion))
+        Ok((report, tried))
     };
     let result = sandbox.until_left(act).await;
+    let mut result = result.map_err(|err| Failure::of(err, &shutdown));
+    let mut kept = None;
+    if let Ok((report, Some(tried))) = &result
+        && arguments.write
+    {
+        match suggested::write(&workspace, &found, tried) {
+            Ok(Written::Nothing) => {}
+            Ok(Written::Added(event)) => {
+                let _ = listening.events.send(event).await;
+            }
+            Ok(Written::Kept { why, report: own }) => {
+                kept = Some(why);
+                result = Ok((own.unwrap_or_else(|| report.clone()), None));
+            }
+            Err(failure) => result = Err(failure),
+        }
+    }
     // What is said of mounts comes before what is done about them.
     let recording = listening.recording.clone();
     listening.finish();
     if arguments.undo && shutdown.urgency() == Urgency::Leave {
         snapshots::tell_not_undone(context, &workspace);
     }
-    let result =
-        result
-            .map_err(|err| Failure::of(err, &shutdown))
-            .and_then(|(report, suggestion)| {
-                if let Some(suggestion) = suggestion.filter(|_| arguments.write) {
-                    suggested::write(context, &workspace, &found, &suggestion, report.outcome)?;
-                }
-                Ok(exit_code(&report, &shutdown))
-            });
+    if let Some(why) = kept {
+        context.talk(&format!("\n{why}\n"));
+    }
+    let result = result.map(|(report, _)| exit_code(&report, &shutdown));
     recording.end(context, result.as_ref().copied(), &shutdown);
     result
 }

@@ -27,6 +27,15 @@ pub struct NewMount {
     pub path: String,
     /// `storage`, `instance` or `tmp`.
     pub source: &'static str,
+    /// The directory in the source where it is not the mount's own path.
+    pub source_path: Option<String>,
+}
+
+/// Whether a mount can have this path.
+pub fn can_be_path(path: &str) -> bool {
+    let path = normalize(path);
+    let is_odd = |char| is_harmful(char) || matches!(char, '\u{2028}' | '\u{2029}' | '\u{FEFF}');
+    !path.is_empty() && !path.contains(is_odd) && !path.split('/').any(|part| part == "..")
 }
 
 /// Why nothing was added. The text is as it was.
@@ -230,8 +239,7 @@ pub fn add_mounts(
         return Ok(text.to_owned());
     }
     let written = write::write(text, &place, &missing)?;
-    let sources = missing.iter().map(|mount| mount.source);
-    let added: Vec<(String, &str)> = written.keys.into_iter().zip(sources).collect();
+    let added: Vec<(String, &NewMount)> = written.keys.into_iter().zip(missing).collect();
     match read(&written.text) {
         Ok(new) if verify::is_old_and(&added, &place.path, Some(&tree), &new) => Ok(written.text),
         _ => Err(unsure(text, &layout, &place)),
@@ -260,9 +268,8 @@ fn tidy(mounts: &[NewMount]) -> Result<Vec<NewMount>, Refused> {
     let mut tidied: Vec<NewMount> = Vec::new();
     for mount in mounts {
         let path = normalize(&mount.path);
-        let is_odd =
-            |char| is_harmful(char) || matches!(char, '\u{2028}' | '\u{2029}' | '\u{FEFF}');
-        if path.is_empty() || path.contains(is_odd) || path.split('/').any(|part| part == "..") {
+        let is_possible = mount.source_path.as_deref().is_none_or(can_be_path);
+        if !can_be_path(&path) || !is_possible {
             return Err(Refused::Path {
                 path: clean(&mount.path),
             });
@@ -284,7 +291,12 @@ fn tidy(mounts: &[NewMount]) -> Result<Vec<NewMount>, Refused> {
             });
         }
         if !tidied.iter().any(|other| other.path == path) {
-            tidied.push(NewMount { path, source });
+            let source_path = mount.source_path.clone();
+            tidied.push(NewMount {
+                path,
+                source,
+                source_path,
+            });
         }
     }
     Ok(tidied)

@@ -16,7 +16,7 @@ use crate::plan::ContainerPlan;
 
 /// Upsun documents ten seconds for crons; operations are assumed to have the same.
 /// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// An operation and how it is to run.
 #[derive(Debug, Clone)]

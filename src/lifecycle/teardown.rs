@@ -1,5 +1,6 @@
 //! Takes down what was made: one environment, or everything of a project.
 
+use super::trial;
 use super::{Result, Sandbox};
 use crate::config::Config;
 use crate::config::app::App;
@@ -80,28 +81,27 @@ impl<E: Engine> Sandbox<'_, E> {
             // What a run that was cut off would have put back is deleted with the rest. Snapshots with a name stay.
             let (state, environment) = (&self.project.state_dir, &self.environment.name);
             Store::remove_everywhere(state, environment, BEFORE_RUN);
-            removed += self.remove_volumes(&labels, down).await?;
         }
+        removed += self.remove_volumes(&labels, down).await?;
         Ok(Kept { removed })
     }
 
     async fn remove_volumes(&self, labels: &Labels, down: Down) -> Result<usize> {
         let mut removed = 0;
         let mut volumes = self.engine.volumes(labels).await?;
-        if down == Down::WithVolumes {
-            volumes.retain(|volume| {
-                volume
-                    .labels
-                    .get(LABEL_KIND)
-                    .is_some_and(|kind| DATA.contains(&kind.as_str()))
-            });
-        }
+        volumes.retain(|volume| {
+            let kind = volume.labels.get(LABEL_KIND).map_or("", String::as_str);
+            match down {
+                // Only a crash leaves one of these.
+                Down::KeepVolumes => kind == trial::KIND,
+                Down::WithVolumes => kind == trial::KIND || DATA.contains(&kind),
+                Down::Everything => true,
+            }
+        });
         // A volume that stands for a directory goes before the volume that it lies in.
         volumes.sort_by_key(|volume| {
-            volume
-                .labels
-                .get(LABEL_KIND)
-                .is_none_or(|kind| kind != "directory")
+            let kind = volume.labels.get(LABEL_KIND);
+            kind.is_none_or(|kind| kind != "directory") && !volume.name.ends_with(trial::DIRECTORY)
         });
         for volume in volumes {
             self.engine.remove_volume(&volume.name).await?;

@@ -1,28 +1,47 @@
-//! Runs an operation in a writable copy of its container, to see where it writes. The copy is thrown away.
+//! Runs an operation in a writable copy of its container, to see where it writes, and once more in a copy where only
+//! its mounts and those that it needs can be written, to see whether it passes. Both are thrown away.
 
-use super::{Error, OperationRun, Planned, Report, Result, Sandbox};
-use crate::engine::spec::{Container, ContainerSpec, ExecSpec, VolumeMount, VolumeSpec};
+mod check;
+mod copies;
+
+use std::time::Duration;
+
+use self::copies::{Copies, outside};
+use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
+use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
-use crate::event::{Event, Outcome};
-use crate::mount_suggestion::{Files, LIST, Suggestion, suggest};
+use crate::event::{Event, MountCheck, Outcome};
+use crate::mount_suggestion::{Files, Known, LIST, Listings, NewMount, Suggestion, suggest};
 use crate::plan::ContainerPlan;
-use crate::project::{LABEL_BUILD, LABEL_DEPLOY, LABEL_KIND};
+use crate::project::LABEL_KIND;
 
 /// The kind of everything that is made for a trial.
-const KIND: &str = "trial";
+pub(super) const KIND: &str = "trial";
 
-/// Where the app is while it is copied.
-const FROM: &str = "/from";
+/// What the name of a volume ends with that stands for a directory of another one.
+pub(super) const DIRECTORY: &str = "-directory";
 
-/// What the engine itself writes into every container.
-const OF_ENGINE: [&str; 6] = [
-    "/.dockerenv",
-    "/sbin/docker-init",
-    "/usr/sbin/docker-init",
-    "/etc/hostname",
-    "/etc/hosts",
-    "/etc/resolv.conf",
-];
+/// After so long, copying is worth a word.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a trial has to know of the configuration.
+pub struct Trying<'a> {
+    /// The mounts that are there.
+    pub known: &'a Known<'a>,
+    /// The container as it would be with more mounts.
+    pub with_mounts: &'a dyn Fn(&[NewMount]) -> Option<ContainerPlan>,
+}
+
+/// How a trial went.
+#[derive(Debug)]
+pub struct Tried {
+    /// How the operation ended where it could write everywhere, or [`Outcome::Cancelled`] whenever that was.
+    pub report: Report,
+    /// The mounts that it needs. None when it was cancelled.
+    pub suggestion: Suggestion,
+    /// How it went with them where it could write nowhere else. None when it had failed before, or wrote nothing.
+    pub check: Option<MountCheck>,
+}
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Runs an operation where it can write everywhere, and tells which mounts it needs to pass where it cannot. The
@@ -32,14 +51,14 @@ impl<E: Engine> Sandbox<'_, E> {
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
         containers: &[Container],
-    ) -> Result<(Report, Option<Suggestion>)> {
+        trying: &Trying<'_>,
+    ) -> Result<Tried> {
         let deployed = self
             .ensure_container(planned, run.container, containers)
             .await?;
         self.checkpoint()?;
-        let trial = Trial::of(run.container);
-        let result = self.in_trial(planned, run, &trial, &deployed).await;
-        let removed = self.remove_trial(&trial).await;
+        let result = self.in_trial(planned, run, &deployed, trying).await;
+        let removed = self.remove_trials().await;
         let result = result?;
         removed?;
         Ok(result)
@@ -49,24 +68,13 @@ impl<E: Engine> Sandbox<'_, E> {
         &self,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
-        trial: &Trial,
-        deployed: &super::Deployed,
-    ) -> Result<(Report, Option<Suggestion>)> {
+        deployed: &Deployed,
+        trying: &Trying<'_>,
+    ) -> Result<Tried> {
         let title = run.container.title(&planned.plan.app);
-        // What a crash left would be taken for what the operation writes.
-        self.remove_trial(trial).await?;
-        for volume in &trial.volumes {
-            self.engine.create_volume(volume).await?;
-        }
-        let copying = self.create_anew(&trial.copy).await?;
-        self.engine.start_container(&copying).await?;
-        self.checked(&copying, &format!("cp -a {FROM}/. /app/"))
-            .await?;
-        let before = self.files(&copying).await?;
-        self.engine.remove_container(&copying).await?;
-        self.checkpoint()?;
-
-        let id = self.create_anew(&trial.container).await?;
+        let copies = Copies::writable(run.container);
+        let built = self.copy_app(&title, &copies).await?;
+        let id = self.create_anew(&copies.container).await?;
         self.engine.start_container(&id).await?;
         // A hook that could not write may be what the operation needs.
         let hooks = run.container.hooks.iter();
@@ -77,173 +85,130 @@ impl<E: Engine> Sandbox<'_, E> {
             self.wait_until_ready(&id, address).await?;
         }
         self.checkpoint()?;
-        let report = self.run_operation_in(&id, planned, run, false).await?;
+        let begun = self.files(&id, &copies.container.user).await?;
+        let mut report = self.run_operation_in(&id, planned, run, false).await?;
+        let mut tried = Tried {
+            report: report.clone(),
+            suggestion: Suggestion::default(),
+            check: None,
+        };
         if report.outcome == Outcome::Cancelled {
-            return Ok((report, None));
+            return Ok(tried);
         }
-        let after = self.files(&id).await?;
+        let ended = self.files(&id, &copies.container.user).await?;
         let changed = self.engine.changed_paths(&id).await?;
-        let outside = outside(&changed, &trial.container);
-        let suggestion = suggest(&before, &after, &run.container.mounts, &outside);
+        let outside = outside(&changed, &copies.container);
+        let listings = Listings {
+            built: &built,
+            begun: &begun,
+            ended: &ended,
+        };
+        tried.suggestion = suggest(&listings, trying.known, &outside);
+        if report.outcome == Outcome::Success && tried.suggestion.wrote {
+            let suggestion = &mut tried.suggestion;
+            tried.check = self
+                .check_mounts(planned, run, deployed, trying, &built, suggestion)
+                .await?;
+        }
+        if let Some(check) = &tried.check
+            && check.result == Outcome::Cancelled
+        {
+            report.outcome = Outcome::Cancelled;
+            tried.report = report;
+            return Ok(tried);
+        }
         self.emit(Event::MountsSuggested {
             container: title,
-            suggestion: suggestion.clone(),
+            suggestion: tried.suggestion.clone(),
+            services: run.container.services.clone(),
+            check: tried.check.clone(),
         })
         .await;
-        Ok((report, Some(suggestion)))
+        Ok(tried)
     }
 
-    async fn files(&self, container: &str) -> Result<Files> {
-        let text = self.checked(container, LIST).await?;
+    /// Makes the copies; the files that the app has then.
+    async fn copy_app(&self, title: &str, copies: &Copies) -> Result<Files> {
+        // What a crash left would be taken for what the operation writes.
+        self.remove_trials().await?;
+        for volume in &copies.volumes {
+            self.engine.create_volume(volume).await?;
+        }
+        let id = self.create_anew(&copies.copying).await?;
+        self.engine.start_container(&id).await?;
+        let copying = self.ours(&id, &copies.copying.user, &copies.script);
+        tokio::pin!(copying);
+        let (code, _, errors) = tokio::select! {
+            copied = &mut copying => copied?,
+            () = tokio::time::sleep(PATIENCE) => {
+                self.emit(Event::AppCopying { container: title.to_owned() }).await;
+                copying.await?
+            }
+        };
+        let is_refused = |line: &str| {
+            line.contains("Permission denied") || line.contains("Operation not permitted")
+        };
+        match errors.trim() {
+            _ if code == 0 => {}
+            errors if !errors.is_empty() && errors.lines().all(is_refused) => {
+                let count = errors.lines().count();
+                let first = errors.lines().next().unwrap_or_default();
+                let message = format!("not all of {title} could be copied ({count}): {first}");
+                let hint = "the operation is tried without that";
+                self.events.warn(message, Some(hint.to_owned())).await;
+            }
+            errors => {
+                let message = format!("the app cannot be copied: {errors}");
+                return Err(EngineError::Other(message).into());
+            }
+        }
+        let files = self.files(&id, &copies.container.user).await?;
+        self.engine.remove_container(&id).await?;
+        for directory in &copies.directories {
+            self.engine.create_volume(directory).await?;
+        }
+        self.checkpoint()?;
+        Ok(files)
+    }
+
+    /// What a user of a container finds in the app's directory.
+    async fn files(&self, container: &str, user: &str) -> Result<Files> {
+        let (_, text, _) = self.ours(container, user, LIST).await?;
         Ok(Files::parse(&text))
     }
 
-    /// Runs a short script of our own that must not fail.
-    async fn checked(&self, container: &str, script: &str) -> Result<String> {
+    /// Runs a short script of our own.
+    async fn ours(
+        &self,
+        container: &str,
+        user: &str,
+        script: &str,
+    ) -> Result<(i64, String, String)> {
         let spec = ExecSpec {
             command: ["/bin/dash", "-c", script].map(str::to_owned).to_vec(),
+            user: Some(user.to_owned()),
             working_dir: Some("/app".to_owned()),
             ..ExecSpec::default()
         };
-        let captured = tokio::select! {
-            captured = self.capture(container, &spec) => captured?,
-            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
-        };
-        match captured {
-            (0, text, _) => Ok(text),
-            (_, _, errors) => Err(EngineError::Other(format!(
-                "the app cannot be copied: {}",
-                errors.trim()
-            ))
-            .into()),
+        tokio::select! {
+            captured = self.capture(container, &spec) => captured,
+            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => Err(Error::Interrupted),
         }
     }
 
-    async fn remove_trial(&self, trial: &Trial) -> Result<()> {
-        for container in [&trial.copy, &trial.container] {
-            self.engine.remove_container(&container.name).await?;
+    /// Removes all that was made for trials in this environment, also by an upsun-local that was killed. To be called
+    /// with the environment's lock.
+    pub(super) async fn remove_trials(&self) -> Result<()> {
+        let mut labels = self.project.environment_labels(&self.environment.name);
+        labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
+        for container in self.engine.containers(&labels).await? {
+            self.engine.remove_container(&container.id).await?;
         }
-        for volume in &trial.volumes {
+        let mut volumes = self.engine.volumes(&labels).await?;
+        volumes.sort_by_key(|volume| !volume.name.ends_with(DIRECTORY));
+        for volume in volumes {
             self.engine.remove_volume(&volume.name).await?;
         }
         Ok(())
     }
-}
-
-/// What is made for one trial.
-struct Trial {
-    volumes: Vec<VolumeSpec>,
-    /// Has the app and its mounts below [`FROM`], and the copy where the app is.
-    copy: ContainerSpec,
-    /// Where the operation runs.
-    container: ContainerSpec,
-}
-
-impl Trial {
-    fn of(plan: &ContainerPlan) -> Trial {
-        let mut labels = plan.container.labels.clone();
-        labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
-        // It is nobody's current container, and no build's user.
-        labels.remove(LABEL_DEPLOY);
-        labels.remove(LABEL_BUILD);
-        let own = |part: &str| VolumeSpec {
-            name: format!("{}-{KIND}-{part}", plan.container.name),
-            labels: labels.clone(),
-            directory_of: None,
-            memory: None,
-        };
-        let app = own("app");
-        let is_of_app = |target: &str| target == "/app" || target.starts_with("/app/");
-        let mut volumes = vec![app.clone()];
-        let mut mounted = vec![VolumeMount {
-            volume: app.name.clone(),
-            target: "/app".to_owned(),
-            read_only: false,
-        }];
-        let mut from = mounted.clone();
-        for mount in &plan.container.volumes {
-            if let Some(rest) = mount
-                .target
-                .strip_prefix("/app")
-                .filter(|_| is_of_app(&mount.target))
-            {
-                from.push(VolumeMount {
-                    target: format!("{FROM}{rest}"),
-                    read_only: true,
-                    ..mount.clone()
-                });
-            } else if let Some(socket) = plan
-                .socket
-                .as_ref()
-                .filter(|socket| socket.name == mount.volume)
-            {
-                // The app's own listens on that one.
-                let own = VolumeSpec {
-                    memory: socket.memory.clone(),
-                    ..own("socket")
-                };
-                mounted.push(VolumeMount {
-                    volume: own.name.clone(),
-                    ..mount.clone()
-                });
-                volumes.push(own);
-            } else {
-                mounted.push(mount.clone());
-            }
-        }
-        let mut container = ContainerSpec {
-            name: format!("{}-{KIND}", plan.container.name),
-            labels,
-            volumes: mounted,
-            read_only: false,
-            ports: Vec::new(),
-            ..plan.container.clone()
-        };
-        // Others reach the app by these.
-        if let Some(network) = &mut container.network {
-            network.aliases.clear();
-        }
-        let copy = ContainerSpec {
-            name: format!("{}-{KIND}-copy", plan.container.name),
-            command: ["sleep", "100000"].map(str::to_owned).to_vec(),
-            volumes: from,
-            network: None,
-            network_of: None,
-            ..container.clone()
-        };
-        Trial {
-            volumes,
-            copy,
-            container,
-        }
-    }
-}
-
-/// What was written outside the app, and not by the engine.
-fn outside(changed: &[String], spec: &ContainerSpec) -> Vec<String> {
-    let targets: Vec<&str> = spec
-        .volumes
-        .iter()
-        .map(|mount| mount.target.as_str())
-        .chain(spec.tmpfs.iter().map(|tmpfs| tmpfs.target.as_str()))
-        .chain(OF_ENGINE)
-        .collect();
-    let is_below = |path: &str, directory: &str| {
-        path.strip_prefix(directory)
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
-    let holds = |path: &String| changed.iter().any(|other| is_below(other, path));
-    changed
-        .iter()
-        .filter(|path| {
-            let path = path.as_str();
-            // Mount points are made when a container starts.
-            !targets
-                .iter()
-                .any(|target| path == *target || is_below(path, target) || is_below(target, path))
-        })
-        // A directory is changed because of what is in it.
-        .filter(|path| !holds(path))
-        .cloned()
-        .collect()
 }

@@ -39,6 +39,7 @@ impl Json {
 pub(super) fn text(event: &mut Event) -> Option<&mut Text> {
     match event {
         Event::OperationOutput { output }
+        | Event::MountCheckOutput { output }
         | Event::StepOutput { output, .. }
         | Event::CronOutput { output, .. } => Some(output),
         _ => None,

@@ -2,6 +2,7 @@
 
 mod ending;
 mod screen;
+mod suggested;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,6 @@ use super::style::{self, Style, safe};
 use crate::engine::spec::Output;
 use crate::event::{Address, Event, Outcome, Step};
 use crate::mount_snapshot::Difference;
-use crate::mount_suggestion::{Elsewhere, Reason, Suggestion};
 use crate::scratch::Commit;
 
 /// How many changes on mounts are told by name.
@@ -25,6 +25,9 @@ const CHANGES_SHOWN: usize = 20;
 
 /// How many commits are told by name.
 const COMMITS_SHOWN: usize = 20;
+
+/// How much of what a check prints is kept until it has failed, in bytes.
+const HIDDEN: usize = 16 * 1024;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -143,78 +146,6 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// The mounts that an operation needs.
-    fn suggested(&mut self, container: &str, suggestion: &Suggestion) {
-        let container = safe(container);
-        let Suggestion { mounts, elsewhere } = suggestion;
-        if mounts.is_empty() && elsewhere.is_empty() {
-            self.step(
-                "Tried",
-                &format!("{container} needs no other mounts for that"),
-            );
-            return;
-        }
-        if !mounts.is_empty() {
-            let plural = if mounts.len() == 1 { "" } else { "s" };
-            let mut text = format!(
-                "\n{}: {container} needs {} more mount{plural} for that:\n\n    mounts:",
-                self.style.hint("hint"),
-                mounts.len()
-            );
-            for mount in mounts {
-                let key = serde_json::to_string(&format!("/{}", mount.path)).unwrap_or_default();
-                let wrote = format!(
-                    "# {}, {}",
-                    style::count(mount.files, "file"),
-                    style::bytes(mount.bytes)
-                );
-                text.push_str(&format!(
-                    "\n      {}: {}\n        source: {}",
-                    safe(&key),
-                    self.style.faint(wrote),
-                    mount.source
-                ));
-            }
-            for mount in mounts.iter().filter(|mount| mount.hides > 0) {
-                text.push_str(&format!(
-                    "\n\n`/{}` will hide {} that the build puts there: they are not there before the first run",
-                    safe(&mount.path),
-                    style::count(mount.hides, "file")
-                ));
-            }
-            self.insist(&text);
-        }
-        for Elsewhere { path, reason } in elsewhere.iter().take(CHANGES_SHOWN) {
-            let why = match reason {
-                Reason::FileAtTop => "a file at the top of the app, and mounts are directories: let it write into one that is a mount, or to `/tmp`".to_owned(),
-                Reason::Hides { directory, files: 0 } => format!(
-                    "and in `/{}` is another mount: let it write into that one, or to `/tmp`",
-                    safe(directory)
-                ),
-                Reason::Hides { directory, files } => format!(
-                    "where a mount on `/{}` would hide {} of the build: let it write elsewhere",
-                    safe(directory),
-                    style::count(*files, "file")
-                ),
-                Reason::OutsideApp => "outside the app's directory, where no mount can be: let it write to `/tmp` or below `/app`".to_owned(),
-            };
-            let line = format!(
-                "{}: it wrote `{}`, {why}",
-                self.style.warning("warning"),
-                safe(path)
-            );
-            self.insist(&line);
-        }
-        if elsewhere.len() > CHANGES_SHOWN {
-            let line = format!(
-                "{}: and {} more like these",
-                self.style.warning("warning"),
-                elsewhere.len() - CHANGES_SHOWN
-            );
-            self.insist(&line);
-        }
-    }
-
     /// What a source operation committed.
     fn committed(&mut self, app: &str, branch: &str, commits: &[Commit], rewrote_history: bool) {
         let app = safe(app);
@@ -277,6 +208,17 @@ impl<S: Screen> Terminal<S> {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             self.indented(&line[..end]);
         }
+    }
+
+    /// What an operation prints that is only run to see whether it passes: shown when it does not.
+    fn check_output(&mut self, output: &Output) {
+        if self.verbosity == Verbosity::Verbose {
+            self.step_output(output);
+            return;
+        }
+        self.hidden.extend_from_slice(output.bytes());
+        let excess = self.hidden.len().saturating_sub(HIDDEN);
+        self.hidden.drain(..excess);
     }
 
     fn indented(&mut self, line: &[u8]) {
@@ -456,10 +398,38 @@ impl<S: Screen> Reporter for Terminal<S> {
                 self.step("Keeping", &format!("the mounts of {}", safe(&container)));
             }
             Event::MountsRestored { container, changes } => self.restored(&container, &changes),
+            Event::AppCopying { container } => {
+                let what = format!("{} and what is on its mounts", safe(&container));
+                self.step("Copying", &what);
+            }
+            Event::MountCheckStarted {
+                operation, mounts, ..
+            } => {
+                let operation = self.style.strong(safe(&operation));
+                let more = match mounts {
+                    0 => "no other mounts".to_owned(),
+                    _ => style::count(mounts, "more mount"),
+                };
+                self.step(
+                    "Checking",
+                    &format!("{operation} with {more}, the rest read-only"),
+                );
+            }
+            Event::MountCheckOutput { output } => self.check_output(&output.0),
+            Event::MountCheckFinished { check, .. } => {
+                self.finish_lines(check.result == Outcome::Success);
+            }
             Event::MountsSuggested {
                 container,
                 suggestion,
-            } => self.suggested(&container, &suggestion),
+                services,
+                check,
+            } => self.suggested(&container, &suggestion, &services, check.as_ref()),
+            Event::MountsWritten { file, mounts } => {
+                let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe(&file));
+                self.say("");
+                self.step("Added", &what);
+            }
             Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
             Event::RoutesReady { routes } => {
                 for Address { url, service } in routes {

@@ -124,12 +124,94 @@ fn what_no_mount_helps_with_is_told_also_as_json() {
         .run(&["run", "writes", "--suggest-mounts"])
         .expect(0);
     for said in [
-        "it wrote `/app/src/c`, where a mount on `/src` would hide 2 files of the build",
+        "it wrote `/app/src/c`, where a mount on `/src` would hide 2 files of the build (`src/a`, `src/b`)",
+        "where it can only write to its mounts it passes, although it cannot write to the rest",
         "it wrote `/app/top.txt`, a file at the top of the app",
         "it wrote `/var/tmp/x`, outside the app's directory",
     ] {
         assert!(shown.stderr.contains(said), "{said}: {}", shown.stderr);
     }
+}
+
+#[test]
+fn what_does_not_pass_with_the_mounts_is_not_written_and_ends_as_it_would() {
+    for (script, code, why) in [
+        ("mkdir out; echo x >out/x", 0, ""),
+        (
+            "set -e; mkdir out; echo x >out/x; echo said >&2",
+            1,
+            "let it use `mkdir -p`",
+        ),
+        (
+            "set -e; rm -rf out; mkdir -p out; echo x >out/x",
+            1,
+            "a mount can be neither removed nor renamed",
+        ),
+    ] {
+        let project = project(script);
+        let before = config(&project);
+        let arguments = ["run", "writes", "--suggest-mounts", "--write"];
+        let outcome = project.run(&arguments).expect(code);
+        assert!(outcome.stderr.contains(why), "{why}: {}", outcome.stderr);
+        assert_nothing_is_left(&project);
+        if code == 0 {
+            assert_ne!(config(&project), before);
+            continue;
+        }
+        let stays =
+            ".upsun/config.yaml stays as it is: with those mounts the operation does not pass";
+        assert!(outcome.stderr.contains(stays), "{}", outcome.stderr);
+        assert_eq!(config(&project), before);
+    }
+}
+
+#[test]
+fn a_mount_that_is_only_needed_with_the_others_is_added() {
+    // What is missing there is made where it can be.
+    let project = project(
+        "set -e; if [ -w src ]; then mkdir -p out; else mkdir -p out more; fi; echo x >out/x",
+    );
+    let arguments = ["run", "writes", "--suggest-mounts", "--write"];
+    let outcome = project.run(&arguments).expect(0);
+    let added = "Added 2 mounts to .upsun/config.yaml";
+    assert!(outcome.stderr.contains(added), "{}", outcome.stderr);
+    project.run(&["run", "writes"]).expect(0);
+}
+
+#[test]
+fn a_new_mount_does_not_show_the_files_of_another_one() {
+    let project = project("set -e; mkdir -p out; echo x >out/x; rm -f out/kept; [ -e up/kept ]");
+    let text = config(&project).replace(
+        "# kept too\n",
+        "# kept too\n      up: { source: storage, source_path: out }\n",
+    );
+    let text = text.replace("echo before >data/old", "echo before >up/kept");
+    project.file(".upsun/config.yaml", &text);
+    project.run(&["run", "fill"]).expect(0);
+    let arguments = ["run", "writes", "--suggest-mounts", "--write"];
+    let outcome = project.run(&arguments).expect(0);
+    assert!(
+        outcome.stderr.contains("source_path: \"out-2\""),
+        "{}",
+        outcome.stderr
+    );
+    let added = "out: { source: storage, source_path: out-2 }";
+    assert!(config(&project).contains(added), "{}", config(&project));
+    project.run(&["run", "writes"]).expect(0);
+}
+
+#[test]
+fn what_the_user_of_the_app_cannot_read_does_not_stop_it() {
+    let project = project("set -e; mkdir -p out; cat src/a >out/x");
+    let text = config(&project).replace(
+        "echo before >data/old",
+        "echo secret >data/s; chmod 0 data/s",
+    );
+    project.file(".upsun/config.yaml", &text);
+    project.run(&["run", "fill"]).expect(0);
+    project
+        .run(&["run", "writes", "--suggest-mounts", "--write"])
+        .expect(0);
 }
 
 #[test]
@@ -203,13 +285,15 @@ fn ctrl_c_and_a_kill_leave_nothing_for_ever() {
     run.wait_for_output("ready");
     run.signal(Signal::KILL);
     run.wait().expect(-9);
-    let tried = project.run(&["run", "show", "--suggest-mounts"]).expect(1);
-    assert!(
-        tried.stderr.contains("its upsun-local had been killed")
-            || tried.stderr.contains("had been killed"),
-        "{}",
-        tried.stderr
-    );
+    let next = project.run(&["run", "show"]).expect(1);
+    assert!(next.stderr.contains("had been killed"), "{}", next.stderr);
+    assert_nothing_is_left(&project);
+
+    let run = Running::start(&project, &["run", "writes", "--suggest-mounts"]);
+    run.wait_for_output("ready");
+    run.signal(Signal::KILL);
+    run.wait().expect(-9);
+    project.run(&["down"]).expect(0);
     assert_nothing_is_left(&project);
     project.run(&["clean", "--yes"]).expect(0);
     assert_eq!(objects(&project), 0);

@@ -1,77 +1,198 @@
 //! `run --suggest-mounts --write`: puts mounts into the configuration.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::context::Context;
 use super::super::failure::{BAD_FILE, Failure};
 use super::super::workspace::Workspace;
 use super::Found;
-use crate::config::edit::{self, add_mounts};
-use crate::event::Outcome;
-use crate::mount_suggestion::Suggestion;
+use crate::config::app::{App, Mount, MountSource};
+use crate::config::edit::{self, Refused, add_mounts};
+use crate::event::{Event, Outcome};
+use crate::lifecycle::{Report, Tried};
+use crate::mount_suggestion::NewMount;
+use crate::source::Tree;
 
-/// Adds the mounts to the file in which the app is defined, after an operation that ended like that.
+/// What became of the file.
+pub(super) enum Written {
+    /// There was nothing to add.
+    Nothing,
+    /// It has more mounts now.
+    Added(Event),
+    /// It is as it was.
+    Kept {
+        /// Why.
+        why: String,
+        /// How a run ends with the configuration that would have been written, where that is not how it ended.
+        report: Option<Report>,
+    },
+}
+
+/// Whether a path, relative to the app's root, is a file that Git would deploy.
+pub(super) fn is_tracked(tree: &Tree, app: &App, path: &str) -> bool {
+    if app.source_root.is_empty() {
+        tree.has(path)
+    } else {
+        tree.has(&format!("{}/{path}", app.source_root))
+    }
+}
+
+/// The app as it would be with more mounts.
+pub(super) fn with_mounts(found: &Found<'_>, mounts: &[NewMount]) -> App {
+    let mut app = found.app.clone();
+    let own = match found.worker {
+        None => &mut app.mounts,
+        Some(name) => match app.workers.iter_mut().find(|worker| worker.name == name) {
+            Some(worker) => &mut worker.mounts,
+            None => &mut app.mounts,
+        },
+    };
+    own.extend(mounts.iter().map(|mount| Mount {
+        path: mount.path.clone(),
+        source: match mount.source {
+            "instance" => MountSource::Instance,
+            "tmp" => MountSource::Temporary,
+            _ => MountSource::Storage {
+                app: found.app.name.clone(),
+            },
+        },
+        source_path: mount.source_path.as_ref().unwrap_or(&mount.path).clone(),
+        place: found.app.place.clone(),
+    }));
+    app
+}
+
+/// Adds the mounts to the file in which the app is defined, if the operation passes with them.
 pub(super) fn write(
-    context: &Context,
     workspace: &Workspace,
     found: &Found<'_>,
-    suggestion: &Suggestion,
-    outcome: Outcome,
-) -> Result<(), Failure> {
-    if suggestion.mounts.is_empty() {
-        return Ok(());
-    }
+    tried: &Tried,
+) -> Result<Written, Failure> {
     let name = &found.app.place.file;
-    if outcome != Outcome::Success {
-        context.talk(&format!(
-            "\n{name} stays as it is: the operation failed where it could write everywhere\n"
-        ));
-        return Ok(());
-    }
-    let failed = |err: &dyn std::fmt::Display| {
-        Failure::new(BAD_FILE, format!("{name} stays as it is: {err}"))
-            .hint("put the mounts in by hand")
+    let kept = |why: &str, report| {
+        Ok(Written::Kept {
+            why: format!("{name} stays as it is: {why}"),
+            report,
+        })
     };
+    let mounts = &tried.suggestion.mounts;
+    match tried.report.outcome {
+        Outcome::Success => {}
+        _ if mounts.is_empty() => return Ok(Written::Nothing),
+        Outcome::Failure => {
+            return kept("the operation failed where it could write everywhere", None);
+        }
+        Outcome::Timeout => {
+            return kept(
+                "the operation's time was over where it could write everywhere",
+                None,
+            );
+        }
+        Outcome::Cancelled => return kept("the operation was cancelled", None),
+    }
+    match &tried.check {
+        Some(check) if check.result == Outcome::Success => {}
+        Some(check) => {
+            let report = Report {
+                outcome: check.result,
+                exit_code: check.exit_code,
+                hooks_failed: false,
+            };
+            let with = if mounts.is_empty() {
+                "its mounts"
+            } else {
+                "those mounts"
+            };
+            return kept(
+                &format!("with {with} the operation does not pass"),
+                Some(report),
+            );
+        }
+        None if mounts.is_empty() => return Ok(Written::Nothing),
+        None => {
+            return kept(
+                "whether the operation passes with those mounts is not known",
+                None,
+            );
+        }
+    }
+    if mounts.is_empty() {
+        return Ok(Written::Nothing);
+    }
+    let failed = |err: &dyn std::fmt::Display, hint: &str| {
+        Failure::new(BAD_FILE, format!("{name} stays as it is: {err}")).hint(hint.to_owned())
+    };
+    let of_file = |err: std::io::Error| failed(&err, "put the mounts in by hand");
     let path = workspace.project.root.join(name);
     // A link stays one.
-    let path = std::fs::canonicalize(&path).map_err(|err| failed(&err))?;
-    let text = std::fs::read_to_string(&path).map_err(|err| failed(&err))?;
-    let mounts: Vec<_> = suggestion
-        .mounts
+    let path = std::fs::canonicalize(&path).map_err(of_file)?;
+    let text = std::fs::read_to_string(&path).map_err(of_file)?;
+    let new: Vec<_> = mounts
         .iter()
         .map(|mount| edit::NewMount {
             path: mount.path.clone(),
             source: mount.source,
+            source_path: mount.source_path.clone(),
         })
         .collect();
-    let edited =
-        add_mounts(&text, &found.app.name, found.worker, &mounts).map_err(|err| failed(&err))?;
+    let edited = add_mounts(&text, &found.app.name, found.worker, &new).map_err(|err| {
+        let hint = match err {
+            Refused::Path { .. } => "let the operation write to a directory with another name",
+            _ => "put the mounts in by hand",
+        };
+        failed(&err, hint)
+    })?;
     if edited == text {
-        return Ok(());
+        return Ok(Written::Nothing);
     }
-    replace(&path, &edited).map_err(|err| failed(&err))?;
-    if !context.global.quiet {
-        let plural = if mounts.len() == 1 { "" } else { "s" };
-        context.talk(&format!(
-            "\n{} {} mount{plural} to {name}\n",
-            context.style.good("    Added"),
-            mounts.len()
-        ));
-    }
-    Ok(())
+    replace(&path, &edited).map_err(of_file)?;
+    Ok(Written::Added(Event::MountsWritten {
+        file: name.clone(),
+        mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
+    }))
 }
 
-/// Either the old content or the new one is there at any moment, whatever happens.
+/// Either the old content or the new one is there at any moment, whatever happens. Whoever may not write to a file
+/// is not helped by a directory that lets it be replaced.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let old = std::fs::metadata(path)?;
+    if old.permissions().readonly() {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::PermissionDenied,
+            "the file is read-only",
+        ));
+    }
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".upsun-local-")
         .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(std::fs::metadata(path)?.permissions())?;
+    // Only root may give files away, and nobody else has to.
+    let _ = std::os::unix::fs::fchown(file.as_file(), Some(old.uid()), Some(old.gid()));
+    file.as_file().set_permissions(old.permissions())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_written_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.yaml");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+        assert!(replace(&path, "new").is_err());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
 }

@@ -10,6 +10,7 @@ pub(super) fn mount(path: &str, source: &'static str) -> NewMount {
     NewMount {
         path: path.to_owned(),
         source,
+        source_path: None,
     }
 }
 
@@ -60,6 +61,38 @@ applications:
     type: nodejs:24
 ",
         add,
+    );
+}
+
+#[test]
+fn a_source_path_is_written_where_there_is_one() {
+    let other = NewMount {
+        source_path: Some("out-2".to_owned()),
+        ..mount("out", "storage")
+    };
+    check_lines(
+        "\
+applications:
+  web:
+    mounts:
+      uploads:
+        source: storage
+        source_path: out
++      out:
++        source: storage
++        source_path: out-2
+",
+        |text| add_mounts(text, "web", None, std::slice::from_ref(&other)),
+    );
+    check_lines(
+        "\
+applications:
+  web:
+    mounts:
+      uploads: { source: storage, source_path: out }
++      out: { source: storage, source_path: out-2 }
+",
+        |text| add_mounts(text, "web", None, std::slice::from_ref(&other)),
     );
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::node::{Entry, Node, Value};
+use super::NewMount;
 
 /// Applies the merge keys of a whole tree, as the reader of the configuration does. Those that merge what
 /// stands in another file stay.
@@ -55,9 +56,9 @@ fn merge(entries: &mut Vec<Entry>) {
     *entries = kept;
 }
 
-/// Whether `new` is `old` with `added` in the mapping at `path`: each a key and its `source`.
+/// Whether `new` is `old` with `added` in the mapping at `path`: each a key and its mount.
 pub(super) fn is_old_and(
-    added: &[(String, &str)],
+    added: &[(String, &NewMount)],
     path: &[&str],
     old: Option<&Node>,
     new: &Node,
@@ -82,15 +83,16 @@ pub(super) fn is_old_and(
         && is_old_and(added, path, old_inner, inner)
 }
 
-fn are_added(added: &[(String, &str)], before: &[Entry], after: &[Entry]) -> bool {
+fn are_added(added: &[(String, &NewMount)], before: &[Entry], after: &[Entry]) -> bool {
     let is_new = |entry: &Entry| added.iter().any(|(key, _)| **key == *entry.key);
     let new = others(after, is_new);
     new.len() == added.len()
-        && new.iter().zip(added).all(|(entry, (key, source))| {
+        && new.iter().zip(added).all(|(entry, (key, mount))| {
             let value = &entry.value;
             *entry.key == **key
-                && value.entries().len() == 1
-                && value.text_of("source") == Some(source)
+                && value.entries().len() == 1 + usize::from(mount.source_path.is_some())
+                && value.text_of("source") == Some(mount.source)
+                && value.text_of("source_path") == mount.source_path.as_deref()
         })
         && are_same(
             &others(before, |_| true),

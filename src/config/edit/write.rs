@@ -192,6 +192,9 @@ impl Style {
                 let inner = " ".repeat(column + self.step);
                 lines.push(format!("{indent}{}:", self.quoted(&key)));
                 lines.push(format!("{inner}source: {}", mount.source));
+                if let Some(path) = &mount.source_path {
+                    lines.push(format!("{inner}source_path: {}", self.quoted(path)));
+                }
             }
             keys.push(key);
         }
@@ -201,7 +204,13 @@ impl Style {
     fn one_line(&self, key: &str, mount: &NewMount) -> String {
         let space = self.braces.unwrap_or_default();
         let source = mount.source;
-        format!("{}: {{{space}source: {source}{space}}}", self.quoted(key))
+        let rest = mount.source_path.as_ref().map_or_else(String::new, |path| {
+            format!(", source_path: {}", self.quoted(path))
+        });
+        format!(
+            "{}: {{{space}source: {source}{rest}{space}}}",
+            self.quoted(key)
+        )
     }
 
     /// Upsun passes over keys that start with a dot, and `<<` means something else.

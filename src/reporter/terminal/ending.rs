@@ -69,7 +69,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    fn explain(&self, write: &ReadOnlyWrite) -> String {
+    pub(super) fn explain(&self, write: &ReadOnlyWrite) -> String {
         let hint = self.style.hint("hint");
         let path = safe(write.path.as_deref().unwrap_or_default());
         let wrote = format!("\n{hint}: it wrote to `{path}`, which is");
@@ -82,6 +82,9 @@ impl<S: Screen> Terminal<S> {
                     "{wrote} read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
                 )
             }
+            Refusal::HoldsMount => format!(
+                "{wrote} read-only on Upsun once the app is built, and in its directory is another mount; let it write into that one, or to `/tmp`"
+            ),
             Refusal::FileAtTop => format!(
                 "{wrote} read-only on Upsun once the app is built; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
             ),

@@ -1,11 +1,12 @@
 use super::super::read;
+use super::super::tests::mount;
 use super::is_old_and;
 
 const OLD: &str = "applications:\n  web:\n    type: x\n    mounts:\n      a: {source: tmp}\n  other:\n    list: [1, .nan, ~, !include x]\n";
 
 /// Whether `new` is [`OLD`] with the mount `b` on `storage`.
 fn is_right(new: &str) -> bool {
-    let added = [("b".to_owned(), "storage")];
+    let added = [("b".to_owned(), &mount("b", "storage"))];
     let (old, new) = (read(OLD).unwrap(), read(new).unwrap());
     is_old_and(&added, &["applications", "web", "mounts"], Some(&old), &new)
 }
@@ -58,7 +59,7 @@ fn any_other_difference_is_wrong() {
 
 #[test]
 fn only_mounts_may_come_into_being() {
-    let added = [("b".to_owned(), "storage")];
+    let added = [("b".to_owned(), &mount("b", "storage"))];
     let right = |old: &str, new: &str| {
         let (old, new) = (read(old).unwrap(), read(new).unwrap());
         is_old_and(&added, &["a", "mounts"], Some(&old), &new)

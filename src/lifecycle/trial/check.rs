@@ -1,0 +1,151 @@
+//! Whether an operation passes with the mounts that are suggested: it is run where only they can be written.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::super::execute::Command;
+use super::super::operation::GRACE;
+use super::super::{Deployed, OperationRun, Planned, Result, Sandbox};
+use super::Trying;
+use super::copies::Copies;
+use crate::engine::Engine;
+use crate::engine::spec::Output;
+use crate::event::{Event, MountCheck, Outcome, Text, Trouble};
+use crate::mount_suggestion::{Files, Suggestion, suggest_another};
+use crate::plan::ContainerPlan;
+
+/// How often to try again with a mount that only turned out to be needed when the others were there.
+const ROUNDS: usize = 4;
+
+/// How much of the output is searched for what went wrong.
+const SEARCHED: usize = 16 * 1024;
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Runs the operation with the suggested mounts, and adds those that it turns out to need besides. None when it
+    /// cannot be said how the container would be.
+    pub(super) async fn check_mounts(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        deployed: &Deployed,
+        trying: &Trying<'_>,
+        built: &Files,
+        suggestion: &mut Suggestion,
+    ) -> Result<Option<MountCheck>> {
+        let mut round = 1;
+        loop {
+            let Some(plan) = (trying.with_mounts)(&suggestion.mounts) else {
+                return Ok(None);
+            };
+            let check = self
+                .check_once(planned, run, deployed, &plan, suggestion.mounts.len())
+                .await?;
+            let refused = check
+                .read_only
+                .as_ref()
+                .and_then(|write| write.path.as_ref());
+            let another = refused
+                .filter(|_| check.result == Outcome::Failure && round < ROUNDS)
+                .and_then(|path| suggest_another(path, &suggestion.mounts, built, trying.known));
+            let Some(another) = another else {
+                return Ok(Some(check));
+            };
+            suggestion.mounts.push(another);
+            suggestion
+                .mounts
+                .sort_by(|one, other| one.path.cmp(&other.path));
+            round += 1;
+        }
+    }
+
+    async fn check_once(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        deployed: &Deployed,
+        plan: &ContainerPlan,
+        mounts: usize,
+    ) -> Result<MountCheck> {
+        let title = plan.title(&planned.plan.app);
+        self.emit(Event::MountCheckStarted {
+            container: title.clone(),
+            operation: run.operation.name.clone(),
+            mounts,
+        })
+        .await;
+        let copies = Copies::read_only(run.container, plan, planned.plan.build.user);
+        self.copy_app(&title, &copies).await?;
+        let id = self.create_anew(&copies.container).await?;
+        self.engine.start_container(&id).await?;
+        let said = RefCell::new(Vec::new());
+        let event = |output: Output| {
+            let mut said = said.borrow_mut();
+            said.extend_from_slice(output.bytes());
+            let excess = said.len().saturating_sub(SEARCHED);
+            said.drain(..excess);
+            Event::MountCheckOutput {
+                output: Text(output),
+            }
+        };
+        let none = BTreeMap::new();
+        let hooks = plan.hooks.iter();
+        for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
+            let command = Command {
+                container: &id,
+                title: &title,
+                what: hook.step.key(),
+                script: &hook.script,
+                run: "hook",
+                variables: &none,
+                stop: None,
+                timeout: None,
+                grace: GRACE,
+            };
+            self.execute(&command, event, |_| ()).await?;
+        }
+        if let Some(address) = run.listens_at {
+            self.listens(&id, address).await?;
+        }
+        self.checkpoint()?;
+        let command = Command {
+            container: &id,
+            title: &title,
+            what: &run.operation.name,
+            script: &run.operation.start,
+            run: run.id,
+            variables: run.variables,
+            stop: run.operation.stop.as_deref(),
+            timeout: run.timeout,
+            grace: GRACE,
+        };
+        let done = self.carry_out(&command, &plan.mounts, event).await?;
+        let said = String::from_utf8_lossy(&said.borrow()).into_owned();
+        let refused = done
+            .read_only
+            .as_ref()
+            .and_then(|write| write.path.as_deref());
+        let is_mount = refused.is_some_and(|path| {
+            let mut mounts = plan.mounts.iter();
+            mounts.any(|mount| path.strip_prefix("/app/") == Some(mount))
+        });
+        let trouble = match done.outcome {
+            // What is read-only is the directory that the mount is in.
+            Outcome::Failure if is_mount => Some(Trouble::Stays),
+            Outcome::Failure if refused.is_none() => Trouble::of(&said),
+            _ => None,
+        };
+        let check = MountCheck {
+            result: done.outcome,
+            exit_code: done.exit_code,
+            duration: done.duration,
+            read_only: done.read_only.filter(|_| !is_mount),
+            trouble,
+        };
+        self.emit(Event::MountCheckFinished {
+            container: title,
+            check: check.clone(),
+        })
+        .await;
+        Ok(check)
+    }
+}

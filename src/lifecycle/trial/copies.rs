@@ -1,0 +1,280 @@
+//! What is made for a trial: volumes with copies, the container that fills them, and the one that has them.
+
+use super::{DIRECTORY, KIND};
+use crate::engine::spec::{ContainerSpec, Labels, VolumeDirectory, VolumeMount, VolumeSpec};
+use crate::plan::steps::quote;
+use crate::plan::{ContainerPlan, User};
+use crate::project::{LABEL_BUILD, LABEL_DEPLOY, LABEL_KIND};
+
+/// Where what is copied is.
+const FROM: &str = "/from";
+
+/// Where the copies of the mounts' volumes are while they are filled.
+const TO: &str = "/to";
+
+/// What copies files that the app's user may not read, and keeps whose they are.
+const CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
+
+/// What the engine itself writes into every container.
+const OF_ENGINE: [&str; 6] = [
+    "/.dockerenv",
+    "/sbin/docker-init",
+    "/usr/sbin/docker-init",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/resolv.conf",
+];
+
+/// What is made for one run of a trial.
+pub(super) struct Copies {
+    pub(super) volumes: Vec<VolumeSpec>,
+    /// Directories of those volumes, to be made when they are filled.
+    pub(super) directories: Vec<VolumeSpec>,
+    /// Runs `script`, which copies.
+    pub(super) copying: ContainerSpec,
+    pub(super) script: String,
+    /// Where the operation runs.
+    pub(super) container: ContainerSpec,
+}
+
+impl Copies {
+    /// A copy in which everything can be written: what is on mounts becomes a part of the app.
+    pub(super) fn writable(plan: &ContainerPlan) -> Copies {
+        let labels = labels(plan);
+        let app = volume(plan, &labels, "app");
+        let mut volumes = vec![app.clone()];
+        let mut mounted = vec![at(&app, "/app")];
+        let mut copied = mounted.clone();
+        for mount in &plan.container.volumes {
+            if let Some(rest) = below_app(&mount.target) {
+                copied.push(VolumeMount {
+                    target: format!("{FROM}{rest}"),
+                    read_only: true,
+                    ..mount.clone()
+                });
+            } else {
+                mounted.push(other_volume(plan, &labels, mount, &mut volumes));
+            }
+        }
+        let container = ContainerSpec {
+            volumes: mounted,
+            read_only: false,
+            ..container(plan, &labels)
+        };
+        Copies {
+            volumes,
+            directories: Vec::new(),
+            copying: copying(&container, copied),
+            script: format!("cp -a {FROM}/. /app/"),
+            container,
+        }
+    }
+
+    /// A copy as a container of `plan` has it, in which only mounts can be written. `there` is the container from
+    /// which what is on its mounts is taken; the other mounts are empty.
+    pub(super) fn read_only(there: &ContainerPlan, plan: &ContainerPlan, user: User) -> Copies {
+        let labels = labels(there);
+        let app = volume(there, &labels, "app");
+        let mut volumes = vec![app.clone()];
+        let mut directories = Vec::new();
+        let mut copied = vec![at(&app, "/app")];
+        let mut script = format!("cp -a {FROM}/app/. /app/; failed=$?\n");
+        for path in &plan.mounts {
+            script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
+        }
+        // With other mounts it would be another build, which is not there: its mount points are all that differs.
+        copied.extend(
+            there
+                .container
+                .volumes
+                .iter()
+                .filter(|mount| mount.target == "/app")
+                .map(|mount| VolumeMount {
+                    target: format!("{FROM}/app"),
+                    read_only: true,
+                    ..mount.clone()
+                }),
+        );
+        // Volumes of mounts and what takes their place.
+        let mut places: Vec<(&str, VolumeSpec)> = Vec::new();
+        for (number, storage) in plan.storage.iter().enumerate() {
+            let own = volume(there, &labels, &number.to_string());
+            copied.push(at(&own, &format!("{TO}/{number}")));
+            let is_there = there.storage.iter().any(|other| other.name == storage.name);
+            if is_there {
+                copied.push(VolumeMount {
+                    volume: storage.name.clone(),
+                    target: format!("{FROM}/{number}"),
+                    read_only: true,
+                });
+            }
+            for directory in &plan.directories {
+                let of = directory.directory_of.as_ref();
+                let Some(of) = of.filter(|of| of.volume == storage.name) else {
+                    continue;
+                };
+                let (from, to) = (
+                    quote(&format!("{FROM}/{number}/{}", of.path)),
+                    quote(&format!("{TO}/{number}/{}", of.path)),
+                );
+                script.push_str(&format!(
+                    "mkdir -p {to} || failed=1\nif [ -d {from} ]; then cp -a {from}/. {to}/ || failed=1; fi\n"
+                ));
+                let part = format!("{}{DIRECTORY}", directories.len());
+                let stands_in = VolumeSpec {
+                    directory_of: Some(VolumeDirectory {
+                        volume: own.name.clone(),
+                        path: of.path.clone(),
+                    }),
+                    ..volume(there, &labels, &part)
+                };
+                places.push((&directory.name, stands_in.clone()));
+                directories.push(stands_in);
+            }
+            volumes.push(own);
+        }
+        if !plan.storage.is_empty() {
+            let owner = user.spec();
+            script.push_str(&format!("chown -R --from=0 {owner} {TO} || failed=1\n"));
+        }
+        script.push_str("exit $failed");
+        let mut mounted = vec![VolumeMount {
+            read_only: true,
+            ..at(&app, "/app")
+        }];
+        for mount in &plan.container.volumes {
+            if below_app(&mount.target).is_none() {
+                mounted.push(other_volume(plan, &labels, mount, &mut volumes));
+            } else if let Some((_, own)) = places.iter().find(|(name, _)| *name == mount.volume) {
+                mounted.push(VolumeMount {
+                    volume: own.name.clone(),
+                    ..mount.clone()
+                });
+            }
+        }
+        let container = ContainerSpec {
+            volumes: mounted,
+            ..container(plan, &labels)
+        };
+        Copies {
+            volumes,
+            directories,
+            copying: copying(&container, copied),
+            script,
+            container,
+        }
+    }
+}
+
+/// Labels of what is made: it is nobody's current container, and no build's user.
+fn labels(plan: &ContainerPlan) -> Labels {
+    let mut labels = plan.container.labels.clone();
+    labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
+    labels.remove(LABEL_DEPLOY);
+    labels.remove(LABEL_BUILD);
+    labels
+}
+
+fn volume(plan: &ContainerPlan, labels: &Labels, part: &str) -> VolumeSpec {
+    VolumeSpec {
+        name: format!("{}-{KIND}-{part}", plan.container.name),
+        labels: labels.clone(),
+        directory_of: None,
+        memory: None,
+    }
+}
+
+fn at(volume: &VolumeSpec, target: &str) -> VolumeMount {
+    VolumeMount {
+        volume: volume.name.clone(),
+        target: target.to_owned(),
+        read_only: false,
+    }
+}
+
+/// What follows `/app` in a path in it.
+fn below_app(target: &str) -> Option<&str> {
+    target
+        .strip_prefix("/app")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A volume that holds no files of the app: its own, or one like the app's socket, on which that one listens.
+fn other_volume(
+    plan: &ContainerPlan,
+    labels: &Labels,
+    mount: &VolumeMount,
+    volumes: &mut Vec<VolumeSpec>,
+) -> VolumeMount {
+    let socket = plan.socket.as_ref();
+    let Some(socket) = socket.filter(|socket| socket.name == mount.volume) else {
+        return mount.clone();
+    };
+    let own = VolumeSpec {
+        memory: socket.memory.clone(),
+        ..volume(plan, labels, "socket")
+    };
+    let mounted = VolumeMount {
+        volume: own.name.clone(),
+        ..mount.clone()
+    };
+    volumes.push(own);
+    mounted
+}
+
+fn container(plan: &ContainerPlan, labels: &Labels) -> ContainerSpec {
+    let mut container = ContainerSpec {
+        name: format!("{}-{KIND}", plan.container.name),
+        labels: labels.clone(),
+        ports: Vec::new(),
+        ..plan.container.clone()
+    };
+    // Others reach the app by these.
+    if let Some(network) = &mut container.network {
+        network.aliases.clear();
+    }
+    container
+}
+
+fn copying(container: &ContainerSpec, volumes: Vec<VolumeMount>) -> ContainerSpec {
+    ContainerSpec {
+        name: format!("{}-copy", container.name),
+        command: ["sleep", "100000"].map(str::to_owned).to_vec(),
+        user: "0:0".to_owned(),
+        capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+        volumes,
+        read_only: false,
+        network: None,
+        network_of: None,
+        ..container.clone()
+    }
+}
+
+/// What was written outside the app, and not by the engine.
+pub(super) fn outside(changed: &[String], spec: &ContainerSpec) -> Vec<String> {
+    let targets: Vec<&str> = spec
+        .volumes
+        .iter()
+        .map(|mount| mount.target.as_str())
+        .chain(spec.tmpfs.iter().map(|tmpfs| tmpfs.target.as_str()))
+        .chain(OF_ENGINE)
+        .collect();
+    let is_below = |path: &str, directory: &str| {
+        path.strip_prefix(directory)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let holds = |path: &String| changed.iter().any(|other| is_below(other, path));
+    changed
+        .iter()
+        .filter(|path| {
+            let path = path.as_str();
+            // Mount points are made when a container starts.
+            !targets
+                .iter()
+                .any(|target| path == *target || is_below(path, target) || is_below(target, path))
+        })
+        // A directory is changed because of what is in it.
+        .filter(|path| !holds(path))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,323 @@
+//! The mounts that an operation needs, and what no mount helps with.
+
+use std::collections::BTreeMap;
+
+use super::Terminal;
+use super::screen::Screen;
+use crate::event::{MountCheck, Outcome, Refusal, Trouble};
+use crate::mount_suggestion::{Elsewhere, NewMount, Reason, Suggestion, Writer};
+use crate::reporter::style::{self, safe};
+
+/// Above so many lines, the paths of a directory that has others in it share one.
+const LINES: usize = 20;
+
+impl<S: Screen> Terminal<S> {
+    /// What was found, and whether that is enough.
+    pub(super) fn suggested(
+        &mut self,
+        container: &str,
+        suggestion: &Suggestion,
+        services: &[String],
+        check: Option<&MountCheck>,
+    ) {
+        let container = safe(container);
+        let Suggestion {
+            mounts, elsewhere, ..
+        } = suggestion;
+        let passes = check.is_none_or(|check| check.result == Outcome::Success);
+        if mounts.is_empty() && elsewhere.is_empty() && passes {
+            let line = format!("{container} needs no other mounts for that");
+            self.step("Tried", &line);
+        }
+        if !mounts.is_empty() {
+            self.mounts(&container, mounts);
+        }
+        for line in lines(elsewhere) {
+            let line = format!("{}: {line}", self.style.warning("warning"));
+            self.insist(&line);
+        }
+        if let Some(check) = check {
+            self.verdict(check, mounts, elsewhere);
+        }
+        if !services.is_empty() {
+            let names: Vec<String> = services
+                .iter()
+                .map(|name| format!("`{}`", safe(name)))
+                .collect();
+            let twice = if check.is_some() {
+                ", and it ran more than once"
+            } else {
+                ""
+            };
+            self.say(&format!(
+                "\nservices are the app's own: what it did to {} stays{twice}",
+                names.join(", ")
+            ));
+        }
+    }
+
+    fn mounts(&mut self, container: &str, mounts: &[NewMount]) {
+        let plural = if mounts.len() == 1 { "" } else { "s" };
+        let mut text = format!(
+            "\n{}: {container} needs {} more mount{plural} for that:\n\n    mounts:",
+            self.style.hint("hint"),
+            mounts.len()
+        );
+        for mount in mounts {
+            let key = serde_json::to_string(&format!("/{}", mount.path)).unwrap_or_default();
+            let mut wrote = if mount.files == 0 {
+                "# no files".to_owned()
+            } else {
+                let files = style::count(mount.files, "file");
+                format!("# {files}, {}", style::bytes(mount.bytes))
+            };
+            if mount.writer == Writer::App {
+                wrote.push_str(", by the app's own process before the operation began");
+            }
+            text.push_str(&format!(
+                "\n      {}: {}\n        source: {}",
+                safe(&key),
+                self.style.faint(wrote),
+                mount.source
+            ));
+            if let Some(path) = &mount.source_path {
+                let path = serde_json::to_string(path).unwrap_or_default();
+                let why = self
+                    .style
+                    .faint("# the mount's own path has the files of another mount");
+                text.push_str(&format!("\n        source_path: {} {why}", safe(&path)));
+            }
+        }
+        for mount in mounts.iter().filter(|mount| mount.hides > 0) {
+            text.push_str(&format!(
+                "\n\n`/{}` will hide {} that the build puts there: they are not there before the first run",
+                safe(&mount.path),
+                style::count(mount.hides, "file")
+            ));
+        }
+        self.insist(&text);
+    }
+
+    /// How it went with those mounts, and with nothing else to write to.
+    fn verdict(&mut self, check: &MountCheck, mounts: &[NewMount], elsewhere: &[Elsewhere]) {
+        let with = match mounts.len() {
+            0 => "where it can only write to its mounts",
+            1 => "with this mount",
+            _ => "with these mounts",
+        };
+        let time = style::duration(check.duration);
+        if check.result == Outcome::Success {
+            let without = if elsewhere.is_empty() {
+                ""
+            } else {
+                ", although it cannot write to the rest"
+            };
+            if !mounts.is_empty() || !elsewhere.is_empty() {
+                self.say(&format!("\n{with} it passes{without} (tried in {time})"));
+            }
+            return;
+        }
+        let how = match check.result {
+            Outcome::Timeout => "its time was over".to_owned(),
+            _ => format!("exit code {}", check.exit_code),
+        };
+        let error = self.style.error("error");
+        self.insist(&format!(
+            "\n{error}: {with} it does not pass: {how} after {time}"
+        ));
+        if let Some(write) = &check.read_only {
+            // The mount that would make it writable hides what the build put there, or else it were among these.
+            let path = safe(write.path.as_deref().unwrap_or_default());
+            let hint = self.style.hint("hint");
+            let text = match (write.cause, path.is_empty()) {
+                (Refusal::NoMount, false) => format!(
+                    "\n{hint}: it wrote to `{path}`, where a mount would hide what the build put there: let it write elsewhere"
+                ),
+                _ => self.explain(write),
+            };
+            self.insist(&text);
+        }
+        if let Some(trouble) = check.trouble {
+            let hint = self.style.hint("hint");
+            let text = match trouble {
+                Trouble::AlreadyThere => {
+                    "a mount is there before the operation begins: let it use `mkdir -p`, or delete what is in it"
+                }
+                Trouble::Stays => {
+                    "a mount can be neither removed nor renamed: let it delete what is in it instead"
+                }
+                Trouble::BetweenMounts => {
+                    "nothing can be renamed from one mount to another, or to `/tmp`: let it copy, or prepare what it writes on the same mount"
+                }
+            };
+            self.insist(&format!("\n{hint}: {text}"));
+        }
+    }
+}
+
+/// One line for each directory and reason, so that every path is covered by one.
+fn lines(elsewhere: &[Elsewhere]) -> Vec<String> {
+    let mut depth = usize::MAX;
+    loop {
+        let mut groups: BTreeMap<(u8, &str, Writer), Vec<&Elsewhere>> = BTreeMap::new();
+        for one in elsewhere {
+            let directory = match &one.reason {
+                Reason::MadeAndRemoved | Reason::OfBuild | Reason::FileAtTop => "",
+                _ => shortened(
+                    one.path.rsplit_once('/').map_or("", |(parent, _)| parent),
+                    depth,
+                ),
+            };
+            groups
+                .entry((order(&one.reason), directory, one.writer))
+                .or_default()
+                .push(one);
+        }
+        let is_short = groups.len() <= LINES || depth == 1;
+        if is_short {
+            return groups
+                .into_iter()
+                .map(|((_, directory, _), group)| line(directory, &group))
+                .collect();
+        }
+        depth = depth.min(8) - 1;
+    }
+}
+
+/// A directory, or the one above it that has so many names.
+fn shortened(path: &str, depth: usize) -> &str {
+    let mut ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .filter(|at| *at > 0);
+    // `/app` is one name more than what is said of paths.
+    ends.nth(depth.saturating_sub(usize::from(!path.starts_with("/app"))))
+        .map_or(path, |end| &path[..end])
+}
+
+fn order(reason: &Reason) -> u8 {
+    match reason {
+        Reason::FileAtTop => 0,
+        Reason::Hides { .. } => 1,
+        Reason::HoldsMount { .. } => 2,
+        Reason::Shown { .. } => 3,
+        Reason::Name => 4,
+        Reason::OfBuild => 5,
+        Reason::MadeAndRemoved => 6,
+        Reason::OutsideApp => 7,
+    }
+}
+
+/// What is said of paths for the same reason: the first ones by name.
+fn line(directory: &str, group: &[&Elsewhere]) -> String {
+    const NAMED: usize = 3;
+    let names: Vec<String> = group
+        .iter()
+        .take(NAMED)
+        .map(|one| format!("`{}`", safe(&one.path)))
+        .collect();
+    let mut paths = names.join(", ");
+    if group.len() > NAMED {
+        paths.push_str(&format!(" and {} more", group.len() - NAMED));
+        if !directory.is_empty() {
+            paths.push_str(&format!(" in `{}`", safe(directory)));
+        }
+    }
+    let Some(first) = group.first() else {
+        return String::new();
+    };
+    let wrote = match first.writer {
+        Writer::Operation => "it wrote",
+        Writer::App => "before the operation began, the app's own process wrote",
+    };
+    let is_one = group.len() == 1;
+    match &first.reason {
+        Reason::FileAtTop => {
+            let what = if is_one { "a file" } else { "files" };
+            format!(
+                "{wrote} {paths}, {what} at the top of the app, and mounts are directories: let it write into one that is a mount, or to `/tmp`"
+            )
+        }
+        Reason::Hides {
+            directory,
+            files,
+            some,
+        } => {
+            let such: Vec<String> = some
+                .iter()
+                .map(|path| format!("`{}`", safe(path)))
+                .collect();
+            let such = if such.is_empty() {
+                String::new()
+            } else {
+                let rest = if *files > some.len() { ", …" } else { "" };
+                format!(" ({}{rest})", such.join(", "))
+            };
+            format!(
+                "{wrote} {paths}, where a mount on `/{}` would hide {} of the build{such}: let it write elsewhere",
+                safe(directory),
+                style::count(*files, "file")
+            )
+        }
+        Reason::HoldsMount { directory } => format!(
+            "{wrote} {paths}, and in `/{}` is another mount: let it write into that one, or to `/tmp`",
+            safe(directory)
+        ),
+        Reason::Shown { directory, mount } => format!(
+            "{wrote} {paths}, and a mount on `/{}` would show its files in `/{}` too, which has all that is in the source: let it write into that one",
+            safe(directory),
+            safe(mount)
+        ),
+        Reason::Name => format!(
+            "{wrote} {paths}, in a directory whose name no mount can have: let it write elsewhere"
+        ),
+        Reason::OfBuild => {
+            let what = if is_one {
+                "a directory that stays as the build made it"
+            } else {
+                "directories that stay as the build made them"
+            };
+            format!("it changed {paths}, {what}: let it leave that alone")
+        }
+        Reason::MadeAndRemoved => format!(
+            "something was made and removed again in {paths}, which is read-only: let it do that in a mount, or in `/tmp`"
+        ),
+        Reason::OutsideApp => format!(
+            "{wrote} {paths}, outside the app's directory, where no mount can be: let it write to `/tmp` or below `/app`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outside(path: String) -> Elsewhere {
+        Elsewhere {
+            path,
+            reason: Reason::OutsideApp,
+            writer: Writer::Operation,
+        }
+    }
+
+    #[test]
+    fn every_path_is_covered_by_a_line_however_many_there_are() {
+        let few = [
+            outside("/var/a".to_owned()),
+            outside("/var/b".to_owned()),
+            outside("/srv/c".to_owned()),
+        ];
+        let found = lines(&few);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[1].contains("`/var/a`, `/var/b`, outside"),
+            "{found:?}"
+        );
+        let many: Vec<Elsewhere> = (0..200)
+            .map(|number| outside(format!("/var/lib/{number}/x/y")))
+            .collect();
+        let found = lines(&many);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("and 197 more in `/var/lib`"), "{found:?}");
+    }
+}
