@@ -161,7 +161,12 @@ fn users(
                 }
             })?
         }
-        Err(ReadError::Missing) if revision.is_tracked(FILE_NAME)? => IndexMap::new(),
+        // Nothing but that is worth a question: a file that is not there says nothing about users.
+        Err(ReadError::Missing)
+            if here.root.join(FILE_NAME).exists() && revision.is_tracked(FILE_NAME)? =>
+        {
+            IndexMap::new()
+        }
         Err(_) => return Ok(None),
     };
     let types = if types.is_empty() {

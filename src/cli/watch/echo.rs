@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How soon after a turn began or ended a change may come from it.
-const SOON: Duration = Duration::from_secs(1);
+/// How soon after a turn began or ended a change may come from it: sooner than anybody saves who has seen how it ended.
+const SOON: Duration = Duration::from_millis(200);
 
 /// After how many of these in a row, all to one file, it does come from it.
-const TURNS: u32 = 3;
+const TURNS: u32 = 5;
 
 /// How long to wait at most.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -61,9 +61,13 @@ mod tests {
         for (after, file, expected) in [
             (100, "log", (0, false)),
             (100, "log", (0, false)),
+            (100, "log", (0, false)),
+            (100, "log", (0, false)),
             (100, "other", (0, false)),
             (100, "log", (0, false)),
-            (5000, "log", (0, false)),
+            (300, "log", (0, false)),
+            (100, "log", (0, false)),
+            (100, "log", (0, false)),
             (100, "log", (0, false)),
             (100, "log", (0, false)),
             (100, "log", (2, true)),
