@@ -150,12 +150,3 @@ fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
         None => failure,
     }
 }
-
-/// Why a service cannot be planned.
-pub(super) fn service_failure(err: &services::Error) -> Failure {
-    let code = match err {
-        services::Error::External { .. } | services::Error::Image(_) => BAD_FILE,
-        _ => BAD_CONFIGURATION,
-    };
-    with_hint(Failure::new(code, err.to_string()), err.hint())
-}

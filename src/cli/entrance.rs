@@ -114,7 +114,7 @@ impl Workspace {
             images: &self.settings.images,
             network: &network,
         })
-        .map_err(|err| super::connections::service_failure(&err))
+        .map_err(|err| super::connections::failed(&err))
     }
 }
 
