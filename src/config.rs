@@ -41,11 +41,12 @@ use self::include::Reader;
 use self::merge::Merged;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
+pub(crate) use self::report::is_harmful;
 pub use self::schema::json_schema;
 use self::source::Repository;
 
 /// The directory that Upsun reads.
-const FOLDER: &str = ".upsun";
+pub(crate) const FOLDER: &str = ".upsun";
 
 /// The merged configuration of one repository: every `*.yaml` at the first level of `.upsun/`.
 #[derive(Debug, Clone, Default)]

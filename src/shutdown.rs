@@ -149,6 +149,11 @@ impl Shutdown {
         }
     }
 
+    /// Whether it is to make room for a turn of `watch` that knows better.
+    pub fn is_for_a_change(&self) -> bool {
+        self.sender.borrow().cause == Some(Cause::Change)
+    }
+
     /// Waits until it is at least so urgent.
     pub async fn reached(&self, urgency: Urgency) {
         let mut receiver = self.sender.subscribe();

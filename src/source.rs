@@ -203,24 +203,6 @@ impl Tree {
         &self.deciding
     }
 
-    /// A file that is not the same in another tree, relative to the repository.
-    pub fn difference(&self, other: &Tree) -> Option<PathBuf> {
-        let differs = |one: &Tree, other: &Tree| {
-            one.snapshot.directories.iter().find_map(|directory| {
-                let mut entries = one.snapshot.entries[directory.entries.clone()].iter();
-                entries.find_map(|entry| {
-                    let path = one.snapshot.entry_path(directory, entry);
-                    let found = other.snapshot.find(&path);
-                    let is_same =
-                        found.is_some_and(|it| (it.kind, it.hash) == (entry.kind, entry.hash));
-                    (entry.kind.is_there() && !is_same)
-                        .then(|| PathBuf::from(listing::os_path(&path)))
-                })
-            })
-        };
-        differs(self, other).or_else(|| differs(other, self))
-    }
-
     /// The id of the directory `root`, or of the whole repository if it is empty. `None` when no file is below.
     pub fn id(&self, root: &str) -> Option<TreeId> {
         let directory = &self.snapshot.directories[self.directory(root)?];

@@ -45,8 +45,6 @@ pub struct Watch {
     state: Vec<u8>,
     /// The files as they were then.
     tree: Tree,
-    /// The same, the time before.
-    before: Option<Tree>,
     events: UnboundedReceiver<()>,
     /// Whether something was told that was not looked at yet.
     is_pending: bool,
@@ -130,7 +128,6 @@ impl Watch {
             fingerprint,
             state: Vec::new(),
             tree: first.tree,
-            before: None,
             events,
             is_pending: false,
             is_lost: false,
@@ -149,9 +146,9 @@ impl Watch {
         self.tree.size("").0
     }
 
-    /// A file by which the last change was one, relative to the repository.
-    pub fn changed_file(&self) -> Option<PathBuf> {
-        self.before.as_ref()?.difference(&self.tree)
+    /// Whether a file, relative to the repository, is one of them.
+    pub fn has(&self, path: &str) -> bool {
+        self.tree.has(path)
     }
 
     /// Whether the kernel tells of changes; else they are looked for every second.
@@ -188,7 +185,7 @@ impl Watch {
             self.is_lost = false;
             if seen.state != self.state {
                 self.state = seen.state;
-                self.before = Some(std::mem::replace(&mut self.tree, seen.tree));
+                self.tree = seen.tree;
                 return Ok(());
             }
         }
@@ -520,7 +517,7 @@ mod tests {
         std::fs::rename(&away, &root).unwrap();
         std::fs::write(root.join("a"), "2").unwrap();
         assert!(changes(&mut watch).await);
-        assert_eq!(watch.changed_file(), Some(PathBuf::from("a")));
+        assert!(watch.has("a") && !watch.has("b"));
         std::fs::write(root.join("a"), "3").unwrap();
         assert!(changes(&mut watch).await);
     }

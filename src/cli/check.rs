@@ -44,7 +44,15 @@ pub(super) enum Format {
 
 /// Checks the configuration. What Upsun would refuse is the exit code 78.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let root = workspace::root(context)?;
+    let root = match workspace::root(context) {
+        // A commit may have what is not checked out.
+        Err(failure) if arguments.at.is_some() => {
+            let asked = context.global.dir.clone();
+            let here = asked.map_or_else(std::env::current_dir, Ok);
+            here.ok().filter(|here| here.is_dir()).ok_or(failure)?
+        }
+        root => root?,
+    };
     let settings = workspace::settings(&root)?;
     let loaded = match &arguments.at {
         Some(name) => at(&root, name, &settings.check.ignore, arguments.format)?,

@@ -168,7 +168,8 @@ impl Failure {
         if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) =
             (&err, shutdown.exit_code())
         {
-            return if code == 141 {
+            // Whoever reads no more needs no word, nor does whoever watches and will see it done again.
+            return if code == 141 || shutdown.is_for_a_change() {
                 Failure::silent(code)
             } else {
                 Failure::new(code, message)

@@ -55,16 +55,19 @@ impl Pushed {
         })?;
         let tree: Tree = tree?;
         let comparison = comparison(&base, &tree)?;
-        let changes: Push = push(&base.config, &here.config, |before, now| {
+        let mut changes: Push = push(&base.config, &here.config, |before, now| {
             comparison.as_ref().map_or_else(
                 || Ok(Vec::new()),
                 |comparison| comparison.changed(&before.source_root, &now.source_root),
             )
         })?;
-        let uncommitted = match &comparison {
-            Some(comparison) => comparison.uncommitted()?,
-            None => Vec::new(),
-        };
+        let mut uncommitted = Vec::new();
+        if let Some(comparison) = &comparison {
+            uncommitted = comparison.uncommitted()?;
+            if !comparison.has_same_configuration()? {
+                changes = changes.with_other_configuration_files(&here.config);
+            }
+        }
         drop(comparison);
         Ok(Pushed {
             here,

@@ -1,11 +1,11 @@
 //! `watch`: does something again whenever what it depends on has changed.
 
 mod depends;
-mod echo;
 mod turn;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Instant;
 
@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::depends::Scope;
-use self::echo::Echo;
 use self::turn::{Turn, Work};
 use super::context::Context;
 use super::failure::Failure;
@@ -69,6 +68,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         &cache,
         Box::new(move |settings, tree| scope.fingerprint(&at, settings, tree)),
     )?;
+    refuse_own_output(&root, &watch)?;
     if !watch.is_told() {
         warn(
             context,
@@ -76,7 +76,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             "raise `fs.inotify.max_user_watches`",
         );
     }
-    let mut echo = Echo::default();
     let mut before = None;
     loop {
         clear(context, before.as_deref());
@@ -89,7 +88,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             status = turn.ended() => Some(status),
             () = changed(context, &mut watch) => None,
         };
-        let mut since = began;
         if let Some(status) = ended {
             let status = status.map_err(|err| Failure::fault(err.to_string()))?;
             let result = result(&work.title, status, began);
@@ -98,7 +96,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 context.talk(&format!("{result}; watching {files}, until Ctrl-C\n"));
             }
             before = Some(result);
-            since = Instant::now();
             tokio::select! {
                 () = changed(context, &mut watch) => {}
                 () = shutdown.reached(Urgency::Cancel) => {
@@ -113,28 +110,27 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, turn).await),
             }
         }
-        let Some(pause) = echo.note(since.elapsed(), watch.changed_file()) else {
-            continue;
-        };
-        if let Some(file) = echo.is_new() {
-            let file = style::safe(&file.to_string_lossy());
-            warn(
-                context,
-                &format!(
-                    "every turn seems to change `{file}` by itself: waiting longer between them"
-                ),
-                "write it outside of the repository, or have Git ignore it",
-            );
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shutdown.reached(Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
-        }
+    }
+}
+
+/// With `watch > inside-of-it.log`, each turn would be the reason for the next.
+fn refuse_own_output(root: &Path, watch: &Watch) -> Result<(), Failure> {
+    let is_deployed = |number: u32| {
+        let path = std::fs::canonicalize(format!("/dev/fd/{number}")).ok()?;
+        let path = path.strip_prefix(root).ok()?.to_string_lossy().into_owned();
+        watch.has(&path).then_some(path)
+    };
+    match [1, 2].into_iter().find_map(is_deployed) {
+        None => Ok(()),
+        Some(path) => Err(Failure::usage(format!(
+            "the output goes to `{path}`, which Git would deploy: each line would start a turn"
+        ))
+        .hint("write it outside of the repository, or have Git ignore it")),
     }
 }
 
 /// Two of our commands are what `watch` does in another way.
-fn refuse_commands(root: &std::path::Path, name: &str) -> Result<(), Failure> {
+fn refuse_commands(root: &Path, name: &str) -> Result<(), Failure> {
     let hint = match name {
         "test" => "did you mean `watch --test`?",
         "check" => "did you mean `watch` alone?",

@@ -110,7 +110,11 @@ impl Workspace {
             name,
             kind: environment_type.to_string(),
         };
-        let mut environment_variables = read_env_file(&root, &settings)?;
+        // Whoever tidies up needs no variables.
+        let mut environment_variables = match read_env_file(&root, &settings) {
+            Err(_) if lenient => UserVariables::new(),
+            read => read?,
+        };
         environment_variables.extend(settings.variables.environment.clone());
         let proxy = images::Proxy::find(&settings.proxy, variable);
         let certificates = if lenient {

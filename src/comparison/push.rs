@@ -162,7 +162,31 @@ impl Shared<'_> {
     }
 }
 
+/// What an app is told of its tree, which changes with every file in it.
+pub const TREE: &str = "PLATFORM_TREE_ID";
+
 impl Push {
+    /// Adds what follows when files of the configuration differ, be it in a comment: the tree of an app at the
+    /// repository's top holds them, and its containers are told the tree's id.
+    #[must_use]
+    pub fn with_other_configuration_files(mut self, now: &Config) -> Self {
+        for push in &mut self.apps {
+            let app = now.apps.get(&push.app);
+            let app = app.filter(|app| app.source_root.is_empty());
+            if let Some(app) = app.filter(|_| push.action == Action::Nothing) {
+                push.action = Action::Redeploy;
+                push.hooks = hooks(app, Action::Redeploy);
+                push.causes.push(Cause {
+                    leads_to: Action::Redeploy,
+                    path: TREE.to_owned(),
+                    change: Change::Changed,
+                    files: Vec::new(),
+                });
+            }
+        }
+        self
+    }
+
     /// Whether it leaves everything as it is.
     pub fn is_nothing(&self) -> bool {
         self.services.is_empty()

@@ -66,6 +66,8 @@ pub struct SourceRun<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// How long it may run.
     pub timeout: Option<Duration>,
+    /// Whether standard output is for something else: what it prints goes to standard error then.
+    pub is_stdout_taken: bool,
     /// Marks its processes; unlike any other run's.
     pub id: &'a str,
 }
@@ -176,7 +178,10 @@ impl<E: Engine> Sandbox<'_, E> {
             grace: Duration::from_secs(10),
         };
         let event = |output| Event::OperationOutput {
-            output: Text(output),
+            output: Text(match output {
+                Output::Stdout(bytes) if run.is_stdout_taken => Output::Stderr(bytes),
+                output => output,
+            }),
         };
         let end = self.execute(&command, event, |_| ()).await?;
         let duration = began.elapsed();

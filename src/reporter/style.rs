@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::config::is_harmful;
+
 /// Whether and how text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
@@ -93,12 +95,12 @@ pub fn count(n: usize, noun: &str) -> String {
     format!("{text} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// Text from a file or a container, safe to print: control characters become visible.
+/// Text from a file or a container, safe to print: control characters become visible, and those that change the
+/// direction of what follows.
 pub fn safe(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let shown: Box<dyn Iterator<Item = char>> = if c.is_control() && c != '\n' && c != '\t'
-            {
+            let shown: Box<dyn Iterator<Item = char>> = if is_harmful(c) && c != '\n' && c != '\t' {
                 Box::new(c.escape_default())
             } else {
                 Box::new(std::iter::once(c))

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::checked_out::{CheckedOut, Suspect, is_doubtful};
 use super::{Entry, Error, Revision, SUBMODULE};
+use crate::config::FOLDER;
 use crate::source::{CONFIGURATION, Child, Tree};
 
 /// The repository at a revision and the files at hand.
@@ -145,6 +146,11 @@ impl<'a> Comparison<'a> {
         found.sort();
         self.known.borrow_mut().insert(roots, found.clone());
         Ok(found)
+    }
+
+    /// Whether the files of the configuration are what they were.
+    pub fn has_same_configuration(&self) -> Result<bool, Error> {
+        Ok(self.is_same(FOLDER, FOLDER)?)
     }
 
     /// Whether a directory has the id that it had, by what holds it: hundreds of apps side by side cost one question.

@@ -178,12 +178,25 @@ impl Origin {
         }
     }
 
+    async fn has_branch(&self, name: &str) -> Result<bool, Error> {
+        let reference = format!("refs/heads/{name}");
+        let words = ["for-each-ref", "--format=%(refname)", &reference];
+        let found = self.repository.ask(&words).await?;
+        Ok(found.lines().any(|line| line == reference))
+    }
+
     async fn leads_to(&self, one: &str, other: &str) -> Result<bool, Error> {
         is_ancestor(&self.repository, one, other).await
     }
 
     /// Makes a branch, or moves one forward that leads there and that nobody has checked out.
     async fn put_on_branch(&self, tip: &str, name: &str) -> Result<String, Error> {
+        // Git cannot have both `a` and `a/b`.
+        let flat = name.replace('/', "-");
+        let name = match name.split_once('/') {
+            Some((above, _)) if self.has_branch(above).await? => flat.as_str(),
+            _ => name,
+        };
         for number in 1..MOST_BRANCHES {
             let branch = match number {
                 1 => name.to_owned(),

@@ -494,11 +494,7 @@ fn any_hook_can_do_what_ours_does() {
 
     pushed.git(&["rm", "-rq", ".upsun"]);
     pushed.git(&["commit", "-q", "-m", "nothing"]);
-    let (passed, words) = pushed.push(&main);
-    assert!(
-        passed && words == "upsun-local: there is no `.upsun/` here, so this push is not checked\n",
-        "{words}"
-    );
+    assert_eq!(pushed.push(&main), (true, String::new()));
 }
 
 #[test]
@@ -743,4 +739,57 @@ fn hooks_that_are_switched_off_are_not_installed() {
 
     hint: `git config --show-origin core.hooksPath` says where it is set
     ");
+}
+
+#[test]
+fn what_is_pushed_is_checked_whatever_it_is_called_and_whatever_is_checked_out() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    pushed.git(&["checkout", "-q", "-b", "bad"]);
+    pushed
+        .project
+        .file(".upsun/config.yaml", &CONFIG.replace("type:", "typ:"));
+    pushed.git(&["commit", "-q", "-a", "-m", "two words"]);
+    pushed.git(&["checkout", "-q", "-"]);
+    for name in ["bad^{/two words}", ":/two words", "bad"] {
+        let (passed, words) = pushed.push(&["origin", &format!("{name}:refs/heads/a")]);
+        assert!(
+            !passed && words.contains("ended with 78"),
+            "{name}: {words}"
+        );
+    }
+    // Nothing for Upsun is checked out, and still a branch is pushed that has something.
+    pushed.git(&["checkout", "-q", "--orphan", "pages"]);
+    pushed.git(&["rm", "-rfq", "."]);
+    pushed.commit("page");
+    let (passed, words) = pushed.push(&["origin", "bad"]);
+    assert!(!passed && words.contains("ended with 78"), "{words}");
+    assert_eq!(pushed.push(&["origin", "pages"]), (true, String::new()));
+}
+
+#[test]
+fn a_configuration_that_is_not_pushed_does_not_stop_a_push() {
+    let pushed = Pushed::new();
+    pushed.hook(&["install"]).expect(0);
+    pushed
+        .project
+        .file(".upsun/config.yaml", &CONFIG.replace("type:", "typ:"));
+    let (passed, words) = pushed.push(&["origin", "HEAD:main"]);
+    assert!(
+        passed && words.contains("nothing is tested, as the configuration at hand"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_project_may_have_any_name() {
+    let pushed = Pushed::new();
+    fs::create_dir(pushed.root().join("-it's")).unwrap();
+    pushed.git(&["mv", ".upsun", "app", "api", ".upsun-local.yaml", "./-it's"]);
+    pushed.git(&["commit", "-q", "-m", "move"]);
+    let mut command = pushed.project.command(&["hook", "install"]);
+    command.current_dir(pushed.root().join("-it's"));
+    outcome(&mut command, &pushed.root()).expect(0);
+    let (passed, words) = pushed.push(&["origin", "HEAD:main"]);
+    assert!(passed && words.contains("run on app"), "{words}");
 }

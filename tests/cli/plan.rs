@@ -327,10 +327,12 @@ fn a_renamed_app_and_one_that_moved() {
       without its data.
       hooks       build, deploy, post_deploy
 
+    web is deployed again, with the build it has
+      because of  PLATFORM_TREE_ID
+      hooks       deploy, post_deploy
+
     api is removed
       mounts      ! /uploads is deleted with its data
-
-    web stays as it is; only its post_deploy hook runs
     --- stderr
     ");
 }
@@ -494,5 +496,22 @@ routes:
         let now = ids();
         assert_eq!(now.0 != before.0, action == "rebuild", "{from}");
         assert_eq!(now != before, action != "nothing", "{from}");
+    }
+}
+
+#[test]
+fn a_comment_in_the_configuration_deploys_an_app_whose_tree_holds_it() {
+    let config = "applications:\n  top: { type: 'nodejs:24', hooks: { deploy: d } }\n  below: { type: 'nodejs:24', source: { root: below } }\n";
+    let project = TestProject::new(config);
+    project.file("below/a", "1");
+    commit(&project, "first");
+    project.file(".upsun/config.yaml", &format!("# Why.\n{config}"));
+    let plan = project.run(&["plan", "--against", "HEAD"]).expect(0).stdout;
+    for said in [
+        "top is deployed again",
+        "PLATFORM_TREE_ID",
+        "below stays as it is",
+    ] {
+        assert!(plan.contains(said), "{said}: {plan}");
     }
 }

@@ -190,3 +190,15 @@ fn a_setting_of_php_cannot_be_set_for_one_run() {
     hint: set it below `variables` in .upsun-local.yaml, or run `php -d memory_limit=…`
     ");
 }
+
+#[test]
+fn without_its_env_file_a_project_can_still_be_looked_at_and_tidied_up() {
+    let project = TestProject::new("applications: { app: { type: 'nodejs:24' } }\n");
+    project.file(".upsun-local.yaml", "env_file: .env.local\n");
+    let words = project.run(&["variables"]).expect(65).stderr;
+    assert!(
+        words.contains("names `.env.local`: there is no such file"),
+        "{words}"
+    );
+    project.run(&["activity", "list"]).expect(0);
+}

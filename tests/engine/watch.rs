@@ -94,3 +94,15 @@ fn without_an_operation_the_configuration_is_checked() {
     watch.signal(Signal::TERM);
     watch.wait().expect(143);
 }
+
+#[test]
+fn its_own_output_is_no_file_of_the_repository() {
+    let project = TestProject::new(&operations(&[("show", "true")]));
+    project.file("inside.log", "");
+    let log = std::fs::File::create(project.root().join("inside.log")).expect("a file");
+    let mut command = project.command(&["watch"]);
+    command.stderr(log);
+    assert_eq!(command.status().expect("it starts").code(), Some(64));
+    let said = std::fs::read_to_string(project.root().join("inside.log")).expect("a file");
+    assert!(said.contains("goes to `inside.log`"), "{said}");
+}

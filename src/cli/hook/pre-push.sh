@@ -8,6 +8,12 @@ upsun_local_hook() (
     say() {
         printf 'upsun-local: %s\n' "$*" >&2
     }
+    is_pushed() {
+        feed | while IFS= read -r line; do
+            line=${line% *} line=${line% *}
+            git rev-parse --verify --quiet "${line##* }:./$1/.upsun" >/dev/null && echo yes
+        done | grep . >/dev/null
+    }
     feed() {
         [ -z "$refs" ] || printf '%s\n' "$refs"
     }
@@ -41,8 +47,9 @@ upsun_local_hook() (
     program=@PROGRAM@
     ! command -v upsun-local >/dev/null 2>&1 || program=upsun-local
     while IFS= read -r project; do
-        # Other work trees, and repositories that share this directory of hooks, may have nothing for Upsun there.
-        [ -d "$project/.upsun" ] || continue
+        # Other work trees, and repositories that share this directory of hooks, may have nothing for Upsun there. What
+        # is pushed may be a branch that has.
+        [ -d "$project/.upsun" ] || is_pushed "$project" || continue
         if ! command -v "$program" >/dev/null 2>&1; then
             say 'there is no `upsun-local` on PATH, so this push is not checked'
             exit 0

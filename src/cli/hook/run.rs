@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     }
     let Some(root) = root(context)? else {
         // Other branches may have nothing for Upsun.
-        context.talk("upsun-local: there is no `.upsun/` here, so this push is not checked\n");
+        context.talk("upsun-local: the project is not checked out, so this push is not checked\n");
         return Ok(0);
     };
     let (git, top, directory) = found(&root)?;
@@ -47,13 +47,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     Err(Failure::fault(format!("`sh` cannot be run: {err}")))
 }
 
-/// The project, if there is one.
+/// The project, if there is a directory for it. What is checked out may have nothing for Upsun, and what is pushed may.
 fn root(context: &Context) -> Result<Option<PathBuf>, Failure> {
-    let gone = |err| Failure::usage(format!("the current directory is not there: {err}"));
-    Ok(match &context.global.dir {
-        Some(directory) => directory.join(".upsun").is_dir().then(|| directory.clone()),
-        None => config::find_root(&std::env::current_dir().map_err(gone)?),
-    })
+    if let Some(directory) = &context.global.dir {
+        return Ok(directory.is_dir().then(|| directory.clone()));
+    }
+    let here = std::env::current_dir()
+        .map_err(|err| Failure::usage(format!("the current directory is not there: {err}")))?;
+    Ok(Some(config::find_root(&here).unwrap_or(here)))
 }
 
 /// The Git to ask about a project, with the top of the work tree and the project relative to it.

@@ -47,7 +47,7 @@ pub(in super::super) struct Arguments {
     /// A variable for this run, such as `env:NAME=value`
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
-    /// Print what the commits changed, as a patch, after what the operation itself prints
+    /// Print what the commits changed as a patch, and what the operation itself prints to standard error
     #[arg(long)]
     diff: bool,
     /// Bring the commits into this repository: as a branch, or onto the checked-out one where that loses nothing
@@ -282,6 +282,7 @@ impl<E: Engine> Run<'_, E> {
             inbox: &inbox,
             variables: &BTreeMap::new(),
             timeout: self.timeout,
+            is_stdout_taken: self.arguments.diff && self.arguments.format == Format::Text,
             id: self.id,
         };
         let container = container(self.workspace, &plan, self.id);

@@ -6,7 +6,7 @@ use super::super::against::Which;
 use super::super::context::Context;
 use super::super::failure::Failure;
 use super::super::plan::Pushed;
-use crate::comparison::push::{Action, Push};
+use crate::comparison::push::{Action, Push, TREE};
 use crate::config::Config;
 use crate::config::app::{App, MountSource};
 use crate::relationships;
@@ -40,6 +40,10 @@ impl Changed {
         let changed = changes.apps.iter();
         let mut names: BTreeSet<String> = changed
             .filter(|app| app.action != Action::Nothing)
+            // A comment in the configuration is nothing that a test could notice.
+            .filter(|app| {
+                !app.causes.iter().all(|cause| cause.path == TREE) || app.causes.is_empty()
+            })
             .map(|app| app.app.clone())
             .collect();
         // Whoever talks to an app that changed may notice.
