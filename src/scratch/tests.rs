@@ -301,6 +301,17 @@ async fn a_branch_with_commits_of_its_own_is_never_moved_and_one_that_leads_ther
 }
 
 #[tokio::test]
+async fn a_branch_that_takes_the_place_of_a_directory_of_branches_is_no_obstacle() {
+    let fixture = Fixture::new(&[]);
+    let (origin, mut scratch) = fixture.clone().await;
+    made(&mut scratch, "made", "made").await;
+    fixture.write("file", "changed");
+    fixture.git(&["branch", "upsun-local"]);
+    let (branch, _) = applied(&fixture, &origin, &scratch).await;
+    assert_eq!(branch, "upsun-local-update");
+}
+
+#[tokio::test]
 async fn a_branch_that_is_checked_out_elsewhere_is_not_moved_under_its_files() {
     let fixture = Fixture::new(&[]);
     let (origin, mut scratch) = fixture.clone().await;
