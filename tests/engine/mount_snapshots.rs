@@ -82,7 +82,8 @@ fn names_times_holes_and_links_come_back() {
         &project,
         "cd data && printf 1 >\"$(printf 'a\\377')\" && printf 2 >\"$(printf 'a\\376')\" && printf 3 >'back\\slash' && \
         printf 4 >'new\nline' && truncate -s 20M hole && printf 5 >one && ln one two && ln -s ./to//nothing/ link && \
-        mkfifo pipe && mkdir -m 555 d && head -c 100000 /dev/zero >large && \
+        mkfifo pipe && mkdir -m 555 d && head -c 100000 /dev/zero >large && mkdir -p tree/sub to && touch tree/sub/in && \
+        printf 6 >closed && chmod 444 closed && touch to/in && chmod 500 to && \
         touch -d @1000000000.123456789 one large d",
     );
     let before = shell(&project, ALL);
@@ -90,7 +91,8 @@ fn names_times_holes_and_links_come_back() {
     shell(
         &project,
         "cd data && touch one large && rm hole pipe && printf x >\"$(printf 'a\\377')\" && rm \"$(printf 'a\\376')\" link && \
-        mv 'new\nline' 'other\nline' && mkdir pipe && touch pipe/in && ln -f large 'back\\slash' && chmod 755 d",
+        mv 'new\nline' 'other\nline' && mkdir pipe && touch pipe/in && ln -f large 'back\\slash' && chmod 755 d && \
+        rm -r tree && ln -s nowhere tree && chmod 700 to && rm -r to && ln -s closed to",
     );
     let told = project.run(&["mount", "diff"]).expect(0);
     let told: Vec<&str> = told.stdout.lines().collect();
