@@ -198,6 +198,9 @@ pub enum Event {
         services: Vec<String>,
         /// How it went with those mounts. None when it had failed before, or wrote nothing.
         check: Option<MountCheck>,
+        /// Whether it is a failure when it does not pass with them.
+        #[serde(skip)]
+        must_pass: bool,
     },
     /// Mounts were put into the configuration.
     MountsWritten {

@@ -424,7 +424,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 suggestion,
                 services,
                 check,
-            } => self.suggested(&container, &suggestion, &services, check.as_ref()),
+                must_pass,
+            } => self.suggested(&container, &suggestion, &services, check.as_ref(), must_pass),
             Event::MountsWritten { file, mounts } => {
                 let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe(&file));
                 self.say("");
