@@ -158,6 +158,9 @@ pub enum Event {
         container: String,
         /// What the operation had changed.
         changes: Vec<crate::mount_snapshot::Difference>,
+        /// How much was warned of because it could not be put back.
+        #[serde(skip)]
+        lost: usize,
     },
     /// An app is being copied for a trial, and that takes its time.
     AppCopying {

@@ -42,7 +42,7 @@ fn held(files: &[(&str, &str)]) -> Index {
         unread: files.iter().map(|(path, _)| (*path).to_owned()).collect(),
         lost_mounts: Vec::new(),
     };
-    read(archive(files).as_slice(), listing).unwrap()
+    read(archive(files).as_slice(), listing).unwrap().0
 }
 
 fn taken(index: Index) -> Taken {
@@ -301,6 +301,20 @@ fn a_damaged_archive_is_found_before_anything_is_done() {
     std::fs::remove_file(store.archive("a")).unwrap();
     let missing = store.open_whole("a").unwrap_err().to_string();
     assert!(missing.contains("a.tar: No such file"), "{missing}");
+}
+
+#[test]
+fn a_file_that_the_archive_lacks_is_told_and_left_alone() {
+    let listing = Listing {
+        index: index(&[("data/a", "1"), ("data/b", "2")]),
+        unread: vec!["data/a".to_owned(), "data/b".to_owned()],
+        lost_mounts: Vec::new(),
+    };
+    let (before, missing) = read(archive(&[("data/a", "1")]).as_slice(), listing).unwrap();
+    assert_eq!(missing, ["data/b"]);
+    let now = index(&[("data/a", "1"), ("data/b", "3")]);
+    assert_eq!(unlike(&before, &now), [""; 0]);
+    assert!(PutBack::new(&before, &now, &[], &[]).is_nothing());
 }
 
 #[test]

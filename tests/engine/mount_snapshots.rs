@@ -118,6 +118,49 @@ fn names_times_holes_and_links_come_back() {
     assert_eq!(shell(&project, "stat -c %h data/one"), "2\n");
 }
 
+#[test]
+fn what_somebody_else_writes_while_it_is_put_back_is_told_and_the_snapshot_is_kept() {
+    let project = TestProject::on_engine(&app("mounts: { data: { source: storage } }
+workers:
+  w:
+    commands: { start: 'while sleep 0.005; do echo more >>data/log; done' }
+    operations:
+      spoil: { commands: { start: 'echo x >data/new' } }"));
+    let undone = project
+        .run(&["run", "spoil", "--worker", "w", "--undo"])
+        .expect(0);
+    let told =
+        "`/data/log` of `app--w` is not as before: somebody else wrote there while it was put back";
+    assert!(undone.stderr.contains(told), "{}", undone.stderr);
+    assert!(!undone.stderr.contains("Undid"), "{}", undone.stderr);
+    let hint = "`upsun-local mount restore --worker w before-run` tries again";
+    assert!(undone.stderr.contains(hint), "{}", undone.stderr);
+    let list = project
+        .run(&["mount", "snapshot", "--worker", "w", "--list"])
+        .expect(0);
+    assert!(list.stdout.contains("before-run"), "{}", list.stdout);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_for_the_snapshot_is_named() {
+    let project = project();
+    // No path of more than 4,096 bytes can be opened.
+    shell(
+        &project,
+        "cd data && name=$(head -c 250 /dev/zero | tr '\\0' x) && deep=$name/$name/$name/$name/$name/$name/$name/$name/$name && \
+        mkdir -p one/$deep two/$deep && echo 1 >two/$deep/f && cd one/$deep && mv /app/data/two .",
+    );
+    let kept = project.run(&["mount", "snapshot"]).expect(0);
+    assert!(
+        kept.stderr
+            .contains("/f` of `app` is not in the snapshot: it could not be read"),
+        "{}",
+        kept.stderr
+    );
+    let undone = project.run(&["run", "spoil", "--undo"]).expect(0);
+    assert!(undone.stderr.contains("Undid"), "{}", undone.stderr);
+}
+
 /// The files of snapshots with this ending.
 fn kept(below: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
