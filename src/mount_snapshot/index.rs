@@ -224,12 +224,13 @@ pub fn compare(before: &Index, now: &Index) -> Vec<Difference> {
             path.clone()
         },
     };
+    let joined = joined(before, now);
     let mut all: Vec<Difference> = Vec::new();
     for (path, entry) in &before.0 {
         match now.0.get(path) {
             None if now.hides(path) => {}
             None => all.push(difference(Change::Deleted, path, entry)),
-            Some(other) if !other.is_as(entry) => {
+            Some(other) if !other.is_as(entry) || joined.contains(path.as_str()) => {
                 all.push(difference(Change::Modified, path, other));
             }
             Some(_) => {}

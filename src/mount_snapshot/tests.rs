@@ -233,6 +233,7 @@ fn files_that_became_one_file_are_put_back_as_two() {
         link("data/a", 1);
         link("data/b", 1);
         assert_eq!(unlike(&before, &now), ["data/b"]);
+        assert_eq!(compare(&before, &now)[0].to_string(), "M /data/b");
         assert!(!is_same(&before, &now));
         // Also when only its time tells of it: that of the other name must stay.
         for modified in ["", "5.0"] {
