@@ -137,7 +137,17 @@ impl<S: Screen> Terminal<S> {
         self.insist(&format!(
             "\n{label}: {with} it does not pass: {how} after {time}"
         ));
-        if let Some(write) = &check.read_only {
+        // Of a file at the top it is told already that it cannot be on a mount.
+        let is_told = |path: &str| {
+            elsewhere
+                .iter()
+                .any(|one| one.reason == Reason::FileAtTop && one.path == path)
+        };
+        let refused = check
+            .read_only
+            .as_ref()
+            .filter(|write| !write.path.as_deref().is_some_and(is_told));
+        if let Some(write) = refused {
             // The mount that would make it writable hides what the build put there, or else it were among these.
             let path = safe(write.path.as_deref().unwrap_or_default());
             let hint = self.style.hint("hint");
