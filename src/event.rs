@@ -158,6 +158,9 @@ pub enum Event {
         container: String,
         /// What the operation had changed.
         changes: Vec<crate::mount_snapshot::Difference>,
+        /// How much was warned of because it could not be put back.
+        #[serde(skip)]
+        lost: usize,
     },
     /// An app is being copied for a trial, and that takes its time.
     AppCopying {
@@ -198,6 +201,9 @@ pub enum Event {
         services: Vec<String>,
         /// How it went with those mounts. None when it had failed before, or wrote nothing.
         check: Option<MountCheck>,
+        /// Whether it is a failure when it does not pass with them.
+        #[serde(skip)]
+        must_pass: bool,
     },
     /// Mounts were put into the configuration.
     MountsWritten {

@@ -13,7 +13,7 @@ mod tests;
 
 pub use self::archive::{is_whole, read};
 pub use self::index::{
-    Change, Difference, Entry, Index, Kind, Stat, compare, is_same, on_one_line,
+    Change, Difference, Entry, Index, Kind, Stat, compare, is_same, on_one_line, unlike,
 };
 pub use self::listing::Listing;
 pub use self::put_back::{PutBack, blocked};

@@ -236,13 +236,15 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
 }
 
 /// The mount that makes a path writable which was only written when everything else was on mounts: `path` is
-/// absolute, and `suggested` are there already. None where a mount does not help.
+/// absolute, and `suggested` are there already. None where a mount does not help, as for what the operation made a file
+/// or a link.
 pub fn suggest_another(
     path: &str,
     suggested: &[NewMount],
-    built: &Files,
+    listings: &Listings<'_>,
     known: &Known<'_>,
 ) -> Option<NewMount> {
+    let built = listings.built;
     let inside = path.strip_prefix("/app/")?;
     let there: Vec<String> = suggested
         .iter()
@@ -263,7 +265,11 @@ pub fn suggest_another(
     let is_kept = built
         .below(&wanted)
         .any(|(path, file)| file.kind != Kind::Directory && !is_nothing(path, known));
-    let is_file = built.0.contains_key(&wanted) && !built.is_directory(&wanted);
+    let is_file = [built, listings.begun, listings.ended].iter().any(|files| {
+        std::iter::once(wanted.as_str())
+            .chain(ancestors(&wanted))
+            .any(|path| files.0.contains_key(path) && !files.is_directory(path))
+    });
     let is_nested = suggested.iter().any(|other| {
         (is_in(&other.path, &wanted) || is_in(&wanted, &other.path)) && other.source != source
     });

@@ -227,6 +227,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             };
             let trying = Trying {
                 known: &known,
+                must_pass: arguments.write,
                 with_mounts: &with_mounts,
             };
             let found = sandbox

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::engine::spec::{Container, ExecSpec, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
 use crate::mount_snapshot::{
-    Index, Listing, PutBack, Store, Taken, blocked, compare, is_same, on_one_line, read,
+    self, Index, Listing, PutBack, Store, Taken, blocked, compare, is_same, on_one_line, read,
 };
 
 /// Unpacks what differs. Its arguments are the lengths of the lists that come before the archive. A file that is there
@@ -28,6 +29,12 @@ const PUT_BACK: &str = "cd /app || exit 2\n\
     head -c \"$4\" | xargs -0r -n 3 /bin/dash -c \
     'chmod \"$1\" -- \"$3\" && touch -c -d \"@$2\" -- \"$3\"' upsun-local || exit 2\n\
     exec tar --extract --preserve-permissions --overwrite --delay-directory-restore";
+
+/// How often mounts are put back while somebody else writes there.
+const ATTEMPTS: usize = 2;
+
+/// How many paths are told.
+const SHOWN: usize = 5;
 
 /// After how long it is told that it takes a while.
 const SHORT: Duration = Duration::from_secs(1);
@@ -46,7 +53,26 @@ pub struct Undo<'a> {
 /// What was found on mounts.
 struct Found {
     index: Index,
+    /// Files that were to be read and could not be.
+    missing: Vec<String>,
     /// Mounts in other mounts that the container does not have any more.
+    lost_mounts: Vec<String>,
+}
+
+/// What became of mounts that were put back.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Restored {
+    /// What could not be read when the snapshot was taken and is not as it was. It was warned of.
+    pub lost: BTreeSet<String>,
+    /// What is not as it was for another reason.
+    pub unlike: Vec<String>,
+}
+
+/// What was done to put mounts back.
+struct Done {
+    is_nothing: bool,
+    lost: Vec<String>,
     lost_mounts: Vec<String>,
 }
 
@@ -90,15 +116,23 @@ impl<E: Engine> Sandbox<'_, E> {
                 .index_of_mounts(&deployed.id, mounts, &before.index)
                 .await?;
             let changes = compare(&before.index, &now);
+            let mut restored = Restored::default();
             if !is_same(&before.index, &now) {
                 let (before, archive) = undo.store.open(undo.name)?;
-                self.restore_snapshot(&deployed.id, &title, before, archive)
+                restored = self
+                    .restore_snapshot(&deployed.id, &title, before, archive)
                     .await?;
+            }
+            if !restored.unlike.is_empty() {
+                self.warn_unlike(&title, &restored.unlike, &undo.flags, undo.name)
+                    .await;
+                return Ok(());
             }
             undo.store.remove(undo.name)?;
             self.emit(Event::MountsRestored {
                 container: title.clone(),
                 changes,
+                lost: restored.lost.len(),
             })
             .await;
             Ok::<_, Error>(())
@@ -133,8 +167,8 @@ impl<E: Engine> Sandbox<'_, E> {
             found = found => found,
             found = tell => found,
         };
-        let index = match found? {
-            Ok(found) => found.index,
+        let Found { index, missing, .. } = match found? {
+            Ok(found) => found,
             Err(source) => return Err(store.not_written(source).into()),
         };
         let taken = Taken {
@@ -143,6 +177,15 @@ impl<E: Engine> Sandbox<'_, E> {
             index,
         };
         store.keep(name, file, &taken)?;
+        if !missing.is_empty() {
+            // Most are gone because somebody deleted them meanwhile.
+            let now = self
+                .index_of_mounts(container, mounts, &taken.index)
+                .await?;
+            let mut missing = missing;
+            missing.retain(|path| now.0.contains_key(path));
+            self.warn_missing(title, &missing).await;
+        }
         Ok(taken)
     }
 
@@ -158,36 +201,122 @@ impl<E: Engine> Sandbox<'_, E> {
             .map(|found| found.index)
     }
 
-    /// Puts a snapshot back: what came since is deleted, and what is different is as it was.
+    async fn warn_missing(&self, title: &str, paths: &[String]) {
+        if paths.is_empty() {
+            return;
+        }
+        let (is, it) = match paths.len() {
+            1 => ("is", "it"),
+            _ => ("are", "they"),
+        };
+        let message = format!(
+            "{} of `{title}` {is} not in the snapshot: {it} could not be read",
+            some(paths)
+        );
+        self.events.warn(message, None).await;
+    }
+
+    /// Says what on the mounts of a container is not as it was, although it was put back.
+    pub async fn warn_unlike(&self, title: &str, paths: &[String], flags: &str, snapshot: &str) {
+        if paths.is_empty() {
+            return;
+        }
+        let is = if paths.len() == 1 { "is" } else { "are" };
+        let message = format!(
+            "{} of `{title}` {is} not as before: somebody else wrote there while it was put back",
+            some(paths)
+        );
+        let hint = format!(
+            "end what writes there; `upsun-local mount restore{flags} {snapshot}` tries again"
+        );
+        self.events.warn(message, Some(hint)).await;
+    }
+
+    /// Puts a snapshot back: what came since is deleted, and what is different is as it was. Whoever writes at the same
+    /// time can spoil that, so it is looked at afterwards and, if need be, done once more.
     pub async fn restore_snapshot(
         &self,
         container: &str,
         title: &str,
         before: Taken,
+        mut archive: File,
+    ) -> Result<Restored> {
+        let (mounts, before) = (before.mounts, Arc::new(before.index));
+        let mut lost = BTreeSet::new();
+        let mut unlike = Vec::new();
+        for _ in 0..ATTEMPTS {
+            archive.rewind().map_err(EngineError::Io)?;
+            let copy = archive.try_clone().map_err(EngineError::Io)?;
+            let found = self.put_back(container, &mounts, &before, copy).await?;
+            lost.extend(found.lost);
+            if !found.lost_mounts.is_empty() {
+                self.warn_lost(title, &lost).await;
+                return Err(Error::MountsLost {
+                    container: title.to_owned(),
+                    mounts: found.lost_mounts,
+                });
+            }
+            if found.is_nothing {
+                unlike.clear();
+                break;
+            }
+            let now = self.index_of_mounts(container, &mounts, &before).await?;
+            unlike = mount_snapshot::unlike(&before, &now)
+                .into_iter()
+                .filter(|path| !lost.contains(*path))
+                .map(str::to_owned)
+                .collect();
+            if unlike.is_empty() {
+                break;
+            }
+        }
+        self.warn_lost(title, &lost).await;
+        Ok(Restored { lost, unlike })
+    }
+
+    async fn warn_lost(&self, title: &str, lost: &BTreeSet<String>) {
+        for path in lost {
+            let message = format!(
+                "`/{}` of `{title}` is not as it was: it could not be read when the snapshot was taken",
+                on_one_line(path)
+            );
+            self.events.warn(message, None).await;
+        }
+    }
+
+    async fn put_back(
+        &self,
+        container: &str,
+        mounts: &[String],
+        before: &Arc<Index>,
         archive: File,
-    ) -> Result<()> {
-        let (mounts, before) = (before.mounts, before.index);
+    ) -> Result<Done> {
         let mut opened = Vec::new();
         let found = loop {
             let opening = PutBack::opening(&opened);
             let found = self
-                .find_on_mounts(container, &mounts, &before, opening)
+                .find_on_mounts(container, mounts, before, opening)
                 .await?;
             // What is in a directory is only seen when it is open.
-            let blocked = blocked(&before, &found.index);
+            let blocked = blocked(before, &found.index);
             if blocked.is_empty() || blocked == opened {
                 break found;
             }
             opened = blocked;
         };
-        let put_back = PutBack::new(&before, &found.index, &mounts, &found.lost_mounts);
-        let lost = put_back.lost.clone();
-        if !put_back.is_nothing() {
-            let lists = put_back.lists(&before);
+        let put_back = PutBack::new(before, &found.index, mounts, &found.lost_mounts);
+        let done = Done {
+            is_nothing: put_back.is_nothing(),
+            lost: put_back.lost.clone(),
+            lost_mounts: found.lost_mounts,
+        };
+        if !done.is_nothing {
+            let lists = put_back.lists(before);
             let mut command = ["/bin/dash", "-c", PUT_BACK, "upsun-local"]
                 .map(str::to_owned)
                 .to_vec();
             command.extend(lists.iter().map(|list| list.len().to_string()));
+            let before = Arc::clone(before);
             let stream = archive::stream(move |mut out| {
                 for list in lists {
                     out.write_all(&list)?;
@@ -201,20 +330,7 @@ impl<E: Engine> Sandbox<'_, E> {
             };
             self.feed(container, &spec, stream).await?;
         }
-        for path in lost {
-            let message = format!(
-                "`/{}` of `{title}` is not as it was: it could not be read when the snapshot was taken",
-                on_one_line(&path)
-            );
-            self.events.warn(message, None).await;
-        }
-        if found.lost_mounts.is_empty() {
-            return Ok(());
-        }
-        Err(Error::MountsLost {
-            container: title.to_owned(),
-            mounts: found.lost_mounts,
-        })
+        Ok(done)
     }
 
     async fn find_on_mounts(
@@ -241,6 +357,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if mounts.is_empty() {
             return Ok(Ok(Found {
                 index: Index::default(),
+                missing: Vec::new(),
                 lost_mounts: Vec::new(),
             }));
         }
@@ -328,9 +445,13 @@ fn found(
     match (failed, index) {
         (Some(source), _) => Err(Unread::Write(source)),
         (None, Err(source)) => Err(Unread::Read(source)),
-        (None, Ok(index)) => {
+        (None, Ok((index, missing))) => {
             out.flush().map_err(Unread::Write)?;
-            Ok(Found { index, lost_mounts })
+            Ok(Found {
+                index,
+                missing,
+                lost_mounts,
+            })
         }
     }
 }
@@ -365,6 +486,23 @@ fn looking(nested: &[String]) -> String {
         code=$?; [ $code -le 1 ] || exit $code",
         Listing::FIND
     )
+}
+
+/// The first of some paths, and how many more there are.
+fn some(paths: &[String]) -> String {
+    let mut shown: Vec<String> = paths
+        .iter()
+        .take(SHOWN)
+        .map(|path| format!("`/{}`", on_one_line(path)))
+        .collect();
+    if paths.len() > SHOWN {
+        shown.push(format!("{} more", paths.len() - SHOWN));
+    }
+    let last = shown.pop().unwrap_or_default();
+    if shown.is_empty() {
+        return last;
+    }
+    format!("{} and {last}", shown.join(", "))
 }
 
 /// As one word of a shell.

@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Trying<'a> {
     /// The mounts that are there.
     pub known: &'a Known<'a>,
+    /// Whether the mounts are wanted for good, so that it is a failure when the operation does not pass with them.
+    pub must_pass: bool,
     /// The container as it would be with more mounts.
     pub with_mounts: &'a dyn Fn(&[NewMount]) -> Option<ContainerPlan>,
 }
@@ -107,7 +109,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if report.outcome == Outcome::Success && tried.suggestion.wrote {
             let suggestion = &mut tried.suggestion;
             tried.check = self
-                .check_mounts(planned, run, deployed, trying, &built, suggestion)
+                .check_mounts(planned, run, deployed, trying, &listings, suggestion)
                 .await?;
         }
         if let Some(check) = &tried.check
@@ -122,6 +124,7 @@ impl<E: Engine> Sandbox<'_, E> {
             suggestion: tried.suggestion.clone(),
             services: run.container.services.clone(),
             check: tried.check.clone(),
+            must_pass: trying.must_pass,
         })
         .await;
         Ok(tried)

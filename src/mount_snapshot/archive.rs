@@ -9,21 +9,24 @@ use super::index::{Index, Kind};
 use super::listing::{Listing, name};
 use super::names;
 
-/// Reads a tar archive to its very end, and says of the files of a listing what they hold.
-pub fn read(archive: impl Read, listing: Listing) -> io::Result<Index> {
+/// Reads a tar archive to its very end, and says of the files of a listing what they hold, and which it lacks.
+pub fn read(archive: impl Read, listing: Listing) -> io::Result<(Index, Vec<String>)> {
     let mut held = contents(archive)?;
     let mut index = listing.index;
+    let mut missing = Vec::new();
     for path in listing.unread {
-        let kind = match held.remove(&path) {
-            Some((size, content)) => Kind::File { size, content },
-            // Somebody deleted it meanwhile.
-            None => Kind::Other,
+        let kind = if let Some((size, content)) = held.remove(&path) {
+            Kind::File { size, content }
+        } else {
+            // Somebody deleted it meanwhile, or it cannot be read.
+            missing.push(path.clone());
+            Kind::Other
         };
         if let Some(entry) = index.0.get_mut(&path) {
             entry.kind = kind;
         }
     }
-    Ok(index)
+    Ok((index, missing))
 }
 
 /// Whether an archive has what an index says that it has.

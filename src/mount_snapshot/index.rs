@@ -1,6 +1,6 @@
 //! The list of what is on mounts, and what is different between two of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -156,22 +156,54 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether there is nothing to put back. More has to be the same for this than for nothing to be shown: also when
-/// files were modified.
+/// files were modified, and which of them are one file.
 pub fn is_same(before: &Index, now: &Index) -> bool {
-    let known = |index: &Index| {
-        index
-            .0
-            .values()
-            .filter(|entry| entry.kind != Kind::Other)
-            .count()
-    };
-    known(before) == known(now)
-        && before.0.iter().all(|(path, entry)| {
-            entry.kind == Kind::Other
-                || now.0.get(path).is_some_and(|other| {
-                    entry.is_as(other) && entry.stat.modified == other.stat.modified
-                })
-        })
+    unlike(before, now).is_empty()
+}
+
+/// The paths of what is to be put back. What is in a directory of which nothing was known is not.
+pub fn unlike<'a>(before: &'a Index, now: &'a Index) -> Vec<&'a str> {
+    let joined = joined(before, now);
+    let changed = before.0.iter().filter(|(path, was)| {
+        let is_same = now.0.get(*path).is_some_and(|is| {
+            was.is_as(is)
+                && was.stat.modified == is.stat.modified
+                && !joined.contains(path.as_str())
+        });
+        was.kind != Kind::Other && !is_same
+    });
+    let added = now.0.iter().filter(|(path, is)| {
+        is.kind != Kind::Other && !before.0.contains_key(*path) && !before.hides(path)
+    });
+    changed
+        .chain(added)
+        .map(|(path, _)| path.as_str())
+        .collect()
+}
+
+/// The files that are one file now with what they were not one file with before. The one whose name the file had is
+/// none of them.
+pub(super) fn joined<'a>(before: &'a Index, now: &Index) -> BTreeSet<&'a str> {
+    let mut files: BTreeMap<(u64, u64), Vec<(&str, &Stat)>> = BTreeMap::new();
+    for (path, was) in &before.0 {
+        let is_shared = |is: &&Entry| is.stat.links > 1 && !is.kind.is_directory();
+        if let (Kind::File { .. }, Some(is)) = (&was.kind, now.0.get(path).filter(is_shared)) {
+            files
+                .entry((is.stat.device, is.stat.inode))
+                .or_default()
+                .push((path, &was.stat));
+        }
+    }
+    let mut joined = BTreeSet::new();
+    for ((_, inode), names) in files {
+        let mut were = names.iter().map(|(_, was)| (was.device, was.inode));
+        let first = were.next();
+        if were.any(|other| Some(other) != first) {
+            let moved = names.iter().filter(|(_, was)| was.inode != inode);
+            joined.extend(moved.map(|(path, _)| *path));
+        }
+    }
+    joined
 }
 
 impl Entry {
@@ -192,12 +224,13 @@ pub fn compare(before: &Index, now: &Index) -> Vec<Difference> {
             path.clone()
         },
     };
+    let joined = joined(before, now);
     let mut all: Vec<Difference> = Vec::new();
     for (path, entry) in &before.0 {
         match now.0.get(path) {
             None if now.hides(path) => {}
             None => all.push(difference(Change::Deleted, path, entry)),
-            Some(other) if !other.is_as(entry) => {
+            Some(other) if !other.is_as(entry) || joined.contains(path.as_str()) => {
                 all.push(difference(Change::Modified, path, other));
             }
             Some(_) => {}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, Write};
 
-use super::index::{Entry, Index, Kind};
+use super::index::{Entry, Index, Kind, joined};
 use super::listing::{name, paths};
 use super::names;
 
@@ -56,8 +56,10 @@ impl PutBack {
                     .is_some_and(|rest| rest.starts_with('/'))
             })
         };
+        let joined = joined(before, now);
         for (path, was) in before.0.iter().filter(|(path, _)| !is_out_of_reach(path)) {
-            all.entry(path, was, now.0.get(path), &mut parents);
+            let is_joined = joined.contains(path.as_str());
+            all.entry(path, was, now.0.get(path), is_joined, &mut parents);
         }
         for (path, is) in &now.0 {
             let is_kept = before.0.contains_key(path)
@@ -76,8 +78,9 @@ impl PutBack {
             {
                 all.write.insert(parent.to_owned());
             }
-            let may_write = |is: &Entry| is.mode & 0o300 == 0o300;
-            if now.0.get(parent).is_some_and(|is| !may_write(is)) {
+            // What has become a link or a file is deleted; to open it would open what else it stands for.
+            let is_closed = |is: &Entry| is.kind.is_directory() && is.mode & 0o300 != 0o300;
+            if now.0.get(parent).is_some_and(is_closed) {
                 all.open.push(parent.to_owned());
             }
         }
@@ -92,6 +95,7 @@ impl PutBack {
         path: &'a str,
         was: &Entry,
         is: Option<&Entry>,
+        is_joined: bool,
         parents: &mut BTreeSet<&'a str>,
     ) {
         let Some(is) = is else {
@@ -105,22 +109,24 @@ impl PutBack {
             return;
         };
         let is_modified = was.stat.modified != is.stat.modified;
-        if was.kind == Kind::Other || (was.is_as(is) && !is_modified) {
+        if was.kind == Kind::Other || (was.is_as(is) && !is_modified && !is_joined) {
             return;
         }
         let whole = path.to_owned();
+        let is_other_name = is.stat.links > 1 && is.stat.inode != was.stat.inode;
         match (&was.kind, &is.kind) {
+            // Nothing must be written to what has become another name of another file, nor may its time be set.
+            (Kind::File { .. }, Kind::File { .. } | Kind::LockedFile { .. }) if is_other_name => {
+                self.delete(path, is, parents);
+                self.write.insert(whole);
+            }
             (Kind::File { size, .. }, Kind::File { .. })
                 if was.kind == is.kind && *size >= LARGE =>
             {
                 self.set.push(whole);
             }
             (Kind::File { .. }, Kind::File { .. } | Kind::LockedFile { .. }) => {
-                // It must not be written to what has become another name of another file.
-                if is.stat.links > 1 && is.stat.inode != was.stat.inode {
-                    self.delete.push(whole.clone());
-                    parents.extend(parent(path));
-                } else if is.mode & 0o200 == 0 {
+                if is.mode & 0o200 == 0 {
                     self.open.push(whole.clone());
                 }
                 self.write.insert(whole);

@@ -42,7 +42,7 @@ fn held(files: &[(&str, &str)]) -> Index {
         unread: files.iter().map(|(path, _)| (*path).to_owned()).collect(),
         lost_mounts: Vec::new(),
     };
-    read(archive(files).as_slice(), listing).unwrap()
+    read(archive(files).as_slice(), listing).unwrap().0
 }
 
 fn taken(index: Index) -> Taken {
@@ -175,6 +175,35 @@ fn only_what_differs_is_put_back() {
 }
 
 #[test]
+fn what_replaced_a_directory_is_deleted_and_not_opened() {
+    let before = index(&[
+        ("data/", ""),
+        ("data/locked", "1"),
+        ("data/tree/", ""),
+        ("data/tree/sub/", ""),
+        ("data/tree/sub/f", "2"),
+    ]);
+    let replaced = |content: &str| {
+        let mut now = index(&[("data/", ""), ("data/locked", "1"), ("data/tree", content)]);
+        for entry in now.0.values_mut() {
+            entry.mode = match entry.kind {
+                Kind::Link { .. } => 0,
+                Kind::Directory => 0o755,
+                _ => 0o444,
+            };
+        }
+        let put_back = PutBack::new(&before, &now, &["data".to_owned()], &[]);
+        put_back.lists(&before)
+    };
+    for content in ["-> nowhere", "-> /etc", "-> locked", "-> .", "a file"] {
+        let [open, delete, directories, _] = replaced(content);
+        assert_eq!(open, b"./data/locked\0", "{content}");
+        assert_eq!(delete, b"./data/tree\0", "{content}");
+        assert_eq!(directories, b"", "{content}");
+    }
+}
+
+#[test]
 fn what_became_another_name_of_a_file_is_not_written_through() {
     let before = index(&[("data/a", "1"), ("data/b", "2")]);
     let mut now = index(&[("data/a", "1"), ("data/b", "1")]);
@@ -185,6 +214,42 @@ fn what_became_another_name_of_a_file_is_not_written_through() {
     now.0.get_mut("data/b").unwrap().stat.inode = 7;
     let put_back = PutBack::new(&before, &now, &[], &[]);
     assert_eq!(put_back.lists(&before)[1], b"./data/b\0");
+}
+
+#[test]
+fn files_that_became_one_file_are_put_back_as_two() {
+    let large = "x".repeat(100_000);
+    for content in ["1", &large] {
+        let mut before = index(&[("data/a", content), ("data/b", content), ("data/c", "3")]);
+        for (inode, entry) in before.0.values_mut().enumerate() {
+            entry.stat.inode = inode as u64 + 1;
+            entry.stat.links = 1;
+        }
+        let mut now = before.clone();
+        let mut link = |path: &str, inode| {
+            let stat = &mut now.0.get_mut(path).unwrap().stat;
+            (stat.inode, stat.links) = (inode, 2);
+        };
+        link("data/a", 1);
+        link("data/b", 1);
+        assert_eq!(unlike(&before, &now), ["data/b"]);
+        assert_eq!(compare(&before, &now)[0].to_string(), "M /data/b");
+        assert!(!is_same(&before, &now));
+        // Also when only its time tells of it: that of the other name must stay.
+        for modified in ["", "5.0"] {
+            modified.clone_into(&mut now.0.get_mut("data/b").unwrap().stat.modified);
+            let put_back = PutBack::new(&before, &now, &[], &[]);
+            let [_, delete, _, set] = put_back.lists(&before);
+            assert_eq!(delete, b"./data/b\0");
+            assert_eq!(set, b"");
+        }
+        // Those that were one before may be another one together.
+        let mut before = now.clone();
+        for entry in before.0.values_mut() {
+            entry.stat.inode += 7;
+        }
+        assert!(is_same(&before, &now));
+    }
 }
 
 #[test]
@@ -237,6 +302,20 @@ fn a_damaged_archive_is_found_before_anything_is_done() {
     std::fs::remove_file(store.archive("a")).unwrap();
     let missing = store.open_whole("a").unwrap_err().to_string();
     assert!(missing.contains("a.tar: No such file"), "{missing}");
+}
+
+#[test]
+fn a_file_that_the_archive_lacks_is_told_and_left_alone() {
+    let listing = Listing {
+        index: index(&[("data/a", "1"), ("data/b", "2")]),
+        unread: vec!["data/a".to_owned(), "data/b".to_owned()],
+        lost_mounts: Vec::new(),
+    };
+    let (before, missing) = read(archive(&[("data/a", "1")]).as_slice(), listing).unwrap();
+    assert_eq!(missing, ["data/b"]);
+    let now = index(&[("data/a", "1"), ("data/b", "3")]);
+    assert_eq!(unlike(&before, &now), [""; 0]);
+    assert!(PutBack::new(&before, &now, &[], &[]).is_nothing());
 }
 
 #[test]

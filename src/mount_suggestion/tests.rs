@@ -402,9 +402,15 @@ fn what_the_app_wrote_before_is_its_own() {
 fn what_is_only_refused_with_the_mounts_is_added_when_nothing_is_hidden() {
     let config = app("data: {source: storage}");
     let built = files(BUILD);
+    let ended = changed(BUILD, &["lnk", "pub/f"]);
     let another = |path: &str| {
         let known = of(&config, &|_| false);
-        let found = suggest_another(path, &[], &built, &known);
+        let listings = Listings {
+            built: &built,
+            begun: &built,
+            ended: &ended,
+        };
+        let found = suggest_another(path, &[], &listings, &known);
         found.map(|mount| (mount.path, mount.source))
     };
     let mount = |path: &str, source| Some((path.to_owned(), source));
@@ -416,6 +422,10 @@ fn what_is_only_refused_with_the_mounts_is_added_when_nothing_is_hidden() {
     assert_eq!(another("/app/src/pages/b.js"), None);
     assert_eq!(another("/app/package.json"), None);
     assert_eq!(another("/app/data/x"), None);
+    // What the operation made a file or a link is no directory.
+    assert_eq!(another("/app/lnk"), None);
+    assert_eq!(another("/app/lnk/x"), None);
+    assert_eq!(another("/app/pub/f/x/y"), mount("pub", "storage"));
 }
 
 #[test]

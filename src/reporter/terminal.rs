@@ -124,12 +124,17 @@ impl<S: Screen> Terminal<S> {
     }
 
     /// What an operation had changed on mounts before they were put back.
-    fn restored(&mut self, container: &str, changes: &[Difference]) {
+    fn restored(&mut self, container: &str, changes: &[Difference], lost: usize) {
         let (container, count) = (safe(container), changes.len());
         if count == 0 {
+            let so_far = if lost == 0 {
+                ""
+            } else {
+                ", as far as they could be read"
+            };
             self.step(
                 "Kept",
-                &format!("the mounts of {container}: nothing changed on them"),
+                &format!("the mounts of {container}: nothing changed on them{so_far}"),
             );
             return;
         }
@@ -397,7 +402,11 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::KeepingMounts { container } => {
                 self.step("Keeping", &format!("the mounts of {}", safe(&container)));
             }
-            Event::MountsRestored { container, changes } => self.restored(&container, &changes),
+            Event::MountsRestored {
+                container,
+                changes,
+                lost,
+            } => self.restored(&container, &changes, lost),
             Event::AppCopying { container } => {
                 let what = format!("{} and what is on its mounts", safe(&container));
                 self.step("Copying", &what);
@@ -424,7 +433,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 suggestion,
                 services,
                 check,
-            } => self.suggested(&container, &suggestion, &services, check.as_ref()),
+                must_pass,
+            } => self.suggested(&container, &suggestion, &services, check.as_ref(), must_pass),
             Event::MountsWritten { file, mounts } => {
                 let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe(&file));
                 self.say("");

@@ -82,7 +82,8 @@ fn names_times_holes_and_links_come_back() {
         &project,
         "cd data && printf 1 >\"$(printf 'a\\377')\" && printf 2 >\"$(printf 'a\\376')\" && printf 3 >'back\\slash' && \
         printf 4 >'new\nline' && truncate -s 20M hole && printf 5 >one && ln one two && ln -s ./to//nothing/ link && \
-        mkfifo pipe && mkdir -m 555 d && head -c 100000 /dev/zero >large && \
+        mkfifo pipe && mkdir -m 555 d && head -c 100000 /dev/zero >large && mkdir -p tree/sub to && touch tree/sub/in && \
+        printf 6 >closed && chmod 444 closed && touch to/in && chmod 500 to && \
         touch -d @1000000000.123456789 one large d",
     );
     let before = shell(&project, ALL);
@@ -90,7 +91,8 @@ fn names_times_holes_and_links_come_back() {
     shell(
         &project,
         "cd data && touch one large && rm hole pipe && printf x >\"$(printf 'a\\377')\" && rm \"$(printf 'a\\376')\" link && \
-        mv 'new\nline' 'other\nline' && mkdir pipe && touch pipe/in && ln -f large 'back\\slash' && chmod 755 d",
+        mv 'new\nline' 'other\nline' && mkdir pipe && touch pipe/in && ln -f large 'back\\slash' && chmod 755 d && \
+        rm -r tree && ln -s nowhere tree && chmod 700 to && rm -r to && ln -s closed to",
     );
     let told = project.run(&["mount", "diff"]).expect(0);
     let told: Vec<&str> = told.stdout.lines().collect();
@@ -114,6 +116,49 @@ fn names_times_holes_and_links_come_back() {
     project.run(&["mount", "restore", "-y"]).expect(0);
     assert_eq!(shell(&project, ALL), before);
     assert_eq!(shell(&project, "stat -c %h data/one"), "2\n");
+}
+
+#[test]
+fn what_somebody_else_writes_while_it_is_put_back_is_told_and_the_snapshot_is_kept() {
+    let project = TestProject::on_engine(&app("mounts: { data: { source: storage } }
+workers:
+  w:
+    commands: { start: 'while sleep 0.005; do echo more >>data/log; done' }
+    operations:
+      spoil: { commands: { start: 'echo x >data/new' } }"));
+    let undone = project
+        .run(&["run", "spoil", "--worker", "w", "--undo"])
+        .expect(0);
+    let told =
+        "`/data/log` of `app--w` is not as before: somebody else wrote there while it was put back";
+    assert!(undone.stderr.contains(told), "{}", undone.stderr);
+    assert!(!undone.stderr.contains("Undid"), "{}", undone.stderr);
+    let hint = "`upsun-local mount restore --worker w before-run` tries again";
+    assert!(undone.stderr.contains(hint), "{}", undone.stderr);
+    let list = project
+        .run(&["mount", "snapshot", "--worker", "w", "--list"])
+        .expect(0);
+    assert!(list.stdout.contains("before-run"), "{}", list.stdout);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_for_the_snapshot_is_named() {
+    let project = project();
+    // No path of more than 4,096 bytes can be opened.
+    shell(
+        &project,
+        "cd data && name=$(head -c 250 /dev/zero | tr '\\0' x) && deep=$name/$name/$name/$name/$name/$name/$name/$name/$name && \
+        mkdir -p one/$deep two/$deep && echo 1 >two/$deep/f && cd one/$deep && mv /app/data/two .",
+    );
+    let kept = project.run(&["mount", "snapshot"]).expect(0);
+    assert!(
+        kept.stderr
+            .contains("/f` of `app` is not in the snapshot: it could not be read"),
+        "{}",
+        kept.stderr
+    );
+    let undone = project.run(&["run", "spoil", "--undo"]).expect(0);
+    assert!(undone.stderr.contains("Undid"), "{}", undone.stderr);
 }
 
 /// The files of snapshots with this ending.

@@ -166,6 +166,23 @@ fn what_does_not_pass_with_the_mounts_is_not_written_and_ends_as_it_would() {
 }
 
 #[test]
+fn a_link_at_the_top_gets_no_mount_and_is_only_warned_of() {
+    let project = project("set -e; mkdir -p pub; ln -sfn /app/pub lnk; echo x >pub/f");
+    let outcome = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(0);
+    assert!(!outcome.stderr.contains("\"/lnk\""), "{}", outcome.stderr);
+    for told in [
+        "it wrote `/app/lnk`, a file at the top of the app",
+        "warning: with this mount it does not pass",
+    ] {
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+    let wrong = "would hide what the build put there";
+    assert!(!outcome.stderr.contains(wrong), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_mount_that_is_only_needed_with_the_others_is_added() {
     // What is missing there is made where it can be.
     let project = project(

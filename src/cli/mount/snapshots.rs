@@ -149,11 +149,16 @@ pub(super) async fn run(
                 Some((Index::default(), taken.index))
             }
             (Act::Restore(arguments), Some((taken, archive))) => {
-                sandbox
+                let restored = sandbox
                     .restore_snapshot(&id, &title, taken, archive)
                     .await?;
-                // A further run may take it again now.
-                if arguments.name == BEFORE_RUN {
+                if !restored.unlike.is_empty() {
+                    let flags = flags(workspace, &app.name, worker);
+                    sandbox
+                        .warn_unlike(&title, &restored.unlike, &flags, &arguments.name)
+                        .await;
+                } else if arguments.name == BEFORE_RUN {
+                    // A further run may take it again now.
                     store.remove(&arguments.name)?;
                 }
                 None

@@ -45,6 +45,10 @@ struct Before {
     store: Store,
     /// Whether what is there now could not be put back to that.
     is_lost: Cell<bool>,
+    /// What was not as before after the last test, although it was put back.
+    unlike: RefCell<Vec<String>>,
+    /// What says to `upsun-local mount` which container it is.
+    flags: String,
 }
 
 /// Runs them, and tells of each as it ends: also of those that were not run, or not to their end. Where the emulator
@@ -293,9 +297,18 @@ impl<E: Engine> Suite<'_, E> {
             state.note(&verdict, self.arguments);
             tell(number, verdict);
         }
-        for before in befores.values().flatten() {
-            if !before.is_lost.get() {
+        for (place, before) in &befores {
+            let Ok(before) = before else { continue };
+            let unlike = before.unlike.take();
+            if before.is_lost.get() {
+                continue;
+            }
+            if unlike.is_empty() {
                 before.store.remove(BEFORE_RUN)?;
+            } else {
+                self.sandbox
+                    .warn_unlike(place, &unlike, &before.flags, BEFORE_RUN)
+                    .await;
             }
         }
         Ok(())
@@ -379,6 +392,8 @@ impl<E: Engine> Suite<'_, E> {
             index: taken.index,
             store,
             is_lost: Cell::new(false),
+            unlike: RefCell::default(),
+            flags: flags(self.workspace, &plan.app, case.found.worker),
         })
     }
 

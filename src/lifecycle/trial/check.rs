@@ -11,7 +11,7 @@ use super::copies::Copies;
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, MountCheck, Outcome, Text, Trouble};
-use crate::mount_suggestion::{Files, Suggestion, suggest_another};
+use crate::mount_suggestion::{Listings, Suggestion, suggest_another};
 use crate::plan::ContainerPlan;
 
 /// How often to try again with a mount that only turned out to be needed when the others were there.
@@ -29,7 +29,7 @@ impl<E: Engine> Sandbox<'_, E> {
         run: &OperationRun<'_>,
         deployed: &Deployed,
         trying: &Trying<'_>,
-        built: &Files,
+        listings: &Listings<'_>,
         suggestion: &mut Suggestion,
     ) -> Result<Option<MountCheck>> {
         let mut round = 1;
@@ -46,7 +46,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 .and_then(|write| write.path.as_ref());
             let another = refused
                 .filter(|_| check.result == Outcome::Failure && round < ROUNDS)
-                .and_then(|path| suggest_another(path, &suggestion.mounts, built, trying.known));
+                .and_then(|path| suggest_another(path, &suggestion.mounts, listings, trying.known));
             let Some(another) = another else {
                 return Ok(Some(check));
             };

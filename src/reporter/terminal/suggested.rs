@@ -19,6 +19,7 @@ impl<S: Screen> Terminal<S> {
         suggestion: &Suggestion,
         services: &[String],
         check: Option<&MountCheck>,
+        must_pass: bool,
     ) {
         let container = safe(container);
         let Suggestion {
@@ -37,7 +38,7 @@ impl<S: Screen> Terminal<S> {
             self.insist(&line);
         }
         if let Some(check) = check {
-            self.verdict(check, mounts, elsewhere);
+            self.verdict(check, mounts, elsewhere, must_pass);
         }
         if !services.is_empty() {
             let names: Vec<String> = services
@@ -99,7 +100,13 @@ impl<S: Screen> Terminal<S> {
     }
 
     /// How it went with those mounts, and with nothing else to write to.
-    fn verdict(&mut self, check: &MountCheck, mounts: &[NewMount], elsewhere: &[Elsewhere]) {
+    fn verdict(
+        &mut self,
+        check: &MountCheck,
+        mounts: &[NewMount],
+        elsewhere: &[Elsewhere],
+        must_pass: bool,
+    ) {
         let with = match mounts.len() {
             0 => "where it can only write to its mounts",
             1 => "with this mount",
@@ -121,11 +128,26 @@ impl<S: Screen> Terminal<S> {
             Outcome::Timeout => "its time was over".to_owned(),
             _ => format!("exit code {}", check.exit_code),
         };
-        let error = self.style.error("error");
+        // What was only asked for is answered with that.
+        let label = if must_pass {
+            self.style.error("error")
+        } else {
+            self.style.warning("warning")
+        };
         self.insist(&format!(
-            "\n{error}: {with} it does not pass: {how} after {time}"
+            "\n{label}: {with} it does not pass: {how} after {time}"
         ));
-        if let Some(write) = &check.read_only {
+        // Of a file at the top it is told already that it cannot be on a mount.
+        let is_told = |path: &str| {
+            elsewhere
+                .iter()
+                .any(|one| one.reason == Reason::FileAtTop && one.path == path)
+        };
+        let refused = check
+            .read_only
+            .as_ref()
+            .filter(|write| !write.path.as_deref().is_some_and(is_told));
+        if let Some(write) = refused {
             // The mount that would make it writable hides what the build put there, or else it were among these.
             let path = safe(write.path.as_deref().unwrap_or_default());
             let hint = self.style.hint("hint");

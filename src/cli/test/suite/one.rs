@@ -104,13 +104,17 @@ impl<E: Engine> Suite<'_, E> {
         after: Option<&After>,
     ) -> Result<(), Status> {
         if after.is_some_and(|after| !after.is_changed) {
+            before.unlike.take();
             return Ok(());
         }
         let restore = async |id: &str| {
             let (taken, archive) = before.store.open(BEFORE_RUN)?;
-            self.sandbox
+            let restored = self
+                .sandbox
                 .restore_snapshot(id, &case.place(), taken, archive)
-                .await
+                .await?;
+            before.unlike.replace(restored.unlike);
+            Ok::<_, Error>(())
         };
         let work = async {
             if let Some(after) = after
