@@ -67,6 +67,8 @@ pub struct Restored {
     pub lost: BTreeSet<String>,
     /// What is not as it was for another reason.
     pub unlike: Vec<String>,
+    /// Whether anything is missing that was there. What an app goes on writing by itself is not.
+    pub is_incomplete: bool,
 }
 
 /// What was done to put mounts back.
@@ -123,9 +125,9 @@ impl<E: Engine> Sandbox<'_, E> {
                     .restore_snapshot(&deployed.id, &title, before, archive)
                     .await?;
             }
-            if !restored.unlike.is_empty() {
-                self.warn_unlike(&title, &restored.unlike, &undo.flags, undo.name)
-                    .await;
+            self.warn_unlike(&title, &restored, &undo.flags, undo.name)
+                .await;
+            if restored.is_incomplete {
                 return Ok(());
             }
             undo.store.remove(undo.name)?;
@@ -217,7 +219,8 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Says what on the mounts of a container is not as it was, although it was put back.
-    pub async fn warn_unlike(&self, title: &str, paths: &[String], flags: &str, snapshot: &str) {
+    pub async fn warn_unlike(&self, title: &str, restored: &Restored, flags: &str, snapshot: &str) {
+        let paths = &restored.unlike;
         if paths.is_empty() {
             return;
         }
@@ -226,10 +229,12 @@ impl<E: Engine> Sandbox<'_, E> {
             "{} of `{title}` {is} not as before: somebody else wrote there while it was put back",
             some(paths)
         );
-        let hint = format!(
-            "end what writes there; `upsun-local mount restore{flags} {snapshot}` tries again"
-        );
-        self.events.warn(message, Some(hint)).await;
+        let hint = restored.is_incomplete.then(|| {
+            format!(
+                "end what writes there; `upsun-local mount restore{flags} {snapshot}` tries again"
+            )
+        });
+        self.events.warn(message, hint).await;
     }
 
     /// Puts a snapshot back: what came since is deleted, and what is different is as it was. Whoever writes at the same
@@ -244,6 +249,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let (mounts, before) = (before.mounts, Arc::new(before.index));
         let mut lost = BTreeSet::new();
         let mut unlike = Vec::new();
+        let mut is_incomplete = false;
         for _ in 0..ATTEMPTS {
             archive.rewind().map_err(EngineError::Io)?;
             let copy = archive.try_clone().map_err(EngineError::Io)?;
@@ -266,12 +272,20 @@ impl<E: Engine> Sandbox<'_, E> {
                 .filter(|path| !lost.contains(*path))
                 .map(str::to_owned)
                 .collect();
+            is_incomplete = unlike
+                .iter()
+                .any(|path| before.0.contains_key(path) && !now.0.contains_key(path));
             if unlike.is_empty() {
                 break;
             }
         }
         self.warn_lost(title, &lost).await;
-        Ok(Restored { lost, unlike })
+        is_incomplete &= !unlike.is_empty();
+        Ok(Restored {
+            lost,
+            unlike,
+            is_incomplete,
+        })
     }
 
     async fn warn_lost(&self, title: &str, lost: &BTreeSet<String>) {

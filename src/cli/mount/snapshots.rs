@@ -152,12 +152,11 @@ pub(super) async fn run(
                 let restored = sandbox
                     .restore_snapshot(&id, &title, taken, archive)
                     .await?;
-                if !restored.unlike.is_empty() {
-                    let flags = flags(workspace, &app.name, worker);
-                    sandbox
-                        .warn_unlike(&title, &restored.unlike, &flags, &arguments.name)
-                        .await;
-                } else if arguments.name == BEFORE_RUN {
+                let flags = flags(workspace, &app.name, worker);
+                sandbox
+                    .warn_unlike(&title, &restored, &flags, &arguments.name)
+                    .await;
+                if arguments.name == BEFORE_RUN && !restored.is_incomplete {
                     // A further run may take it again now.
                     store.remove(&arguments.name)?;
                 }

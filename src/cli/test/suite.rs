@@ -23,7 +23,7 @@ use super::cases::{Case, decided, skipped, verdict};
 use crate::activity::Draft;
 use crate::engine::Engine;
 use crate::event::{Event, Events, Text};
-use crate::lifecycle::{Error, ImageRecipe, Sandbox};
+use crate::lifecycle::{Error, ImageRecipe, Restored, Sandbox};
 use crate::mask::Secrets;
 use crate::mount_snapshot::{Index, Store};
 use crate::plan::{AppPlan, ContainerPlan};
@@ -46,7 +46,7 @@ struct Before {
     /// Whether what is there now could not be put back to that.
     is_lost: Cell<bool>,
     /// What was not as before after the last test, although it was put back.
-    unlike: RefCell<Vec<String>>,
+    restored: RefCell<Restored>,
     /// What says to `upsun-local mount` which container it is.
     flags: String,
 }
@@ -299,16 +299,15 @@ impl<E: Engine> Suite<'_, E> {
         }
         for (place, before) in &befores {
             let Ok(before) = before else { continue };
-            let unlike = before.unlike.take();
+            let restored = before.restored.take();
             if before.is_lost.get() {
                 continue;
             }
-            if unlike.is_empty() {
+            self.sandbox
+                .warn_unlike(place, &restored, &before.flags, BEFORE_RUN)
+                .await;
+            if !restored.is_incomplete {
                 before.store.remove(BEFORE_RUN)?;
-            } else {
-                self.sandbox
-                    .warn_unlike(place, &unlike, &before.flags, BEFORE_RUN)
-                    .await;
             }
         }
         Ok(())
@@ -392,7 +391,7 @@ impl<E: Engine> Suite<'_, E> {
             index: taken.index,
             store,
             is_lost: Cell::new(false),
-            unlike: RefCell::default(),
+            restored: RefCell::default(),
             flags: flags(self.workspace, &plan.app, case.found.worker),
         })
     }

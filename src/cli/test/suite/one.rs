@@ -11,7 +11,7 @@ use super::{BEFORE_RUN, Before, Suite, flags};
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
-use crate::lifecycle::{Error, OperationRun, Planned, Report};
+use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
 use crate::mount_snapshot::{Index, compare, is_same};
 use crate::plan::ContainerPlan;
 use crate::shutdown::Urgency;
@@ -104,7 +104,7 @@ impl<E: Engine> Suite<'_, E> {
         after: Option<&After>,
     ) -> Result<(), Status> {
         if after.is_some_and(|after| !after.is_changed) {
-            before.unlike.take();
+            *before.restored.borrow_mut() = Restored::default();
             return Ok(());
         }
         let restore = async |id: &str| {
@@ -113,7 +113,7 @@ impl<E: Engine> Suite<'_, E> {
                 .sandbox
                 .restore_snapshot(id, &case.place(), taken, archive)
                 .await?;
-            before.unlike.replace(restored.unlike);
+            *before.restored.borrow_mut() = restored;
             Ok::<_, Error>(())
         };
         let work = async {
