@@ -230,6 +230,17 @@ pub(crate) struct Target {
     worker: Option<String>,
 }
 
+/// Who runs something.
+#[derive(Debug, Args)]
+pub(crate) struct Acting {
+    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// The user of .upsun-local.yaml to run it as
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = upsun_names::translate(std::env::args_os().collect());

@@ -34,12 +34,8 @@ pub(super) struct Arguments {
     pub(super) operation: Option<String>,
     #[command(flatten)]
     target: super::Target,
-    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// The user of .upsun-local.yaml to run it as
-    #[arg(long = "as", value_name = "USER")]
-    user: Option<String>,
+    #[command(flatten)]
+    acting: super::Acting,
     /// End it after so many seconds [default: the operation's `timeout`]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -117,8 +113,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     };
     let actor = actor(
         &workspace,
-        arguments.role.as_deref(),
-        arguments.user.as_deref(),
+        arguments.acting.role.as_deref(),
+        arguments.acting.user.as_deref(),
     )?;
     check_role(&actor, &found)?;
     if arguments.no_wait {

@@ -25,12 +25,8 @@ pub(in super::super) struct Arguments {
     /// The app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// The user of .upsun-local.yaml to run it as
-    #[arg(long = "as", value_name = "USER")]
-    user: Option<String>,
+    #[command(flatten)]
+    acting: super::super::Acting,
     /// End it after so many seconds [default: the cron's `timeout`]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -63,8 +59,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let (app, cron) = find(&workspace, arguments)?;
     let actor = run::actor(
         &workspace,
-        arguments.role.as_deref(),
-        arguments.user.as_deref(),
+        arguments.acting.role.as_deref(),
+        arguments.acting.user.as_deref(),
     )?;
     check_role(&actor, app, &cron)?;
     let timeout = match arguments.timeout {

@@ -8,7 +8,7 @@ use crate::comparison::difference::{Change, Entry};
 use crate::comparison::mounts::{Fate, MountChange};
 use crate::comparison::push::{Action, AppPush, Cause, OperationChange};
 use crate::comparison::services::{ServiceChange, ServiceFate, keeps_data};
-use crate::reporter::style::{self, Style, count};
+use crate::reporter::style::{Style, count, safe_line};
 
 /// How wide a line may be.
 const WIDTH: usize = 80;
@@ -102,12 +102,12 @@ impl Page {
             Action::Nothing => "stays as it is".to_owned(),
             Action::Remove => style.error("is removed"),
         };
-        let name = style.strong(safe(&app.app));
+        let name = style.strong(safe_line(&app.app));
         self.line(&format!("\n{name} {what}"));
         if let Some(earlier) = &app.renamed_from {
             let line = format!(
                 "  It looks like `{}` with another name: to Upsun it is another app, and starts without its data.",
-                safe(earlier)
+                safe_line(earlier)
             );
             for line in wrap(&line, 2) {
                 self.line(&line);
@@ -151,9 +151,13 @@ impl Page {
     }
 
     fn operation(&self, operation: &OperationChange) -> String {
-        let mut words = format!("{} {}", self.sign(operation.change), safe(&operation.name));
+        let mut words = format!(
+            "{} {}",
+            self.sign(operation.change),
+            safe_line(&operation.name)
+        );
         if let Some(worker) = &operation.worker {
-            let _ = write!(words, " on worker {}", safe(worker));
+            let _ = write!(words, " on worker {}", safe_line(worker));
         }
         let before = operation.role_before.as_deref().unwrap_or_default();
         let now = operation.role.as_deref().unwrap_or_default();
@@ -178,7 +182,7 @@ impl Page {
     }
 
     fn entry(&self, entry: &Entry) -> String {
-        let name = format!("{} {}", self.sign(entry.change), safe(&entry.name));
+        let name = format!("{} {}", self.sign(entry.change), safe_line(&entry.name));
         if entry.keys.iter().all(String::is_empty) {
             return name;
         }
@@ -216,13 +220,14 @@ impl Page {
 
     fn mount(&self, mount: &MountChange) -> String {
         let worker = mount.worker.as_ref();
-        let worker =
-            worker.map_or_else(String::new, |worker| format!(" of worker {}", safe(worker)));
-        let path = format!("/{}{worker}", safe(&mount.path));
+        let worker = worker.map_or_else(String::new, |worker| {
+            format!(" of worker {}", safe_line(worker))
+        });
+        let path = format!("/{}{worker}", safe_line(&mount.path));
         let alert = self.style.error("!");
-        let source_path = mount.data_in.as_deref().map(safe);
+        let source_path = mount.data_in.as_deref().map(safe_line);
         let data = match (&mount.deleted_with, source_path.as_deref()) {
-            (Some(name), _) => format!("are deleted with `{}`", safe(name)),
+            (Some(name), _) => format!("are deleted with `{}`", safe_line(name)),
             (None, None) => "stay in the earlier source".to_owned(),
             (None, Some("")) => "stay in its source".to_owned(),
             (None, Some(path)) => format!("stay in `{path}`"),
@@ -235,19 +240,19 @@ impl Page {
         let shown: Vec<String> = mount
             .shown
             .iter()
-            .map(|part| format!("`{}`", safe(part)))
+            .map(|part| format!("`{}`", safe_line(part)))
             .collect();
         let shown = shown.join(", ");
         match mount.fate {
             Fate::New => format!("{} {path}, empty", self.style.good("+")),
             Fate::LooksEmpty => format!("{alert} {path} will look empty: the data {data}{shows}"),
             Fate::ShowsOther => {
-                let other = safe(mount.data_of.as_deref().unwrap_or_default());
+                let other = safe_line(mount.data_of.as_deref().unwrap_or_default());
                 format!("{alert} {path} will show the data of /{other}: its own {data}{shows}")
             }
             Fate::Below => {
                 let whose = match &mount.data_of {
-                    Some(other) => format!("the data of /{}", safe(other)),
+                    Some(other) => format!("the data of /{}", safe_line(other)),
                     None => "its data".to_owned(),
                 };
                 format!(
@@ -283,9 +288,9 @@ impl Page {
 
     fn service(&self, service: &ServiceChange) -> String {
         let style = self.style;
-        let name = safe(&service.service);
-        let before = safe(service.before.as_deref().unwrap_or_default());
-        let now = safe(service.now.as_deref().unwrap_or_default());
+        let name = safe_line(&service.service);
+        let before = safe_line(service.before.as_deref().unwrap_or_default());
+        let now = safe_line(service.now.as_deref().unwrap_or_default());
         let alert = style.error("!");
         match service.fate {
             ServiceFate::Added => {
@@ -293,10 +298,13 @@ impl Page {
                 match &service.renamed_from {
                     Some(earlier) if keeps_data(&now) => format!(
                         "{added} looks like `{}` with another name: to Upsun it is another service, and starts without its data",
-                        safe(earlier)
+                        safe_line(earlier)
                     ),
                     Some(earlier) => {
-                        format!("{added} looks like `{}` with another name", safe(earlier))
+                        format!(
+                            "{added} looks like `{}` with another name",
+                            safe_line(earlier)
+                        )
                     }
                     None => added,
                 }
@@ -349,7 +357,7 @@ impl Page {
             (_, hooks) => format!("; only the post_deploy hook runs, on {hooks} of them"),
         };
         let line = if same.len() == 1 {
-            format!("{} stays as it is{hook}", safe(&first.app))
+            format!("{} stays as it is{hook}", safe_line(&first.app))
         } else {
             let names: Vec<String> = same.iter().map(|app| app.app.clone()).collect();
             let all = count(same.len(), "app");
@@ -374,19 +382,14 @@ fn because(cause: &Cause) -> String {
         Change::Removed => " (gone)",
         Change::Changed => "",
     };
-    format!("{}{how}", safe(&cause.path))
-}
-
-/// A name on one line, whatever is in it.
-fn safe(name: &str) -> String {
-    style::safe(name).replace('\n', "\\n").replace('\t', "\\t")
+    format!("{}{how}", safe_line(&cause.path))
 }
 
 /// As many names as have room, though not fewer than so many, and how many there are besides.
 fn fit(names: &[String], room: usize, fewest: usize) -> String {
     let mut text = String::new();
     for (at, name) in names.iter().enumerate() {
-        let name = safe(name);
+        let name = safe_line(name);
         let comma = if at == 0 { "" } else { ", " };
         let left = names.len() - at;
         // What comes after it needs room too.

@@ -35,12 +35,8 @@ pub(in super::super) struct Arguments {
     /// The source operation
     #[arg(value_name = "OPERATION")]
     operation: String,
-    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// The user of .upsun-local.yaml to run it as
-    #[arg(long = "as", value_name = "USER")]
-    user: Option<String>,
+    #[command(flatten)]
+    acting: super::super::Acting,
     /// End it in each app after so many seconds
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -125,8 +121,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let name = &arguments.operation;
     let actor = run::actor(
         &workspace,
-        arguments.role.as_deref(),
-        arguments.user.as_deref(),
+        arguments.acting.role.as_deref(),
+        arguments.acting.user.as_deref(),
     )?;
     check_role(&actor, name)?;
     let timeout = arguments.timeout.map(Duration::try_from_secs_f64);
