@@ -1,0 +1,1 @@
+//! A repository that makes Git run its code.

@@ -1,0 +1,1 @@
+//! A container that looks for others on the network.

@@ -1,0 +1,1 @@
+//! Processes that want to outlive the command that started them.

@@ -1,0 +1,1 @@
+//! Containers and files that fill memory, disks and time.

@@ -1,0 +1,1 @@
+//! Committed settings that reach for what lies outside the repository.

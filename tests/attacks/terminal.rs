@@ -1,0 +1,1 @@
+//! Output that wants to write over what `upsun-local` says.
