@@ -29,6 +29,9 @@ const RECIPE_VERSION: &str = "1";
 /// Where the setup script and its data stand in the image.
 const SETUP_DIRECTORY: &str = "/usr/local/lib/upsun-local";
 
+/// Where the script that collects clients stands in the stage of a service's image.
+const CLIENTS_SCRIPT: &str = "/upsun-local-clients.sh";
+
 /// The script that is the main process of every app's container.
 pub const SUPERVISE: &str = "/usr/local/lib/upsun-local/supervise.sh";
 
@@ -87,8 +90,21 @@ pub struct Setup<'a> {
     pub proxy: &'a Proxy,
     /// The ids of the user `web`.
     pub user: User,
+    /// The command-line clients of the services that the app reaches, one entry for each name.
+    pub clients: &'a [Clients],
     /// The engine's id of the base image, when it is known: a base that was pulled anew then gives a new tag.
     pub base_id: Option<&'a str>,
+}
+
+/// Commands that talk to a service, taken from that service's image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clients {
+    /// What the service is, as a part of a path: `postgresql`.
+    pub name: &'static str,
+    /// The image that has them.
+    pub image: ImageRef,
+    /// Their names; those that the image does not have are left out.
+    pub commands: &'static [&'static str],
 }
 
 /// One file of the build context.
@@ -115,6 +131,9 @@ pub struct Recipe {
     pub files: Vec<File>,
     /// `upsun-local/<runtime>:<hash of everything that the image depends on>`.
     pub tag: String,
+    /// The same for what a build can notice: a client of a service is no reason to build an app again, since a build
+    /// reaches no service.
+    pub build_tag: String,
     /// Labels for the image; not in the Dockerfile, so that a new version of this program reuses the image.
     pub labels: BTreeMap<String, String>,
     /// Arguments for the build: the proxy, in variables that every builder knows without `ARG`.
@@ -190,6 +209,7 @@ pub fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     writer.add_start_php_app(&stack);
     writer.list_extensions(&stack);
     writer.list_packages(stack.packages);
+    writer.copy_clients(setup.clients);
     // Last, because `$PATH` stands for what the lines before it made of it.
     let path = crate::variables::path(app, "$PATH");
     writer.variables.push(("PATH".to_owned(), path));
@@ -253,8 +273,15 @@ struct Writer {
     /// Variables for the image.
     variables: Vec<(String, String)>,
     copied_from: Vec<ImageRef>,
+    /// The Dockerfile's stages that collect clients, and the lines that copy what they collected.
+    clients: Option<ClientStages>,
     files: Vec<File>,
     warnings: Vec<String>,
+}
+
+struct ClientStages {
+    stages: String,
+    copies: String,
 }
 
 impl Writer {
@@ -263,6 +290,7 @@ impl Writer {
             dockerfile: format!("FROM {base}\nUSER root\n"),
             variables: Vec::new(),
             copied_from: Vec::new(),
+            clients: None,
             files: Vec::new(),
             warnings: Vec::new(),
         };
@@ -416,6 +444,41 @@ impl Writer {
         }
     }
 
+    /// Each service's image collects its clients in a stage of its own.
+    fn copy_clients(&mut self, clients: &[Clients]) {
+        if clients.is_empty() {
+            return;
+        }
+        let mut stages = String::new();
+        let mut copies = String::new();
+        for Clients {
+            name,
+            image,
+            commands,
+        } in clients
+        {
+            let words = ["/bin/sh", CLIENTS_SCRIPT];
+            let words = words.iter().chain(*commands);
+            let words: Vec<String> = words.map(|word| format!("\"{word}\"")).collect();
+            let _ = write!(
+                stages,
+                "FROM {image} AS clients-{name}\n\
+                 USER root\n\
+                 COPY clients.sh {CLIENTS_SCRIPT}\n\
+                 RUN [{}]\n",
+                words.join(", ")
+            );
+            let _ = writeln!(
+                copies,
+                "COPY --from=clients-{name} /upsun-local/ {SETUP_DIRECTORY}/clients/{name}/"
+            );
+            if !self.copied_from.contains(image) {
+                self.copied_from.push(image.clone());
+            }
+        }
+        self.clients = Some(ClientStages { stages, copies });
+    }
+
     fn list_packages(&mut self, packages: &[String]) {
         let mut list = String::new();
         for name in packages {
@@ -446,8 +509,7 @@ impl Writer {
         if stack.find("php").is_some() {
             let _ = writeln!(self.dockerfile, "COPY setup/start-php-app {START_PHP_APP}");
         }
-        let _ = write!(
-            self.dockerfile,
+        let after = format!(
             "COPY setup/ {SETUP_DIRECTORY}/\n\
              RUN [\"/bin/sh\", \"{SETUP_DIRECTORY}/setup.sh\", \"{uid}\", \"{gid}\", \"{primary_name}\"]\n\
              ENV HOME=\"/app\"\n\
@@ -457,23 +519,22 @@ impl Writer {
              STOPSIGNAL SIGTERM\n\
              USER {uid}:{gid}\n"
         );
+        let without_clients = format!("{}{after}", self.dockerfile);
         self.files.sort_by(|one, two| one.path.cmp(&two.path));
-        let mut parts: Vec<&[u8]> = vec![
-            RECIPE_VERSION.as_bytes(),
-            setup.base_id.unwrap_or_default().as_bytes(),
-            self.dockerfile.as_bytes(),
-        ];
-        for file in &self.files {
-            parts.push(file.path.as_bytes());
-            parts.push(&file.bytes);
-        }
-        let mut content = Vec::new();
-        for part in parts {
-            // Each part with its length, so that no two lists of parts look alike.
-            content.extend_from_slice(&part.len().to_le_bytes());
-            content.extend_from_slice(part);
-        }
-        let hash = &crate::project::hash(&content)[..12];
+        let build_hash = content_hash(setup, &without_clients, &self.files);
+        let (dockerfile, hash) = match self.clients {
+            None => (without_clients, build_hash.clone()),
+            Some(ClientStages { stages, copies }) => {
+                self.files.push(File {
+                    path: "clients.sh".to_owned(),
+                    mode: 0o644,
+                    bytes: include_bytes!("images/clients.sh").to_vec(),
+                });
+                let dockerfile = format!("{stages}{}{copies}{after}", self.dockerfile);
+                let hash = content_hash(setup, &dockerfile, &self.files);
+                (dockerfile, hash)
+            }
+        };
         let name = match primary {
             Some(runtime) => crate::project::plain(&label_of(runtime), 40),
             None => "packages".to_owned(),
@@ -486,6 +547,7 @@ impl Writer {
             .collect();
         Recipe {
             tag: format!("upsun-local/{prefix}{name}:{hash}"),
+            build_tag: format!("upsun-local/{prefix}{name}:{build_hash}"),
             labels: BTreeMap::from([
                 (crate::project::LABEL_KIND.to_owned(), "image".to_owned()),
                 (RUNTIME_LABEL.to_owned(), names.join(",")),
@@ -493,11 +555,31 @@ impl Writer {
             build_arguments: setup.proxy.variables(),
             base,
             copied_from: self.copied_from,
-            dockerfile: self.dockerfile,
+            dockerfile,
             files: self.files,
             warnings: self.warnings,
         }
     }
+}
+
+/// Twelve characters that depend on all that an image is made from.
+fn content_hash(setup: &Setup<'_>, dockerfile: &str, files: &[File]) -> String {
+    let mut parts: Vec<&[u8]> = vec![
+        RECIPE_VERSION.as_bytes(),
+        setup.base_id.unwrap_or_default().as_bytes(),
+        dockerfile.as_bytes(),
+    ];
+    for file in files {
+        parts.push(file.path.as_bytes());
+        parts.push(&file.bytes);
+    }
+    let mut content = Vec::new();
+    for part in parts {
+        // Each part with its length, so that no two lists of parts look alike.
+        content.extend_from_slice(&part.len().to_le_bytes());
+        content.extend_from_slice(part);
+    }
+    crate::project::hash(&content)[..12].to_owned()
 }
 
 /// `nodejs:24`, or `nodejs` when no version is written.

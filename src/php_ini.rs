@@ -5,6 +5,9 @@
 //!
 //! A container's files are the image's and the build's, neither of which may change with a variable. So its first
 //! process writes the file to memory before it becomes what it is for, and `PHP_INI_SCAN_DIR` leads there.
+//!
+//! Upsun's defaults, the project's own `php.ini` and what holds on the command line alone are files of the image:
+//! <https://docs.upsun.com/languages/php.html#php-settings>
 
 use serde_json::Value;
 
@@ -16,6 +19,12 @@ pub const DIRECTORY: &str = "/run/upsun-local/php";
 /// Where a build has it: its `/run` is root's.
 pub const BUILD_DIRECTORY: &str = "/tmp/upsun-local/php";
 
+/// Upsun's defaults, and a link to the project's own `php.ini`; made by the setup script of the image.
+const DEFAULTS: &str = "/usr/local/lib/upsun-local/php/defaults";
+/// What holds on the command line and cannot be overridden there. PHP reads it last; `start-php-app` takes it out again
+/// for FPM.
+const COMMAND_LINE: &str = "/usr/local/lib/upsun-local/php/command-line";
+
 const PREFIX: &str = "php:";
 
 /// The variable that names further directories of ini files. An empty one among them stands for the directory that
@@ -26,32 +35,47 @@ const SCAN_DIRECTORIES: &str = "PHP_INI_SCAN_DIR";
 /// name sorts after all others, as what is read last counts.
 const SCRIPT: &str = "umask 022\nmkdir -p \"$1\" && printf '%s' \"$2\" >\"$1/zz-upsun-local.ini\"\nshift 2\nexec \"$@\"";
 
-/// The file's text; `None` when there is no such variable.
-pub fn text(variables: &[Prefixed]) -> Option<String> {
-    let lines: String = variables
+/// The file's text, empty when there is no such variable.
+pub fn text(variables: &[Prefixed]) -> String {
+    variables
         .iter()
         .filter_map(|variable| {
             let name = variable.name.strip_prefix(PREFIX)?;
             is_name(name).then(|| format!("{name} = {}\n", value(&variable.value)))
         })
-        .collect();
-    (!lines.is_empty()).then_some(lines)
+        .collect()
 }
 
-/// Has a container write the file and read it.
+/// Makes a container write the file and lets every PHP in it read its settings; `text` is `None` in a container without
+/// PHP.
 pub fn install(container: &mut ContainerSpec, text: Option<&str>, directory: &str) {
     let Some(text) = text else {
         return;
     };
+    let own = container.variables.remove(SCAN_DIRECTORIES);
+    // Without an empty name among the directories PHP leaves out its own one, which a project may want.
+    let (first, own) = match own.as_deref() {
+        None | Some("") => (":", ""),
+        Some(own) => match own.strip_prefix(':') {
+            Some(own) => (":", own),
+            None => ("", own),
+        },
+    };
+    let written = if text.is_empty() { "" } else { directory };
+    let directories: Vec<&str> = [DEFAULTS, own, written, COMMAND_LINE]
+        .into_iter()
+        .filter(|directory| !directory.is_empty())
+        .collect();
+    let directories = format!("{first}{}", directories.join(":"));
+    container
+        .variables
+        .insert(SCAN_DIRECTORIES.to_owned(), directories);
+    if text.is_empty() {
+        return;
+    }
     let before = ["/bin/dash", "-c", SCRIPT, "upsun-local", directory, text];
     let words = before.map(str::to_owned).into_iter();
     container.command = words.chain(container.command.drain(..)).collect();
-    let directories = container
-        .variables
-        .entry(SCAN_DIRECTORIES.to_owned())
-        .or_default();
-    directories.push(':');
-    directories.push_str(directory);
 }
 
 /// Whether it can stand before a `=` in an ini file, and nothing else can come of it.
@@ -116,7 +140,7 @@ mod tests {
             ),
             variable("php:x\ny", json!("1")),
         ];
-        insta::assert_snapshot!(text(&variables).unwrap(), @r#"
+        insta::assert_snapshot!(text(&variables), @r#"
         memory_limit = 512M
         display_errors = On
         max_execution_time = 30
@@ -124,7 +148,7 @@ mod tests {
         error_reporting = E_ALL & ~E_NOTICE
         session.save_path = 'tcp://h:6379?auth=it'"'"'s ${HOME}; x'
         "#);
-        assert_eq!(text(&variables[1..2]), None);
+        assert_eq!(text(&variables[1..2]), "");
     }
 
     #[test]
@@ -143,19 +167,32 @@ mod tests {
         );
         assert_eq!(
             container.variables[SCAN_DIRECTORIES],
-            ":/run/upsun-local/php"
+            format!(":{DEFAULTS}:/run/upsun-local/php:{COMMAND_LINE}")
+        );
+    }
+
+    #[test]
+    fn a_container_with_php_has_upsuns_defaults_without_any_variable() {
+        let mut container = ContainerSpec::default();
+        install(&mut container, Some(""), DIRECTORY);
+        assert_eq!(container.command, Vec::<String>::new());
+        assert_eq!(
+            container.variables[SCAN_DIRECTORIES],
+            format!(":{DEFAULTS}:{COMMAND_LINE}")
         );
     }
 
     #[test]
     fn directories_that_the_project_names_stay() {
-        let mut container = ContainerSpec::default();
-        let own = (SCAN_DIRECTORIES.to_owned(), ":/app/php.d".to_owned());
-        container.variables.extend([own]);
-        install(&mut container, Some("a = 1\n"), DIRECTORY);
-        assert_eq!(
-            container.variables[SCAN_DIRECTORIES],
-            ":/app/php.d:/run/upsun-local/php"
-        );
+        for (own, first) in [(":/app/php.d", ":"), ("/app/php.d", "")] {
+            let mut container = ContainerSpec::default();
+            let own = (SCAN_DIRECTORIES.to_owned(), own.to_owned());
+            container.variables.extend([own]);
+            install(&mut container, Some("a = 1\n"), DIRECTORY);
+            assert_eq!(
+                container.variables[SCAN_DIRECTORIES],
+                format!("{first}{DEFAULTS}:/app/php.d:/run/upsun-local/php:{COMMAND_LINE}")
+            );
+        }
     }
 }

@@ -71,6 +71,8 @@ pub struct Inputs<'a> {
     pub app: &'a App,
     /// The reference of the derived image.
     pub image: &'a str,
+    /// What the build depends on of that image.
+    pub build_image: &'a str,
     /// What the build depends on of the repository's files: [`crate::source::Tree::build_id`].
     pub tree: &'a str,
     /// What is there at the top of the app's source: `package.json`, `composer.json`, …
@@ -261,7 +263,7 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         json!([
             BUILD_VERSION,
             inputs.tree,
-            inputs.image,
+            inputs.build_image,
             inputs.build_relevant,
             build_variables,
             steps,

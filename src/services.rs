@@ -35,6 +35,7 @@ use serde_json::{Value, json};
 use self::draft::Draft;
 use crate::config::{self, versions};
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
+use crate::images::Clients;
 use crate::project::{self, LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE, Project};
 use crate::settings::ServiceSettings;
 use crate::suggestion::{nearest, quoted_list};
@@ -152,6 +153,11 @@ impl Error {
             Error::Image(error) => error.hint(),
         }
     }
+}
+
+/// The command-line clients of a service, which the containers of apps with a relationship to it have.
+pub fn clients(inputs: &Inputs<'_>) -> Option<Clients> {
+    image::clients(inputs)
 }
 
 /// Plans one service.

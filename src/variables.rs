@@ -151,6 +151,13 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     for (name, value) in container_variables(&context.app.image) {
         table.set(name, value, Origin::Container);
     }
+    if context.phase == Phase::Runtime && wants_secret_key(&context.app.image) {
+        table.set(
+            "SECRET_KEY_BASE",
+            secret_key(context.project),
+            Origin::Upsun,
+        );
+    }
     let mut platform_variables = Map::new();
     for (name, variable, origin) in prefixed::levels(context) {
         table.add(&mut platform_variables, &name, &variable, origin);
@@ -272,6 +279,22 @@ fn container_variables(image: &Image) -> Vec<(&'static str, String)> {
         }
     }
     variables
+}
+
+/// Whether Upsun gives the app a `SECRET_KEY_BASE`, which the app may set to another value. Its page on Ruby sets one by
+/// hand for a build: assumed to be there at run time only.
+///
+/// Source: <https://docs.upsun.com/languages/ruby.html>, <https://docs.upsun.com/languages/elixir.html>
+fn wants_secret_key(image: &Image) -> bool {
+    runs(image, "ruby") || runs(image, "elixir")
+}
+
+/// Comes from the project's entropy; Upsun does not say how. 64 characters, as much as Phoenix asks for.
+fn secret_key(project: &str) -> String {
+    let mut key = crate::project::hash(entropy(project).as_bytes());
+    key.push_str(&crate::project::hash(key.as_bytes()));
+    key.truncate(64);
+    key
 }
 
 /// What Upsun itself provides, except `PLATFORM_VARIABLES`.

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure};
 use super::workspace::{Workspace, nearest};
+use crate::config::Service;
 use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
+use crate::images::Clients;
 use crate::lifecycle::ImageRecipe;
 use crate::plan::{AppPlan, Connections};
 use crate::project::{LABEL_KIND, LABEL_SERVICE};
@@ -29,18 +31,41 @@ impl Workspace {
             .into_iter()
             .filter_map(|name| Some((self.config.services.get(&name)?, name)))
             .map(|(service, name)| {
-                let plan = services::plan(&services::Inputs {
-                    project: &self.project,
-                    environment: &self.environment.name,
-                    service,
-                    settings: self.settings.services.get(&name),
-                    images: &self.settings.images,
-                    network: &network,
-                })?;
+                let plan = services::plan(&self.service_inputs(service, &name, &network))?;
                 Ok((name, plan))
             })
             .collect::<Result<_, services::Error>>()
             .map_err(|err| failed(&err))
+    }
+
+    fn service_inputs<'a>(
+        &'a self,
+        service: &'a Service,
+        name: &str,
+        network: &'a str,
+    ) -> services::Inputs<'a> {
+        services::Inputs {
+            project: &self.project,
+            environment: &self.environment.name,
+            service,
+            settings: self.settings.services.get(name),
+            images: &self.settings.images,
+            network,
+        }
+    }
+
+    /// The command-line clients that an app's containers have: those of the services that it has relationships to.
+    pub(super) fn clients(&self, app: &App) -> Vec<Clients> {
+        // Two services of one kind share a name for their client; the first one's wins.
+        let mut by_name = BTreeMap::new();
+        for name in relationships::wanted(app, &self.config) {
+            let service = self.config.services.get(&name);
+            let inputs = service.map(|service| self.service_inputs(service, &name, ""));
+            if let Some(clients) = inputs.as_ref().and_then(services::clients) {
+                by_name.entry(clients.name).or_insert(clients);
+            }
+        }
+        by_name.into_values().collect()
     }
 
     /// `PLATFORM_RELATIONSHIPS` of an app's web container or of a worker.

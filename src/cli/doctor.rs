@@ -60,6 +60,14 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "CPU, memory and disk sizes are not limited; `instance` and `tmp` mounts have no 8 GB limit",
     ),
     (
+        "clients",
+        "the clients of a database come from its service's image, so an app without a relationship to it has none; assumed: `psql` takes `<RELATIONSHIP>_URL`, whose scheme is `pgsql`",
+    ),
+    (
+        "secret key",
+        "assumed: `SECRET_KEY_BASE` of Ruby and Elixir apps is there at run time only; its value is made from `PLATFORM_PROJECT_ENTROPY`",
+    ),
+    (
         "tmp mounts",
         "a `tmp` mount is a volume emptied with each new container, not a folder that is also seen under /tmp",
     ),

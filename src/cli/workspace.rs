@@ -229,7 +229,7 @@ impl Workspace {
         let php_ini = |worker, phase| {
             let mut all = self.prefixed_variables(app, worker, phase, command_line);
             all.splice(0..0, self.php_mail(phase));
-            php_ini::text(&all).filter(|_| variables::runs(&app.image, "php"))
+            variables::runs(&app.image, "php").then(|| php_ini::text(&all))
         };
         let (front, front_on_demand) = self.front(app)?;
         let plan = plan::app(&plan::Inputs {
@@ -237,6 +237,7 @@ impl Workspace {
             environment: &self.environment,
             app,
             image: &recipe.tag,
+            build_image: &recipe.build_tag,
             tree: &build_tree,
             has_file: &has_file,
             user: self.user(),
@@ -663,6 +664,7 @@ pub(super) fn nearest<'a>(
 
 impl Workspace {
     fn recipe(&self, app: &App) -> Result<ImageRecipe, Failure> {
+        let clients = self.clients(app);
         let recipe = images::recipe(
             app,
             &images::Setup {
@@ -671,6 +673,7 @@ impl Workspace {
                 proxy: &self.proxy,
                 user: self.settings.user,
                 base_id: None,
+                clients: &clients,
             },
         )
         .map_err(|err| {
@@ -699,6 +702,7 @@ impl Workspace {
         Ok(ImageRecipe {
             bases: bases.map(|base| base.as_str().to_owned()).collect(),
             tag: recipe.tag,
+            build_tag: recipe.build_tag,
             context: archive.into_inner().map_err(failed)?.into(),
             labels: recipe.labels,
             arguments: recipe.build_arguments.into_iter().collect(),

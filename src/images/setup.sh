@@ -81,7 +81,7 @@ add_certificates() {
 # Upsun's containers have more commands than most images.
 add_tools() {
     required='bash:bash curl:curl dash:dash git:git jq:jq ps:procps rsync:rsync update-ca-certificates:ca-certificates'
-    optional='bzip2:bzip2 file:file less:less nano:nano patch:patch ssh:openssh-client unzip:unzip vi:vim-tiny wget:wget xz:xz-utils zip:zip'
+    optional='bzip2:bzip2 file:file less:less nano:nano patch:patch sqlite3:sqlite3 ssh:openssh-client unzip:unzip vi:vim-tiny wget:wget xz:xz-utils zip:zip'
     need=
     for pair in $required; do
         have "${pair%%:*}" || need="$need ${pair#*:}"
@@ -91,7 +91,7 @@ add_tools() {
         have "${pair%%:*}" || like="$like ${pair#*:}"
     done
     if [ -n "$need$like" ]; then
-        have apt-get || like=$(printf '%s' "$like" | sed 's/xz-utils/xz/; s/vim-tiny/vim/')
+        have apt-get || like=$(printf '%s' "$like" | sed 's/xz-utils/xz/; s/sqlite3/sqlite/; s/vim-tiny/vim/')
         # shellcheck disable=SC2086
         install_packages $need $like || { [ -n "$need" ] && install_packages $need; } || :
     fi
@@ -287,6 +287,67 @@ php_disabled_extensions() {
     done 3<"$here/disabled-extensions"
 }
 
+# Clients of services were copied with all their libraries. Each gets a command that starts it with these, and with the
+# program that loads them, whatever this image's own are.
+add_clients() {
+    for folder in "$here"/clients/*; do
+        [ -d "$folder/bin" ] || continue
+        loader=
+        [ ! -s "$folder/loader" ] || loader="$folder/lib/$(cat "$folder/loader")"
+        for file in "$folder"/bin/*; do
+            [ -e "$file" ] || continue
+            client=/usr/local/bin/$(basename "$file")
+            rm -f "$client"
+            if [ -n "$loader" ] && "$loader" --library-path "$folder/lib" "$file" --version >/dev/null 2>&1; then
+                {
+                    echo '#!/bin/sh'
+                    # A relationship's URL begins with `pgsql:`, and a page of Upsun's hands it to `psql` as it is.
+                    [ "$(basename "$folder")" != postgresql ] ||
+                        echo 'for word; do shift; case $word in pgsql://*) word=postgresql${word#pgsql} ;; esac; set -- "$@" "$word"; done'
+                    printf 'exec %s --library-path %s/lib %s "$@"\n' "$loader" "$folder" "$file"
+                } >"$client"
+                chmod 755 "$client"
+            elif "$file" --version >/dev/null 2>&1; then
+                ln -s "$file" "$client"
+            fi
+        done
+    done
+    # Newer images have MariaDB's names only, and Valkey's only Valkey's.
+    for pair in mysql:mariadb mysqladmin:mariadb-admin mysqlcheck:mariadb-check mysqldump:mariadb-dump \
+        mysqlimport:mariadb-import redis-cli:valkey-cli; do
+        if have "${pair#*:}" && ! have "${pair%%:*}"; then
+            ln -s "$(command -v "${pair#*:}")" "/usr/local/bin/${pair%%:*}"
+        fi
+    done
+    for pair in mysql:mysql mysql:mysqldump postgresql:psql postgresql:pg_dump redis:redis-cli mongodb:mongosh; do
+        [ ! -d "$here/clients/${pair%%:*}" ] || have "${pair#*:}" || say "not-emulated-tool ${pair#*:}"
+    done
+}
+
+# PHP's settings: Upsun's defaults, the project's own file, and what holds on the command line whatever else is set.
+# https://docs.upsun.com/languages/php.html#php-settings
+php_settings() {
+    mkdir -p "$here/php/defaults" "$here/php/command-line"
+    # `post_max_size` is described as the most that a file may have which is uploaded. Where sessions are kept is not
+    # documented; a distribution's own place for them is read-only.
+    cat >"$here/php/defaults/10-upsun.ini" <<'END'
+max_file_uploads = 20
+max_input_vars = 1000
+post_max_size = 64M
+upload_max_filesize = 64M
+session.save_path = /tmp
+zend.assertions = -1
+opcache.memory_consumption = 64
+opcache.validate_timestamps = On
+END
+    ln -sf /app/php.ini "$here/php/defaults/20-app.ini"
+    cat >"$here/php/command-line/zzz-command-line.ini" <<'END'
+max_execution_time = 0
+max_input_time = -1
+memory_limit = -1
+END
+}
+
 # Packages of `stack.packages`: each with the ways to get it, tried in turn.
 add_stack_packages() {
     [ -s "$here/packages" ] || return 0
@@ -319,6 +380,8 @@ fi
 if [ "$primary" = nodejs ]; then
     have node || fail 'the image lacks `node`'
     have npm || install_packages npm || say "not-emulated-tool npm"
+    # Upsun's pages call it for Yarn and pnpm; images from Node.js 25 on no longer have it.
+    have corepack || npm install --global --prefix /usr/local corepack || say "not-emulated-tool corepack"
 fi
 if [ "$primary" = ruby ]; then
     have bundle || gem install bundler || say "not-emulated-tool bundle"
@@ -328,8 +391,10 @@ if have php; then
     php_composer
     php_extensions
     php_disabled_extensions
+    php_settings
 fi
 add_stack_packages
+add_clients
 if have python3; then
     # Where Debian's own Python is used, it would refuse `pip install`; Upsun's does not.
     rm -f /usr/lib/python3*/EXTERNALLY-MANAGED /usr/local/lib/python3*/EXTERNALLY-MANAGED

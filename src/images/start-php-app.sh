@@ -29,23 +29,21 @@ catch_workers_output = yes
 decorate_workers_output = no
 END
 
-# Upsun's defaults: https://docs.upsun.com/languages/php.html#php-settings
+# Upsun's defaults for requests; the others hold on the command line too, and are the image's:
+# https://docs.upsun.com/languages/php.html#php-settings
 cat >"$directory/conf.d/10-upsun.ini" <<'END'
 max_execution_time = 300
-max_file_uploads = 20
 max_input_time = 60
-max_input_vars = 1000
 memory_limit = 128M
-post_max_size = 64M
-zend.assertions = -1
-opcache.memory_consumption = 64
-opcache.validate_timestamps = On
 END
 
-# A project's own php.ini comes after those, and variables come after it. An empty name among the directories
-# stands for the one that PHP was made with.
-rm -f "$directory/conf.d/20-app.ini"
-if [ -f /app/php.ini ]; then ln -s /app/php.ini "$directory/conf.d/20-app.ini"; fi
-further=${PHP_INI_SCAN_DIR#:}
-export PHP_INI_SCAN_DIR=":$directory/conf.d${further:+:$further}"
+# These come first, so that a project's own php.ini and variables stand above them. What holds on the command line only
+# is the last of the directories. An empty name among them stands for the one that PHP was made with.
+own=/usr/local/lib/upsun-local/php
+further=${PHP_INI_SCAN_DIR-":$own/defaults"}
+further=${further%":$own/command-line"}
+case $further in
+    :*) export PHP_INI_SCAN_DIR=":$directory/conf.d$further" ;;
+    *) export PHP_INI_SCAN_DIR="$directory/conf.d:$further" ;;
+esac
 exec "$fpm" --nodaemonize --fpm-config "$directory/php-fpm.conf"

@@ -68,6 +68,7 @@ struct Given {
     proxy: Proxy,
     user: User,
     base_id: Option<&'static str>,
+    clients: Vec<Clients>,
 }
 
 fn given() -> Given {
@@ -77,6 +78,7 @@ fn given() -> Given {
         proxy: Proxy::default(),
         user: User::default(),
         base_id: None,
+        clients: Vec::new(),
     }
 }
 
@@ -90,6 +92,7 @@ impl Given {
                 proxy: &self.proxy,
                 user: self.user,
                 base_id: self.base_id,
+                clients: &self.clients,
             },
         )
         .unwrap()
@@ -153,6 +156,41 @@ fn the_same_input_gives_the_same_tag_and_each_part_of_it_another() {
     ));
     assert_ne!(tag, other.recipe(&app).tag);
     assert!(file(&other.recipe(&app), "certificates.pem").is_some());
+}
+
+#[test]
+fn clients_come_from_the_services_image_and_are_no_reason_to_build_again() {
+    let app = single("python:3.14");
+    let without = given().recipe(&app);
+    assert_eq!(without.build_tag, without.tag);
+    let mut other = given();
+    other.clients = vec![Clients {
+        name: "postgresql",
+        image: ImageRef::new("postgres:18-bookworm").unwrap(),
+        commands: &["psql", "pg_dump"],
+    }];
+    let recipe = other.recipe(&app);
+    assert_eq!(recipe.build_tag, without.build_tag);
+    assert_ne!(recipe.tag, without.tag);
+    assert_eq!(recipe.copied_from, [other.clients[0].image.clone()]);
+    let stage = "FROM postgres:18-bookworm AS clients-postgresql\nUSER root\n\
+                 COPY clients.sh /upsun-local-clients.sh\n\
+                 RUN [\"/bin/sh\", \"/upsun-local-clients.sh\", \"psql\", \"pg_dump\"]\n\
+                 FROM python:3.14-bookworm\n";
+    assert!(
+        recipe.dockerfile.starts_with(stage),
+        "{}",
+        recipe.dockerfile
+    );
+    let copy = "COPY --from=clients-postgresql /upsun-local/ /usr/local/lib/upsun-local/clients/postgresql/\n\
+                COPY setup/ ";
+    assert!(recipe.dockerfile.contains(copy), "{}", recipe.dockerfile);
+    assert!(
+        recipe
+            .context()
+            .iter()
+            .any(|file| file.path == "clients.sh")
+    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ const LABEL_BASE: &str = "local.upsun.base";
 pub struct ImageRecipe {
     /// Its reference; holds a hash of everything below.
     pub tag: String,
+    /// What a build depends on of it; see [`crate::images::Recipe::build_tag`].
+    pub build_tag: String,
     /// The references of the images that it is made from; the first is its base.
     pub bases: Vec<String>,
     /// The build context: a tar archive with a `Dockerfile`.

@@ -128,6 +128,7 @@ impl World {
         let tree = source::scan(&self.project.root, &self.project.state_dir).unwrap();
         let image = ImageRecipe {
             tag: "upsun-local/nodejs-24:1".to_owned(),
+            build_tag: "upsun-local/nodejs-24:1".to_owned(),
             bases: vec![BASE.to_owned()],
             context: bytes::Bytes::new(),
             labels: crate::engine::spec::Labels::from([(
@@ -145,6 +146,7 @@ impl World {
                 environment: &self.environment,
                 app,
                 image: &image.tag,
+                build_image: &image.build_tag,
                 tree: &tree.id(&app.source_root).unwrap().to_string(),
                 has_file: &|_| false,
                 user: User {

@@ -5,6 +5,7 @@
 //! Docker Hub.
 
 use super::{Error, Inputs};
+use crate::images::Clients;
 use crate::images::runtime::ImageRef;
 
 /// The service, and its image with `{}` for the version.
@@ -83,4 +84,54 @@ pub(super) fn overridden(inputs: &Inputs<'_>) -> Result<Option<String>, Error> {
         Some(image) => Ok(Some(ImageRef::new(image)?.as_str().to_owned())),
         None => Ok(None),
     }
+}
+
+/// The commands that talk to a service, and come with its own image: of the right version, therefore. Upsun's containers
+/// have those of the pages that call them "from your app container", and the CLI's `db:dump` and `sql` need the others.
+///
+/// The first names a family: MariaDB and Oracle's MySQL share the names of their commands.
+const CLIENTS: &[(&str, &str, &[&str])] = &[
+    ("mariadb", "mysql", MYSQL),
+    ("mongodb", "mongodb", MONGODB),
+    ("mongodb-enterprise", "mongodb", MONGODB),
+    ("mysql", "mysql", MYSQL),
+    ("oracle-mysql", "mysql", MYSQL),
+    ("postgresql", "postgresql", POSTGRESQL),
+    ("redis", "redis", &["redis-cli"]),
+    ("redis-persistent", "redis", &["redis-cli"]),
+    ("valkey", "redis", &["valkey-cli", "redis-cli"]),
+    ("valkey-persistent", "redis", &["valkey-cli", "redis-cli"]),
+];
+
+/// `mariadb` stands for `mysql` as well: newer images have the first name only.
+const MYSQL: &[&str] = &[
+    "mariadb",
+    "mariadb-admin",
+    "mariadb-check",
+    "mariadb-dump",
+    "mariadb-import",
+    "mysql",
+    "mysqladmin",
+    "mysqlcheck",
+    "mysqldump",
+    "mysqlimport",
+];
+const MONGODB: &[&str] = &[
+    "mongosh",
+    "mongodump",
+    "mongorestore",
+    "mongoexport",
+    "mongoimport",
+];
+const POSTGRESQL: &[&str] = &["psql", "pg_dump", "pg_restore", "pg_isready"];
+
+/// The clients of a service, from its image; `None` where it has none or where no image is known for it.
+pub(super) fn clients(inputs: &Inputs<'_>) -> Option<Clients> {
+    let kind = inputs.kind().0;
+    let (_, name, commands) = CLIENTS.iter().find(|(known, ..)| *known == kind)?;
+    Some(Clients {
+        name,
+        image: ImageRef::new(&of(inputs).ok()?).ok()?,
+        commands,
+    })
 }

@@ -51,7 +51,7 @@ echo json_encode([
     "sapi" => PHP_SAPI,
     "user" => posix_getuid(),
     "app" => getenv("PLATFORM_APPLICATION_NAME"),
-    "limits" => [ini_get("memory_limit"), ini_get("post_max_size")],
+    "limits" => [ini_get("memory_limit"), ini_get("post_max_size"), ini_get("upload_max_filesize"), ini_get("max_execution_time")],
 ], JSON_UNESCAPED_SLASHES), "\n";
 error_log("said by the index");
 "#;
@@ -82,7 +82,7 @@ fn a_php_app_runs_in_fpm_behind_its_web_server() {
         " 200 ",
         "X-From: index",
         r#""script":"/index.php","file":"/app/public/index.php","root":"/app/public","uri":"/?a=1","query":{"a":"1"}"#,
-        r#""sapi":"fpm-fcgi","user":10000,"app":"site","limits":["96M","64M"]"#,
+        r#""sapi":"fpm-fcgi","user":10000,"app":"site","limits":["96M","64M","64M","300"]"#,
     ] {
         assert!(home.contains(part), "{part:?}:\n{home}");
     }

@@ -1,0 +1,64 @@
+//! The clients of databases in an app's container, from the images of the services.
+
+use crate::support::TestProject;
+
+const CONFIG: &str = r#"
+applications:
+  app:
+    type: nodejs:24
+    build: {flavor: none}
+    relationships:
+      main: {service: maindb, endpoint: mysql}
+      pg: {service: pgdb, endpoint: postgresql}
+      cache: {service: cache, endpoint: redis}
+    mounts:
+      dumps: {source: storage}
+    web: {commands: {start: exec sleep 7302}}
+    operations:
+      mysql:
+        commands:
+          start: |
+            set -e
+            export MYSQL_PWD="$MAIN_PASSWORD"
+            connect="-h $MAIN_HOST -P $MAIN_PORT -u $MAIN_USERNAME"
+            mysql $connect "$MAIN_PATH" -e "create table if not exists t (n int); insert into t values (7)"
+            mysqldump $connect "$MAIN_PATH" >dumps/main.sql
+            mariadb-dump $connect "$MAIN_PATH" t | mysql $connect "$MAIN_PATH"
+            mariadb $connect "$MAIN_PATH" --skip-column-names -e "select n from t"
+            grep -c "INSERT INTO" dumps/main.sql
+      postgresql:
+        commands:
+          start: |
+            set -e
+            psql "$PG_URL" --quiet -c "create table if not exists t (n int)" -c "insert into t values (8)"
+            pg_dump --no-owner "$PG_URL" >dumps/pg.sql
+            psql "$PG_URL" --tuples-only --no-align -c "select n from t"
+            grep -c "COPY public.t" dumps/pg.sql
+            psql --version | grep -o "PostgreSQL) 18"
+      redis:
+        commands:
+          start: |
+            redis-cli -h "$CACHE_HOST" -p "$CACHE_PORT" set key value
+            redis-cli -h "$CACHE_HOST" -p "$CACHE_PORT" get key
+      sqlite:
+        commands: {start: sqlite3 dumps/x.db "select 40 + 2"}
+services:
+  maindb: {type: mariadb:11.8}
+  pgdb: {type: postgresql:18}
+  cache: {type: redis:8.0}
+"#;
+
+#[test]
+fn databases_are_reached_with_their_own_clients() {
+    let project = TestProject::on_engine(CONFIG);
+    project.file("index.js", "");
+    for (operation, printed) in [
+        ("mysql", "7\n1\n"),
+        ("postgresql", "8\n1\nPostgreSQL) 18\n"),
+        ("redis", "OK\nvalue\n"),
+        ("sqlite", "42\n"),
+    ] {
+        let outcome = project.run(&["run", operation]).expect(0);
+        assert_eq!(outcome.stdout, printed, "{operation}: {}", outcome.stderr);
+    }
+}
