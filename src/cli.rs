@@ -11,6 +11,7 @@ mod config;
 mod connections;
 mod context;
 mod cron;
+mod db;
 mod describe;
 mod doctor;
 mod down;
@@ -19,20 +20,24 @@ mod exec;
 mod failure;
 mod hook;
 mod list;
+mod lists;
 mod logs;
 mod mail;
 mod masking;
 mod mount;
 mod plan;
 mod recording;
+mod relationships;
 mod run;
 mod schema;
 mod source_operation;
 mod status;
 mod table;
 mod test;
+mod tools;
 mod up;
 mod upsun_names;
+mod url;
 mod variables;
 mod watch;
 mod workspace;
@@ -41,7 +46,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use self::context::Context;
 use self::failure::Failure;
@@ -183,6 +188,17 @@ enum Command {
     /// Run a command, or a shell, in an app's container
     #[command(alias = "ssh")]
     Exec(exec::Arguments),
+    /// Query a database, or write it to a file
+    #[command(subcommand)]
+    Db(db::Command),
+    /// Run the client of an app's Redis
+    #[command(name = "redis-cli")]
+    RedisCli(tools::RedisArguments),
+    /// Run the client of an app's Valkey
+    #[command(name = "valkey-cli")]
+    ValkeyCli(tools::RedisArguments),
+    /// Run Drush in a Drupal app's container
+    Drush(tools::DrushArguments),
     /// Look at and change what is on the writable mounts
     #[command(subcommand)]
     Mount(mount::Command),
@@ -204,6 +220,18 @@ enum Command {
     Activity(activity::Command),
     /// Show the variables of an app's container, each with where it comes from
     Variables(variables::Arguments),
+    /// Show what an app is told of the services that it reaches
+    Relationships(relationships::Arguments),
+    /// List the apps
+    Apps(lists::Arguments),
+    /// List the workers of the apps
+    Workers(lists::Arguments),
+    /// List the services
+    Services(lists::Arguments),
+    /// List the routes, with their addresses on this machine
+    Routes(lists::RouteArguments),
+    /// Print the addresses at which the environment answers
+    Url(url::Arguments),
     /// Check this machine and the engine, and say what is only approximated
     Doctor(doctor::Arguments),
     /// Remove everything that was made for this repository: containers, mount data, builds, caches
@@ -243,10 +271,13 @@ pub(crate) struct Acting {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = upsun_names::translate(std::env::args_os().collect());
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(err) => return ExitCode::from(refuse(&err)),
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match upsun_names::translate(arguments, &is_known) {
+        Ok(arguments) => match Cli::try_parse_from(arguments) {
+            Ok(cli) => cli,
+            Err(err) => return ExitCode::from(refuse(&err)),
+        },
+        Err(elsewhere) => return ExitCode::from(point_elsewhere(elsewhere)),
     };
     let context = Context::of_process(cli.global);
     let result = match cli.command {
@@ -268,6 +299,26 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Whether it is the name of a command.
+fn is_known(word: &str) -> bool {
+    let command = Cli::command();
+    word == "help" || command.find_subcommand(word).is_some()
+}
+
+/// Says where a command of Upsun's CLI is done that has no counterpart here.
+fn point_elsewhere(elsewhere: upsun_names::Elsewhere) -> u8 {
+    let upsun_names::Elsewhere { word, hint } = elsewhere;
+    let failure = Failure::usage(format!(
+        "`{word}` is a command of Upsun's CLI that has no counterpart here"
+    ))
+    .hint(hint);
+    // The global options may stand behind the word, where nothing can tell them from its own.
+    if let Ok(cli) = Cli::try_parse_from(["upsun-local", "man"]) {
+        failure.print(&Context::of_process(cli.global));
+    }
+    failure.code
 }
 
 /// Says what is wrong with a command line, or what it asks of clap; with the exit code.
@@ -302,6 +353,16 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::Status(arguments) => status::run(context, &arguments).await,
             Command::Logs(arguments) => logs::run(context, &arguments).await,
             Command::Exec(arguments) => exec::run(context, arguments).await,
+            Command::Db(command) => db::run(context, command).await,
+            Command::RedisCli(arguments) => tools::redis(context, "redis-cli", arguments).await,
+            Command::ValkeyCli(arguments) => tools::redis(context, "valkey-cli", arguments).await,
+            Command::Drush(arguments) => tools::drush(context, arguments).await,
+            Command::Relationships(arguments) => relationships::run(context, &arguments),
+            Command::Apps(arguments) => lists::apps(context, &arguments),
+            Command::Workers(arguments) => lists::workers(context, &arguments),
+            Command::Services(arguments) => lists::services(context, &arguments),
+            Command::Routes(arguments) => lists::routes(context, &arguments),
+            Command::Url(arguments) => url::run(context, &arguments),
             Command::Mount(command) => mount::run(context, command).await,
             Command::Cron(command) => cron::run(context, &command).await,
             Command::Watch(arguments) => watch::run(context, arguments).await,

@@ -1,5 +1,7 @@
 //! `exec`: a command or a shell in an app's container, where `access.ssh` lets the role.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{IsTerminal, Read, Write};
 
 use clap::Args;
@@ -22,16 +24,7 @@ const DISCARD: std::time::Duration = std::time::Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    target: super::Target,
-    /// The role to act under
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// The user of .upsun-local.yaml to act as
-    #[arg(long = "as", value_name = "USER")]
-    user: Option<String>,
-    /// Hide the values of sensitive variables in what it prints; it gets no terminal then
-    #[arg(long)]
-    mask: bool,
+    access: Access,
     /// The command; a shell when none is given
     #[arg(
         value_name = "COMMAND",
@@ -41,9 +34,50 @@ pub(super) struct Arguments {
     command: Vec<String>,
 }
 
+/// In which container a command runs, and as whom.
+#[derive(Debug, Args)]
+pub(super) struct Access {
+    #[command(flatten)]
+    pub(super) target: super::Target,
+    /// The role to act under
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// The user of .upsun-local.yaml to act as
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+    /// Hide the values of sensitive variables in what it prints; it gets no terminal then
+    #[arg(long)]
+    mask: bool,
+}
+
+/// What runs in the container.
+#[derive(Debug, Default)]
+pub(super) struct Invocation {
+    /// The command; a shell when there is none.
+    pub(super) command: Vec<String>,
+    /// Variables beside those of the container.
+    pub(super) variables: BTreeMap<String, String>,
+    /// Where its standard output goes instead of to this process's.
+    pub(super) into: Option<File>,
+}
+
 /// Runs it and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let workspace = Workspace::open(context)?;
+    let invocation = Invocation {
+        command: arguments.command,
+        ..Invocation::default()
+    };
+    invoke(context, &workspace, &arguments.access, invocation).await
+}
+
+/// Runs a command in a container that is brought up for it where it has to be, and returns its exit code.
+pub(super) async fn invoke(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &Access,
+    invocation: Invocation,
+) -> Result<u8, Failure> {
     let (app, worker) = workspace.target(&arguments.target)?;
     let from_environment = variable("UPSUN_LOCAL_ROLE");
     let actor = roles::resolve(&roles::Question {
@@ -68,7 +102,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             "try `--role {needed}`; `access.ssh` of the app decides"
         )));
     }
-    if arguments.mask && arguments.command.is_empty() && std::io::stdin().is_terminal() {
+    if arguments.mask && invocation.command.is_empty() && std::io::stdin().is_terminal() {
         return Err(Failure::usage(
             "`--mask` needs a command: a shell on a terminal cannot be masked",
         )
@@ -85,19 +119,22 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             worker.map(|worker| worker.name.as_str()),
         )
         .await?;
-    let mut maskers = context.maskers(&workspace, arguments.mask);
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let mut maskers = context.maskers(workspace, arguments.mask);
+    let into = invocation.into;
+    let terminal =
+        into.is_none() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     // What is typed comes back from a terminal piece by piece, and would be held.
     let interactive = terminal && !arguments.mask;
     let shell = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let command: Vec<String> = match arguments.command.as_slice() {
+    let command: Vec<String> = match invocation.command.as_slice() {
         [] => shell(&["/bin/bash"]),
         // As `ssh` does with a command in one word: a shell reads it.
         [script] if script.contains(char::is_whitespace) => shell(&["/bin/bash", "-c", script]),
-        _ => arguments.command,
+        _ => invocation.command,
     };
     let run = format!("{SHELL}{}", super::run::run_id());
-    let mut variables = std::collections::BTreeMap::from([(RUN_VARIABLE.to_owned(), run.clone())]);
+    let mut variables = invocation.variables;
+    variables.insert(RUN_VARIABLE.to_owned(), run.clone());
     if interactive {
         variables.extend(variable("TERM").map(|term| ("TERM".to_owned(), term)));
     }
@@ -112,7 +149,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     // What a test changes while it runs is put back by it.
     if !sandbox.is_busy() {
-        tell_not_undone(context, &workspace);
+        tell_not_undone(context, workspace);
     }
     let exec = engine.exec(&id, &spec).await?;
     let _raw = if interactive { RawMode::enter() } else { None };
@@ -144,8 +181,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let unheard = loop {
         tokio::select! {
             piece = output.next() => match piece {
-                None => break maskers.finish(write).err(),
-                Some(piece) => if let Err(failure) = write(&maskers.push(piece?)) {
+                None => break maskers.finish(|piece| write(piece, into.as_ref())).err(),
+                Some(piece) => if let Err(failure) = write(&maskers.push(piece?), into.as_ref()) {
                     break Some(failure);
                 },
             },
@@ -171,13 +208,18 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     Ok(u8::try_from(code).unwrap_or(255))
 }
 
-fn write(piece: &Output) -> Result<(), Failure> {
-    let written = match piece {
-        Output::Stdout(bytes) => {
+fn write(piece: &Output, into: Option<&File>) -> Result<(), Failure> {
+    let written = match (piece, into) {
+        (Output::Stdout(bytes), Some(mut file)) => {
+            return file
+                .write_all(bytes)
+                .map_err(|err| Failure::fault(format!("the file cannot be written: {err}")));
+        }
+        (Output::Stdout(bytes), None) => {
             let mut out = std::io::stdout().lock();
             out.write_all(bytes).and_then(|()| out.flush())
         }
-        Output::Stderr(bytes) => std::io::stderr().lock().write_all(bytes),
+        (Output::Stderr(bytes), _) => std::io::stderr().lock().write_all(bytes),
     };
     written.map_err(|_| Failure::silent(141))
 }

@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use super::context::Context;
 use super::failure::Failure;
 use super::workspace::Workspace;
+use crate::config::app::{App, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::{LogRange, Output};
 use crate::shutdown::Urgency;
@@ -13,6 +14,9 @@ use crate::shutdown::Urgency;
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// The app, `app--worker` or service, or the name of a log file on Upsun, such as `app`
+    #[arg(value_name = "LOG", conflicts_with = "service")]
+    name: Option<String>,
     #[command(flatten)]
     target: super::Target,
     /// What a service prints, instead of an app
@@ -21,7 +25,7 @@ pub(super) struct Arguments {
     /// Go on with what comes
     #[arg(short, long, visible_alias = "tail")]
     follow: bool,
-    /// Only the last so many lines
+    /// Only this number of lines from the end
     #[arg(short = 'n', long, value_name = "LINES")]
     lines: Option<u64>,
     /// Hide the values of sensitive variables
@@ -36,17 +40,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let workspace = Workspace::open(context)?;
     let shutdown = context.shutdown()?;
-    let container = match &arguments.service {
-        None => Some(workspace.target(&arguments.target)?),
-        Some(_) => None,
-    };
+    let source = source(&workspace, arguments)?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let container = match (container, &arguments.service) {
-        (Some((app, worker)), _) => workspace.find_container(&engine, app, worker).await?,
-        (None, name) => {
-            let name = name.as_deref().unwrap_or_default();
-            workspace.find_service(&engine, name).await?
-        }
+    let container = match source {
+        Source::App(app, worker) => workspace.find_container(&engine, app, worker).await?,
+        Source::Service(name) => workspace.find_service(&engine, name).await?,
     };
     let range = LogRange {
         follow: arguments.follow,
@@ -66,15 +64,91 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     }
 }
 
-/// A container's standard output and error go to ours.
+/// Whose log it is.
+enum Source<'a> {
+    App(&'a App, Option<&'a Worker>),
+    Service(&'a str),
+}
+
+/// Upsun's log files whose lines are in the log of the app's processes here.
+const OF_THE_APP: [&str; 5] = ["app", "cron", "error", "php", "php.error"];
+
+/// Upsun's log files that nothing here writes, with where to look instead.
+const ELSEWHERE: [(&str, &str); 6] = [
+    (
+        "access",
+        "the web server in front of the app keeps no log of requests here",
+    ),
+    ("php.access", "FPM keeps no log of requests here"),
+    (
+        "deploy",
+        "`upsun-local activity log` shows what a deploy printed",
+    ),
+    (
+        "post_deploy",
+        "`upsun-local activity log` shows what a deploy printed",
+    ),
+    (
+        "post-deploy",
+        "`upsun-local activity log` shows what a deploy printed",
+    ),
+    (
+        "nginx",
+        "the web server in front of the app keeps no log of requests here",
+    ),
+];
+
+/// A name is first what the configuration calls so, and then a log file on Upsun.
+fn source<'a>(workspace: &'a Workspace, arguments: &'a Arguments) -> Result<Source<'a>, Failure> {
+    if let Some(service) = &arguments.service {
+        return Ok(Source::Service(service));
+    }
+    let of = |target: &super::Target| {
+        workspace
+            .target(target)
+            .map(|(app, worker)| Source::App(app, worker))
+    };
+    let Some(name) = arguments.name.as_deref() else {
+        return of(&arguments.target);
+    };
+    if arguments.target.app.is_none() && arguments.target.worker.is_none() {
+        let app = name.split("--").next().unwrap_or_default();
+        if workspace.config.apps.contains_key(app) {
+            return of(&super::Target {
+                app: Some(name.to_owned()),
+                worker: None,
+            });
+        }
+        if workspace.config.services.contains_key(name) {
+            return Ok(Source::Service(name));
+        }
+    }
+    // Upsun's CLI takes the name of the file, too.
+    let file = name.strip_prefix("/var/log/").unwrap_or(name);
+    let file = file.strip_suffix(".log").unwrap_or(file);
+    if OF_THE_APP.contains(&file) {
+        return of(&arguments.target);
+    }
+    let failure = Failure::usage(format!("there is no log `{name}`"));
+    Err(match ELSEWHERE.iter().find(|(known, _)| *known == file) {
+        Some((_, hint)) => failure.hint(*hint),
+        None => {
+            let apps = workspace.config.apps.keys();
+            let names: Vec<&str> = apps
+                .chain(workspace.config.services.keys())
+                .map(String::as_str)
+                .collect();
+            failure.hint(format!("there are: {}", names.join(", ")))
+        }
+    })
+}
+
+/// Both streams of a container are its log, which goes to standard output, so that it can be searched.
 fn write(piece: &Output) -> Result<(), Failure> {
     use std::io::Write;
-    let written = match piece {
-        Output::Stdout(bytes) => {
-            let mut out = std::io::stdout().lock();
-            out.write_all(bytes).and_then(|()| out.flush())
-        }
-        Output::Stderr(bytes) => std::io::stderr().lock().write_all(bytes),
-    };
-    written.map_err(|_| Failure::silent(141))
+    let (Output::Stdout(bytes) | Output::Stderr(bytes)) = piece;
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|_| Failure::silent(141))
 }

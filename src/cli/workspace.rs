@@ -427,7 +427,17 @@ impl Workspace {
         &self,
         target: &super::Target,
     ) -> Result<(&App, Option<&Worker>), Failure> {
-        let app = if let Some(name) = &target.app {
+        // `status` and `access` call a worker `app--worker`.
+        let whole = target.app.as_deref().and_then(|name| {
+            let (app, worker) = name.split_once("--")?;
+            let is_worker = target.worker.is_none() && !self.config.apps.contains_key(name);
+            is_worker.then_some((app, worker))
+        });
+        let (app_name, worker_name) = match whole {
+            Some((app, worker)) => (Some(app), Some(worker)),
+            None => (target.app.as_deref(), target.worker.as_deref()),
+        };
+        let app = if let Some(name) = app_name {
             find_app(&self.config, name)?
         } else {
             let mut apps = self.config.apps.values();
@@ -441,13 +451,13 @@ impl Workspace {
                 );
             }
         };
-        let Some(name) = &target.worker else {
+        let Some(name) = worker_name else {
             return Ok((app, None));
         };
         let worker = app
             .workers
             .iter()
-            .find(|worker| worker.name == *name)
+            .find(|worker| worker.name == name)
             .ok_or_else(|| {
                 let names: Vec<&str> = app
                     .workers

@@ -14,6 +14,12 @@ use super::report::is_harmful;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document(Yaml);
 
+impl From<serde_json::Value> for Document {
+    fn from(value: serde_json::Value) -> Self {
+        Self(serde_yaml::to_value(value).unwrap_or_default())
+    }
+}
+
 impl Document {
     /// The whole. Sections that nobody wrote are left out.
     pub(crate) fn of(merged: &Merged) -> Self {

@@ -17,4 +17,5 @@ mod plan;
 mod repository;
 mod roles;
 mod source_operation;
+mod upsuns_words;
 mod variables;

@@ -61,4 +61,43 @@ fn databases_are_reached_with_their_own_clients() {
         let outcome = project.run(&["run", operation]).expect(0);
         assert_eq!(outcome.stdout, printed, "{operation}: {}", outcome.stderr);
     }
+    upsuns_words_reach_them(&project);
+}
+
+/// As they are written in Upsun's documentation.
+fn upsuns_words_reach_them(project: &TestProject) {
+    for (words, printed) in [
+        (&["sql", "-r", "pg", "--raw", "select n from t"][..], "8\n"),
+        (
+            &["db:sql", "-r", "main", "--raw", "select n from t"],
+            "n\n7\n",
+        ),
+        (&["redis", "get", "key"], "value\n"),
+        (
+            &["service:redis-cli", "--", "--scan --pattern 'k*'"],
+            "key\n",
+        ),
+    ] {
+        let outcome = project.run(words).expect(0);
+        assert_eq!(outcome.stdout, printed, "{words:?}");
+    }
+    let several = project.run(&["sql", "select 1"]).expect(64).stderr;
+    assert!(
+        several.contains("--relationship` with one of: `main`, `pg`"),
+        "{several}"
+    );
+    let dump = project
+        .run(&["db:dump", "--relationship=main", "-o"])
+        .expect(0);
+    assert!(dump.stdout.contains("INSERT INTO"), "{}", dump.stdout);
+    let words = ["db:dump", "-r", "pg", "--gzip", "-f", "pg.sql.gz"];
+    project.run(&words).expect(0);
+    let written = std::fs::read(project.root().join("pg.sql.gz")).expect("a file");
+    assert_eq!(written[..2], [0x1f, 0x8b]);
+    // A dump that fails leaves no file.
+    let words = [
+        "db:dump", "-r", "pg", "--schema", "nowhere", "-f", "none.sql",
+    ];
+    assert_ne!(project.run(&words).code, 0);
+    assert!(!project.root().join("none.sql").exists());
 }

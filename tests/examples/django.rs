@@ -21,6 +21,18 @@ fn a_management_command_changes_the_database() {
     project.run(&["down"]).expect(0);
     let stock = project.run(&["run", "stock"]).expect(0);
     assert!(stock.stdout.contains("cup: 400 cents"), "{}", stock.stdout);
+    let shell = [
+        "exec",
+        "--",
+        "python",
+        "manage.py",
+        "dbshell",
+        "--",
+        "--tuples-only",
+        "--no-align",
+    ];
+    let shell = project.run(&[&shell[..], &["-c", "select 6 * 7"]].concat());
+    assert_eq!(shell.expect(0).stdout, "42\n");
     let page = project
         .run(&["exec", "--", "curl", "-s", "http://localhost:8888"])
         .expect(0);

@@ -1,0 +1,53 @@
+//! `relationships`: what an app is told of the services that it reaches.
+
+use clap::Args;
+
+use super::config::Format;
+use super::context::Context;
+use super::failure::Failure;
+use super::workspace::Workspace;
+use crate::config::document::Document;
+
+/// Arguments of `relationships`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Accepted as Upsun's CLI does; `--environment` names the environment
+    #[arg(value_name = "ENVIRONMENT", hide = true)]
+    environment: Option<String>,
+    #[command(flatten)]
+    target: super::Target,
+    /// Only what stands under this path of keys, such as `database.0.host`
+    #[arg(short = 'P', long, value_name = "PROPERTY")]
+    property: Option<String>,
+    /// How to print them
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    format: Format,
+    /// Accepted as Upsun's CLI does; nothing is cached here
+    #[arg(long, hide = true)]
+    refresh: bool,
+}
+
+/// Prints the relationships of an app or worker, as `PLATFORM_RELATIONSHIPS` has them.
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    let workspace = Workspace::open(context)?;
+    let (app, worker) = workspace.target(&arguments.target)?;
+    let services = workspace.services(app)?;
+    let payloads = workspace.payloads(app, worker, &services)?;
+    let whole = Document::from(payloads);
+    let part = match &arguments.property {
+        None => whole,
+        Some(property) => whole.get(property).ok_or_else(|| {
+            let names: Vec<&str> = whole.keys().collect();
+            Failure::usage(format!("there is no property `{property}`"))
+                .hint(format!("the relationships are: {}", names.join(", ")))
+        })?,
+    };
+    let text = match arguments.format {
+        Format::Json => part.json(),
+        Format::Yaml => match part.plain() {
+            Some(text) => format!("{text}\n"),
+            None => part.yaml(),
+        },
+    };
+    context.print(&text).map(|()| 0)
+}
