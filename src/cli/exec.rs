@@ -12,7 +12,7 @@ use super::mount::snapshots::tell_not_undone;
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::engine::spec::{ExecSpec, Output};
-use crate::lifecycle::{RUN_VARIABLE, SHELL, shell_command};
+use crate::lifecycle::{Mark, shell_command};
 use crate::roles;
 
 /// How long to read what a command still prints that is being ended.
@@ -96,13 +96,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         [script] if script.contains(char::is_whitespace) => shell(&["/bin/bash", "-c", script]),
         _ => arguments.command,
     };
-    let run = format!("{SHELL}{}", super::run::run_id());
-    let mut variables = std::collections::BTreeMap::from([(RUN_VARIABLE.to_owned(), run.clone())]);
+    let mark = Mark::of_shell();
+    let mut variables = std::collections::BTreeMap::new();
     if interactive {
         variables.extend(variable("TERM").map(|term| ("TERM".to_owned(), term)));
     }
     let spec = ExecSpec {
-        command: shell_command(&command),
+        command: shell_command(mark, &command),
         terminal: interactive,
         stdin: true,
         variables,
@@ -159,7 +159,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         // Nobody waits for it any more, and nothing else would end it. Its output is read on, because the engine
         // tells no end of anything while it cannot get rid of that.
         let discard = async { while output.next().await.is_some() {} };
-        let ended = sandbox.end_run(&id, &run);
+        let ended = sandbox.end_run(&id, &app.name, mark);
         let (ended, ()) = tokio::join!(ended, async {
             let _ = tokio::time::timeout(DISCARD, discard).await;
         });
