@@ -11,6 +11,7 @@ mod execute;
 mod image;
 mod leftovers;
 mod mail;
+mod mark;
 mod mounts;
 mod operation;
 mod output;
@@ -29,11 +30,11 @@ mod trial;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-pub use self::abandoned::SHELL;
 pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
-pub use self::execute::{Command, End, RUN_VARIABLE, shell_command};
+pub use self::execute::{Command, End, shell_command};
 pub use self::image::{ImageRecipe, Pull};
+pub use self::mark::Mark;
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
 pub use self::snapshots::{Restored, Undo};
@@ -113,8 +114,10 @@ pub enum Error {
         /// The end of its log, if there is any.
         log: String,
     },
-    /// Something in the sandbox refused to end.
-    #[error("processes of `{what}` could not be ended in the container of `{container}`")]
+    /// Something in the sandbox refused to end, so that its container was removed.
+    #[error(
+        "processes of `{what}` could not be ended one by one, so that the container of `{container}` was removed with them"
+    )]
     Unkillable {
         /// The app or `app--worker`.
         container: String,

@@ -14,7 +14,7 @@ use super::mount::snapshots::tell_not_undone;
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::engine::spec::{ExecSpec, Output};
-use crate::lifecycle::{RUN_VARIABLE, SHELL, shell_command};
+use crate::lifecycle::{Mark, shell_command};
 use crate::roles;
 
 /// How long to read what a command still prints that is being ended.
@@ -132,14 +132,13 @@ pub(super) async fn invoke(
         [script] if script.contains(char::is_whitespace) => shell(&["/bin/bash", "-c", script]),
         _ => invocation.command,
     };
-    let run = format!("{SHELL}{}", super::run::run_id());
+    let mark = Mark::of_shell();
     let mut variables = invocation.variables;
-    variables.insert(RUN_VARIABLE.to_owned(), run.clone());
     if interactive {
         variables.extend(variable("TERM").map(|term| ("TERM".to_owned(), term)));
     }
     let spec = ExecSpec {
-        command: shell_command(&command),
+        command: shell_command(mark, &command),
         terminal: interactive,
         stdin: true,
         variables,
@@ -196,7 +195,7 @@ pub(super) async fn invoke(
         // Nobody waits for it any more, and nothing else would end it. Its output is read on, because the engine
         // tells no end of anything while it cannot get rid of that.
         let discard = async { while output.next().await.is_some() {} };
-        let ended = sandbox.end_run(&id, &run);
+        let ended = sandbox.end_run(&id, &app.name, mark);
         let (ended, ()) = tokio::join!(ended, async {
             let _ = tokio::time::timeout(DISCARD, discard).await;
         });

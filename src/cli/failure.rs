@@ -209,7 +209,7 @@ impl Failure {
                 Failure::new(CANNOT_MAKE, message).hint("is there something odd in `routes`?")
             }
             E::Unkillable { .. } => Failure::new(FAULT, message)
-                .hint("`upsun-local down` removes the container with them"),
+                .hint("nothing is to be done: the next command makes the container again"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
             E::NotUndone { snapshot, flags, .. } => Failure::new(BUSY, message).hint(format!(

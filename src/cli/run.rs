@@ -173,7 +173,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         },
     );
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let id = run_id();
     let address = listens_at(found.app, found.worker);
     let act = async {
         let lock = sandbox
@@ -208,7 +207,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             container,
             variables: &variables,
             timeout,
-            id: &id,
+            ends_the_rest: false,
             listens_at: address.as_deref(),
         };
         let mut tried = None;

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::execute::Command;
-use super::{Result, Sandbox};
+use super::execute::{Command, undeceived};
+use super::{Mark, Result, Sandbox};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, Error as EngineError};
-
-/// What the mark of a shell begins with.
-pub const SHELL: &str = "shell-";
 
 const ABANDONED: &str = include_str!("scripts/abandoned.sh");
 
@@ -22,6 +19,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             let spec = ExecSpec {
                 command: ["/bin/dash", "-c", ABANDONED].map(str::to_owned).to_vec(),
+                variables: undeceived(),
                 ..ExecSpec::default()
             };
             let found = match self.capture(&container.id, &spec).await {
@@ -33,8 +31,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(err) => return Err(err),
             };
             // A shell has no lock, and somebody may sit before it.
-            for run in found.lines().filter(|run| !run.starts_with(SHELL)) {
-                self.end_run(&container.id, run).await?;
+            for mark in found.lines().filter_map(Mark::read) {
+                self.end_run(&container.id, &container.name, mark).await?;
                 self.events
                     .warn(
                         "an operation was still running whose upsun-local had been killed: it was ended",
@@ -46,14 +44,14 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Ends at once everything that carries the mark of a run, in [`super::RUN_VARIABLE`].
-    pub async fn end_run(&self, container: &str, run: &str) -> Result<()> {
+    /// Ends at once everything that carries the mark of a run. `title` is the container's name in messages.
+    pub async fn end_run(&self, container: &str, title: &str, mark: Mark) -> Result<()> {
         let command = Command {
             container,
-            title: container,
-            what: run,
+            title,
+            what: "a command",
             script: "",
-            run,
+            mark,
             variables: &BTreeMap::new(),
             stop: None,
             timeout: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Result, Sandbox, archive};
+use super::{Error, Mark, Planned, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{Output, Volume};
 use crate::event::{Event, Step, Text};
@@ -185,7 +185,7 @@ impl<E: Engine> Sandbox<'_, E> {
             title: app,
             what: step.key(),
             script,
-            run: "build",
+            mark: Mark::of_run(),
             variables: &std::collections::BTreeMap::new(),
             stop: None,
             timeout: Some(limit),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::execute::Command;
 use super::operation::Report;
-use super::{Error, Result, Sandbox};
+use super::{Error, Mark, Result, Sandbox};
 use crate::crons::timetable::{Entry, Skipped, Timetable};
 use crate::crons::{self, Cron};
 use crate::engine::Engine;
@@ -40,8 +40,6 @@ pub struct CronRun<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// How long it may run: the caller's limit or its own.
     pub timeout: Duration,
-    /// Marks the run's processes; unlike any other run's.
-    pub id: &'a str,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -61,7 +59,7 @@ impl<E: Engine> Sandbox<'_, E> {
             title: run.app,
             what: &cron.name,
             script: &cron.start,
-            run: run.id,
+            mark: Mark::of_run(),
             variables: run.variables,
             stop: cron.stop.as_deref(),
             timeout: Some(run.timeout),
@@ -138,8 +136,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 && let Some(entry) = timetable.start().and_then(|at| all.get(at))
             {
                 let mounts = mounts.get(&entry.app).map_or(&[][..], Vec::as_slice);
-                let id = format!("cron-{:x}-{:x}", now().as_nanosecond(), std::process::id());
-                running = Some(Box::pin(self.run_due(entry, mounts, &nothing, id)));
+                running = Some(Box::pin(self.run_due(entry, mounts, &nothing)));
             }
             let wait = timetable.next().map_or(STRETCH, |next| {
                 Duration::try_from(next.duration_since(now()))
@@ -190,7 +187,6 @@ impl<E: Engine> Sandbox<'_, E> {
         entry: &Entry,
         mounts: &[String],
         variables: &BTreeMap<String, String>,
-        id: String,
     ) -> Result<()> {
         let lock = match self.lock(&format!("cron run {}", entry.cron.name)).await {
             Err(Error::Lock(crate::lock::Error::Interrupted { .. })) => return Ok(()),
@@ -212,7 +208,6 @@ impl<E: Engine> Sandbox<'_, E> {
             user: None,
             variables,
             timeout: entry.cron.timeout,
-            id: &id,
         };
         match self.run_cron(&run).await {
             Ok(_) => {

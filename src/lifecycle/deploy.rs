@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
-use super::{Error, Planned, Pull, Result, Sandbox, proxy, services};
+use super::{Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
 use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
@@ -306,7 +306,7 @@ impl<E: Engine> Sandbox<'_, E> {
             title: app,
             what: step.key(),
             script,
-            run: "hook",
+            mark: Mark::of_run(),
             variables: &BTreeMap::new(),
             stop: None,
             timeout: None,

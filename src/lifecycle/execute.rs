@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::{Error, Result, Sandbox};
+use super::{Error, Mark, Result, Sandbox};
 use crate::engine::spec::{ExecSpec, Output};
 use crate::engine::{Engine, OutputStream};
 use crate::event::{Event, Step, Text};
@@ -15,9 +15,6 @@ use crate::shutdown::Urgency;
 
 const COMMAND: &str = include_str!("scripts/command.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
-
-/// The variable that marks every process of a run, so that all of them can be found and ended.
-pub const RUN_VARIABLE: &str = "UPSUN_LOCAL_RUN";
 
 /// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
 const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
@@ -46,7 +43,7 @@ pub struct Command<'a> {
     /// The script.
     pub script: &'a str,
     /// Marks its processes; unlike that of any other run.
-    pub run: &'a str,
+    pub mark: Mark,
     /// Variables on top of the container's.
     pub variables: &'a BTreeMap<String, String>,
     /// The script that ends it; SIGTERM when there is none.
@@ -170,15 +167,14 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn start(&self, command: &Command<'_>) -> Result<crate::engine::Exec> {
-        let mut variables = command.variables.clone();
-        variables.insert(RUN_VARIABLE.to_owned(), command.run.to_owned());
         let mut words = ["/bin/dash", "-c", COMMAND, "upsun-local"]
             .map(str::to_owned)
             .to_vec();
+        words.push(command.mark.to_string());
         words.extend(chunks(command.script));
         let spec = ExecSpec {
             command: words,
-            variables,
+            variables: command.variables.clone(),
             ..ExecSpec::default()
         };
         match self.engine.exec(command.container, &spec).await {
@@ -258,29 +254,27 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Ends everything that a run started, within the grace period or by force.
+    /// Ends everything that a run started, within the grace period or by force. What cannot be ended otherwise goes
+    /// with its container.
     pub(super) async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
         let words = [
             "/bin/dash",
             "-c",
             CANCEL,
             "upsun-local",
-            command.run,
+            &command.mark.lowest().to_string(),
+            &command.mark.to_string(),
             &grace.as_secs().to_string(),
             command.stop.unwrap_or_default(),
         ];
-        // A second, more urgent call ends the first and the stop command; nothing ends the second.
-        let mark = if grace.is_zero() { "kill" } else { "stop" };
-        let variables =
-            BTreeMap::from([(RUN_VARIABLE.to_owned(), format!("{}-{mark}", command.run))]);
         let spec = ExecSpec {
             command: words.map(str::to_owned).to_vec(),
-            variables,
+            // What stops it has the container's variables; nothing else is to be led astray by them.
+            variables: match command.stop {
+                Some(_) if !grace.is_zero() => BTreeMap::new(),
+                _ => undeceived(),
+            },
             ..ExecSpec::default()
-        };
-        let unkillable = || Error::Unkillable {
-            container: command.title.to_owned(),
-            what: command.what.to_owned(),
         };
         let exec = match self.engine.exec(command.container, &spec).await {
             Ok(exec) => exec,
@@ -303,13 +297,17 @@ impl<E: Engine> Sandbox<'_, E> {
             .await
             .is_err()
         {
-            return Err(unkillable());
+            return Err(self.end_container(command).await);
         }
         match self.engine.exec_exit_code(&exec.id).await {
+            // That was with the container's variables.
+            Ok(Some(0)) if command.stop.is_some() && !grace.is_zero() => {
+                Box::pin(self.end(command, Duration::ZERO)).await
+            }
             Ok(Some(0) | None) => Ok(()),
             Ok(Some(_)) => {
                 if self.is_running(command.container).await? {
-                    Err(unkillable())
+                    Err(self.end_container(command).await)
                 } else {
                     Ok(())
                 }
@@ -318,6 +316,33 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(err) => Err(err.into()),
         }
     }
+
+    /// Removes the container in which processes do not end one by one. The next command makes it again.
+    async fn end_container(&self, command: &Command<'_>) -> Error {
+        match self.engine.remove_container(command.container).await {
+            Ok(()) => Error::Unkillable {
+                container: command.title.to_owned(),
+                what: command.what.to_owned(),
+            },
+            Err(err) => err.into(),
+        }
+    }
+}
+
+/// Variables for a script that looks for processes: without those by which an app has libraries of its own loaded into
+/// each program. They would count before such a script can take them away.
+pub(super) fn undeceived() -> BTreeMap<String, String> {
+    let names = [
+        "LD_PRELOAD",
+        "LD_AUDIT",
+        "LD_LIBRARY_PATH",
+        "GCONV_PATH",
+        "LOCPATH",
+    ];
+    let mut variables: BTreeMap<String, String> =
+        names.map(|name| (name.to_owned(), String::new())).into();
+    variables.insert("LC_ALL".to_owned(), "C".to_owned());
+    variables
 }
 
 /// Waits for a cancellation that is under way; for ever where there is none.
@@ -336,10 +361,9 @@ async fn until(at: Option<Instant>) {
 }
 
 /// A command with its arguments, run in the app's root after `.environment`, as a shell on Upsun is.
-pub fn shell_command(words: &[String]) -> Vec<String> {
-    let script =
-        "cd /app || exit 1\nif [ -r ./.environment ]; then . ./.environment >&2; fi\nexec \"$@\"";
-    let mut command = ["/bin/dash", "-c", script, "upsun-local"]
+pub fn shell_command(mark: Mark, words: &[String]) -> Vec<String> {
+    let script = "ulimit -w \"$1\"\nshift\ncd /app || exit 1\nif [ -r ./.environment ]; then . ./.environment >&2; fi\nexec \"$@\"";
+    let mut command = ["/bin/dash", "-c", script, "upsun-local", &mark.to_string()]
         .map(str::to_owned)
         .to_vec();
     command.extend(words.iter().cloned());

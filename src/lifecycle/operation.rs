@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::output::Tail;
-use super::{Deployed, Planned, Result, Sandbox};
+use super::{Deployed, Mark, Planned, Result, Sandbox};
 use crate::config::app::Operation;
 use crate::engine::Engine;
 use crate::engine::spec::{Container, Output};
@@ -33,8 +33,8 @@ pub struct OperationRun<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// The time limit: the caller's, else the operation's own.
     pub timeout: Option<Duration>,
-    /// Marks the run's processes; unlike any other run's.
-    pub id: &'a str,
+    /// Whether what it leaves in the background is ended after it.
+    pub ends_the_rest: bool,
     /// Where the app listens, when it has a process that should.
     pub listens_at: Option<&'a str>,
 }
@@ -100,7 +100,7 @@ impl<E: Engine> Sandbox<'_, E> {
             title: &title,
             what: &operation.name,
             script: &operation.start,
-            run: run.id,
+            mark: Mark::of_run(),
             variables: run.variables,
             stop: operation.stop.as_deref(),
             timeout: run.timeout,
@@ -112,6 +112,9 @@ impl<E: Engine> Sandbox<'_, E> {
         let done = self
             .carry_out(&command, &run.container.mounts, event)
             .await?;
+        if run.ends_the_rest && matches!(done.outcome, Outcome::Success | Outcome::Failure) {
+            self.end(&command, Duration::ZERO).await?;
+        }
         self.emit(Event::OperationFinished {
             app: app.clone(),
             worker: run.container.worker.clone(),
@@ -128,27 +131,6 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code: done.exit_code,
             hooks_failed,
         })
-    }
-
-    /// Ends what an operation that has ended left in the background.
-    pub async fn end_the_rest(
-        &self,
-        container: &str,
-        planned: &Planned<'_>,
-        run: &OperationRun<'_>,
-    ) -> Result<()> {
-        let command = Command {
-            container,
-            title: &run.container.title(&planned.plan.app),
-            what: &run.operation.name,
-            script: "",
-            run: run.id,
-            variables: run.variables,
-            stop: None,
-            timeout: None,
-            grace: Duration::ZERO,
-        };
-        self.end(&command, Duration::ZERO).await
     }
 
     /// Brings a container up where needed. A fresh one is given a little time to listen.

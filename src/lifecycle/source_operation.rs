@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::mounts::append_tree;
-use super::{Error, Planned, Report, Result, Sandbox, archive};
+use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{ContainerSpec, ExecSpec, Output};
 use crate::event::{Event, Outcome, Text};
@@ -171,7 +171,7 @@ impl<E: Engine> Sandbox<'_, E> {
             title: app,
             what: run.name,
             script: &script,
-            run: run.id,
+            mark: Mark::of_run(),
             variables: run.variables,
             stop: None,
             timeout: run.timeout,

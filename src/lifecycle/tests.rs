@@ -77,6 +77,8 @@ struct World {
     rebuild: bool,
     /// Whether the apps reach a database.
     database: bool,
+    /// Whether what operations leave in the background is ended.
+    ends_the_rest: bool,
     told: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -112,6 +114,7 @@ impl World {
             pull: Pull::Missing,
             rebuild: false,
             database: false,
+            ends_the_rest: false,
             told: Arc::default(),
         }
     }
@@ -297,7 +300,7 @@ impl World {
                 container: &plan.containers[0],
                 variables: &BTreeMap::new(),
                 timeout: operation.timeout,
-                id: "run-1",
+                ends_the_rest: self.ends_the_rest,
                 listens_at: None,
             };
             let containers = sandbox.containers().await?;

@@ -195,24 +195,29 @@ pub(super) fn list(git: &Git, root: &Path, listing: &mut Listing) -> Result<(), 
 
 /// What `ls-files` says of one repository; paths are relative to where it ran.
 #[derive(Default)]
-struct Said {
-    files: Vec<Vec<u8>>,
-    submodules: Vec<Vec<u8>>,
-    nested: Vec<Vec<u8>>,
+pub(super) struct Said {
+    pub(super) files: Vec<Vec<u8>>,
+    pub(super) submodules: Vec<Vec<u8>>,
+    pub(super) nested: Vec<Vec<u8>>,
     /// Files that a sparse checkout may have left out.
-    sparse: Vec<Vec<u8>>,
+    pub(super) sparse: Vec<Vec<u8>>,
+    /// What would not be where it says, and is left out.
+    outside: Vec<Vec<u8>>,
 }
 
-fn parse(output: &[u8]) -> Said {
+pub(super) fn parse(output: &[u8]) -> Said {
     let mut said = Said::default();
     for line in output.split(|byte| *byte == 0) {
         let (Some(tag), Some(rest)) = (line.first(), line.get(2..)) else {
             continue;
         };
         if *tag == b'?' {
-            match rest.strip_suffix(b"/") {
-                Some(path) => said.nested.push(path.to_vec()),
-                None => said.files.push(rest.to_vec()),
+            let (path, list) = match rest.strip_suffix(b"/") {
+                Some(path) => (path, &mut said.nested),
+                None => (rest, &mut said.files),
+            };
+            if is_inside(path) {
+                list.push(path.to_vec());
             }
             continue;
         }
@@ -221,6 +226,10 @@ fn parse(output: &[u8]) -> Said {
             continue;
         };
         let path = rest[tab + 1..].to_vec();
+        if !is_inside(&path) {
+            said.outside.push(path);
+            continue;
+        }
         if rest.starts_with(b"160000 ") {
             said.submodules.push(path);
             continue;
@@ -233,6 +242,13 @@ fn parse(output: &[u8]) -> Said {
     // A conflict lists a path up to three times.
     said.submodules.dedup();
     said
+}
+
+/// Whether a path stays in its repository, and out of what belongs to Git. Git asks that of a path that comes into an
+/// index, but not of one that stands in it: an index may come from anybody.
+fn is_inside(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'/')
+        .all(|part| !matches!(part, b"" | b"." | b"..") && !part.eq_ignore_ascii_case(b".git"))
 }
 
 fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> Result<(), Refusal> {
@@ -266,6 +282,12 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
     let said = parse(&files?);
     watches::find(git, &place, places.ok(), config.ok(), listing);
 
+    for path in &said.outside {
+        listing.skip(
+            &join(prefix, path),
+            "its path leads out of the repository, so that Git would not check it out",
+        );
+    }
     report_sparse(&place, prefix, &said.sparse, listing);
     let mut closed: HashSet<Vec<u8>> = HashSet::new();
     let mut inner = Vec::new();

@@ -6,6 +6,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "test-docker")]
+#[path = "../engine/engine.rs"]
+#[allow(
+    dead_code,
+    reason = "not every attack looks at everything on the engine"
+)]
+mod engine;
+#[cfg(feature = "test-docker")]
+#[path = "../engine/process.rs"]
+#[allow(
+    dead_code,
+    reason = "not every attack watches the program in every way"
+)]
+mod process;
+
 mod git;
 mod settings;
 mod users;

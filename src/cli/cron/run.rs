@@ -96,7 +96,6 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         },
     );
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let id = run::run_id();
     let address = run::listens_at(app, None);
     let act = async {
         let lock = sandbox.lock(&format!("cron run {}", cron.name)).await?;
@@ -131,7 +130,6 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             user: actor.name.as_deref(),
             variables: &variables,
             timeout,
-            id: &id,
         };
         let report = sandbox.run_cron(&run).await?;
         // Whoever leaves without waiting leaves the cron to the next one to end.

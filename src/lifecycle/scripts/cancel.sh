@@ -1,73 +1,57 @@
 # Ends everything that one run started in this container: asks first, and kills after the grace period.
-# Arguments: the run's id, the grace period in seconds, the script that stops it (may be empty: SIGTERM).
-# Exit code: 0 when nothing of it is left. This script and what stops the run carry another id, the run's
-# with `-stop` at its end, so that a second, more urgent call of this script can end them too.
-run=$1 grace=$2 stop=$3
+# Arguments: the lowest and the highest mark of the run, the grace period in seconds, the script that stops it
+# (may be empty: SIGTERM). Exit code: 0 when nothing of it is left. What stops the run has a mark of its own, the
+# one below the highest, so that a second, more urgent call of this script ends that too; this script has none.
+lowest=$1 highest=$2 grace=$3 stop=$4
+# The app's own PATH may lead to programs of the app.
+path=$PATH PATH=/usr/bin:/bin
 
-# Where a process stands in the tree; fails when it has ended.
-look_at() {
-    line=
-    read -r line 2>/dev/null <"/proc/$1/stat" || return 1
-    # The name in brackets may hold anything; the fields after it are state, parent, group, session.
-    set -- ${line##*) }
-    parent=$2 session=$4
-    case $1 in Z | X) return 1 ;; esac
-}
+# Where the engine limits all processes to fewer, nothing could be marked.
+own=$(ulimit -H -w)
+if [ "$own" != unlimited ] && [ "$own" -le "$highest" ]; then exit 0; fi
 
-# The processes with this mark. They carry it in their environment and go back to the run's first
-# process, or lost their parent to init. One whose parent is somebody else's (a daemon that the web
-# process owns and that was asked to fork) belongs to that one. What cleared its environment is found by
-# its session, or by its parent; once found it is known, also when it loses that parent.
-known=' '
+# Finds the processes of the run, but for one mark, and their groups: what forks and ends again and again is caught by
+# its group only. Those with a mark that may have ended are told too, and how many processes ended before anything was
+# known of them. The first process is not counted: it cannot be ended from inside, and has a mark only when somebody
+# gave it one.
 members() {
-    marked=" $(grep -lzxF "UPSUN_LOCAL_RUN=$1" /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\n' | tr '\n' ' ') "
-    found=' ' sessions=' '
-    for process in $known; do
-        if look_at "$process"; then found="$found$process "; fi
-    done
-    for process in $marked; do
-        at=$process
-        while look_at "$at"; do
-            [ "$at" = "$process" ] && own_session=$session
-            case $parent in
-                0 | 1)
-                    sessions="$sessions$own_session "
-                    add "$process"
-                    break
-                    ;;
-            esac
-            case $marked in
-                *" $parent "*) at=$parent ;;
-                *) break ;;
-            esac
-        done
-    done
-    grew=yes
-    while [ -n "$grew" ]; do
-        grew=
-        for directory in /proc/[0-9]*; do
-            process=${directory#/proc/}
-            case $found in *" $process "*) continue ;; esac
-            look_at "$process" || continue
-            case $sessions$found in *" $session "* | *" $parent "*) add "$process" ;; esac
-        done
-    done
-    known=$found
-}
-
-add() {
-    case $found in *" $1 "*) return ;; esac
-    [ "$1" = $$ ] && return
-    found="$found$1 " grew=yes
-}
-
-kill_all() {
-    tries=0
-    while members "$1"; [ "$found" != ' ' ]; do
-        kill -s KILL $found 2>/dev/null
-        tries=$((tries + 1))
-        [ "$tries" -ge 50 ] && exit 1
-        sleep 0.1
+    except=$1 found= groups= marked=
+    set -- /proc/[0-9]*
+    vanished=$#
+    for word in $(
+        grep -sH '^Max file locks\|^State:\|^NSpgid:\|^Threads:' $(for directory; do printf '%s/limits %s/status ' "$directory" "$directory"; done) |
+            while read -r place first second soft hard rest; do
+                process=${place#/proc/} process=${process%%/*}
+                case $place in
+                    */limits:*)
+                        limited=
+                        case $hard in "$except" | *[!0-9]*) continue ;; esac
+                        if [ "$hard" -lt "$lowest" ] || [ "$hard" -gt "$highest" ]; then continue; fi
+                        limited=$process
+                        printf 'marked:%s ' "$process"
+                        ;;
+                    */status:State:) state=$first ;;
+                    */status:NSpgid:) group=$first ;;
+                    */status:Threads:)
+                        printf 'seen '
+                        [ "$limited" = "$process" ] || continue
+                        # What has ended and was not waited for is none; but one lives on while a thread of it does.
+                        case $state$first in [ZX]1) continue ;; esac
+                        printf '%s:%s ' "$process" "$group"
+                        ;;
+                esac
+            done
+    ); do
+        case $word in
+            seen) vanished=$((vanished - 1)) ;;
+            1:*) ;;
+            marked:*) marked="$marked ${word#*:}" ;;
+            *)
+                found="$found ${word%:*}"
+                # This script's own is that of what stops the run.
+                case ${word#*:} in 0 | 1 | $$) ;; *) groups="$groups -${word#*:}" ;; esac
+                ;;
+        esac
     done
 }
 
@@ -77,11 +61,14 @@ look_at_the_clock() {
     now=$((${now%.*} * 100 + 1${now#*.} - 100))
 }
 
-members "$run"
-stopper=
-if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
+stoppers=$((highest - 1))
+members "$stoppers"
+if [ "$grace" -gt 0 ] && [ -n "$found" ]; then
+    stopper=
     if [ -n "$stop" ]; then
         (
+            PATH=$path
+            ulimit -w "$stoppers"
             cd /app || exit 1
             if [ -r ./.environment ]; then . ./.environment >&2; fi
             exec /bin/dash -c "$stop"
@@ -93,17 +80,39 @@ if [ "$grace" -gt 0 ] && [ "$found" != ' ' ]; then
     look_at_the_clock
     deadline=$((now + grace * 100))
     while [ "$now" -lt "$deadline" ]; do
-        members "$run"
-        if [ "$found" = ' ' ]; then
+        members "$stoppers"
+        if [ -z "$found" ]; then
             # What stops it may have something to do after that.
-            if [ -z "$stopper" ] || ! look_at "$stopper"; then break; fi
+            if [ -z "$stopper" ] || ! kill -0 "$stopper" 2>/dev/null; then break; fi
         fi
         sleep 0.1
         look_at_the_clock
     done
 fi
 
-kill_all "$run"
-known=' '
-kill_all "$run-stop"
-exit 0
+# What forks and ends faster than it can be looked at leaves others that have ended, again and again.
+tries=0 unsure=0 known=' '
+while :; do
+    members none
+    leaps=
+    for process in $marked; do
+        case $known in *" $process "*) ;; *) known="$known$process " leaps=yes ;; esac
+    done
+    if [ -n "$found" ]; then
+        unsure=0
+        kill -s KILL -- $found $groups 2>/dev/null
+    elif [ "$vanished" = 0 ] && [ -z "$leaps" ]; then
+        exit 0
+    elif [ "$unsure" -ge 15 ] && [ -n "$leaps" ]; then
+        exit 1
+    elif [ "$unsure" -ge 40 ]; then
+        # The app's own processes come and go all the time.
+        exit 0
+    else
+        unsure=$((unsure + 1))
+    fi
+    tries=$((tries + 1))
+    if [ "$tries" -ge 200 ]; then exit 1; fi
+    # Whoever forks again and again is not caught by one who rests.
+    if [ "$tries" -gt 150 ]; then sleep 0.1; fi
+done

@@ -1,5 +1,10 @@
 # Runs a script as Upsun runs operations, hooks and crons: in dash, in the app's root, after `.environment`.
-# Arguments: the script; in several parts when it is longer than one argument may be.
+# Arguments: the mark of its processes; the script, in several parts when it is longer than one argument may be.
+if ! ulimit -w "$1" 2>/dev/null; then
+    echo "upsun-local: its processes cannot be marked, because the engine gives containers a limit on file locks" >&2
+    exit 70
+fi
+shift
 cd /app || exit 1
 if [ -r ./.environment ]; then . ./.environment >&2; fi
 if [ $# -le 1 ]; then exec /bin/dash -c "$1"; fi

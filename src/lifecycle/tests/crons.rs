@@ -286,7 +286,6 @@ async fn a_cron_by_hand_prints_what_an_operation_does() {
                 user: None,
                 variables: &BTreeMap::new(),
                 timeout: crons[0].timeout,
-                id: "run-1",
             };
             sandbox.run_cron(&run).await
         })

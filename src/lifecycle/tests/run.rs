@@ -149,7 +149,7 @@ async fn an_operation_waits_for_its_container_only_when_that_is_new() {
                     container: &plan.containers[0],
                     variables: &BTreeMap::new(),
                     timeout: None,
-                    id: "run-1",
+                    ends_the_rest: false,
                     listens_at: Some("8888"),
                 };
                 let containers = sandbox.containers().await?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::engine::fake::{Living, Process};
 use crate::images::SUPERVISE;
-use crate::lifecycle::RUN_VARIABLE;
 
 const COMMAND: &str = include_str!("../scripts/command.sh");
 const CANCEL: &str = include_str!("../scripts/cancel.sh");
@@ -18,13 +17,19 @@ pub(super) fn title(command: &str) -> String {
         let start = format!("/bin/dash -c {script} upsun-local ");
         command.strip_prefix(&start).map(str::to_owned)
     };
-    if let Some(script) = arguments(COMMAND) {
-        return script;
+    // The marks differ from run to run.
+    if let Some(arguments) = arguments(COMMAND) {
+        return without_marks(&arguments, 1).to_owned();
     }
     match arguments(CANCEL) {
-        Some(arguments) => format!("cancel {}", arguments.trim_end()),
+        Some(arguments) => format!("cancel {}", without_marks(&arguments, 2).trim_end()),
         None => "our own".to_owned(),
     }
+}
+
+/// Arguments after the first few.
+fn without_marks(arguments: &str, count: usize) -> &str {
+    arguments.splitn(count + 1, ' ').last().unwrap_or_default()
 }
 
 /// Whether a process is part of a script of the configuration, and not of our own.
@@ -43,14 +48,14 @@ pub(super) async fn run(process: Process) -> i64 {
     }
     match command[2].as_str() {
         ABANDONED => abandoned(&process).await,
-        COMMAND => script(&process, &command[4..].concat()).await,
-        CANCEL => cancel(&process, &command[4], &command[5], &command[6]).await,
+        COMMAND => script(&process, &command[5..].concat()).await,
+        CANCEL => cancel(&process, &command[6], &command[7]).await,
         _ => 0,
     }
 }
 
 /// `echo`, `sleep`, `exit`, `trap '' TERM`, `pkill` by a word of the script, `linger` (a child that keeps
-/// the output open for so many seconds); everything else succeeds.
+/// the output open for so many seconds), `leap` (it cannot be caught); everything else succeeds.
 async fn script(process: &Process, script: &str) -> i64 {
     for line in script.split(['\n', ';']) {
         let (name, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
@@ -89,7 +94,8 @@ async fn abandoned(process: &Process) -> i64 {
     let runs: BTreeSet<String> = process
         .neighbours()
         .iter()
-        .filter_map(|other| other.variables.get(RUN_VARIABLE).cloned())
+        .filter(|other| is_script(other))
+        .map(|other| other.command[4].clone())
         .collect();
     for run in runs {
         process.print(format!("{run}\n")).await;
@@ -98,12 +104,16 @@ async fn abandoned(process: &Process) -> i64 {
 }
 
 /// What `cancel.sh` comes to.
-async fn cancel(process: &Process, run: &str, grace: &str, stop: &str) -> i64 {
+async fn cancel(process: &Process, grace: &str, stop: &str) -> i64 {
+    let leaps = |other: &Arc<Living>| other.command.iter().any(|word| word.contains("leap"));
+    if members(process).iter().any(leaps) {
+        return 1;
+    }
     let grace = Duration::from_secs(grace.parse().unwrap());
-    if !grace.is_zero() && !members(process, run).is_empty() {
+    if !grace.is_zero() && !members(process).is_empty() {
         let mut stopper = None;
         if stop.is_empty() {
-            for other in members(process, run) {
+            for other in members(process) {
                 other.terminate();
             }
         } else {
@@ -111,7 +121,7 @@ async fn cancel(process: &Process, run: &str, grace: &str, stop: &str) -> i64 {
             stopper = Some(process.fork(|child| async move { script(&child, &stop).await }));
         }
         let all_ended = async {
-            while !members(process, run).is_empty() {
+            while !members(process).is_empty() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             if let Some(stopper) = stopper {
@@ -121,21 +131,30 @@ async fn cancel(process: &Process, run: &str, grace: &str, stop: &str) -> i64 {
         // What is left is killed.
         let _ = tokio::time::timeout(grace, all_ended).await;
     }
-    for run in [run, &format!("{run}-stop")] {
-        for other in members(process, run) {
-            other.kill();
-            other.ended().await;
-        }
+    for other in [members(process), stoppers(process)].concat() {
+        other.kill();
+        other.ended().await;
     }
     0
 }
 
-/// Who carries the mark of a run, but for whoever asks.
-fn members(process: &Process, run: &str) -> Vec<Arc<Living>> {
+/// Who has a mark of the run that a process is to end.
+fn members(process: &Process) -> Vec<Arc<Living>> {
+    let number = |text: &str| text.parse::<u64>().unwrap();
+    let [lowest, highest] = [4, 5].map(|at| number(&process.command()[at]));
+    let mut all = process.neighbours();
+    all.retain(|other| is_script(other) && (lowest..=highest).contains(&number(&other.command[4])));
+    all
+}
+
+/// The others that are ending the same run, each with its stop command.
+fn stoppers(process: &Process) -> Vec<Arc<Living>> {
+    let marks = &process.command()[4..6];
     let mut all = process.neighbours();
     all.retain(|other| {
-        let mark = other.variables.get(RUN_VARIABLE);
-        mark.is_some_and(|mark| mark == run) && !std::ptr::eq(&raw const **other, process.living())
+        other.command.get(2).is_some_and(|script| script == CANCEL)
+            && &other.command[4..6] == marks
+            && !std::ptr::eq(&raw const **other, process.living())
     });
     all
 }

@@ -364,3 +364,30 @@ async fn three_times_ctrl_c_leave_whichever_call_hangs() {
         world.up().await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_ended_goes_with_its_container_and_the_next_run_makes_it_again() {
+    let world = operation("leap; sleep 100", "");
+    let err = world.run().await.unwrap_err();
+    assert!(matches!(err, Error::Unkillable { .. }), "{err}");
+    assert_eq!(world.scripts(), [""; 0]);
+    assert!(
+        !world
+            .objects()
+            .iter()
+            .any(|object| object.starts_with("container ") && object.contains("server.js"))
+    );
+    world.up().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_leaves_in_the_background_is_ended_where_that_is_asked_for() {
+    let mut world = operation("linger 50; echo done", "");
+    world.ends_the_rest = true;
+    let report = world.run().await.unwrap();
+    assert_eq!(report.outcome, Outcome::Success);
+    assert_eq!(world.scripts(), [""; 0]);
+    world.ends_the_rest = false;
+    world.run().await.unwrap();
+    assert_eq!(world.scripts(), ["linger 50; echo done"]);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::execute::Command;
 use super::super::operation::GRACE;
-use super::super::{Deployed, OperationRun, Planned, Result, Sandbox};
+use super::super::{Deployed, Mark, OperationRun, Planned, Result, Sandbox};
 use super::Trying;
 use super::copies::Copies;
 use crate::engine::Engine;
@@ -95,7 +95,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 title: &title,
                 what: hook.step.key(),
                 script: &hook.script,
-                run: "hook",
+                mark: Mark::of_run(),
                 variables: &none,
                 stop: None,
                 timeout: None,
@@ -112,7 +112,7 @@ impl<E: Engine> Sandbox<'_, E> {
             title: &title,
             what: &run.operation.name,
             script: &run.operation.start,
-            run: run.id,
+            mark: Mark::of_run(),
             variables: run.variables,
             stop: run.operation.stop.as_deref(),
             timeout: run.timeout,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
 use super::super::super::failure::Failure;
-use super::super::super::run::{listens_at, run_id};
+use super::super::super::run::listens_at;
 use super::super::cases::{Case, verdict};
 use super::{BEFORE_RUN, Before, Suite, flags};
 use crate::engine::Engine;
@@ -177,7 +177,6 @@ impl<E: Engine> Suite<'_, E> {
             &case.definition.variables,
             container,
         );
-        let id = run_id();
         let address = listens_at(found.app, found.worker);
         let actor = case.actor.as_ref();
         let run = OperationRun {
@@ -187,7 +186,8 @@ impl<E: Engine> Suite<'_, E> {
             container,
             variables: &variables,
             timeout: self.timeout(case),
-            id: &id,
+            // What goes on in the background would be seen by the tests after it.
+            ends_the_rest: true,
             listens_at: address.as_deref(),
         };
         let (events, receiver) = Events::channel();
@@ -198,11 +198,9 @@ impl<E: Engine> Suite<'_, E> {
             // An operation before it may have ended the container.
             let containers = sandbox.containers().await?;
             let report = sandbox.run_operation(&planned, &run, &containers).await?;
-            // What goes on in the background would be seen by the tests after it.
             let containers = sandbox.containers().await?;
             let current = planned.plan.current_id(container, &containers);
             let id = current.ok_or(Error::NotUp { container: place })?;
-            sandbox.end_the_rest(&id, &planned, &run).await?;
             Ok::<_, Error>((report, id))
         };
         let (report, (stdout, stderr, read_only)) = tokio::join!(running, self.listen(receiver));
