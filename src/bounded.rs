@@ -20,6 +20,9 @@ pub enum Error {
     /// Nothing has that name.
     #[error("there is no such file")]
     Missing,
+    /// A link to something that is not there.
+    #[error("it is a symbolic link to nothing")]
+    Dangling,
     /// A link, `..` or an absolute path leads out of the directory.
     #[error("it leads outside the repository")]
     Outside,
@@ -74,7 +77,11 @@ impl From<Errno> for Error {
 /// The bytes of a regular file below `root`, at most `limit`. `relative` counts from `root`.
 pub fn read_below(root: &Path, relative: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let root = root.canonicalize()?;
-    let path = root.join(relative).canonicalize()?;
+    let path = root.join(relative);
+    let path = path.canonicalize().map_err(|err| match Error::from(err) {
+        Error::Missing if path.is_symlink() => Error::Dangling,
+        err => err,
+    })?;
     let inside = path.strip_prefix(&root).map_err(|_| Error::Outside)?;
     // No link is left in the path: if there is one when it is opened, somebody has put it there since.
     read(open_without_links(&root, inside)?, limit)
@@ -133,11 +140,8 @@ fn open_without_links(root: &Path, inside: &Path) -> Result<File, Error> {
         // To open a device may already do something.
         let found = rustix::fs::statat(&place, name, AtFlags::SYMLINK_NOFOLLOW)?;
         is_file(FileType::from_raw_mode(found.st_mode))?;
-        let flags = OFlags::RDONLY
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::NOCTTY
-            | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         return Ok(rustix::fs::openat(&place, name, flags, Mode::empty())?.into());
     }
     Err(Error::Directory)
@@ -229,6 +233,8 @@ mod tests {
         assert!(matches!(kind("."), Error::Directory));
         assert!(matches!(kind("none"), Error::Missing));
         assert!(matches!(kind("sub/file/none"), Error::Missing));
+        symlink("nothing", root.join("dangling")).unwrap();
+        assert!(matches!(kind("dangling"), Error::Dangling));
         symlink("loop", root.join("loop")).unwrap();
         assert!(matches!(kind("loop"), Error::Loop));
         std::fs::write(root.join("five"), "12345").unwrap();

@@ -92,6 +92,12 @@ pub fn scan(repository: &Path, cache_dir: &Path) -> Result<Tree, Error> {
     scan_with(repository, cache_dir, &Git::of_process())
 }
 
+/// Whether a file directly in the repository is the user's own: Git ignores it, so it did not come with the rest.
+pub fn is_private(repository: &Path, name: &str) -> bool {
+    let root = repository.canonicalize();
+    root.is_ok_and(|root| git::is_private(&Git::of_process(), &root, name))
+}
+
 fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Error> {
     let began = stamp::now();
     let root = std::fs::File::open(repository).map_err(|source| Error::File {

@@ -181,6 +181,10 @@ impl Failure {
             E::Source(err) => err.into(),
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
+            E::ForeignImage { .. } => Failure::new(BAD_FILE, message).hint(format!(
+                "name it in {} or in `UPSUN_LOCAL_IMAGES`, where you trust the repository with what is in that image",
+                crate::settings::load::OWN_NAME
+            )),
             E::BuildInUse { environment, .. } => Failure::new(BUSY, message).hint(format!(
                 "wait until it is done, or end it: `upsun-local down --environment {environment}`"
             )),

@@ -84,7 +84,7 @@ impl From<bounded::Error> for ReadError {
     fn from(error: bounded::Error) -> Self {
         use bounded::Error as E;
         match error {
-            E::Missing => Self::Missing,
+            E::Missing | E::Dangling => Self::Missing,
             E::Outside => Self::Outside,
             E::Directory => Self::Directory,
             E::Special => Self::Special,

@@ -4,6 +4,7 @@
 mod builds;
 mod crons;
 mod faults;
+mod foreign;
 mod mounts;
 mod order;
 mod run;
@@ -78,6 +79,8 @@ struct World {
     /// Whether the apps reach a database.
     database: bool,
     told: Arc<Mutex<Vec<Event>>>,
+    /// Images that a stranger named.
+    foreign: BTreeSet<String>,
 }
 
 /// What the repository asks for at one time.
@@ -113,6 +116,7 @@ impl World {
             rebuild: false,
             database: false,
             told: Arc::default(),
+            foreign: BTreeSet::new(),
         }
     }
 
@@ -249,6 +253,7 @@ impl World {
             environment: &self.environment,
             events: &events,
             shutdown: &self.shutdown,
+            foreign: &self.foreign,
         };
         let result = sandbox.until_left(act(&sandbox)).await;
         drop(events);
