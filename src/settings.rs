@@ -301,9 +301,10 @@ fn silenceable(code: &str) -> Result<(), (String, String)> {
             };
             // Anything longer may be something that should not be shown.
             let looks_like_one = code.len() == 4 && written.starts_with('U');
-            let named = match looks_like_one {
-                true => format!("`{code}`"),
-                false => "an entry".to_owned(),
+            let named = if looks_like_one {
+                format!("`{code}`")
+            } else {
+                "an entry".to_owned()
             };
             Err((
                 format!("{named} in `check.ignore` is not the code of a problem"),

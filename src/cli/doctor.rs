@@ -115,29 +115,26 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     }
     let strong = |text: &str| context.out_style.strong(text);
     let mut text = format!("{} {}\n", strong("upsun-local"), env!("CARGO_PKG_VERSION"));
-    match &workspace {
-        Some(workspace) => {
-            text.push_str(&format!(
-                "  project     {} ({})\n",
-                workspace.project.id,
-                workspace.project.root.display()
-            ));
-            text.push_str(&format!(
-                "  environment {} ({})\n",
-                workspace.environment.name, workspace.environment.kind
-            ));
-            text.push_str(&format!(
-                "  state       {}\n",
-                workspace.project.state_dir.display()
-            ));
-        }
-        None => {
-            let why = match &failure {
-                Some(failure) if failure.code != USAGE => safe(&failure.message),
-                _ => "no `.upsun/` in this directory or above it".to_owned(),
-            };
-            text.push_str(&format!("  project     none here ({why})\n"));
-        }
+    if let Some(workspace) = &workspace {
+        text.push_str(&format!(
+            "  project     {} ({})\n",
+            workspace.project.id,
+            workspace.project.root.display()
+        ));
+        text.push_str(&format!(
+            "  environment {} ({})\n",
+            workspace.environment.name, workspace.environment.kind
+        ));
+        text.push_str(&format!(
+            "  state       {}\n",
+            workspace.project.state_dir.display()
+        ));
+    } else {
+        let why = match &failure {
+            Some(failure) if failure.code != USAGE => safe(&failure.message),
+            _ => "no `.upsun/` in this directory or above it".to_owned(),
+        };
+        text.push_str(&format!("  project     none here ({why})\n"));
     }
     if let Ok(info) = &engine {
         text.push_str(&format!(

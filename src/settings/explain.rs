@@ -55,9 +55,10 @@ pub(super) fn explain(
     {
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
         let place = before.trim_end().trim_end_matches(':');
-        let named = match is_plain_key(key) {
-            true => format!("unknown setting `{key}`"),
-            false => "unknown setting".to_owned(),
+        let named = if is_plain_key(key) {
+            format!("unknown setting `{key}`")
+        } else {
+            "unknown setting".to_owned()
         };
         (message, line) = if place.is_empty() {
             (named, outline.line(&[key]))

@@ -242,9 +242,8 @@ fn a_variable_in_the_wrong_place_is_not_quoted() {
 const SECRET: &str = "hunter2-and-more";
 
 fn never_shown(text: &str) {
-    let error = match Settings::parse(text, FILE_NAME) {
-        Ok(_) => return,
-        Err(error) => error,
+    let Err(error) = Settings::parse(text, FILE_NAME) else {
+        return;
     };
     let words = format!("{error} {:?}", error.hint());
     for part in [SECRET, "hunter2", "and-more"] {

@@ -2,13 +2,13 @@
 //!
 //! The engine of these tests is an address at which nothing answers: exit code 69 says that the settings were taken.
 
-use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixListener;
-use std::path::Path;
+mod table;
+
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use self::table::{ATTACKS, Attack, SETTINGS};
 use crate::support::{Outcome, TestProject};
 
 const CONFIG: &str = "
@@ -52,410 +52,15 @@ const READ: &[&[&str]] = &[
 /// Commands that must work whatever the settings name.
 const TIDY: &[&[&str]] = &[&["status"], &["down"], &["clean", "--yes"], &["doctor"]];
 
-/// What commands come to: whether the settings are refused.
-struct Refused {
-    look: bool,
-    read: bool,
-    tidy: bool,
-}
-
-const EVERYWHERE: Refused = Refused {
-    look: true,
-    read: true,
-    tidy: true,
-};
-/// What stands there leads out, and tidying up does without it.
-const UNLESS_TIDYING: Refused = Refused {
-    tidy: false,
-    ..EVERYWHERE
-};
-const WHERE_IT_IS_READ: Refused = Refused {
-    look: false,
-    ..UNLESS_TIDYING
-};
-const NOWHERE: Refused = Refused {
-    read: false,
-    ..WHERE_IT_IS_READ
-};
-
-struct Attack {
-    name: &'static str,
-    /// `.upsun-local.yaml`; none where `plant` makes it.
-    settings: Option<&'static str>,
-    plant: fn(&Path),
-    refused: Refused,
-    /// What an error says.
-    words: &'static str,
-}
-
-const fn attack(
-    name: &'static str,
-    settings: &'static str,
-    refused: Refused,
-    words: &'static str,
-) -> Attack {
-    Attack {
-        name,
-        settings: Some(settings),
-        plant: |_| {},
-        refused,
-        words,
-    }
-}
-
-const fn planted(
-    name: &'static str,
-    settings: Option<&'static str>,
-    plant: fn(&Path),
-    refused: Refused,
-    words: &'static str,
-) -> Attack {
-    Attack {
-        name,
-        settings,
-        plant,
-        refused,
-        words,
-    }
-}
-
-const OUTSIDE: &str = "it leads outside the repository";
-const REACHES: &str = "reaches outside the repository";
-
-const ATTACKS: &[Attack] = &[
-    // The settings file itself.
-    planted(
-        "a link to a file of this machine",
-        None,
-        |root| link("../secret", root, SETTINGS),
-        EVERYWHERE,
-        OUTSIDE,
-    ),
-    planted(
-        "a link to endless zeros",
-        None,
-        |root| link("/dev/zero", root, SETTINGS),
-        EVERYWHERE,
-        OUTSIDE,
-    ),
-    planted(
-        "a link to the variables of the process",
-        None,
-        |root| link("/proc/self/environ", root, SETTINGS),
-        EVERYWHERE,
-        OUTSIDE,
-    ),
-    planted(
-        "a link to standard input",
-        None,
-        |root| link("/dev/stdin", root, SETTINGS),
-        EVERYWHERE,
-        "",
-    ),
-    planted(
-        "a link to itself",
-        None,
-        |root| link(SETTINGS, root, SETTINGS),
-        EVERYWHERE,
-        "leads to itself",
-    ),
-    planted(
-        "a named pipe",
-        None,
-        |root| pipe(root, SETTINGS),
-        EVERYWHERE,
-        "not a regular file",
-    ),
-    planted(
-        "a socket",
-        None,
-        |root| socket(root, SETTINGS),
-        EVERYWHERE,
-        "not a regular file",
-    ),
-    planted(
-        "a directory",
-        None,
-        |root| std::fs::create_dir(root.join(SETTINGS)).unwrap(),
-        EVERYWHERE,
-        "it is a directory",
-    ),
-    planted(
-        "ten terabytes of holes",
-        None,
-        |root| holes(root, SETTINGS),
-        EVERYWHERE,
-        "larger than 1 MiB",
-    ),
-    // Files of other programs, in the place of settings.
-    attack(
-        "a .netrc",
-        "machine github.com login x password hunter2-of-this-machine\n",
-        EVERYWHERE,
-        ".upsun-local.yaml:1",
-    ),
-    attack(
-        "one token",
-        "hunter2-of-this-machine\n",
-        EVERYWHERE,
-        ".upsun-local.yaml:1",
-    ),
-    attack(
-        "a shell script",
-        "export TOKEN=hunter2-of-this-machine\n",
-        EVERYWHERE,
-        ".upsun-local.yaml:1",
-    ),
-    attack(
-        "a value in the wrong place",
-        "role: hunter2-of-this-machine\n",
-        EVERYWHERE,
-        "role: this value is not a role",
-    ),
-    attack(
-        "a broken text",
-        "project: \"hunter2-of-this-machine\n",
-        EVERYWHERE,
-        ".upsun-local.yaml:",
-    ),
-    attack(
-        "an alias",
-        "project: *hunter2-of-this-machine\n",
-        EVERYWHERE,
-        ".upsun-local.yaml:1",
-    ),
-    // The project's id.
-    planted(
-        "the id is a file of this machine",
-        Some("port: 8080\n"),
-        |root| link("../../../secret", root, LINKED),
-        NOWHERE,
-        "",
-    ),
-    planted(
-        "the id is endless zeros",
-        Some("port: 8080\n"),
-        |root| link("/dev/zero", root, LINKED),
-        NOWHERE,
-        "",
-    ),
-    planted(
-        "the id is a named pipe",
-        Some("port: 8080\n"),
-        |root| pipe(root, LINKED),
-        NOWHERE,
-        "",
-    ),
-    planted(
-        "the id is endless holes",
-        Some("port: 8080\n"),
-        |root| holes(root, LINKED),
-        NOWHERE,
-        "",
-    ),
-    // `env_file`.
-    planted(
-        "variables are a file of this machine",
-        Some("env_file: .env\n"),
-        |root| link("../secret", root, ".env"),
-        WHERE_IT_IS_READ,
-        OUTSIDE,
-    ),
-    planted(
-        "variables are those of the process",
-        Some("env_file: .env\n"),
-        |root| link("/proc/self/environ", root, ".env"),
-        WHERE_IT_IS_READ,
-        OUTSIDE,
-    ),
-    planted(
-        "variables are below a folder that leads out",
-        Some("env_file: folder/secret\n"),
-        |root| link("..", root, "folder"),
-        WHERE_IT_IS_READ,
-        OUTSIDE,
-    ),
-    planted(
-        "variables are endless zeros",
-        Some("env_file: .env\n"),
-        |root| link("/dev/zero", root, ".env"),
-        WHERE_IT_IS_READ,
-        OUTSIDE,
-    ),
-    planted(
-        "variables are a named pipe",
-        Some("env_file: .env\n"),
-        |root| pipe(root, ".env"),
-        WHERE_IT_IS_READ,
-        "not a regular file",
-    ),
-    planted(
-        "variables are a megabyte too many",
-        Some("env_file: .env\n"),
-        |root| std::fs::write(root.join(".env"), vec![b'#'; 2 << 20]).unwrap(),
-        WHERE_IT_IS_READ,
-        "larger than 1 MiB",
-    ),
-    planted(
-        "variables are a folder",
-        Some("env_file: .upsun\n"),
-        |_| {},
-        WHERE_IT_IS_READ,
-        "it is a directory",
-    ),
-    attack(
-        "variables are not there",
-        "env_file: .env\n",
-        WHERE_IT_IS_READ,
-        ".upsun-local.yaml:1: `env_file`: there is no such file",
-    ),
-    planted(
-        "variables are no variables",
-        Some("env_file: .env\n"),
-        |root| std::fs::write(root.join(".env"), SECRET).unwrap(),
-        WHERE_IT_IS_READ,
-        "`env_file`: line 1 is not",
-    ),
-    attack(
-        "an absolute path of variables",
-        "env_file: /proc/self/environ\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "a path of variables that leads out",
-        "env_file: ../secret\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "a path of variables that leads out and in again",
-        "env_file: a/../../repository/.env\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    // `ca_certificates`.
-    attack(
-        "certificates on standard input",
-        "ca_certificates: [/dev/stdin]\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "certificates of endless zeros",
-        "ca_certificates: /dev/zero\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    planted(
-        "certificates are a file of this machine",
-        Some("ca_certificates: a.pem\n"),
-        |root| link("../secret", root, "a.pem"),
-        WHERE_IT_IS_READ,
-        OUTSIDE,
-    ),
-    planted(
-        "certificates are a named pipe",
-        Some("ca_certificates: a.pem\n"),
-        |root| pipe(root, "a.pem"),
-        WHERE_IT_IS_READ,
-        "not a regular file",
-    ),
-    planted(
-        "certificates are none",
-        Some("ca_certificates: a.pem\n"),
-        |root| std::fs::write(root.join("a.pem"), SECRET).unwrap(),
-        WHERE_IT_IS_READ,
-        "no PEM certificate",
-    ),
-    // What leads out by itself.
-    attack(
-        "the engine of a stranger",
-        "engine: tcp://evil.example:2375\n",
-        EVERYWHERE,
-        REACHES,
-    ),
-    attack(
-        "the engine is a command",
-        "engine: 'ssh://-oProxyCommand=touch%20canary'\n",
-        EVERYWHERE,
-        REACHES,
-    ),
-    attack(
-        "the proxy of a stranger",
-        "proxy: { https: 'http://evil.example' }\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "the password of the proxy",
-        "proxy: { credentials: true }\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "the service of a stranger",
-        "services: { db: { external: 'postgres://evil.example' } }\n",
-        UNLESS_TIDYING,
-        "`services.db.external` reaches",
-    ),
-    attack(
-        "a port of the system",
-        "port: 80\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "a port of the system for mail",
-        "mail: { port: 25 }\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-    attack(
-        "an image of a registry of this machine",
-        "images: { 'nodejs:24': 'localhost:5000/private' }\n",
-        UNLESS_TIDYING,
-        REACHES,
-    ),
-];
-
-const SETTINGS: &str = ".upsun-local.yaml";
-const LINKED: &str = ".upsun/local/project.yaml";
-
-/// Makes room for a file.
-fn place(root: &Path, name: &str) -> std::path::PathBuf {
-    let path = root.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    path
-}
-
-fn link(target: &str, root: &Path, name: &str) {
-    symlink(target, place(root, name)).unwrap();
-}
-
-fn pipe(root: &Path, name: &str) {
-    let made = Command::new("mkfifo").arg(place(root, name)).status();
-    assert!(made.unwrap().success());
-}
-
-fn socket(root: &Path, name: &str) {
-    drop(UnixListener::bind(place(root, name)).unwrap());
-}
-
-fn holes(root: &Path, name: &str) {
-    let file = std::fs::File::create(place(root, name)).unwrap();
-    file.set_len(10 << 40).unwrap();
-}
-
 fn project(settings: Option<&str>) -> TestProject {
     let project = TestProject::new(CONFIG);
     let file = project.root().join(SETTINGS);
-    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(&file).expect("it can be done");
     if let Some(settings) = settings {
-        std::fs::write(file, settings).unwrap();
+        std::fs::write(file, settings).expect("it can be done");
     }
     let secret = format!("machine example.com login x password {SECRET}\nid: {SECRET}\n");
-    std::fs::write(project.root().join("../secret"), secret).unwrap();
+    std::fs::write(project.root().join("../secret"), secret).expect("it can be done");
     project
 }
 
@@ -556,7 +161,10 @@ fn git(project: &TestProject, arguments: &[&str]) {
         .current_dir(project.root())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1");
-    assert!(command.output().unwrap().status.success(), "{arguments:?}");
+    assert!(
+        command.output().expect("it can be done").status.success(),
+        "{arguments:?}"
+    );
 }
 
 /// Everything that leads out, and counts where the user says it.
@@ -591,12 +199,12 @@ fn is_taken(project: &TestProject) -> bool {
 #[test]
 fn what_leads_out_counts_in_the_users_own_settings() {
     let project = project(None);
-    std::fs::create_dir_all(project.root().join("../config")).unwrap();
+    std::fs::create_dir_all(project.root().join("../config")).expect("it can be done");
     std::fs::write(
         project.root().join("../config/own.env"),
         "FROM_OWN_FILE=1\n",
     )
-    .unwrap();
+    .expect("it can be done");
     project.user_settings(OWN);
     assert!(is_taken(&project));
     project.user_settings("engine: tcp://127.0.0.1:1\n");
@@ -611,7 +219,7 @@ fn what_leads_out_counts_in_the_users_own_settings() {
 #[test]
 fn what_leads_out_counts_in_a_file_that_git_ignores_and_in_no_other() {
     let project = project(Some(OWN));
-    std::fs::write(project.root().join("../own.env"), "FROM_OWN_FILE=1\n").unwrap();
+    std::fs::write(project.root().join("../own.env"), "FROM_OWN_FILE=1\n").expect("it can be done");
     project.file(".gitignore", ".upsun-local.yaml\n");
     assert!(!is_taken(&project), "outside Git");
     git(&project, &["init", "--quiet"]);
@@ -626,7 +234,7 @@ fn what_leads_out_counts_in_a_file_that_git_ignores_and_in_no_other() {
 #[test]
 fn flags_and_variables_stand_above_and_name_anything() {
     let project = project(None);
-    std::fs::write(project.root().join("../own.env"), "FROM_OWN_FILE=1\n").unwrap();
+    std::fs::write(project.root().join("../own.env"), "FROM_OWN_FILE=1\n").expect("it can be done");
     let named = [("UPSUN_LOCAL_ENV_FILE", "../own.env")];
     let outcome = run(&project, &["variables"], &named).expect(0);
     assert!(
@@ -656,7 +264,7 @@ fn a_refusal_names_every_key_its_line_and_the_place_for_it() {
         .command(&["list"])
         .env_remove("XDG_CONFIG_HOME")
         .output();
-    let words = String::from_utf8(outcome.unwrap().stderr).unwrap();
+    let words = String::from_utf8(outcome.expect("it can be done").stderr).expect("it can be done");
     insta::assert_snapshot!(words, @r"
     error: .upsun-local.yaml:2: `port` reaches outside the repository, and may not be set by a file that comes with it
            .upsun-local.yaml:3: `engine` reaches outside the repository, and may not be set by a file that comes with it
@@ -710,5 +318,38 @@ fn the_password_of_a_proxy_stays_on_this_machine_unless_it_is_wanted_in_containe
         let text = run(&project, &arguments, &variables).expect(0).stdout;
         assert!(text.contains("http://******@proxy.example:3128"), "{text}");
         assert!(!text.contains(SECRET), "{text}");
+    }
+}
+
+/// On an engine: an image that no registry has holds what its owner would not give to a stranger.
+#[cfg(feature = "test-docker")]
+#[test]
+fn an_image_that_only_this_machine_has_is_not_given_to_a_repository() {
+    struct Image(String);
+    impl Drop for Image {
+        fn drop(&mut self) {
+            let _ = Command::new("docker").args(["rmi", "-f", &self.0]).output();
+        }
+    }
+    let image = Image(format!("upsun-local-test/private:{}", std::process::id()));
+    let made = Command::new("sh")
+        .args([
+            "-c",
+            "echo 'FROM debian:bookworm' | docker build -q --label private=1 -t \"$0\" -",
+        ])
+        .arg(&image.0)
+        .stdout(Stdio::null())
+        .status();
+    assert!(made.expect("it can be done").success());
+    for kind in ["nodejs:24", "nodejs", "postgresql"] {
+        let project = TestProject::on_engine(CONFIG);
+        let settings = format!(
+            "project: {}\nimages: {{ '{kind}': '{}' }}\n",
+            project.id, image.0
+        );
+        project.file(SETTINGS, &settings);
+        let words = project.run(&["run", "build"]).expect(65).stderr;
+        assert!(words.contains("only this machine has it"), "{words}");
+        assert!(words.contains("upsun-local/settings.yaml"), "{words}");
     }
 }
