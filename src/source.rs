@@ -49,6 +49,9 @@ pub enum Error {
 /// The directory of the project's configuration.
 pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
+/// The file of our settings.
+const SETTINGS: &[u8] = crate::settings::FILE_NAME.as_bytes();
+
 /// Something that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
@@ -215,13 +218,14 @@ impl Tree {
         directory.id.map(TreeId)
     }
 
-    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project. That
-    /// lies in the tree of an app at the repository's top, and what of it matters to a build is told otherwise.
+    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project and without
+    /// our settings. They lie in the tree of an app at the repository's top, and what of them matters to a build is
+    /// told otherwise.
     pub fn build_id(&self, root: &str) -> Option<TreeId> {
         if plain(root).is_empty() {
             self.id(root)?;
             let empty = || hash::tree(&[]);
-            let id = self.snapshot.id_without(CONFIGURATION);
+            let id = self.snapshot.id_without(&[CONFIGURATION, SETTINGS]);
             return Some(TreeId(id.unwrap_or_else(empty)));
         }
         self.id(root)

@@ -84,8 +84,13 @@ mod tests {
         }
 
         fn git(&self, arguments: &[&str]) -> &Self {
-            let output = Git::isolated().command(&self.root(), arguments).output();
-            let output = output.unwrap();
+            let mut command = std::process::Command::new("git");
+            command
+                .args(arguments)
+                .current_dir(self.root())
+                .env("GIT_CONFIG_GLOBAL", "/dev/null")
+                .env("GIT_CONFIG_NOSYSTEM", "1");
+            let output = command.output().unwrap();
             assert!(output.status.success(), "{arguments:?}: {output:?}");
             self
         }
