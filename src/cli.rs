@@ -30,6 +30,7 @@ mod recording;
 mod relationships;
 mod run;
 mod schema;
+mod settings;
 mod source_operation;
 mod status;
 mod table;

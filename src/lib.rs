@@ -15,7 +15,7 @@
 //!                  scratch ← source, lock        (the clone that a source operation works on)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
-//!  leaves          event  shutdown  project  settings  source
+//!  leaves          bounded  event  shutdown  project  settings  source
 //! ```
 //!
 //! [`config`] turns files into a typed [`config::Config`] or all the problems, each with its place.
@@ -24,6 +24,7 @@
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
 pub mod activity;
+pub mod bounded;
 pub mod cli;
 pub mod comparison;
 pub mod config;

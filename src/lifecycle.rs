@@ -8,6 +8,7 @@ mod crons;
 mod data;
 mod deploy;
 mod execute;
+mod foreign;
 mod image;
 mod leftovers;
 mod mail;
@@ -27,6 +28,7 @@ mod teardown;
 mod tests;
 mod trial;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -81,6 +83,14 @@ pub enum Error {
         step: Step,
         /// How long it might take.
         limit: std::time::Duration,
+    },
+    /// Settings of the repository name an image that is not theirs to name.
+    #[error("`images` of the repository's settings names `{image}`, which is refused: {reason}")]
+    ForeignImage {
+        /// Its reference.
+        image: String,
+        /// Why.
+        reason: String,
     },
     /// A build that is to be made again is in use.
     #[error(
@@ -278,6 +288,8 @@ pub struct Sandbox<'a, E> {
     pub events: &'a Events,
     /// Whether the user wants us to stop.
     pub shutdown: &'a Shutdown,
+    /// Images that a stranger may have named.
+    pub foreign: &'a BTreeSet<String>,
 }
 
 impl<E: Engine> Sandbox<'_, E> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1};
 
+use crate::bounded;
 use crate::engine::spec::Labels;
 
 /// On everything we make: the project's key.
@@ -39,6 +40,9 @@ pub const LABEL_REPOSITORY: &str = "local.upsun.repository";
 
 /// The longest name that is also a host name.
 const LONGEST: usize = 63;
+
+/// The largest file of Upsun's CLI that is read, in bytes: it holds an id, a host name and little more.
+const LARGEST_LINK: u64 = 64 * 1024;
 
 /// A repository's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +172,8 @@ impl Project {
 
 /// The id in the file that Upsun's CLI writes when a checkout is linked to a project.
 fn linked_id(root: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(root.join(".upsun/local/project.yaml")).ok()?;
+    let file = Path::new(".upsun/local/project.yaml");
+    let text = bounded::read_text_below(root, file, LARGEST_LINK).ok()?;
     let value: serde_yaml::Value = serde_yaml::from_str(&text).ok()?;
     Some(value.get("id")?.as_str()?.to_owned())
 }

@@ -143,7 +143,7 @@ impl Error {
             }
             Error::Unsupported { service, .. } => Some(format!(
                 "point its relationships at one that runs elsewhere: `services: {{{service}: {{external: \"scheme://user:password@host:port/path\"}}}}` in {}",
-                crate::settings::FILE_NAME
+                crate::settings::load::OWN_NAME
             )),
             Error::Configuration { .. } => None,
             Error::External { .. } => Some(

@@ -49,6 +49,9 @@ pub enum Error {
 /// The directory of the project's configuration.
 pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
+/// The file of our settings.
+const SETTINGS: &[u8] = crate::settings::FILE_NAME.as_bytes();
+
 /// Something that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
@@ -90,6 +93,12 @@ pub struct Tree {
 /// is an error: files that cannot be read are left out, as [`Tree::skipped`] tells.
 pub fn scan(repository: &Path, cache_dir: &Path) -> Result<Tree, Error> {
     scan_with(repository, cache_dir, &Git::of_process())
+}
+
+/// Whether a file directly in the repository is the user's own: Git ignores it, so it did not come with the rest.
+pub fn is_private(repository: &Path, name: &str) -> bool {
+    let root = repository.canonicalize();
+    root.is_ok_and(|root| git::is_private(&Git::of_process(), &root, name))
 }
 
 fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Error> {
@@ -209,13 +218,14 @@ impl Tree {
         directory.id.map(TreeId)
     }
 
-    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project. That
-    /// lies in the tree of an app at the repository's top, and what of it matters to a build is told otherwise.
+    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project and without
+    /// our settings. They lie in the tree of an app at the repository's top, and what of them matters to a build is
+    /// told otherwise.
     pub fn build_id(&self, root: &str) -> Option<TreeId> {
         if plain(root).is_empty() {
             self.id(root)?;
             let empty = || hash::tree(&[]);
-            let id = self.snapshot.id_without(CONFIGURATION);
+            let id = self.snapshot.id_without(&[CONFIGURATION, SETTINGS]);
             return Some(TreeId(id.unwrap_or_else(empty)));
         }
         self.id(root)

@@ -244,14 +244,14 @@ fn look(root: &Path, cache: &Path, fingerprint: &Fingerprint) -> Result<Seen, so
     let tree = source::scan(root, cache)?;
     // Git may ignore them.
     let file = root.join(settings::FILE_NAME);
-    let settings = std::fs::read(&file).unwrap_or_default();
-    let named = Settings::parse(&String::from_utf8_lossy(&settings), "").ok();
+    let settings = settings::read(root).ok().flatten().unwrap_or_default();
+    let named = Settings::parse(&settings, "").ok();
     let named = named.and_then(|settings| settings.env_file);
     let mut files: HashSet<PathBuf> = tree.deciding().iter().cloned().collect();
     files.extend(named.map(|path| root.join(path)));
     files.insert(file);
     Ok(Seen {
-        state: fingerprint(&settings, &tree),
+        state: fingerprint(settings.as_bytes(), &tree),
         tree,
         files,
     })

@@ -177,7 +177,15 @@ fn users(
     } else {
         types
     };
-    Ok(Some(of_users(&before, &here.settings.users, types)))
+    // Those of the user's own settings are in no commit, and are new to nobody.
+    let now: IndexMap<String, Grants> = here
+        .settings
+        .users
+        .iter()
+        .filter(|(name, _)| !here.settings.own_users.contains(*name))
+        .map(|(name, grants)| (name.clone(), grants.clone()))
+        .collect();
+    Ok(Some(of_users(&before, &now, types)))
 }
 
 /// Users with the place where they are written.

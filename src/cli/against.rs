@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::failure::{BAD_CONFIGURATION, FAULT, Failure, USAGE};
-use super::workspace::{refuse, root, say_errors, settings};
+use super::settings;
+use super::workspace::{refuse, root, say_errors};
 use crate::config::{self, Config, Loaded};
 use crate::revision::{self, Revision};
 use crate::settings::Settings;
@@ -116,7 +117,7 @@ fn place(context: &Context) -> Result<(PathBuf, Settings), Failure> {
     let root = root
         .canonicalize()
         .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
-    let settings = settings(&root)?;
+    let settings = settings::of(context, &root)?;
     Ok((root, settings))
 }
 

@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         }
         root => root?,
     };
-    let settings = workspace::settings(&root)?;
+    let settings = super::settings::of(context, &root)?;
     let loaded = match &arguments.at {
         Some(name) => at(&root, name, &settings.check.ignore, arguments.format)?,
         None => config::load_ignoring(&root, &settings.check.ignore),

@@ -35,7 +35,7 @@ pub(super) enum Format {
 /// Prints the configuration, or a part of it.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let root = workspace::root(context)?;
-    let settings = workspace::settings(&root)?;
+    let settings = super::settings::of(context, &root)?;
     let (loaded, document) = config::resolve(&root, &settings.check.ignore);
     let Some(config) = &loaded.config else {
         return Err(workspace::refuse(context, &loaded));

@@ -18,6 +18,7 @@ use crate::reporter::json::Json;
 use crate::reporter::masked::Masked;
 use crate::reporter::style::Style;
 use crate::reporter::terminal::{Terminal, Verbosity};
+use crate::settings::load::OwnFile;
 use crate::shutdown::{Shutdown, Urgency};
 
 /// The process: its options, its terminal, its environment.
@@ -31,6 +32,8 @@ pub(super) struct Context {
     pub out_style: Style,
     /// Where state is kept.
     pub home: Home,
+    /// The user's own settings.
+    pub own_settings: OwnFile,
     /// What must not stand in anything we say, once the settings are read.
     pub secrets: OnceLock<Secrets>,
 }
@@ -115,6 +118,7 @@ impl Context {
             style,
             out_style,
             home,
+            own_settings: OwnFile::of(path_variable("XDG_CONFIG_HOME"), path_variable("HOME")),
             secrets: OnceLock::new(),
         }
     }

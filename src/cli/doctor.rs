@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
-use super::failure::{Failure, NO_ENGINE};
+use super::failure::{Failure, NO_ENGINE, USAGE};
 use super::workspace::Workspace;
 use crate::engine::Engine;
-use crate::reporter::style;
+use crate::reporter::style::{self, safe};
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -88,7 +88,10 @@ const DIFFERENCES: &[(&str, &str)] = &[
 
 /// Looks, and says what it found. Fails when no engine answers.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open_lenient(context).ok();
+    let (workspace, failure) = match Workspace::open_lenient(context) {
+        Ok(workspace) => (Some(workspace), None),
+        Err(failure) => (None, Some(failure)),
+    };
     let setting = workspace
         .as_ref()
         .and_then(|workspace| workspace.settings.engine.as_deref());
@@ -112,25 +115,26 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     }
     let strong = |text: &str| context.out_style.strong(text);
     let mut text = format!("{} {}\n", strong("upsun-local"), env!("CARGO_PKG_VERSION"));
-    match &workspace {
-        Some(workspace) => {
-            text.push_str(&format!(
-                "  project     {} ({})\n",
-                workspace.project.id,
-                workspace.project.root.display()
-            ));
-            text.push_str(&format!(
-                "  environment {} ({})\n",
-                workspace.environment.name, workspace.environment.kind
-            ));
-            text.push_str(&format!(
-                "  state       {}\n",
-                workspace.project.state_dir.display()
-            ));
-        }
-        None => {
-            text.push_str("  project     none here (no `.upsun/` in this directory or above it)\n");
-        }
+    if let Some(workspace) = &workspace {
+        text.push_str(&format!(
+            "  project     {} ({})\n",
+            workspace.project.id,
+            workspace.project.root.display()
+        ));
+        text.push_str(&format!(
+            "  environment {} ({})\n",
+            workspace.environment.name, workspace.environment.kind
+        ));
+        text.push_str(&format!(
+            "  state       {}\n",
+            workspace.project.state_dir.display()
+        ));
+    } else {
+        let why = match &failure {
+            Some(failure) if failure.code != USAGE => safe(&failure.message),
+            _ => "no `.upsun/` in this directory or above it".to_owned(),
+        };
+        text.push_str(&format!("  project     none here ({why})\n"));
     }
     if let Ok(info) = &engine {
         text.push_str(&format!(

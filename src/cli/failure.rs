@@ -107,7 +107,7 @@ impl From<engine::Error> for Failure {
             E::Registry { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("is the network there? Behind a proxy, the engine itself must know it: https://docs.docker.com/engine/daemon/proxy/"),
             E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "behind a company proxy, set `ca_certificates` in .upsun-local.yaml; `-v` shows everything the build prints",
+                "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints",
             ),
             E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
@@ -181,6 +181,10 @@ impl Failure {
             E::Source(err) => err.into(),
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
+            E::ForeignImage { .. } => Failure::new(BAD_FILE, message).hint(format!(
+                "name it in {} or in `UPSUN_LOCAL_IMAGES`, where you trust the repository with what is in that image",
+                crate::settings::load::OWN_NAME
+            )),
             E::BuildInUse { environment, .. } => Failure::new(BUSY, message).hint(format!(
                 "wait until it is done, or end it: `upsun-local down --environment {environment}`"
             )),

@@ -16,6 +16,7 @@ use self::script::Script;
 use super::context::Context;
 use super::failure::{BAD_FILE, Failure};
 use super::workspace::root;
+use crate::bounded::{self, MEBIBYTE};
 use crate::plan::steps::quote;
 
 /// What to do with the hook.
@@ -303,10 +304,15 @@ fn is_there(path: &Path) -> bool {
 
 /// Whether two files hold the same.
 fn is_same(one: &Path, other: &Path) -> bool {
-    match (std::fs::read(one), std::fs::read(other)) {
+    match (read(one), read(other)) {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     }
+}
+
+/// A script of Git's or of a person: what is no file, or has no end, is none.
+fn read(hook: &Path) -> Result<Vec<u8>, bounded::Error> {
+    bounded::read_anywhere(hook, MEBIBYTE)
 }
 
 fn present(hook: &Path) -> Result<Present, Failure> {
@@ -317,11 +323,15 @@ fn present(hook: &Path) -> Result<Present, Failure> {
     if hook.is_symlink() {
         return Ok(Present::Other);
     }
-    let bytes = std::fs::read(hook).map_err(|err| failed(hook, &err))?;
+    let bytes = match read(hook) {
+        Ok(bytes) => bytes,
+        Err(bounded::Error::TooLarge(_) | bounded::Error::Special) => return Ok(Present::Other),
+        Err(err) => return Err(failed(hook, &err)),
+    };
     Ok(Script::parse(&bytes).map_or(Present::Other, Present::Ours))
 }
 
-fn failed(path: &Path, err: &io::Error) -> Failure {
+fn failed(path: &Path, err: &dyn std::fmt::Display) -> Failure {
     Failure::new(BAD_FILE, format!("{}: {err}", path.display()))
 }
 
@@ -359,7 +369,7 @@ fn refuse_by_name(place: &Place, hook: &Path) -> Result<(), Failure> {
     let (reason, file) = if hook.is_symlink() {
         let target = std::fs::read_link(hook).map_err(|err| failed(hook, &err))?;
         ("is a symbolic link", place::real(&place.hooks.join(target)))
-    } else if std::fs::read(hook).is_ok_and(|bytes| script::asks_for_its_name(&bytes)) {
+    } else if read(hook).is_ok_and(|bytes| script::asks_for_its_name(&bytes)) {
         ("looks at its own name", hook.to_owned())
     } else {
         return Ok(());

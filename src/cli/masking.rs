@@ -36,7 +36,9 @@ impl Workspace {
     }
 
     fn sensitive_values(&self) -> Vec<(String, String)> {
-        let mut all = Vec::new();
+        let mut all: Vec<(String, String)> = Vec::new();
+        let of_proxy = self.proxy.secrets().into_iter();
+        all.extend(of_proxy.map(|secret| ("proxy".to_owned(), secret)));
         let of_tests = self.settings.tests.values();
         let of_tests = of_tests.flat_map(|test| &test.variables);
         for (name, variable) in self.user_variables().chain(of_tests) {

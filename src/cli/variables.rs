@@ -7,6 +7,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::list::Format;
 use super::workspace::Workspace;
+use crate::images;
 use crate::mask::MASK;
 use crate::variables::{Origin, Phase, Prefixed, UserVariables, Variable, text_of};
 
@@ -64,6 +65,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     // Those with a prefix are no environment variables, but keys of `PLATFORM_VARIABLES`.
     let prefixed = workspace.prefixed_variables(app, worker, phase, &command_line);
     all.extend(prefixed.into_iter().map(shown));
+    for variable in &mut all {
+        let name = variable.name.to_ascii_lowercase();
+        if ["http_proxy", "https_proxy", "all_proxy", "ftp_proxy"].contains(&name.as_str()) {
+            variable.value = images::proxy::shown(&variable.value);
+        }
+    }
     if let Some(name) = &arguments.name {
         all.retain(|variable| variable.name == *name);
         if all.is_empty() {

@@ -18,7 +18,8 @@ use self::turn::{Turn, Work};
 use super::context::Context;
 use super::failure::Failure;
 use super::list::operations;
-use super::workspace::{root, settings};
+use super::settings;
+use super::workspace::root;
 use crate::project::Project;
 use crate::reporter::style;
 use crate::shutdown::{CHANGED, Shutdown, Urgency};
@@ -58,7 +59,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         refuse_commands(&root, name)?;
     }
     // Settings that cannot be read are told with every turn, and may be mended while we watch.
-    let named = settings(&root).ok().and_then(|settings| settings.project);
+    let named = settings::of(context, &root)
+        .ok()
+        .and_then(|settings| settings.project);
     let cache = Project::of(&root, named.as_deref(), &context.home)
         .map_or_else(|_| context.home.state_dir(), |project| project.state_dir);
     let shutdown = context.shutdown()?;

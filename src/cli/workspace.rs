@@ -2,7 +2,7 @@
 //! plans made from them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
 use crate::roles::EnvironmentType;
 use crate::routes::{self, Entrance};
-use crate::settings::{FILE_NAME, Settings};
+use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 use crate::variables::{self, Origin, Phase, UserVariable, UserVariables, Variable};
@@ -50,7 +50,7 @@ pub(super) struct Workspace {
     /// CA certificates of this machine that containers need.
     certificates: Option<Certificates>,
     /// The proxy of this machine or of the settings.
-    proxy: images::Proxy,
+    pub proxy: images::Proxy,
     /// The routes and where they answer.
     pub entrance: Entrance,
 }
@@ -68,11 +68,15 @@ impl Workspace {
 
     fn read(context: &Context, lenient: bool) -> Result<Self, Failure> {
         let root = root(context)?;
-        let settings = settings(&root)?;
+        let settings = if lenient {
+            super::settings::of_lenient(context, &root)?
+        } else {
+            super::settings::of(context, &root)?
+        };
         let project = Project::of(&root, settings.project.as_deref(), &context.home)
             .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
         let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
-        let warnings = loaded
+        let mut warnings: Vec<_> = loaded
             .problems
             .iter()
             .filter(|problem| !problem.is_error())
@@ -110,17 +114,21 @@ impl Workspace {
             name,
             kind: environment_type.to_string(),
         };
-        // Whoever tidies up needs no variables.
-        let mut environment_variables = match read_env_file(&root, &settings) {
-            Err(_) if lenient => UserVariables::new(),
-            read => read?,
+        // Commands that tidy up need no variables.
+        let mut environment_variables = if lenient {
+            UserVariables::new()
+        } else {
+            super::settings::read_env_file(&project.root, &settings)?
         };
         environment_variables.extend(settings.variables.environment.clone());
         let proxy = images::Proxy::find(&settings.proxy, variable);
+        if proxy.has_lost_credentials() {
+            warnings.push(super::settings::without_credentials(context));
+        }
         let certificates = if lenient {
             None
         } else {
-            find_certificates(&root, &settings)?
+            super::settings::find_certificates(&project.root, &settings)?
         };
         let port = super::entrance::port(&settings, &project, &environment.name)?;
         let entrance = routes::resolve(&config, &project.id, port);
@@ -175,6 +183,7 @@ impl Workspace {
             environment: &self.environment,
             events,
             shutdown,
+            foreign: &self.settings.foreign_images,
         }
     }
 
@@ -598,17 +607,6 @@ pub(super) fn root(context: &Context) -> Result<PathBuf, Failure> {
     })
 }
 
-/// What the repository's settings say.
-pub(super) fn settings(root: &Path) -> Result<Settings, Failure> {
-    Settings::load(root).map_err(|err| {
-        let failure = Failure::new(BAD_FILE, err.to_string());
-        match err.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })
-}
-
 /// Says every error of a configuration; the failure that is left says how many there are.
 pub(super) fn refuse(context: &Context, loaded: &Loaded) -> Failure {
     let count = say_errors(context, loaded);
@@ -633,23 +631,6 @@ fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem
     let width = rustix::termios::tcgetwinsize(std::io::stderr())
         .map_or(80, |size| usize::from(size.ws_col).max(40));
     config::render::render(problem, &loaded.texts, context.style.color, width)
-}
-
-fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Failure> {
-    let Some(path) = &settings.env_file else {
-        return Ok(UserVariables::new());
-    };
-    let text = std::fs::read_to_string(root.join(path)).map_err(|err| {
-        let why = match err.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            _ => err.to_string(),
-        };
-        let path = path.display();
-        Failure::new(BAD_FILE, format!("`env_file` of {FILE_NAME} names `{path}`: {why}"))
-            .hint("its path counts from the root of the repository; without such a file, take the setting away")
-    })?;
-    variables::parse_env_file(&text)
-        .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", path.display())))
 }
 
 /// The app of that name.
@@ -732,12 +713,4 @@ impl Workspace {
         }
         variables
     }
-}
-
-fn find_certificates(
-    root: &std::path::Path,
-    settings: &Settings,
-) -> Result<Option<Certificates>, Failure> {
-    images::find_ca_bundle(settings, root, variable, |path| std::fs::read(path))
-        .map_err(|err| Failure::new(BAD_FILE, err.to_string()))
 }

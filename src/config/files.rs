@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
+
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 
@@ -74,6 +76,23 @@ impl From<io::Error> for ReadError {
             io::ErrorKind::PermissionDenied => Self::Permission,
             _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Self::Loop,
             _ => Self::Other(error),
+        }
+    }
+}
+
+impl From<bounded::Error> for ReadError {
+    fn from(error: bounded::Error) -> Self {
+        use bounded::Error as E;
+        match error {
+            E::Missing | E::Dangling => Self::Missing,
+            E::Outside => Self::Outside,
+            E::Directory => Self::Directory,
+            E::Special => Self::Special,
+            E::TooLarge(_) => Self::TooLarge,
+            E::Loop => Self::Loop,
+            E::Permission => Self::Permission,
+            E::NotText => Self::Other(io::ErrorKind::InvalidData.into()),
+            E::Other(error) => Self::Other(error),
         }
     }
 }

@@ -3,8 +3,7 @@
 //! Nothing outside the repository is ever read, and nothing that is not a regular file is waited for.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use super::files::{Files, Kind, MAX_FILE, ReadError};
 use super::problem::Place;
 use super::report::is_harmful;
+use crate::bounded;
 
 /// A byte range in one of the files of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -256,23 +256,7 @@ impl Files for Disk {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
-        let file = open(&self.resolve(path)?)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(ReadError::Directory);
-        }
-        if !metadata.is_file() {
-            return Err(ReadError::Special);
-        }
-        if metadata.len() > MAX_FILE {
-            return Err(ReadError::TooLarge);
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_FILE {
-            return Err(ReadError::TooLarge);
-        }
-        Ok(bytes)
+        Ok(bounded::read_below(&self.root, path, MAX_FILE)?)
     }
 
     fn names(&self, directory: &Path) -> Result<Vec<OsString>, ReadError> {
@@ -289,16 +273,6 @@ impl Files for Disk {
     fn on_disk(&self, path: &Path) -> Option<PathBuf> {
         self.resolve(path).ok()
     }
-}
-
-/// Opens without blocking: a named pipe that nobody writes to must not hold us up.
-fn open(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
-        .open(path)
 }
 
 /// Joins a relative path to a base, both relative to the repository's root and with `/`, and takes

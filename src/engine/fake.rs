@@ -203,6 +203,9 @@ impl Engine for FakeEngine {
             progress(Progress { done: 1, total: 1 });
             if !store.images.contains_key(reference) {
                 store.add_image(reference, Labels::new());
+                if let Some(image) = store.images.get_mut(reference) {
+                    image.digests.push(format!("{reference}@{}", image.id));
+                }
             }
             Ok(())
         })

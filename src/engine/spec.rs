@@ -183,6 +183,9 @@ pub struct Image {
     pub id: String,
     /// Its references (`repository:tag`).
     pub tags: Vec<String>,
+    /// Its names in registries (`repository@digest`): it was pulled from there or pushed. Some engines have names for
+    /// what was built by them too. Only known of an image that was asked for by itself.
+    pub digests: Vec<String>,
     /// Size in bytes.
     pub size: u64,
     /// Labels.

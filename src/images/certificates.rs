@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::settings::Settings;
+use crate::bounded::{self, MEBIBYTE};
+use crate::settings::{FILE_NAME, Settings};
 
 /// Where the image's own and the added certificates stand together in a derived image.
 pub const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -36,22 +36,29 @@ pub struct Certificates {
     bodies: Vec<String>,
 }
 
-/// A file of certificates that the settings name is of no use.
+/// The largest bundle of this machine that is read, in bytes.
+const LARGEST_BUNDLE: u64 = 16 * MEBIBYTE;
+
+/// A file of certificates that the settings name is of no use. Its path is not repeated, only which one it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be read.
-    #[error("cannot read the certificates in `{path}`")]
+    #[error("{place}: file {number} of `ca_certificates`: {source}")]
     Read {
-        /// The file.
-        path: PathBuf,
+        /// Where it is written, as `file:line`.
+        place: String,
+        /// Which one of the list, from 1.
+        number: usize,
         /// Why.
-        source: io::Error,
+        source: bounded::Error,
     },
     /// There is no PEM certificate in it.
-    #[error("there is no PEM certificate in `{path}`")]
+    #[error("{place}: file {number} of `ca_certificates` holds no PEM certificate")]
     Empty {
-        /// The file.
-        path: PathBuf,
+        /// Where it is written, as `file:line`.
+        place: String,
+        /// Which one of the list, from 1.
+        number: usize,
     },
 }
 
@@ -112,28 +119,35 @@ impl Certificates {
     }
 }
 
-/// Finds the certificates to trust: the files of `ca_certificates` (relative to the repository), or, where the
-/// settings name none, those that the caller's own `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS` point at.
+/// Finds the certificates to trust: the files of `ca_certificates`, or, where the settings name none, those that the
+/// caller's own `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS` point at.
 ///
-/// `lookup` reads an environment variable, `read` a file. A variable that points nowhere is passed over, a
-/// setting that does is an error.
+/// `lookup` reads an environment variable, `read` a file up to a limit. A variable that points nowhere is passed over,
+/// a setting that does is an error.
 pub fn find_ca_bundle(
     settings: &Settings,
-    repository: &Path,
     lookup: impl Fn(&str) -> Option<String>,
-    read: impl Fn(&Path) -> io::Result<Vec<u8>>,
+    read: impl Fn(&Path, u64) -> Result<Vec<u8>, bounded::Error>,
 ) -> Result<Option<Certificates>, Error> {
     let mut certificates = Certificates::default();
-    for path in &settings.ca_certificates {
-        let path = repository.join(path);
-        let pem = read(&path).map_err(|source| Error::Read {
-            path: path.clone(),
+    let place = || {
+        let place = settings.places.get("ca_certificates");
+        place.map_or(FILE_NAME, String::as_str).to_owned()
+    };
+    for (index, path) in settings.ca_certificates.iter().enumerate() {
+        let number = index + 1;
+        let pem = read(path, MEBIBYTE).map_err(|source| Error::Read {
+            place: place(),
+            number,
             source,
         })?;
         let before = certificates.len();
         certificates.add(&pem);
         if certificates.len() == before && Certificates::parse(&pem).is_empty() {
-            return Err(Error::Empty { path });
+            return Err(Error::Empty {
+                place: place(),
+                number,
+            });
         }
     }
     if settings.ca_certificates.is_empty() {
@@ -141,7 +155,8 @@ pub fn find_ca_bundle(
         // Both variables usually name the same file.
         paths.dedup();
         for path in paths {
-            if let Ok(pem) = read(Path::new(&path)) {
+            let path = std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(&path));
+            if let Ok(pem) = read(&path, LARGEST_BUNDLE) {
                 certificates.add(&pem);
             }
         }
@@ -165,12 +180,12 @@ mod tests {
     const ONE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\nBBBB\n-----END CERTIFICATE-----\n";
     const TWO: &str = "-----BEGIN CERTIFICATE-----\r\nCCCC\r\n-----END CERTIFICATE-----\r\n";
 
-    fn read(path: &Path) -> io::Result<Vec<u8>> {
+    fn read(path: &Path, _limit: u64) -> Result<Vec<u8>, bounded::Error> {
         match path.to_str() {
-            Some("/one" | "/repository/one.pem") => Ok(ONE.into()),
+            Some("/one" | "one.pem") => Ok(ONE.into()),
             Some("/both") => Ok(format!("# a\n{TWO}{ONE}").into()),
             Some("/none") => Ok(b"nothing".to_vec()),
-            _ => Err(io::ErrorKind::NotFound.into()),
+            _ => Err(bounded::Error::Missing),
         }
     }
 
@@ -185,7 +200,7 @@ mod tests {
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        find_ca_bundle(&settings, Path::new("/repository"), lookup, read)
+        find_ca_bundle(&settings, lookup, read)
     }
 
     #[test]

@@ -349,9 +349,8 @@ fn dump_build_contexts() {
     let mut given = given();
     given.certificates = find_ca_bundle(
         &crate::settings::Settings::default(),
-        &folder,
         |name| std::env::var(name).ok(),
-        |path| std::fs::read(path),
+        crate::bounded::read_anywhere,
     )
     .unwrap();
     let composable = composable(

@@ -227,6 +227,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if !plan.hooks.is_empty() {
             spec.name.push_str(STARTING);
         }
+        self.check_bases(planned.image, planned.pull).await?;
         match self.create_anew(&spec).await {
             Err(EngineError::ImageNotFound { .. }) => {
                 self.ensure_image(planned.image, planned.pull).await?;

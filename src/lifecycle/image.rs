@@ -44,11 +44,19 @@ pub enum Pull {
     Never,
 }
 
+/// The ids of the images that a derived one was made from, in order.
+fn base_ids(derived: &Image) -> &str {
+    derived.labels.get(LABEL_BASE).map_or("", String::as_str)
+}
+
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that the derived image is there. Returns whether it was made just now.
     pub async fn ensure_image(&self, recipe: &ImageRecipe, pull: Pull) -> Result<bool> {
         let there = self.engine.image(&recipe.tag).await?;
-        if there.is_some() && pull != Pull::Always {
+        if let Some(image) = &there
+            && pull != Pull::Always
+            && self.are_confirmed(&recipe.bases, base_ids(image))
+        {
             return Ok(false);
         }
         let mut bases = Vec::new();
@@ -56,8 +64,8 @@ impl<E: Engine> Sandbox<'_, E> {
             self.checkpoint()?;
             bases.push(self.ensure_base(base, pull).await?.id);
         }
-        let base_ids = bases.join(" ");
-        if there.is_some_and(|image| image.labels.get(LABEL_BASE) == Some(&base_ids)) {
+        let ids = bases.join(" ");
+        if there.is_some_and(|image| base_ids(&image) == ids) {
             return Ok(false);
         }
         let began = Instant::now();
@@ -68,7 +76,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         let mut labels = recipe.labels.clone();
-        labels.insert(LABEL_BASE.to_owned(), base_ids);
+        labels.insert(LABEL_BASE.to_owned(), ids);
         let build = ImageBuild {
             tag: recipe.tag.clone(),
             context: recipe.context.clone(),
@@ -113,7 +121,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Makes sure that an image of a registry is there.
-    pub(super) async fn ensure_base(&self, reference: &str, pull: Pull) -> Result<Image> {
+    pub(super) async fn ensure_pulled(&self, reference: &str, pull: Pull) -> Result<Image> {
         let there = self.engine.image(reference).await?;
         match (there, pull) {
             (Some(image), Pull::Missing | Pull::Never) => return Ok(image),

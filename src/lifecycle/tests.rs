@@ -4,6 +4,7 @@
 mod builds;
 mod crons;
 mod faults;
+mod foreign;
 mod mounts;
 mod order;
 mod run;
@@ -80,6 +81,8 @@ struct World {
     /// Whether what operations leave in the background is ended.
     ends_the_rest: bool,
     told: Arc<Mutex<Vec<Event>>>,
+    /// Images that a stranger named.
+    foreign: BTreeSet<String>,
 }
 
 /// What the repository asks for at one time.
@@ -116,6 +119,7 @@ impl World {
             database: false,
             ends_the_rest: false,
             told: Arc::default(),
+            foreign: BTreeSet::new(),
         }
     }
 
@@ -252,6 +256,7 @@ impl World {
             environment: &self.environment,
             events: &events,
             shutdown: &self.shutdown,
+            foreign: &self.foreign,
         };
         let result = sandbox.until_left(act(&sandbox)).await;
         drop(events);

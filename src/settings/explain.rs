@@ -1,7 +1,9 @@
 //! Says what serde found wrong with the settings in words of theirs, with the line and how to mend it.
 
 use super::Error;
+use super::hidden::{is_plain_key, marked, without};
 use crate::config::outline::Outline;
+use crate::config::problem::Problem;
 use crate::suggestion::{nearest, quoted_list};
 
 /// What Rust calls a type, and what it is for whoever writes YAML.
@@ -13,6 +15,17 @@ const TYPES: [(&str, &str); 7] = [
     ("struct Definition", "a map such as `{operation: build}`"),
     ("a boolean", "`true` or `false`"),
     ("path string", "a path"),
+];
+
+/// How hints about YAML begin that repeat a value, and what is said instead.
+const QUOTING_HINTS: [(&str, &str); 4] = [
+    ("put it in quotes", "put it in quotes"),
+    ("put the value in quotes", "put the value in quotes"),
+    ("write `", "put a space after the colon"),
+    (
+        "put `&",
+        "put an anchor in front of the value to repeat, or quote the text if it is no alias",
+    ),
 ];
 
 /// What is wrong, where, and how to mend it.
@@ -30,26 +43,28 @@ pub(super) fn explain(
     let (path, rest) = message.split_once(": ").unwrap_or(("", message));
     let near = error.location().map(|location| location.line());
     let known = outline.line_of_path(path);
-    let mut line = quoted_at(rest, text, known.or(near)).or(known).or(near);
-    let mut message = message.to_owned();
-    // What stands where a variable belongs may be its value.
-    if message.starts_with("variables")
-        && let Some((before, rest)) = message.split_once("string \"")
-        && let Some((_, after)) = rest.rsplit_once('"')
-    {
-        message = format!("{before}string{after}");
-    }
+    let quoted = marked(message).or_else(|| Some(rest.strip_prefix('`')?.split_once('`')?.0));
+    let mut line = quoted
+        .and_then(|quoted| line_with(quoted, text, known.or(near)))
+        .or(known)
+        .or(near);
+    let mut message = without(message);
     let mut hint = hint(&message).map(str::to_owned);
     if let Some((before, rest)) = message.clone().split_once("unknown field `")
         && let Some((key, expected)) = rest.split_once('`')
     {
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
         let place = before.trim_end().trim_end_matches(':');
+        let named = if is_plain_key(key) {
+            format!("unknown setting `{key}`")
+        } else {
+            "unknown setting".to_owned()
+        };
         (message, line) = if place.is_empty() {
-            (format!("unknown setting `{key}`"), outline.line(&[key]))
+            (named, outline.line(&[key]))
         } else {
             let line = outline.line_of_path(&format!("{place}.{key}"));
-            (format!("unknown setting `{key}` in `{place}`"), line)
+            (format!("{named} in `{place}`"), line)
         };
         line = line.or(near);
         let list = quoted_list(known.iter().copied());
@@ -74,10 +89,41 @@ pub(super) fn explain(
     }
 }
 
-/// The line, at or after another one, that holds what a message begins with in backticks: a key or a value that serde
-/// knows no better place of than the map that it is in.
-fn quoted_at(message: &str, text: &str, from: Option<usize>) -> Option<usize> {
-    let (quoted, _) = message.strip_prefix('`')?.split_once('`')?;
+/// What is wrong with a text as YAML, without what stands there.
+pub(super) fn explain_yaml(problem: Problem, file_name: &str) -> Error {
+    let mut message = problem.message;
+    if let Some((begin, rest)) = message.split_once('`')
+        && let Some((quoted, end)) = rest.rsplit_once('`')
+    {
+        let is_key = ["duplicate key ", "there is no space after"]
+            .iter()
+            .any(|words| begin.starts_with(words));
+        let key = quoted.split('`').next().unwrap_or_default();
+        if !(is_key && is_plain_key(key)) && quoted.chars().count() > 1 {
+            message = match begin {
+                "the alias " => "an alias has no anchor before it".to_owned(),
+                "the tag " => "a tag means nothing in this file".to_owned(),
+                _ => format!("{}{}", begin.trim_end(), end),
+            };
+        }
+    }
+    let hint = problem.hint.map(|hint| {
+        let quoting = QUOTING_HINTS
+            .iter()
+            .find(|(begin, _)| hint.starts_with(begin));
+        quoting.map_or(hint, |(_, instead)| (*instead).to_owned())
+    });
+    Error::Invalid {
+        file: file_name.to_owned(),
+        line: Some(problem.place.line).filter(|line| *line > 0),
+        message,
+        hint,
+    }
+}
+
+/// The line, at or after another one, that holds a text: a key or a value that serde knows no better place of than
+/// the map that it is in.
+fn line_with(quoted: &str, text: &str, from: Option<usize>) -> Option<usize> {
     let from = from.unwrap_or(1);
     let lines = text.lines().enumerate().skip(from.saturating_sub(1));
     let mut found = lines.filter(|(_, line)| line.contains(quoted));
@@ -93,6 +139,8 @@ fn hint(message: &str) -> Option<&'static str> {
         Some(
             "put a `\\` in front of `(`, `[`, `{`, `*`, `+`, `?`, `.`, `|`, and single quotes around it all",
         )
+    } else if message.ends_with("is no reference to a container image") {
+        Some("write it as `docker pull` takes it, for example `node:24-bookworm`")
     } else if is_list("tests") {
         Some("each test has a name: `tests: {it builds: {operation: build}}`")
     } else if is_list("users") {

@@ -125,11 +125,11 @@ fn a_bad_value_names_its_line() {
     let (message, _) = refused("project: a\nusers:\n  alice: admin\n  bob: owner\n");
     assert_eq!(
         message,
-        ".upsun-local.yaml:4: users.bob: `owner` is not a role: it is one of `viewer`, `contributor`, `admin`"
+        ".upsun-local.yaml:4: users.bob: this value is not a role: it is one of `viewer`, `contributor`, `admin`"
     );
     let (message, _) = refused("environment:\n  type: prod\n");
     assert!(
-        message.starts_with(".upsun-local.yaml:2: environment: `prod` is not"),
+        message.starts_with(".upsun-local.yaml:2: environment: this value is not"),
         "{message}"
     );
     let (message, _) = refused("user: {uid: 0}\n");
@@ -148,7 +148,7 @@ fn only_codes_of_warnings_can_be_silenced() {
     assert_eq!(
         refused("project: a\ncheck:\n  ignore:\n    - U402\n    - bashisms\n"),
         (
-            ".upsun-local.yaml:5: `bashisms` in `check.ignore` is not the code of a problem"
+            ".upsun-local.yaml:5: an entry in `check.ignore` is not the code of a problem"
                 .to_owned(),
             Some("`upsun-local check` shows the code of each problem in brackets".to_owned())
         )
@@ -173,24 +173,11 @@ fn what_is_no_yaml_names_its_line() {
 }
 
 #[test]
-fn a_repository_without_the_file_has_the_defaults() {
-    let folder = tempfile::tempdir().unwrap();
-    assert_eq!(Settings::load(folder.path()).unwrap(), Settings::default());
-    std::fs::write(folder.path().join(FILE_NAME), "project: p\n").unwrap();
-    assert_eq!(
-        Settings::load(folder.path()).unwrap().project.as_deref(),
-        Some("p")
-    );
-}
-
-#[test]
 fn a_file_that_cannot_be_read_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
+    assert_eq!(read(folder.path()).unwrap(), None);
     std::fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
-    assert!(matches!(
-        Settings::load(folder.path()),
-        Err(Error::Read { .. })
-    ));
+    assert!(matches!(read(folder.path()), Err(Error::Read { .. })));
 }
 
 #[test]
@@ -249,4 +236,141 @@ fn a_variable_in_the_wrong_place_is_not_quoted() {
         "{message}"
     );
     assert!(!message.contains("hush"), "{message}");
+}
+
+/// What stands in the wrong place, written so that it is a text, a key's value, a list and more.
+const SECRET: &str = "hunter2-and-more";
+
+fn never_shown(text: &str) {
+    let Err(error) = Settings::parse(text, FILE_NAME) else {
+        return;
+    };
+    let words = format!("{error} {:?}", error.hint());
+    for part in [SECRET, "hunter2", "and-more"] {
+        assert!(!words.contains(part), "{text}\n{words}");
+    }
+    let users = users_of(text, FILE_NAME).map_err(|error| error.to_string());
+    assert!(users.map_or_else(|words| !words.contains("hunter2"), |_| true));
+}
+
+#[test]
+fn no_value_stands_in_an_error() {
+    let keys = [
+        "project",
+        "environment",
+        "environment.name",
+        "environment.type",
+        "role",
+        "users",
+        "users.ada",
+        "users.ada.production",
+        "variables",
+        "variables.project",
+        "variables.environment",
+        "variables.project.a=b",
+        "env_file",
+        "images",
+        "images.nodejs",
+        "ca_certificates",
+        "proxy",
+        "proxy.http",
+        "proxy.credentials",
+        "engine",
+        "port",
+        "user",
+        "user.uid",
+        "tests",
+        "tests.a",
+        "tests.a.operation",
+        "tests.a.role",
+        "tests.a.expect",
+        "tests.a.stdout",
+        "tests.a.files",
+        "tests.a.timeout",
+        "tests.a.idempotent",
+        "tests.a.variables",
+        "services",
+        "services.db",
+        "services.db.external",
+        "mail",
+        "mail.port",
+        "check",
+        "check.ignore",
+        "unknown",
+        "engine.more",
+    ];
+    let values = [
+        SECRET.to_owned(),
+        format!("'{SECRET} (['"),
+        format!("'([{SECRET}'"),
+        format!("'production:{SECRET}'"),
+        format!("\"`{SECRET}` \\\"x\\\", expected `a`\""),
+        format!("\"\\x02{SECRET}\\x01{SECRET}\\x02{SECRET}\""),
+        format!("[{SECRET}]"),
+        format!("[[{SECRET}]]"),
+        format!("{{ x: {SECRET} }}"),
+        format!("{{ production: {SECRET} }}"),
+        format!("!!int {SECRET}"),
+        format!("!{SECRET} x"),
+        format!("*{SECRET}"),
+        format!("@{SECRET}"),
+        format!("`{SECRET}"),
+        format!("\"{SECRET}"),
+        format!("\"{SECRET}\\q\""),
+        format!("x: {SECRET}"),
+        format!("[{SECRET}"),
+        format!("{SECRET} \n\t{SECRET}"),
+        format!("|\n {SECRET}\n{SECRET}"),
+        format!("%{SECRET}"),
+        format!("- {SECRET}"),
+        format!("&a {SECRET}\n&b {SECRET}"),
+    ];
+    for key in keys {
+        let mut lead = String::new();
+        for (depth, part) in key.split('.').enumerate() {
+            if depth > 0 {
+                lead.push('\n');
+                lead.push_str(&"  ".repeat(depth));
+            }
+            lead.push_str(part);
+            lead.push(':');
+        }
+        for value in &values {
+            never_shown(&format!("{lead} {value}\n"));
+        }
+    }
+    // Files of other programs.
+    for text in [
+        format!("machine github.com login x password {SECRET}\n"),
+        format!("machine github.com login x password a: {SECRET}\n"),
+        format!("machine github.com login x password {SECRET}: a\n"),
+        format!("export TOKEN={SECRET}\n"),
+        format!("TOKEN={SECRET}:more\nTOKEN={SECRET}:more\n"),
+        format!("TOKEN:{SECRET}\nOTHER:{SECRET}\n"),
+        format!("TOKEN: {SECRET}\n"),
+        format!("{SECRET}\n"),
+        format!("[section]\nkey = {SECRET}\n"),
+        format!("<key>{SECRET}</key>\n"),
+        format!("{{\"key\": \"{SECRET}\"}}\n"),
+        format!("-----BEGIN KEY-----\n{SECRET}\n-----END KEY-----\n"),
+        format!("a: 1\n{SECRET}\n"),
+        format!("a: b: {SECRET}\n"),
+        format!("role: viewer\n  {SECRET}: x\n {SECRET}\n"),
+    ] {
+        never_shown(&text);
+    }
+}
+
+#[test]
+fn numbers_that_are_no_setting_are_not_shown() {
+    for text in [
+        "tests: {a: {operation: x, expect: 7351}}",
+        "port: 735173517351",
+        "mail: 7351",
+        "user: {uid: -7351}",
+        "engine: [7351.5]",
+    ] {
+        let (message, _) = refused(text);
+        assert!(!message.contains("7351"), "{message}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Asks Git which files it would deploy: those it tracks and those it does not ignore, submodules' included.
 
 mod directories;
+mod private;
 mod watches;
 
 use std::collections::HashSet;
@@ -155,6 +156,11 @@ impl Git {
             .stderr(Stdio::piped());
         command
     }
+}
+
+/// Whether Git ignores a file directly in `root`, so that it did not come with the repository.
+pub(super) fn is_private(git: &Git, root: &Path, name: &str) -> bool {
+    private::is_private(git, root, name)
 }
 
 /// What Git said, or why not.

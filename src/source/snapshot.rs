@@ -283,12 +283,24 @@ impl Snapshot {
 
     /// The tree id of a directory with these children; `None` when nothing is in it.
     fn tree_of(&self, at: usize, children: &[usize], body: &mut Vec<u8>) -> Option<Hash> {
+        self.tree_without(at, children, &[], body)
+    }
+
+    /// The same without some of its files.
+    fn tree_without(
+        &self,
+        at: usize,
+        children: &[usize],
+        left_out: &[&[u8]],
+        body: &mut Vec<u8>,
+    ) -> Option<Hash> {
         let directory = &self.directories[at];
         let depth = self.path(directory).len();
         let mut items: Vec<(&[u8], &str, &Hash)> = Vec::new();
         for entry in &self.entries[directory.entries.clone()] {
-            if entry.kind.is_there() {
-                items.push((self.get(entry.name), entry.kind.mode(), &entry.hash));
+            let name = self.get(entry.name);
+            if entry.kind.is_there() && !left_out.contains(&name) {
+                items.push((name, entry.kind.mode(), &entry.hash));
             }
         }
         for child in children {
@@ -315,16 +327,16 @@ impl Snapshot {
         (!items.is_empty()).then(|| hash::tree(body))
     }
 
-    /// The tree id that the repository would have without one of the directories at its top.
-    pub(super) fn id_without(&self, left_out: &[u8]) -> Option<Hash> {
+    /// The tree id that the repository would have without some of the files and directories at its top.
+    pub(super) fn id_without(&self, left_out: &[&[u8]]) -> Option<Hash> {
         let at = self.find_directory(b"")?;
         let children: Vec<usize> = (0..self.directories.len())
             .filter(|child| {
                 let path = self.path(&self.directories[*child]);
-                !path.is_empty() && !path.contains(&b'/') && path != left_out
+                !path.is_empty() && !path.contains(&b'/') && !left_out.contains(&path)
             })
             .collect();
-        self.tree_of(at, &children, &mut Vec::new())
+        self.tree_without(at, &children, left_out, &mut Vec::new())
     }
 }
 

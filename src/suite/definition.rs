@@ -8,8 +8,8 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use serde::de::{self, Deserialize, Deserializer};
 
-use crate::roles::Role;
-use crate::settings::{one_or_more, variables};
+use crate::roles::{Role, UnknownRole};
+use crate::settings::{hidden, one_or_more, variables};
 use crate::variables::UserVariables;
 
 /// All tests, by name, in the order in which they are written.
@@ -133,7 +133,8 @@ impl TextPattern {
                     .map_or_else(|| err.to_string(), ToString::to_string);
                 let why = why.lines().last().unwrap_or_default().trim();
                 let why = why.trim_start_matches("error: ");
-                Err(format!("`{text}` is not a regular expression: {why}"))
+                let text = hidden(text);
+                Err(format!("{text} is not a regular expression: {why}"))
             }
         }
     }
@@ -175,10 +176,8 @@ impl PathPattern {
             .literal_separator(true)
             .build()
             .map_err(|err| {
-                format!(
-                    "`{text}` is not a path or a pattern of paths: {}",
-                    err.kind()
-                )
+                let text = hidden(text);
+                format!("{text} is not a path or a pattern of paths: {}", err.kind())
             })?;
         Ok(PathPattern {
             text: text.to_owned(),
@@ -236,8 +235,13 @@ fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathPattern>,
 
 fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| text.parse().map_err(de::Error::custom))
-        .transpose()
+    text.map(|text| {
+        text.parse().map_err(|err: UnknownRole| {
+            let shown = err.to_string();
+            de::Error::custom(shown.replacen(&format!("`{text}`"), &hidden(&text), 1))
+        })
+    })
+    .transpose()
 }
 
 fn seconds<'de, D: Deserializer<'de>>(

@@ -55,16 +55,16 @@ fn index(paths: &[&str]) -> Index {
 fn wrong_tests_are_told_with_their_line() {
     let wrong = |text: &str| tests(text).unwrap_err();
     insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expected: 0\n"), @r##".upsun-local.yaml:4: unknown setting `expected` in `tests.a` (did you mean `expect`?)"##);
-    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    stdout: 'a('\n"), @r##".upsun-local.yaml:4: tests.a: `a(` is not a regular expression: unclosed group (put a `\` in front of `(`, `[`, `{`, `*`, `+`, `?`, `.`, `|`, and single quotes around it all)"##);
-    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: 300\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: integer `300`, expected an exit code from 0 to 255, or `denied` ()"##);
-    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: refused\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: string "refused", expected an exit code from 0 to 255, or `denied` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    stdout: 'a('\n"), @r##".upsun-local.yaml:4: tests.a: this value is not a regular expression: unclosed group (put a `\` in front of `(`, `[`, `{`, `*`, `+`, `?`, `.`, `|`, and single quotes around it all)"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: 300\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: integer, expected an exit code from 0 to 255, or `denied` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a:\n    operation: x\n    expect: refused\n"), @r##".upsun-local.yaml:4: tests.a.expect: invalid value: string, expected an exit code from 0 to 255, or `denied` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: { app: x }\n"), @r##".upsun-local.yaml:2: tests.a: missing field `operation` ()"##);
-    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, role: owner }\n"), @r##".upsun-local.yaml:2: tests.a: `owner` is not a role: it is one of `viewer`, `contributor`, `admin` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, role: owner }\n"), @r##".upsun-local.yaml:2: tests.a: this value is not a role: it is one of `viewer`, `contributor`, `admin` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, timeout: 0 }\n"), @r##".upsun-local.yaml:2: tests.a: `timeout` must be more than 0 s ()"##);
-    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, files: 'a[' }\n"), @r##".upsun-local.yaml:2: tests.a: `a[` is not a path or a pattern of paths: unclosed character class; missing ']' ()"##);
-    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, timeout: soon }\n"), @r##".upsun-local.yaml:2: tests.a.timeout: invalid type: string "soon", expected a number ()"##);
-    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, idempotent: yes }\n"), @r##".upsun-local.yaml:2: tests.a.idempotent: invalid type: string "yes", expected `true` or `false` (`yes`, `no`, `on` and `off` are plain words here: write `true` or `false`)"##);
-    insta::assert_snapshot!(wrong("tests:\n  a: ok\n"), @r##".upsun-local.yaml:2: tests.a: invalid type: string "ok", expected a map such as `{operation: build}` ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, files: 'a[' }\n"), @r##".upsun-local.yaml:2: tests.a: this value is not a path or a pattern of paths: unclosed character class; missing ']' ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, timeout: soon }\n"), @r##".upsun-local.yaml:2: tests.a.timeout: invalid type: string, expected a number ()"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: { operation: x, idempotent: yes }\n"), @r##".upsun-local.yaml:2: tests.a.idempotent: invalid type: string, expected `true` or `false` (`yes`, `no`, `on` and `off` are plain words here: write `true` or `false`)"##);
+    insta::assert_snapshot!(wrong("tests:\n  a: ok\n"), @r##".upsun-local.yaml:2: tests.a: invalid type: string, expected a map such as `{operation: build}` ()"##);
     insta::assert_snapshot!(wrong("tests:\n  a: {operation: x}\n  b: {operation: x}\n  a: {operation: y}\n"), @r##".upsun-local.yaml:4: duplicate key `a`: it is already on line 2 (only one of them can count: merge the two, or rename one)"##);
     insta::assert_snapshot!(wrong("tests:\n  b: &x {operation: x}\n  a:\n    <<: *x\n    role: admin\n"), @r##".upsun-local.yaml:4: unknown setting `<<` in `tests.a` (merge keys are not read in this file: write it out)"##);
     insta::assert_snapshot!(wrong("tests:\n\ta: ok\n"), @r##".upsun-local.yaml:2: a tab cannot be used to indent YAML (indent with spaces)"##);

@@ -112,6 +112,7 @@ impl Pushed {
             .current_dir(directory)
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("XDG_STATE_HOME", self.root().join("../state"))
+            .env("XDG_CONFIG_HOME", self.root().join("../config"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env_remove("UPSUN_LOCAL_SKIP")
             .envs(variables.iter().copied());

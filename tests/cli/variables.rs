@@ -164,14 +164,14 @@ fn a_broken_env_file_is_explained_without_what_stands_in_it() {
     code: 65
     --- stdout
     --- stderr
-    error: .env: line 2 is not `NAME=value`
+    error: .upsun-local.yaml:2: `env_file`: line 2 is not `NAME=value`
     ");
     project.file(".env", "KEY=\"-----BEGIN\nhush-hush\n-----END\"\n");
     insta::assert_snapshot!(project.run(&["variables"]).shown(), @r"
     code: 65
     --- stdout
     --- stderr
-    error: .env: line 1: the quote after `KEY=` is not closed: a value ends with its line, and `\n` in double quotes is a new one
+    error: .upsun-local.yaml:2: `env_file`: line 1: the quote after `KEY=` is not closed: a value ends with its line, and `\n` in double quotes is a new one
     ");
 }
 
@@ -197,7 +197,7 @@ fn without_its_env_file_a_project_can_still_be_looked_at_and_tidied_up() {
     project.file(".upsun-local.yaml", "env_file: .env.local\n");
     let words = project.run(&["variables"]).expect(65).stderr;
     assert!(
-        words.contains("names `.env.local`: there is no such file"),
+        words.contains(".upsun-local.yaml:1: `env_file`: there is no such file"),
         "{words}"
     );
     project.run(&["activity", "list"]).expect(0);

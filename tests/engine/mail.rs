@@ -86,11 +86,10 @@ applications:
                 "From: shop@example.com\r\nCc: cleo@example.com,\r\n dora@example.com", "-fbounce@example.com") ? 0 : 1);'
 "#,
     );
-    let settings = format!(
-        "project: {}\nimages: {{ mailpit: '{}' }}\n{mail}\n",
-        project.id, image.0
-    );
+    let settings = format!("project: {}\n{mail}\n", project.id);
     project.file(".upsun-local.yaml", &settings);
+    // No registry has it.
+    project.user_settings(&format!("images: {{ mailpit: '{}' }}\n", image.0));
     project
 }
 

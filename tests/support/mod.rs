@@ -31,6 +31,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Fails the test unless the code is that one.
+    #[allow(dead_code, reason = "only some of the test programs expect one")]
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
@@ -104,6 +105,15 @@ impl TestProject {
         self
     }
 
+    /// Writes the user's own settings, which stand outside the repository and may say what leads out of it.
+    #[allow(dead_code, reason = "only some of the test programs need them")]
+    pub fn user_settings(&self, content: &str) -> &Self {
+        let path = self.dir.path().join("config/upsun-local/settings.yaml");
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(path, content).expect("a file");
+        self
+    }
+
     /// The binary with these arguments, in the repository, with an environment of its own.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upsun-local"));
@@ -117,7 +127,9 @@ impl TestProject {
                 command.env_remove(name);
             }
         }
-        command.env("XDG_STATE_HOME", self.dir.path().join("state"));
+        command
+            .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"));
         command
     }
 

@@ -67,8 +67,9 @@ pub(super) fn all<'a>(workspace: &'a Workspace, target: &Target) -> Result<Vec<C
 
 /// Everything that is wrong with them is told at once.
 fn written(workspace: &Workspace) -> Result<Vec<Case<'_>>, Failure> {
-    let text = std::fs::read_to_string(workspace.project.root.join(FILE_NAME));
-    let outline = Outline::of(&text.unwrap_or_default(), Path::new(FILE_NAME)).ok();
+    let text = crate::settings::read(&workspace.project.root);
+    let text = text.ok().flatten().unwrap_or_default();
+    let outline = Outline::of(&text, Path::new(FILE_NAME)).ok();
     let line_of = |keys: &[&str]| outline.as_ref().and_then(|outline| outline.line(keys));
     let mut cases = Vec::new();
     let mut wrong: Vec<Failure> = Vec::new();

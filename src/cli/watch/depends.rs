@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::bounded::{self, MEBIBYTE};
 use crate::config::app::App;
 use crate::config::{self, Config};
 use crate::relationships;
@@ -28,7 +29,7 @@ impl Scope {
         hash.update(settings);
         let settings = Settings::parse(&String::from_utf8_lossy(settings), "").ok();
         if let Some(path) = settings.and_then(|settings| settings.env_file) {
-            hash.update(std::fs::read(root.join(path)).unwrap_or_default());
+            hash.update(bounded::read_named(root, &path, MEBIBYTE).unwrap_or_default());
         }
         let apps = match self {
             Scope::Everything => None,

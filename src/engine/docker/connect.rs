@@ -93,6 +93,12 @@ async fn try_one(candidate: &Candidate) -> Result<Docker, Attempt> {
         .address
         .split_once("://")
         .unwrap_or(("unix", &candidate.address));
+    // The `ssh` command would take it for an option, such as one that names a command to run.
+    if scheme == "ssh" && rest.split('@').any(|part| part.starts_with('-')) {
+        return Err(Attempt::Failed(
+            "a user name and a host name cannot begin with `-`".to_owned(),
+        ));
+    }
     if scheme == "unix" {
         // A missing socket and a forbidden one both fail late and unclearly in the client.
         if let Err(err) = std::os::unix::net::UnixStream::connect(rest) {
@@ -322,6 +328,24 @@ mod tests {
             all.contains(&"unix:///home/ada/.colima/default/docker.sock".to_owned()),
             "{all:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn an_address_is_no_option_of_ssh() {
+        for address in [
+            "ssh://-oProxyCommand=false",
+            "ssh://-lroot@host",
+            "ssh://user@-oProxyCommand=false",
+        ] {
+            let s = Surroundings {
+                wanted: Some(address.into()),
+                ..Surroundings::default()
+            };
+            let Err(Error::Unavailable { tried, .. }) = connect(&s).await else {
+                panic!("{address}");
+            };
+            assert!(tried[0].ends_with("cannot begin with `-`"), "{tried:?}");
+        }
     }
 
     #[test]

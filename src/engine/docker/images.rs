@@ -23,6 +23,7 @@ impl DockerEngine {
                 Ok(Some(Image {
                     id: found.id.unwrap_or_default(),
                     tags: found.repo_tags.unwrap_or_default(),
+                    digests: found.repo_digests.unwrap_or_default(),
                     size: found
                         .size
                         .and_then(|n| u64::try_from(n).ok())
@@ -53,6 +54,7 @@ impl DockerEngine {
                     .into_iter()
                     .filter(|tag| tag != "<none>:<none>")
                     .collect(),
+                digests: Vec::new(),
                 size: u64::try_from(summary.size).unwrap_or_default(),
                 labels: summary.labels.into_iter().collect(),
                 variables: Vec::new(),

@@ -102,11 +102,12 @@ impl Store {
         all
     }
 
-    pub(super) fn add_image(&mut self, reference: &str, labels: Labels) {
+    pub(crate) fn add_image(&mut self, reference: &str, labels: Labels) {
         let id = format!("sha256:{}", self.next_id());
         let image = Image {
             id,
             tags: vec![reference.to_owned()],
+            digests: Vec::new(),
             size: 1,
             labels,
             variables: Vec::new(),

@@ -63,6 +63,7 @@ impl World {
             environment: &self.environment,
             events: &events,
             shutdown: &self.shutdown,
+            foreign: &self.foreign,
         };
         let start: Timestamp = "2026-11-24T04:58:00Z".parse().unwrap();
         let clock = || start + SignedDuration::try_from(began.elapsed()).unwrap();

@@ -6,7 +6,7 @@ use crate::engine::fake::Fault;
 use crate::event::Step;
 
 /// Without mounts and workers, so that the order is easy to see.
-const PLAIN: &str = r"
+pub(super) const PLAIN: &str = r"
 applications:
   shop:
     type: nodejs:24
@@ -22,7 +22,7 @@ applications:
 
 impl World {
     /// What was changed since the last time this was asked, with builds' ids as `…`.
-    fn changed(&self) -> Vec<String> {
+    pub(super) fn changed(&self) -> Vec<String> {
         let mut all = changes(&self.engine.take_calls(), &self.project);
         for line in &mut all {
             for build in self.prepare().plans.iter().map(|plan| &plan.build.id) {
@@ -32,7 +32,7 @@ impl World {
         all
     }
 
-    fn container_id(&self, name: &str) -> String {
+    pub(super) fn container_id(&self, name: &str) -> String {
         let name = self.project.name(&["local", name]);
         self.engine.store().find(&name).unwrap()
     }

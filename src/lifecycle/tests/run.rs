@@ -241,6 +241,7 @@ async fn two_environments_at_once_share_one_build() {
             project: sandbox.project,
             events: sandbox.events,
             shutdown: sandbox.shutdown,
+            foreign: sandbox.foreign,
         };
         let _lock = sandbox.lock("up").await?;
         let plan = &prepared.plans[0];

@@ -16,16 +16,18 @@ fn a_plain_repository_has_gits_id() {
 }
 
 #[test]
-fn a_build_of_the_whole_repository_does_not_depend_on_the_configuration() {
+fn a_build_of_the_whole_repository_does_not_depend_on_the_configuration_nor_on_our_settings() {
     let repo = Repo::new();
     repo.write(".upsun/config.yaml", "1");
     let nothing = repo.scan().build_id("").unwrap().to_string();
     assert_eq!(nothing, "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
 
     repo.write("a", "1").write("d/.upsun/b", "2");
-    repo.write(".upsunx/c", "3");
+    repo.write(".upsunx/c", "3")
+        .write("d/.upsun-local.yaml", "1");
     let before = repo.scan();
     repo.write(".upsun/config.yaml", "2")
+        .write(".upsun-local.yaml", "role: viewer")
         .write(".upsun/more/x", "3");
     let after = repo.scan();
     assert_ne!(after.id("").unwrap(), before.id("").unwrap());
@@ -37,6 +39,7 @@ fn a_build_of_the_whole_repository_does_not_depend_on_the_configuration() {
 
     repo.git(["rm", "-rfq", "--cached", "--ignore-unmatch", ".upsun"]);
     std::fs::remove_dir_all(repo.path(".upsun")).unwrap();
+    std::fs::remove_file(repo.path(".upsun-local.yaml")).unwrap();
     assert_eq!(after.build_id("").unwrap().to_string(), repo.agree());
 }
 

@@ -1,0 +1,162 @@
+//! The settings that a command works with, and the files that they name.
+
+use std::path::{Path, PathBuf};
+
+use super::context::{Context, variable};
+use super::failure::{BAD_FILE, Failure};
+use crate::bounded::{self, MEBIBYTE};
+use crate::images::{self, Certificates, ImageRef};
+use crate::settings::load::{self, Loaded, OwnFile};
+use crate::settings::{Error, FILE_NAME, Settings};
+use crate::source;
+use crate::variables::{self, UserVariables};
+
+/// A file of variables, above `env_file`.
+const ENV_FILE: &str = "UPSUN_LOCAL_ENV_FILE";
+/// Images, above `images`: `nodejs:24=<image>,postgresql=<image>`.
+const IMAGES: &str = "UPSUN_LOCAL_IMAGES";
+
+/// The settings of a repository with those of the user below them.
+pub(super) fn of(context: &Context, root: &Path) -> Result<Settings, Failure> {
+    let loaded = load(context, root)?;
+    if loaded.refused.is_empty() {
+        Ok(loaded.settings)
+    } else {
+        Err(refused(&context.own_settings, &loaded))
+    }
+}
+
+/// The same for commands that only tidy up or look: what may not be said is left out where it makes no difference to
+/// them. The engine does.
+pub(super) fn of_lenient(context: &Context, root: &Path) -> Result<Settings, Failure> {
+    let mut loaded = load(context, root)?;
+    let is_named = context.global.engine.is_some();
+    loaded
+        .refused
+        .retain(|reaching| reaching.key == "engine" && !is_named);
+    if loaded.refused.is_empty() {
+        Ok(loaded.settings)
+    } else {
+        Err(refused(&context.own_settings, &loaded))
+    }
+}
+
+fn load(context: &Context, root: &Path) -> Result<Loaded, Failure> {
+    let is_private = || source::is_private(root, FILE_NAME);
+    let mut loaded =
+        load::load(root, &context.own_settings, is_private).map_err(|err| failure(&err))?;
+    let settings = &mut loaded.settings;
+    if let Some(path) = variable(ENV_FILE) {
+        let path = std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path));
+        settings.env_file = Some(path);
+        settings.places.insert("env_file", ENV_FILE.to_owned());
+    }
+    for (kind, image) in images_of_variable()? {
+        settings.foreign_images.remove(&image);
+        settings.images.insert(kind, image);
+    }
+    Ok(loaded)
+}
+
+fn images_of_variable() -> Result<Vec<(String, String)>, Failure> {
+    let Some(text) = variable(IMAGES) else {
+        return Ok(Vec::new());
+    };
+    let pairs = text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (kind, image) = pair.split_once('=').unwrap_or((pair, ""));
+            match ImageRef::new(image.trim()) {
+                Ok(image) => Ok((kind.trim().to_owned(), image.as_str().to_owned())),
+                Err(_) => Err(
+                    Failure::usage(format!("{IMAGES} names no image in `{pair}`"))
+                        .hint("write it as `nodejs:24=node:24-bookworm,postgresql=my/postgres`"),
+                ),
+            }
+        })
+        .collect()
+}
+
+/// What is wrong with a settings file, as a failure.
+pub(super) fn failure(err: &Error) -> Failure {
+    let failure = Failure::new(BAD_FILE, err.to_string());
+    match err.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Says all that is refused at once.
+fn refused(own: &OwnFile, loaded: &Loaded) -> Failure {
+    let lines: Vec<String> = loaded
+        .refused
+        .iter()
+        .map(|reaching| {
+            let line = reaching.line.map(|line| format!(":{line}"));
+            format!(
+                "{FILE_NAME}{}: `{}` reaches outside the repository, and may not be set by a file that comes with it",
+                line.unwrap_or_default(),
+                reaching.key
+            )
+        })
+        .collect();
+    let other = match loaded.refused.as_slice() {
+        [only] => match only.key.as_str() {
+            "engine" => ", or use `--engine` or `UPSUN_LOCAL_ENGINE`",
+            "port" => ", or use `UPSUN_LOCAL_PORT`",
+            "env_file" => ", or use `UPSUN_LOCAL_ENV_FILE`",
+            key if key.starts_with("images.") => ", or use `UPSUN_LOCAL_IMAGES`",
+            _ => "",
+        },
+        _ => "",
+    };
+    Failure::new(BAD_FILE, lines.join("\n       ")).hint(format!(
+        "write it into {}{other}; it counts in {FILE_NAME} too where Git ignores that file",
+        own.name()
+    ))
+}
+
+/// What to say where a proxy is used without what it may ask for.
+pub(super) fn without_credentials(context: &Context) -> (String, Option<String>) {
+    (
+        "containers get the proxy without its user name and password".to_owned(),
+        Some(format!(
+            "if it asks for them: `proxy: {{credentials: true}}` in {}",
+            context.own_settings.name()
+        )),
+    )
+}
+
+/// The variables of `env_file`.
+pub(super) fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Failure> {
+    let Some(path) = &settings.env_file else {
+        return Ok(UserVariables::new());
+    };
+    let place = settings.places.get("env_file");
+    let place = place.map_or(FILE_NAME, String::as_str);
+    let bytes = bounded::read_named(root, path, MEBIBYTE).map_err(|err| {
+        let hint = match err {
+            bounded::Error::Outside => "put a file there instead of the link, or name the file in settings of your own",
+            bounded::Error::Missing => "its path counts from the folder of the settings; without such a file, take the setting away",
+            _ => "name a file of `NAME=value` lines",
+        };
+        Failure::new(BAD_FILE, format!("{place}: `env_file`: {err}")).hint(hint)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| bounded::Error::NotText.to_string());
+    text.and_then(|text| variables::parse_env_file(&text).map_err(|err| err.to_string()))
+        .map_err(|err| Failure::new(BAD_FILE, format!("{place}: `env_file`: {err}")))
+}
+
+/// The certificates of `ca_certificates`, or else those that this process's variables name.
+pub(super) fn find_certificates(
+    root: &Path,
+    settings: &Settings,
+) -> Result<Option<Certificates>, Failure> {
+    images::find_ca_bundle(settings, variable, |path, limit| {
+        bounded::read_named(root, path, limit)
+    })
+    .map_err(|err| Failure::new(BAD_FILE, err.to_string()))
+}
