@@ -18,6 +18,7 @@ mod operation;
 mod output;
 mod proxy;
 mod reached;
+mod readiness;
 mod redeploy;
 mod router;
 mod services;

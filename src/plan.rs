@@ -291,9 +291,10 @@ fn build(inputs: &Inputs<'_>) -> BuildPlan {
         directory_of: None,
         memory: None,
     };
+    // One for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
     let cache = VolumeSpec {
-        name: project.name(&[&app.name, "cache"]),
-        labels: project.new_labels(None, Some(&app.name), "cache"),
+        name: project.name(&["cache"]),
+        labels: project.new_labels(None, None, "cache"),
         directory_of: None,
         memory: None,
     };
@@ -422,7 +423,9 @@ fn container(
         command: supervisor(&place, commands),
         user: user.spec(),
         working_dir: "/app".to_owned(),
-        hostname: host_name(&title),
+        // Upsun numbers the instances of a container, and no name is the beginning of another's: Laravel's Horizon ends
+        // whatever runs under a name that begins with its own.
+        hostname: format!("{}.0", host_name(&title)),
         variables: variables.cloned().unwrap_or_default(),
         labels,
         volumes,
@@ -496,7 +499,7 @@ fn host_name(title: &str) -> String {
                 '-'
             }
         })
-        .take(63)
+        .take(61)
         .collect();
     let name = name.trim_matches('-');
     if name.is_empty() {

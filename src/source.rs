@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 mod archive;
+mod branch;
 mod cache;
 mod children;
 mod examine;
@@ -23,6 +24,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use branch::branch;
 use cache::Cached;
 pub(crate) use children::Child;
 use examine::{Listed, examine};

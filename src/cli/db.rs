@@ -352,24 +352,10 @@ fn path(
             format!("`{directory}` is not a directory"),
         ));
     }
-    let mut name = match &arguments.file {
-        Some(file) => file.clone(),
-        None => {
-            let environment = &workspace.environment.name;
-            let mut name = format!(
-                "{}--{environment}--{}",
-                workspace.project.id, database.service
-            );
-            if database.schema != "main" {
-                name.push_str(&format!("--{}", database.schema));
-            }
-            if arguments.schema_only {
-                name.push_str("--schema");
-            }
-            let name = name.replace(['/', '\0'], "-");
-            PathBuf::from(format!("{name}--dump.sql"))
-        }
-    };
+    let mut name = arguments
+        .file
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(usual_name(workspace, database, arguments)));
     if arguments.gzip && arguments.file.is_none() {
         name.as_mut_os_string().push(".gz");
     }
@@ -388,6 +374,23 @@ fn path(
         Some(directory) => directory.join(name.file_name().unwrap_or_default()),
         None => name,
     })
+}
+
+/// `<project>--<environment>--<service>--dump.sql`, as Upsun's CLI calls it.
+fn usual_name(workspace: &Workspace, database: &Database, arguments: &DumpArguments) -> String {
+    let environment = &workspace.environment.name;
+    let mut name = format!(
+        "{}--{environment}--{}",
+        workspace.project.id, database.service
+    );
+    if database.schema != "main" {
+        name.push_str(&format!("--{}", database.schema));
+    }
+    if arguments.schema_only {
+        name.push_str("--schema");
+    }
+    let name = name.replace(['/', '\0'], "-");
+    format!("{name}--dump.sql")
 }
 
 /// A new file that nobody else may read; one that is there is replaced after a question.

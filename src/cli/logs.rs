@@ -130,17 +130,15 @@ fn source<'a>(workspace: &'a Workspace, arguments: &'a Arguments) -> Result<Sour
         return of(&arguments.target);
     }
     let failure = Failure::usage(format!("there is no log `{name}`"));
-    Err(match ELSEWHERE.iter().find(|(known, _)| *known == file) {
-        Some((_, hint)) => failure.hint(*hint),
-        None => {
-            let apps = workspace.config.apps.keys();
-            let names: Vec<&str> = apps
-                .chain(workspace.config.services.keys())
-                .map(String::as_str)
-                .collect();
-            failure.hint(format!("there are: {}", names.join(", ")))
-        }
-    })
+    if let Some((_, hint)) = ELSEWHERE.iter().find(|(known, _)| *known == file) {
+        return Err(failure.hint(*hint));
+    }
+    let apps = workspace.config.apps.keys();
+    let names: Vec<&str> = apps
+        .chain(workspace.config.services.keys())
+        .map(String::as_str)
+        .collect();
+    Err(failure.hint(format!("there are: {}", names.join(", "))))
 }
 
 /// Both streams of a container are its log, which goes to standard output, so that it can be searched.

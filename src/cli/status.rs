@@ -69,6 +69,18 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             .chain(workspace.mail_address(container))
             .collect()
     };
+    let ending = endings(context, &workspace, &engine, &containers).await?;
+    let state = |container: &crate::engine::spec::Container| match ending.get(&container.id) {
+        Some((command, code, times)) => {
+            let again = if *times == 1 {
+                "once"
+            } else {
+                "again and again"
+            };
+            format!("Up, but `{command}` ends {again}, with code {code}")
+        }
+        None => container.status.clone(),
+    };
     if arguments.format == super::run::Format::Json {
         let list: Vec<_> = containers
             .iter()
@@ -79,6 +91,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                     "container": container.name,
                     "running": container.running,
                     "status": container.status,
+                    "ended": ending.get(&container.id).map(|(command, code, times)| json!({
+                        "command": command, "exit_code": code, "times": times,
+                    })),
                     "build": label(container, LABEL_BUILD),
                     "urls": addresses(container),
                 })
@@ -102,7 +117,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         vec![
             label(container, LABEL_ENVIRONMENT),
             title(container),
-            container.status.clone(),
+            state(container),
             label(container, LABEL_BUILD).chars().take(12).collect(),
             container.name.clone(),
         ]
@@ -123,4 +138,26 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         }
     }
     context.print(&text).map(|()| 0)
+}
+
+/// The commands of apps and workers that end again and again, by their containers' ids.
+async fn endings(
+    context: &Context,
+    workspace: &Workspace,
+    engine: &impl Engine,
+    containers: &[crate::engine::spec::Container],
+) -> Result<std::collections::HashMap<String, (String, i64, u32)>, Failure> {
+    let shutdown = context.shutdown()?;
+    let listening = context.listen(false, &shutdown);
+    let sandbox = workspace.sandbox(engine, &listening.events, &shutdown);
+    let asked = containers
+        .iter()
+        .filter(|container| container.running && container.labels.contains_key(LABEL_APP))
+        .map(|container| async {
+            let ended = sandbox.keeps_ending(&container.id).await?;
+            Some((container.id.clone(), ended))
+        });
+    let found = futures_util::future::join_all(asked).await;
+    listening.finish();
+    Ok(found.into_iter().flatten().collect())
 }

@@ -158,6 +158,6 @@ mod tests {
             assert_eq!(split(vec![word.to_owned()]), expected);
         }
         let two = ["set".to_owned(), "a b".to_owned()];
-        assert_eq!(split(two.to_vec()), two);
+        assert_eq!(split(Vec::from(two.clone())), two);
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Workspace {
     pub proxy: images::Proxy,
     /// The routes and where they answer.
     pub entrance: Entrance,
+    /// The branch that is checked out, if one is.
+    branch: Option<String>,
 }
 
 impl Workspace {
@@ -132,6 +134,7 @@ impl Workspace {
         };
         let port = super::entrance::port(&settings, &project, &environment.name)?;
         let entrance = routes::resolve(&config, &project.id, port);
+        let branch = source::branch(&project.root);
         let workspace = Workspace {
             config,
             warnings,
@@ -143,6 +146,7 @@ impl Workspace {
             certificates,
             proxy,
             entrance,
+            branch,
         };
         // A command that opens it twice has the same values twice.
         let _ = context.secrets.set(workspace.secrets());
@@ -185,6 +189,11 @@ impl Workspace {
             shutdown,
             foreign: &self.settings.foreign_images,
         }
+    }
+
+    /// `PLATFORM_BRANCH`: without a branch that is checked out it is what the environment is called.
+    fn branch(&self) -> &str {
+        self.branch.as_deref().unwrap_or(&self.environment.name)
     }
 
     pub(super) fn user(&self) -> User {
@@ -283,7 +292,7 @@ impl Workspace {
             project: &self.project.id,
             environment: &self.environment.name,
             environment_type: self.environment_type,
-            branch: &self.environment.name,
+            branch: self.branch(),
             tree,
             project_variables: &self.settings.variables.project,
             environment_variables: &self.environment_variables,
@@ -333,7 +342,7 @@ impl Workspace {
             project: &self.project.id,
             environment: &self.environment.name,
             environment_type: self.environment_type,
-            branch: &self.environment.name,
+            branch: self.branch(),
             tree: "",
             project_variables: &self.settings.variables.project,
             environment_variables: &self.environment_variables,

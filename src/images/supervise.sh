@@ -7,15 +7,23 @@ name=$1 pre_start=$2 start=$3 post_start=$4
 {
     printf '{"applications":['
     printf '%s' "$PLATFORM_APPLICATION" | base64 -d
-    printf '],"info":{"project":"%s","environment":"%s"}}\n' "$PLATFORM_PROJECT" "$PLATFORM_BRANCH"
+    printf '],"info":{"project":"%s","environment":"%s"}}\n' "$PLATFORM_PROJECT" "$PLATFORM_ENVIRONMENT"
 } >/run/config.json
+# How the commands are doing, for those that ask: who leads the session of the one that runs, and how the last one
+# ended, and how often that happened shortly after its start.
+state=/run/upsun-local
+mkdir -p "$state"
+rm -f "$state/started" "$state/ended"
 child=
 
 say() { printf 'upsun-local: %s\n' "$*" >&2; }
 
+# One shell reads `.environment` and the command, so that aliases and functions of the first are there in the second.
+run='if [ -r ./.environment ]; then . ./.environment >&2; eval "shift; $1"; else exec /bin/dash -c "$1"; fi'
+
 # Each command has a session of its own, so that stopping it stops its children too.
 launch() {
-    setsid /bin/dash -c 'if [ -r ./.environment ]; then . ./.environment >&2; fi; exec /bin/dash -c "$1"' upsun-local "$1" &
+    setsid /bin/dash -c "$run" /bin/dash "$1" &
     child=$!
 }
 
@@ -44,19 +52,27 @@ if [ -z "$start" ]; then
 fi
 
 pause=1
+count=0
 first=yes
 while :; do
     began=$(date +%s)
     launch "$start"
     running=$child
+    echo "$running" >"$state/started"
     if [ "$first" = yes ] && [ -n "$post_start" ]; then
-        setsid /bin/dash -c 'if [ -r ./.environment ]; then . ./.environment >&2; fi; exec /bin/dash -c "$1"' upsun-local "$post_start" &
+        setsid /bin/dash -c "$run" /bin/dash "$post_start" &
     fi
     first=no
     wait "$running"
     code=$?
     child=
-    if [ $(($(date +%s) - began)) -ge 30 ]; then pause=1; fi
+    rm -f "$state/started"
+    if [ $(($(date +%s) - began)) -ge 30 ]; then
+        pause=1
+        count=0
+    fi
+    count=$((count + 1))
+    echo "$code $count $name" >"$state/ended"
     say "\`$name\` ended with code $code; starting it again in $pause s"
     sleep "$pause" &
     wait $!

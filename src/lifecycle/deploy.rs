@@ -17,11 +17,6 @@ use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 /// What the name of a container ends with until its deploy is through.
 pub(super) const STARTING: &str = "-starting";
 
-/// How long to wait for an app's first process to listen.
-const READY_LIMIT: u64 = 5;
-
-pub(super) const READY: &str = include_str!("scripts/ready.sh");
-
 /// A container that is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
@@ -31,6 +26,8 @@ pub struct Deployed {
     pub fresh: bool,
     /// The hooks that failed.
     pub failed_hooks: Vec<Step>,
+    /// What to say when an operation in it fails: that its process takes no requests.
+    pub silence: Option<String>,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -51,9 +48,10 @@ impl<E: Engine> Sandbox<'_, E> {
         containers: &[Container],
     ) -> Result<Deployed> {
         if planned.pull != Pull::Always {
-            return self
+            let deployed = self
                 .ensure_with(planned, plan, containers, planned.pull)
-                .await;
+                .await?;
+            return self.let_others_follow(planned, plan, deployed).await;
         }
         // Whoever asks for the newest image wants it under what is up already, too.
         let is_newer = self.ensure_image(planned.image, Pull::Always).await?;
@@ -62,8 +60,43 @@ impl<E: Engine> Sandbox<'_, E> {
             rebuild: planned.rebuild || is_newer,
             ..planned.clone()
         };
-        self.ensure_with(&planned, plan, containers, Pull::Always)
-            .await
+        let deployed = self
+            .ensure_with(&planned, plan, containers, Pull::Always)
+            .await?;
+        self.let_others_follow(&planned, plan, deployed).await
+    }
+
+    /// A deploy is one for all containers of an app: those that are up as they were before are deployed again with the
+    /// one that was.
+    async fn let_others_follow(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        mut deployed: Deployed,
+    ) -> Result<Deployed> {
+        if !deployed.fresh || planned.plan.containers.len() == 1 {
+            return Ok(deployed);
+        }
+        let containers = self.containers().await?;
+        let planned = Planned {
+            rebuild: false,
+            ..planned.clone()
+        };
+        for other in &planned.plan.containers {
+            let is_up_as_it_was = |found: &Container| {
+                found.running
+                    && is_of(other, &planned.plan.app, found)
+                    && found.labels.get(LABEL_DEPLOY) != Some(&other.id)
+            };
+            if other.container.name != plan.container.name && containers.iter().any(is_up_as_it_was)
+            {
+                let followed = self
+                    .ensure_with(&planned, other, &containers, Pull::Missing)
+                    .await?;
+                deployed.failed_hooks.extend(followed.failed_hooks);
+            }
+        }
+        Ok(deployed)
     }
 
     async fn ensure_with(
@@ -89,6 +122,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 id,
                 fresh: false,
                 failed_hooks: Vec::new(),
+                silence: None,
             });
         }
         self.checkpoint()?;
@@ -125,6 +159,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 id,
                 fresh: false,
                 failed_hooks: Vec::new(),
+                silence: None,
             });
         }
         let began = Instant::now();
@@ -176,6 +211,9 @@ impl<E: Engine> Sandbox<'_, E> {
             self.start_checked(&id, &title).await?;
             id
         };
+        if !is_web {
+            self.wait_until_ready(&id, &title, None).await?;
+        }
         let mut failed_hooks = Vec::new();
         let hooks: &[BuildStep] = if made { &plan.hooks } else { &[] };
         let (before, after): (Vec<_>, Vec<_>) =
@@ -202,6 +240,7 @@ impl<E: Engine> Sandbox<'_, E> {
             id,
             fresh: true,
             failed_hooks,
+            silence: None,
         })
     }
 
@@ -330,38 +369,6 @@ impl<E: Engine> Sandbox<'_, E> {
                 Ok(exit_code == 0)
             }
             End::Cancelled | End::TimedOut | End::Left => Err(Error::Interrupted),
-        }
-    }
-
-    /// Waits a little until an app that was just started listens, as the router on Upsun does.
-    pub(super) async fn wait_until_ready(&self, container: &str, address: &str) -> Result<()> {
-        if !self.listens(container, address).await? {
-            let message = format!("nothing listens on {address} after {READY_LIMIT} s; going on");
-            let hint = "that is fine if the app waits for something; `upsun-local logs` shows what it says";
-            self.events.warn(message, Some(hint.to_owned())).await;
-        }
-        Ok(())
-    }
-
-    /// Waits a little until something listens on a port or socket in a container of an app's image; false
-    /// when nothing does.
-    pub(super) async fn listens(&self, container: &str, address: &str) -> Result<bool> {
-        let spec = crate::engine::spec::ExecSpec {
-            command: [
-                "/bin/dash",
-                "-c",
-                READY,
-                "upsun-local",
-                address,
-                &READY_LIMIT.to_string(),
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            ..Default::default()
-        };
-        tokio::select! {
-            result = self.capture(container, &spec) => Ok(result?.0 == 0),
-            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => Err(Error::Interrupted),
         }
     }
 }

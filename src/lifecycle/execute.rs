@@ -167,7 +167,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn start(&self, command: &Command<'_>) -> Result<crate::engine::Exec> {
-        let mut words = ["/bin/dash", "-c", COMMAND, "upsun-local"]
+        let mut words = ["/bin/dash", "-c", COMMAND, "/bin/dash"]
             .map(str::to_owned)
             .to_vec();
         words.push(command.mark.to_string());

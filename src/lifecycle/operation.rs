@@ -71,8 +71,14 @@ impl<E: Engine> Sandbox<'_, E> {
             .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
         let hooks_failed = !deployed.failed_hooks.is_empty();
-        self.run_operation_in(&deployed.id, planned, run, hooks_failed)
-            .await
+        let report = self
+            .run_operation_in(&deployed.id, planned, run, hooks_failed)
+            .await?;
+        if let (Outcome::Failure, Some(silence)) = (report.outcome, deployed.silence) {
+            let hint = "an operation that sends requests to the app needs it to listen; `upsun-local logs` shows what it says";
+            self.events.warn(silence, Some(hint.to_owned())).await;
+        }
+        Ok(report)
     }
 
     /// Runs an operation in a container that is up.
@@ -133,7 +139,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
-    /// Brings a container up where needed. A fresh one is given a little time to listen.
+    /// Brings a container up where needed. A fresh one is given a little time until its process is up.
     pub async fn ensure_ready(
         &self,
         planned: &Planned<'_>,
@@ -141,13 +147,12 @@ impl<E: Engine> Sandbox<'_, E> {
         containers: &[Container],
         listens_at: Option<&str>,
     ) -> Result<Deployed> {
-        let deployed = self
+        let mut deployed = self
             .ensure_container(planned, container, containers)
             .await?;
-        if deployed.fresh
-            && let Some(address) = listens_at
-        {
-            self.wait_until_ready(&deployed.id, address).await?;
+        if deployed.fresh && listens_at.is_some() {
+            let title = container.title(&planned.plan.app);
+            deployed.silence = self.wait_until_up(&deployed.id, &title, listens_at).await?;
         }
         self.checkpoint()?;
         Ok(deployed)

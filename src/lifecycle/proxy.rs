@@ -61,7 +61,8 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(());
         };
         if let Some(address) = front.listens_at.as_deref().filter(|_| anew) {
-            self.wait_until_ready(container, address).await?;
+            self.wait_until_ready(container, &app.app, Some(address))
+                .await?;
         }
         let proxy = ProxyPlan {
             container: ContainerSpec {

@@ -1,6 +1,6 @@
 //! The router of an environment: the one container that shows this machine a port.
 
-use super::{Error, Pull, Result, Sandbox, deploy, services};
+use super::{Error, Pull, Result, Sandbox, readiness, services};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::plan::router::RouterPlan;
@@ -44,7 +44,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let port = plan.port.to_string();
         let spec = ExecSpec {
-            command: ["sh", "-c", deploy::READY, "upsun-local", &port, LIMIT]
+            command: ["sh", "-c", readiness::LISTENS, "upsun-local", &port, LIMIT]
                 .map(str::to_owned)
                 .to_vec(),
             ..ExecSpec::default()

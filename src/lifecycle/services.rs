@@ -24,8 +24,6 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 /// How often to look whether a service answers.
 const LOOK: Duration = Duration::from_millis(100);
 
-const READY: &str = include_str!("scripts/ready.sh");
-
 /// All in one command, as each would cost the engine more than the answer.
 const ANSWERS: &str = include_str!("scripts/answers.sh");
 
@@ -186,9 +184,16 @@ impl<E: Engine> Sandbox<'_, E> {
                 .into_iter()
                 .chain(command.clone())
                 .collect(),
-            Ready::Listens(port) => ["sh", "-c", READY, "upsun-local", &port.to_string(), "1"]
-                .map(str::to_owned)
-                .to_vec(),
+            Ready::Listens(port) => [
+                "sh",
+                "-c",
+                super::readiness::LISTENS,
+                "upsun-local",
+                &port.to_string(),
+                "1",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         };
         let spec = ExecSpec {
             command,

@@ -84,7 +84,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.hook(&title, &id, hook.step, &hook.script).await?;
         }
         if let Some(address) = run.listens_at {
-            self.wait_until_ready(&id, address).await?;
+            self.wait_until_up(&id, &title, Some(address)).await?;
         }
         self.checkpoint()?;
         let begun = self.files(&id, &copies.container.user).await?;

@@ -231,3 +231,113 @@ applications:
     project.run(&["up"]).expect(0);
     assert_eq!(crate::engine::running(&project).len(), 1);
 }
+
+const ENDING: &str = r#"
+applications:
+  app:
+    type: nodejs:24
+    build: {flavor: none}
+    web: {commands: {start: "echo no such module; exit 3"}}
+    operations:
+      show: {commands: {start: "cat code; hostname; echo $PLATFORM_BRANCH"}}
+    workers:
+      queue: {commands: {start: "echo worker failed; exit 4"}}
+"#;
+
+#[test]
+fn a_command_that_ends_again_and_again_is_told() {
+    let project = TestProject::on_engine(ENDING);
+    project.file("code", "1\n");
+    let up = project.run(&["up"]).expect(0).stderr;
+    for part in [
+        "`web.commands.start` of `app` ended with code 3, 2 times already",
+        "no such module",
+        "`workers.queue.commands.start` of `app--queue` ended with code 4, 2 times already",
+        "worker failed",
+    ] {
+        assert!(up.contains(part), "{part}: {up}");
+    }
+    let status = project
+        .run(&["status", "--format", "json"])
+        .expect(0)
+        .stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(status[0]["ended"]["exit_code"], 3, "{status}");
+    assert_eq!(
+        status[1]["ended"]["command"],
+        "workers.queue.commands.start"
+    );
+    let text = project.run(&["status"]).expect(0).stdout;
+    assert!(text.contains("ends again and again, with code 4"), "{text}");
+}
+
+#[test]
+fn a_process_that_waits_holds_no_operation_up_and_is_named_when_that_fails() {
+    let project = TestProject::on_engine(
+        r#"
+applications:
+  app:
+    type: nodejs:24
+    build: {flavor: none}
+    web: {commands: {start: exec sleep 7305}}
+    operations:
+      ok: {commands: {start: "true"}}
+      ask: {commands: {start: "curl --silent --show-error http://localhost:8888/"}}
+"#,
+    );
+    let ok = project.run(&["run", "ok"]).expect(0).stderr;
+    assert!(!ok.contains("listens"), "{ok}");
+    project.run(&["down"]).expect(0);
+    let ask = project.run(&["run", "ask"]).expect(7).stderr;
+    assert!(
+        ask.contains("nothing in `app` listens on 8888: its process is up and waits"),
+        "{ask}"
+    );
+}
+
+#[test]
+fn a_build_is_deployed_to_the_workers_that_are_up_as_well() {
+    let project = TestProject::on_engine(
+        r#"
+applications:
+  app:
+    type: nodejs:24
+    build: {flavor: none}
+    operations:
+      show: {commands: {start: "cat code; hostname; echo $PLATFORM_BRANCH"}}
+    workers:
+      queue: {commands: {start: exec sleep 7306}}
+      idle: {commands: {start: exec sleep 7307}}
+"#,
+    );
+    project
+        .file("code", "1\n")
+        .file(".git/HEAD", "ref: refs/heads/feature/x\n");
+    project.run(&["up"]).expect(0);
+    let of_worker = [
+        "exec",
+        "--worker",
+        "queue",
+        "--",
+        "sh",
+        "-c",
+        "cat code; hostname",
+    ];
+    assert_eq!(
+        project.run(&of_worker).expect(0).stdout,
+        "1\napp--queue.0\n"
+    );
+    project.file("code", "2\n");
+    let run = project.run(&["run", "show"]).expect(0);
+    assert_eq!(run.stdout, "2\napp.0\nfeature/x\n");
+    for worker in ["app--queue", "app--idle"] {
+        assert!(
+            run.stderr.contains(&format!("Started {worker}")),
+            "{}",
+            run.stderr
+        );
+    }
+    let again = project.run(&of_worker).expect(0);
+    assert_eq!(again.stdout, "2\napp--queue.0\n");
+    assert!(!again.stderr.contains("Started"), "{}", again.stderr);
+}

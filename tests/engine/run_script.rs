@@ -166,3 +166,67 @@ fn environment_of_the_repository_is_sourced_and_prints_nothing() {
     let outcome = project.run(&["run", "show"]).expect(0);
     assert_eq!(outcome.stdout, "last /app\n");
 }
+
+#[test]
+fn aliases_and_functions_of_environment_are_there_wherever_scripts_run() {
+    let project = TestProject::on_engine(
+        r#"
+applications:
+  app:
+    type: nodejs:24
+    build: {flavor: none}
+    mounts: {out: {source: storage}}
+    hooks:
+      deploy: |
+        set -eux
+        manage deploy >out/deploy
+    web: {commands: {start: "manage web >out/web; exec sleep 7303"}}
+    workers:
+      queue: {commands: {start: "manage worker >out/worker; exec sleep 7304"}}
+    crons:
+      tidy: {spec: "0 1 * * *", commands: {start: "helper cron"}}
+    operations:
+      index:
+        commands: {start: "manage index && if true; then ( manage nested ); fi"}
+      missing: {commands: {start: "true\nnothing_there"}}
+      arguments: {commands: {start: 'echo "$# $0"; exit 3'}}
+"#,
+    );
+    project.file(
+        ".environment",
+        "alias manage=\"echo manage\"\nhelper() { echo \"helper $1 $plain\"; }\nplain=unexported\n",
+    );
+    project.run(&["up"]).expect(0);
+    let index = project.run(&["run", "index"]).expect(0);
+    assert_eq!(index.stdout, "manage index\nmanage nested\n");
+    assert_eq!(
+        project.run(&["cron", "run", "tidy"]).expect(0).stdout,
+        "helper cron unexported\n"
+    );
+    let files = ["exec", "--", "cat", "out/deploy", "out/web", "out/worker"];
+    assert_eq!(
+        project.run(&files).expect(0).stdout,
+        "manage deploy\nmanage web\nmanage worker\n"
+    );
+    let missing = project.run(&["run", "missing"]).expect(127);
+    assert!(
+        missing.stderr.contains("nothing_there: not found"),
+        "{}",
+        missing.stderr
+    );
+    assert_eq!(
+        project.run(&["run", "arguments"]).expect(3).stdout,
+        "0 /bin/dash\n"
+    );
+    // Longer than one argument of a program may be.
+    let long = format!("# {}\nmanage long", "x".repeat(200_000));
+    let config = format!(
+        "applications:\n  app:\n    type: nodejs:24\n    build: {{flavor: none}}\n    operations:\n      long:\n        commands:\n          start: |\n            {}\n",
+        long.replace('\n', "\n            ")
+    );
+    project.file(".upsun/config.yaml", &config);
+    assert_eq!(
+        project.run(&["run", "long"]).expect(0).stdout,
+        "manage long\n"
+    );
+}

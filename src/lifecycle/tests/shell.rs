@@ -13,15 +13,15 @@ const ABANDONED: &str = include_str!("../scripts/abandoned.sh");
 
 /// What an exec is for, in a word or two.
 pub(super) fn title(command: &str) -> String {
-    let arguments = |script: &str| {
-        let start = format!("/bin/dash -c {script} upsun-local ");
+    let arguments = |script: &str, name: &str| {
+        let start = format!("/bin/dash -c {script} {name} ");
         command.strip_prefix(&start).map(str::to_owned)
     };
     // The marks differ from run to run.
-    if let Some(arguments) = arguments(COMMAND) {
+    if let Some(arguments) = arguments(COMMAND, "/bin/dash") {
         return without_marks(&arguments, 1).to_owned();
     }
-    match arguments(CANCEL) {
+    match arguments(CANCEL, "upsun-local") {
         Some(arguments) => format!("cancel {}", without_marks(&arguments, 2).trim_end()),
         None => "our own".to_owned(),
     }

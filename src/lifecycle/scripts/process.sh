@@ -1,0 +1,56 @@
+# Waits until a process that was just started is ready.
+# Arguments: where requests would go, a TCP port or the path of a Unix socket, or nothing for a process that takes none; the
+# limit in seconds; `process` where it is enough that the process is up, or `port`.
+# Exit code: 0 when it listens, or is up and takes no requests; 1 when nothing listens; 2 when it ended, with code, count
+# and name on standard output; 3 when it waits for something and listens nowhere.
+address=$1
+deadline=$(($(date +%s) + $2))
+enough=$3
+state=/run/upsun-local
+
+listens() {
+    case $address in
+        '') return 1 ;;
+        /*) grep -q " $address\$" /proc/net/unix ;;
+        *) grep -qi ":$(printf '%04X' "$address") [0-9A-F]*:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null ;;
+    esac
+}
+
+# The processor time that the session of the process has used, or `busy` where one of its processes runs right now.
+used() {
+    leader=$(cat "$state/started" 2>/dev/null) || { echo busy; return; }
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v session="$leader" '
+        { sub(/^.*\) /, "") }
+        $4 == session { found = 1; if ($1 ~ /[RD]/) busy = 1; sum += $12 + $13 }
+        END { if (busy || !found) print "busy"; else print sum }
+    '
+}
+
+before=busy
+still=0
+while :; do
+    if listens; then exit 0; fi
+    count=0
+    if [ -r "$state/ended" ]; then read -r code count name <"$state/ended"; fi
+    if [ "$count" -ge 2 ]; then
+        echo "$code $count $name"
+        exit 2
+    fi
+    now=$(used)
+    if [ "$now" != busy ] && [ "$now" = "$before" ]; then still=$((still + 1)); else still=0; fi
+    before=$now
+    # It has used no processor time for a while.
+    if [ "$still" -ge 3 ] && [ "$count" -eq 0 ]; then
+        if [ -z "$address" ]; then exit 0; fi
+        if [ "$enough" = process ]; then exit 3; fi
+    fi
+    [ "$(date +%s)" -lt "$deadline" ] || break
+    sleep 0.1
+done
+if [ "$count" -gt 0 ]; then
+    echo "$code $count $name"
+    exit 2
+fi
+if [ -z "$address" ]; then exit 0; fi
+if [ "$still" -ge 3 ]; then exit 3; fi
+exit 1
