@@ -4,7 +4,7 @@
 
 use super::super::decode::normalize;
 use super::super::files::Kind;
-use super::super::node::{Entry, Node};
+use super::super::node::{Entry, Node, Value};
 use super::super::report::Report;
 use super::super::source::{Repository, join};
 use super::{entries, error, pattern, source, warning};
@@ -16,7 +16,9 @@ pub(super) fn check(app: &Entry, repository: &Repository, report: &mut Report) {
         return;
     };
     for location in entries(web, "locations") {
-        if !location.key.starts_with('/') {
+        // What is no mapping is no location: that was said before.
+        let is_location = matches!(location.value.value, Value::Map(_));
+        if is_location && !location.key.starts_with('/') {
             let message = format!(
                 "the location `{}` does not start with a slash",
                 location.key
