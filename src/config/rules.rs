@@ -18,7 +18,7 @@ pub struct Rule {
     pub class: Class,
     /// What its problems are at most.
     pub severity: Severity,
-    /// Whether some or all of its problems are warnings, which settings may silence.
+    /// Whether some or all of its problems are warnings or notes, which settings may silence.
     pub can_be_silenced: bool,
     /// A name for tools, in CamelCase.
     pub name: &'static str,
@@ -59,6 +59,7 @@ enum Level {
     Warning,
     /// An error in some cases, a warning in others.
     Both,
+    Note,
 }
 
 const fn rule(
@@ -75,6 +76,7 @@ const fn rule(
         severity: match level {
             Level::Error | Level::Both => Severity::Error,
             Level::Warning => Severity::Warning,
+            Level::Note => Severity::Note,
         },
         can_be_silenced: !matches!(level, Level::Error),
         name,
@@ -96,6 +98,7 @@ const CRONS: &str = "/create-apps/image-properties/crons.html";
 const SOURCE: &str = "/create-apps/image-properties/source.html";
 const WORKERS: &str = "/create-apps/image-properties/workers.html";
 const COMPOSABLE: &str = "/create-apps/app-reference/composable-image.html";
+const EXTENSIONS: &str = "/languages/php/extensions.html";
 const OPERATIONS: &str = "/create-apps/runtime-operations.html";
 const HOOKS: &str = "/create-apps/hooks/hooks-comparison.html";
 const ROUTES: &str = "/define-routes.html";
@@ -104,7 +107,7 @@ const MULTI_APP: &str = "/create-apps/multi-app/relationships.html";
 const ACCESS: &str = "/create-apps/image-properties/access.html";
 const VARIABLES: &str = "/development/variables/use-variables.html";
 
-use self::Level::{Both, Error, Warning};
+use self::Level::{Both, Error, Note, Warning};
 use super::problem::Class::{Lint, Meaning, Schema, Yaml};
 
 /// All rules, by code.
@@ -146,6 +149,8 @@ pub const RULES: &[Rule] = &[
     rule("U303", Meaning, Error, "UnusableApplications", "`applications` holds no named applications", STRUCTURE),
     rule("U304", Meaning, Both, "BadName", "a name that cannot be one", APP),
     rule("U305", Meaning, Error, "SourceRoot", "`source.root` is not a directory of the repository", SOURCE),
+    rule("U306", Meaning, Warning, "DoubleHyphen", "a name with two hyphens in a row, which separate the names of an application and a worker", APP),
+    rule("U307", Meaning, Warning, "NameIsNumber", "a name that YAML reads as something other than text", YAML),
     rule("U310", Meaning, Error, "UnknownRole", "a role that does not exist", ACCESS),
     rule("U311", Meaning, Error, "UnknownTimezone", "a time zone that does not exist", "/create-apps/timezone.html"),
     rule("U312", Meaning, Error, "EmptyOperation", "an operation whose command is empty", OPERATIONS),
@@ -159,6 +164,8 @@ pub const RULES: &[Rule] = &[
     rule("U324", Meaning, Warning, "StackIgnored", "a `stack` next to the type of a single runtime", COMPOSABLE),
     rule("U325", Meaning, Warning, "NotComposable", "a key that a composable image ignores", COMPOSABLE),
     rule("U326", Meaning, Error, "BadStack", "a runtime of the stack that is not written as one", COMPOSABLE),
+    rule("U327", Meaning, Warning, "BesideRuntime", "a key beside a runtime of the stack, where it has no effect", COMPOSABLE),
+    rule("U328", Meaning, Both, "PhpExtension", "a PHP extension that Upsun does not have for that version", EXTENSIONS),
     rule("U330", Meaning, Error, "MountPath", "a mount that is not a directory below the application", MOUNTS),
     rule("U331", Meaning, Both, "MountSourcePath", "a `source_path` that leaves its directory, or is absolute", MOUNTS),
     rule("U332", Meaning, Warning, "MountSourceLocal", "the older name of a mount's source", MOUNTS),
@@ -176,9 +183,11 @@ pub const RULES: &[Rule] = &[
     rule("U354", Meaning, Error, "RedirectLoop", "redirects that lead back to their beginning", REDIRECTS),
     rule("U355", Meaning, Error, "RedirectCode", "a code that is not that of a redirect", REDIRECTS),
     rule("U356", Meaning, Error, "BadPattern", "a text that is no regular expression", WEB),
+    rule("U357", Meaning, Error, "RedirectPathConflict", "two redirects whose paths differ in the final slash only", REDIRECTS),
     rule("U360", Meaning, Error, "CronSpec", "a cron whose times are none", CRONS),
     rule("U361", Meaning, Warning, "CronTooOften", "a cron that runs more often than every 5 minutes", CRONS),
     rule("U362", Meaning, Both, "CronCommand", "a cron with nothing to run, or with two commands", CRONS),
+    rule("U363", Meaning, Note, "CronRunsClose", "two runs of a cron are less than 5 minutes apart", CRONS),
     rule("U370", Meaning, Error, "LocationPath", "a location that does not start with a slash", WEB),
     rule("U371", Meaning, Both, "LocationRoot", "a location whose directory is not there", WEB),
     rule("U401", Lint, Warning, "Bashism", "a script that `dash` does not understand", HOOKS),
