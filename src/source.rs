@@ -15,6 +15,7 @@ mod children;
 mod examine;
 mod git;
 mod hash;
+pub(crate) mod line_ends;
 mod listing;
 mod snapshot;
 mod stamp;
