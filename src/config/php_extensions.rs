@@ -26,35 +26,35 @@ pub(crate) struct Version(u32, u32);
 
 /// What is known, oldest version first within a state.
 #[rustfmt::skip]
-const TABLE: &[(State, (u32, u32), (u32, u32), &str)] = &[
-    (Available, (7, 0), (7, 0), "bz2"),
-    (Available, (7, 0), (7, 1), "applepay mcrypt pdo_firebird"),
-    (Available, (7, 0), (7, 3), "recode wddx zbarcode"),
-    (Available, (7, 0), (7, 4), "apcu_bc ioncube"),
-    (Available, (7, 0), (8, 2), "interbase"),
-    (Available, (7, 0), (8, 3), "pspell sqlsrv tideways_xhprof"),
-    (Available, (7, 0), (8, 5), "amqp apcu blackfire enchant geoip gmp igbinary imagick imap ldap mailparse memcached \
+const TABLE: &[Span] = &[
+    span(Available, (7, 0), (7, 0), "bz2"),
+    span(Available, (7, 0), (7, 1), "applepay mcrypt pdo_firebird"),
+    span(Available, (7, 0), (7, 3), "recode wddx zbarcode"),
+    span(Available, (7, 0), (7, 4), "apcu_bc ioncube"),
+    span(Available, (7, 0), (8, 2), "interbase"),
+    span(Available, (7, 0), (8, 3), "pspell sqlsrv tideways_xhprof"),
+    span(Available, (7, 0), (8, 5), "amqp apcu blackfire enchant geoip gmp igbinary imagick imap ldap mailparse memcached \
          mongodb msgpack newrelic oauth odbc pdo_dblib pdo_odbc pdo_pgsql pdo_sqlsrv pgsql \
          readline redis shmop snmp sourceguardian ssh2 sybase tideways tidy xdebug xmlrpc xsl"),
-    (Available, (7, 1), (8, 5), "event uuid yaml"),
-    (Available, (7, 2), (8, 5), "sodium"),
-    (Available, (7, 3), (7, 4), "applepay propro"),
-    (Available, (7, 3), (8, 5), "http raphf"),
-    (Available, (7, 4), (8, 5), "ffi"),
-    (Available, (8, 0), (8, 5), "gnupg"),
-    (Available, (8, 1), (8, 4), "ioncube"),
-    (Available, (8, 1), (8, 5), "protobuf rdkafka"),
-    (Available, (8, 2), (8, 4), "openswoole swoole"),
-    (Available, (8, 2), (8, 5), "datadog-profiling opentelemetry pdo_firebird"),
-    (Available, (8, 3), (8, 4), "uv"),
-    (Available, (8, 4), (8, 4), "grpc"),
-    (Default, (7, 0), (7, 4), "json"),
-    (Default, (7, 0), (8, 5), "bcmath calendar ctype curl dba dom exif fileinfo ftp gd gettext iconv intl mbstring \
+    span(Available, (7, 1), (8, 5), "event uuid yaml"),
+    span(Available, (7, 2), (8, 5), "sodium"),
+    span(Available, (7, 3), (7, 4), "applepay propro"),
+    span(Available, (7, 3), (8, 5), "http raphf"),
+    span(Available, (7, 4), (8, 5), "ffi"),
+    span(Available, (8, 0), (8, 5), "gnupg"),
+    span(Available, (8, 1), (8, 4), "ioncube"),
+    span(Available, (8, 1), (8, 5), "protobuf rdkafka"),
+    span(Available, (8, 2), (8, 4), "openswoole swoole"),
+    span(Available, (8, 2), (8, 5), "datadog-profiling opentelemetry pdo_firebird"),
+    span(Available, (8, 3), (8, 4), "uv"),
+    span(Available, (8, 4), (8, 4), "grpc"),
+    span(Default, (7, 0), (7, 4), "json"),
+    span(Default, (7, 0), (8, 5), "bcmath calendar ctype curl dba dom exif fileinfo ftp gd gettext iconv intl mbstring \
          mysqli mysqlnd pdo pdo_mysql pdo_sqlite phar posix simplexml soap sockets sqlite3 \
          sysvmsg sysvsem sysvshm tokenizer xml xmlreader xmlwriter zip"),
-    (Default, (7, 1), (8, 5), "bz2"),
-    (BuiltIn, (7, 0), (8, 5), "opcache"),
-    (BuiltIn, (8, 0), (8, 5), "json"),
+    span(Default, (7, 1), (8, 5), "bz2"),
+    span(BuiltIn, (7, 0), (8, 5), "opcache"),
+    span(BuiltIn, (8, 0), (8, 5), "json"),
 ];
 
 /// Parts of PHP of which no list of Upsun's speaks: they are always there.
@@ -91,12 +91,15 @@ impl Version {
     pub(crate) fn find(written: &str) -> Option<Version> {
         let (major, minor) = written.split_once('.')?;
         let version = Version(major.parse().ok()?, minor.parse().ok()?);
-        spans().any(|span| span.holds(version)).then_some(version)
+        TABLE
+            .iter()
+            .any(|span| span.holds(version))
+            .then_some(version)
     }
 
     /// What an extension is in this version; `None` where it does not exist.
     pub(crate) fn state(self, name: &str) -> Option<State> {
-        let mut spans = spans().filter(|span| span.holds(self));
+        let mut spans = TABLE.iter().filter(|span| span.holds(self));
         Some(spans.find(|span| span.has(name))?.state)
     }
 
@@ -109,9 +112,10 @@ impl Version {
         if let Some((_, known)) = CALLED.iter().find(|(called, _)| *called == lower) {
             return format!("did you mean `{known}`?");
         }
-        let elsewhere: Vec<String> = spans()
+        let elsewhere: Vec<String> = TABLE
+            .iter()
             .filter(|span| span.has(name))
-            .map(|span| span.to_string())
+            .map(ToString::to_string)
             .collect();
         if !elsewhere.is_empty() {
             return format!(
@@ -119,7 +123,8 @@ impl Version {
                 elsewhere.join(" and ")
             );
         }
-        let here = spans()
+        let here = TABLE
+            .iter()
             .filter(|span| span.holds(self))
             .flat_map(|span| span.names.split_whitespace());
         match nearest(name, here) {
@@ -163,13 +168,13 @@ impl fmt::Display for Span {
     }
 }
 
-fn spans() -> impl Iterator<Item = Span> {
-    TABLE.iter().map(|(state, first, last, names)| Span {
-        state: *state,
+const fn span(state: State, first: (u32, u32), last: (u32, u32), names: &'static str) -> Span {
+    Span {
+        state,
         first: Version(first.0, first.1),
         last: Version(last.0, last.1),
         names,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -205,7 +210,8 @@ mod tests {
     fn no_extension_is_two_things_in_one_version() {
         for version in ["7.0", "7.4", "8.0", "8.2", "8.3", "8.4", "8.5"] {
             let version = Version::find(version).unwrap();
-            let mut names: Vec<&str> = spans()
+            let mut names: Vec<&str> = TABLE
+                .iter()
                 .filter(|span| span.holds(version))
                 .flat_map(|span| span.names.split_whitespace())
                 .collect();

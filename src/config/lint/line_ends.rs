@@ -37,7 +37,7 @@ pub(super) fn environment(
         return;
     };
     let Some(at) = find(&bytes) else { return };
-    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = String::from_utf8_lossy(&bytes[..at]).matches('\n').count() + 1;
     let place = Place {
         file: clean(&path),
         line,

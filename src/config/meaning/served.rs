@@ -4,6 +4,8 @@
 //! Sources: <https://docs.upsun.com/create-apps/image-properties/web.html>,
 //! <https://docs.upsun.com/languages/php/tuning.html>
 
+use std::path::Path;
+
 use super::super::decode::normalize;
 use super::super::files::Kind;
 use super::super::node::{Entry, Node};
@@ -219,7 +221,9 @@ fn is_php(app: &Entry) -> bool {
 }
 
 fn has_php(path: &str) -> bool {
-    path.ends_with(".php")
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "php")
 }
 
 fn leaves(path: &str) -> bool {
