@@ -13,6 +13,7 @@ mod meaning;
 mod merge;
 mod node;
 pub mod outline;
+mod php_extensions;
 pub mod problem;
 pub mod render;
 mod report;

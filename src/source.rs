@@ -16,6 +16,7 @@ mod children;
 mod examine;
 mod git;
 mod hash;
+pub(crate) mod line_ends;
 mod listing;
 mod snapshot;
 mod stamp;

@@ -63,7 +63,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let fails = errors > 0 || arguments.strict && warnings > 0;
     let is_shown = |problem: &&Problem| {
         // Asked to say only what went wrong, it leaves out what does not count.
-        problem.is_error() || arguments.strict || !context.global.quiet
+        let counts = problem.is_error() || arguments.strict && problem.is_warning();
+        counts || !context.global.quiet
     };
     let text = match arguments.format {
         Format::Json => json(&loaded.problems),
@@ -131,8 +132,12 @@ fn conclusion(
         0 => String::new(),
         count => format!(" ({} silenced)", plural(count, "warning")),
     };
+    let notes = match count(loaded, Severity::Note) {
+        0 => String::new(),
+        notes => format!(", {}", plural(notes, "note")),
+    };
     let found = format!(
-        "{}, {} in {files}{silenced}",
+        "{}, {}{notes} in {files}{silenced}",
         plural(errors, "error"),
         plural(warnings, "warning")
     );
@@ -149,7 +154,7 @@ fn conclusion(
     } else {
         format!(
             "{}\n",
-            style.good(format!("no problems in {files}{silenced}"))
+            style.good(format!("no problems{notes} in {files}{silenced}"))
         )
     }
 }

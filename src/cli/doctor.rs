@@ -83,7 +83,14 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "user",
         "assumed: everything runs as `web`, uid and gid 10000 (`user` in .upsun-local.yaml)",
     ),
-    ("firewall", "`firewall.outbound` is not applied"),
+    (
+        "firewall",
+        "`firewall.outbound` and `egress` are not applied",
+    ),
+    (
+        "new keys",
+        "`authorizations`, `build.caches`, `image` and `container_profile` are accepted, and have no effect",
+    ),
 ];
 
 /// Looks, and says what it found. Fails when no engine answers.

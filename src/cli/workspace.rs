@@ -81,7 +81,7 @@ impl Workspace {
         let mut warnings: Vec<_> = loaded
             .problems
             .iter()
-            .filter(|problem| !problem.is_error())
+            .filter(|problem| problem.is_warning())
             .map(|problem| {
                 let place = format!("{}:{}", problem.place.file, problem.place.line);
                 (
@@ -602,7 +602,7 @@ pub(super) fn root(context: &Context) -> Result<PathBuf, Failure> {
             Ok(dir.clone())
         } else {
             Err(Failure::usage(format!("there is no `.upsun/` in `{}`", dir.display()))
-                .hint("`-C` takes the root of a repository that Upsun can deploy; see https://docs.upsun.com/create-apps.html"))
+                .hint(old_format(dir).unwrap_or("`-C` takes the root of a repository that Upsun can deploy; see https://docs.upsun.com/create-apps.html")))
         };
     }
     let here = std::env::current_dir()
@@ -612,8 +612,20 @@ pub(super) fn root(context: &Context) -> Result<PathBuf, Failure> {
             "there is no `.upsun/` in `{}` or above it",
             here.display()
         ))
-        .hint("go into a repository that Upsun can deploy, or name one with `-C`")
+        .hint(
+            here.ancestors()
+                .find_map(old_format)
+                .unwrap_or("go into a repository that Upsun can deploy, or name one with `-C`"),
+        )
     })
+}
+
+/// What to say of a directory that is configured as Platform.sh has it.
+fn old_format(dir: &Path) -> Option<&'static str> {
+    let is_there = dir.join(".platform.app.yaml").is_file() || dir.join(".platform").is_dir();
+    is_there.then_some(
+        "`.platform.app.yaml` and `.platform/` are the format of Platform.sh: Upsun reads `.upsun/*.yaml`, and `upsun project:convert` writes one from the other",
+    )
 }
 
 /// Says every error of a configuration; the failure that is left says how many there are.

@@ -281,9 +281,7 @@ fn image(node: &Node) -> Image {
             Value::List(items) => {
                 for item in items {
                     match stack_runtime(item) {
-                        Some(runtime) if is_runtime(&runtime.runtime.name) => {
-                            runtimes.push(runtime);
-                        }
+                        Some(runtime) if is_stack_runtime(item) => runtimes.push(runtime),
                         _ => packages.extend(item_name(item)),
                     }
                 }
@@ -304,12 +302,35 @@ fn is_runtime(name: &str) -> bool {
         || matches!(name, "lisp" | "clojure" | "perl" | "bun" | "common-lisp")
 }
 
+/// Whether an item of a stack that is one list is a runtime; the others are packages.
+pub(crate) fn is_stack_runtime(item: &Node) -> bool {
+    match &item.value {
+        Value::Text(name) => is_stack_name(name),
+        Value::Map(entries) => entries.iter().any(|entry| is_stack_name(&entry.key)),
+        _ => false,
+    }
+}
+
+fn is_stack_name(written: &str) -> bool {
+    let name = written.split(['@', ':']).next().unwrap_or_default();
+    written.contains('@') || is_runtime(name)
+}
+
+/// Which key of an item of the stack names the runtime.
+pub(crate) fn runtime_entry(item: &Node) -> Option<&Entry> {
+    let entries = item.entries();
+    entries
+        .iter()
+        .find(|entry| is_stack_name(&entry.key))
+        .or_else(|| entries.first())
+}
+
 /// `php@8.4`, or a mapping with that as its key and the extensions below it.
 fn stack_runtime(node: &Node) -> Option<StackRuntime> {
     let (name, settings) = match &node.value {
         Value::Text(name) => (&**name, None),
-        Value::Map(entries) => {
-            let entry = entries.first()?;
+        Value::Map(_) => {
+            let entry = runtime_entry(node)?;
             (&*entry.key, Some(&entry.value))
         }
         _ => return None,
@@ -332,7 +353,7 @@ fn stack_runtime(node: &Node) -> Option<StackRuntime> {
 }
 
 /// A string, or the name of a mapping such as `{name: blackfire, configuration: …}`.
-fn item_name(node: &Node) -> Option<String> {
+pub(crate) fn item_name(node: &Node) -> Option<String> {
     match &node.value {
         Value::Text(text) => Some(text.to_string()),
         Value::Map(entries) => text(node, "name")

@@ -30,6 +30,11 @@ pub trait Files: fmt::Debug {
     /// The bytes of a regular file that is not larger than [`MAX_FILE`].
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
 
+    /// The same bytes as Git would store them: with other line ends, where it is told to.
+    fn stored(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        self.read(path)
+    }
+
     /// The names in a directory, in any order.
     fn names(&self, directory: &Path) -> Result<Vec<OsString>, ReadError>;
 

@@ -3,11 +3,12 @@
 //! Nothing here stops anything. A lint says only what it can be sure of from the text.
 
 mod bashisms;
+mod line_ends;
 mod overrides;
 mod shells;
 mod writes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::merge::Merged;
 use super::node::{Entry, Node};
@@ -23,6 +24,7 @@ const MOST_MOUNTS: usize = 500;
 pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Report) {
     let mut packages: HashMap<String, writes::PackageScripts> = HashMap::new();
     let mut mounts_left = MOST_MOUNTS;
+    let mut environments = HashSet::new();
     for app in merged.applications.values() {
         let packages = packages
             .entry(super::meaning::source::root(app))
@@ -35,7 +37,9 @@ pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Repor
             bashisms::check(&piece, &script, report);
             shells::check(&piece, &script, report);
             writes::check(app, &piece, &script, packages, report);
+            line_ends::scripts(app, &piece, &script, repository, report);
         }
+        line_ends::environment(app, repository, &mut environments, report);
         overrides::properties(app, report);
         overrides::mounts(app, repository, &mut mounts_left, report);
     }

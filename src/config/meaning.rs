@@ -3,6 +3,7 @@
 //! Everything here looks at the merged whole. A part whose shape is wrong was reported before and is
 //! passed over.
 
+mod build;
 mod crons;
 mod images;
 mod mounts;
@@ -11,6 +12,7 @@ mod pattern;
 mod relationships;
 mod routes;
 mod scripts;
+mod served;
 pub(crate) mod source;
 mod timezones;
 mod web;
@@ -30,7 +32,8 @@ pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Repor
         images::application(entry, report);
         source::check(entry, repository, report);
         mounts::check(entry, merged, partial, report);
-        web::check(entry, repository, report);
+        web::check(entry, report);
+        served::check(entry, repository, report);
         crons::check(entry, report);
         scripts::check(entry, report);
         settings(entry, report);

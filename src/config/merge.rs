@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::node::{Entry, Node, Value};
 use super::problem::Class;
 use super::report::Report;
-use super::schema::nearest;
 use super::schema::tables::TOP_KEYS;
+use super::schema::{self, nearest};
 
 const DOCS: &str = "/learn/overview/yaml/yaml-structure.html";
 
@@ -77,7 +77,7 @@ impl Merged {
             "tasks" => {
                 let message = "`tasks` is a preview of Upsun's and is not emulated here";
                 report.add(report.warning("U125", Class::Meaning, entry.key_span, message));
-                return;
+                return schema::check_tasks(&entry.value, report);
             }
             _ => {
                 // Whatever it was meant to be, it may define what is looked for elsewhere.

@@ -35,6 +35,8 @@ pub enum Severity {
     Error,
     /// Upsun takes it; it deserves a look.
     Warning,
+    /// Upsun takes it, and nothing needs to change: said once by `check`, and by nobody else.
+    Note,
 }
 
 /// One thing that is wrong, said in full.
@@ -88,6 +90,19 @@ impl Problem {
         }
     }
 
+    /// Something that is good to know.
+    pub fn note(
+        code: &'static str,
+        class: Class,
+        place: Place,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Note,
+            ..Self::error(code, class, place, message)
+        }
+    }
+
     /// The same problem with a way to mend it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -105,6 +120,11 @@ impl Problem {
     /// Whether it stops a deploy.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+
+    /// Whether it deserves a look.
+    pub fn is_warning(&self) -> bool {
+        self.severity == Severity::Warning
     }
 }
 
@@ -126,6 +146,7 @@ impl Severity {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         }
     }
 }

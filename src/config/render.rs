@@ -38,6 +38,7 @@ pub fn render(
     let tint = match problem.severity {
         Severity::Error => red,
         Severity::Warning => yellow,
+        Severity::Note => cyan,
     };
     let mut out = format!(
         "{tint}{}{off}: {bold}{}{off} [{}]\n",
@@ -204,6 +205,7 @@ impl Diagnostic for Snippet {
         Some(match self.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
         })
     }
 

@@ -14,7 +14,8 @@ pub(crate) struct Report {
     problems: Vec<Problem>,
     errors: usize,
     warnings: usize,
-    /// The codes of warnings that nobody wants to see, and how many there were.
+    notes: usize,
+    /// The codes of warnings and notes that nobody wants to see, and how many there were.
     ignored: Vec<String>,
     silenced: usize,
 }
@@ -38,6 +39,7 @@ impl Report {
         let count = match problem.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
+            Severity::Note => &mut self.notes,
         };
         *count += 1;
         if *count <= MAX_PROBLEMS {
@@ -101,6 +103,17 @@ impl Report {
         Problem::warning(code, class, self.place(span), message)
     }
 
+    /// A note at a span.
+    pub(crate) fn note(
+        &self,
+        code: &'static str,
+        class: Class,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Problem {
+        Problem::note(code, class, self.place(span), message)
+    }
+
     /// All problems, by file and line, and a last one that says how many were left out.
     pub(crate) fn finish(mut self) -> (Vec<Problem>, Sources) {
         self.problems.sort_by(|a, b| {
@@ -116,6 +129,7 @@ impl Report {
         for (count, severity, noun) in [
             (self.errors, Severity::Error, "errors"),
             (self.warnings, Severity::Warning, "warnings"),
+            (self.notes, Severity::Note, "notes"),
         ] {
             if count > MAX_PROBLEMS {
                 let place = self

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of what the values mean together; that is for `meaning`.
 
+mod meant;
 mod publish;
 pub(crate) mod tables;
 
@@ -10,7 +11,6 @@ use super::merge::Merged;
 use super::node::{Entry, Node, Value};
 use super::problem::Class;
 use super::report::Report;
-use super::scalar;
 use super::source::Span;
 
 /// What may stand somewhere.
@@ -71,6 +71,8 @@ pub(crate) struct Key {
 pub(crate) struct Owner<'a> {
     key: &'a str,
     span: Span,
+    /// Whether the value is one of several in a list under that key.
+    is_item: bool,
 }
 
 impl<'a> Owner<'a> {
@@ -78,6 +80,25 @@ impl<'a> Owner<'a> {
         Self {
             key: &entry.key,
             span: entry.key_span,
+            is_item: false,
+        }
+    }
+
+    /// The same for an item of the list under the key.
+    fn item(self, item: &Node) -> Self {
+        Self {
+            span: item.span,
+            is_item: true,
+            ..self
+        }
+    }
+
+    /// The value, for messages.
+    fn name(self) -> String {
+        if self.is_item {
+            format!("an item of `{}`", self.key)
+        } else {
+            format!("`{}`", self.key)
         }
     }
 }
@@ -90,16 +111,27 @@ pub(crate) fn check_all(merged: &Merged, report: &mut Report) {
             image(entry, report);
         }
     }
-    for (section, kind) in [
-        (&merged.services, &tables::SERVICE),
-        (&merged.routes, &tables::ROUTE),
+    for (section, noun, kind) in [
+        (&merged.services, "service", &tables::SERVICE),
+        (&merged.routes, "route", &tables::ROUTE),
     ] {
-        for entry in section.values() {
+        for entry in meant::names(section.values(), noun, kind, report) {
             check(&entry.value, kind, Owner::new(entry), report);
         }
     }
     for entry in merged.routes.values() {
         route(entry, report);
+    }
+}
+
+/// Holds what is looked at in `tasks` against its table.
+pub(crate) fn check_tasks(tasks: &Node, report: &mut Report) {
+    for task in tasks.entries() {
+        for key in &tables::TASK_KEYS {
+            if let Some(entry) = task.value.entry(key.name) {
+                check(&entry.value, &key.kind, Owner::new(entry), report);
+            }
+        }
     }
 }
 
@@ -160,6 +192,15 @@ fn image(entry: &Entry, report: &mut Report) {
         let message = format!("`{}` has a `stack` and no `type`", entry.key);
         let problem = report.warning("U208", Class::Schema, stack.key_span, message);
         report.add(problem.hint("write `type: composable:<channel>` next to it"));
+    } else if let Some(image) = node.entry("image")
+        && matches!(image.value.value, Value::Map(_))
+    {
+        let message = format!(
+            "`{}` is made from an `image`, which is not emulated here",
+            entry.key
+        );
+        let problem = report.warning("U125", Class::Meaning, image.key_span, message);
+        report.add(problem.hint("add a `type` to run it here in the image of a runtime"));
     } else if !node
         .entries()
         .iter()
@@ -185,11 +226,8 @@ pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Rep
         (Kind::Nullable(kind), _) => check(node, kind, owner, report),
         (Kind::Integer(low, high), Value::Integer(value)) => {
             if value < low || value > high {
-                let message = format!(
-                    "`{}` is {value}, and it must be {}",
-                    owner.key,
-                    range(*low, *high)
-                );
+                let must = range(*low, *high);
+                let message = format!("{} is {value}, and it must be {must}", owner.name());
                 report.add(report.error("U205", Class::Schema, node.span, message));
             }
         }
@@ -200,11 +238,11 @@ pub(crate) fn check(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Rep
         }
         (Kind::List(kind), Value::List(items)) => {
             for item in items {
-                check(item, kind, owner, report);
+                check(item, kind, owner.item(item), report);
             }
         }
-        (Kind::Names(_, kind), Value::Map(entries)) => {
-            for entry in entries {
+        (Kind::Names(noun, kind), Value::Map(entries)) => {
+            for entry in meant::names(entries.iter(), noun, kind, report) {
                 check(&entry.value, kind, Owner::new(entry), report);
             }
         }
@@ -252,7 +290,7 @@ fn fields(node: &Node, object: &Object, owner: Owner<'_>, report: &mut Report) {
     }
     for key in object.keys.iter().filter(|key| key.required) {
         if node.entry(key.name).is_none() && !excused.contains(&key.name) && !report.overflows() {
-            let message = format!("`{}` has no `{}`", owner.key, key.name);
+            let message = format!("{} has no `{}`", owner.name(), key.name);
             let problem = report.error("U203", Class::Schema, owner.span, message);
             let hint = format!("{} needs `{}`", object.noun, key.name);
             report.add(problem.hint(hint).docs(object.docs));
@@ -296,7 +334,7 @@ fn unknown(
     let hint = match (mistaken, near) {
         (Some(hint), _) => hint.to_owned(),
         (None, Some(near)) => format!("did you mean `{near}`?"),
-        (None, None) => {
+        (None, None) => meant::home(entry, object).unwrap_or_else(|| {
             let names: Vec<String> = object
                 .keys
                 .iter()
@@ -304,7 +342,7 @@ fn unknown(
                 .map(|key| format!("`{}`", key.name))
                 .collect();
             format!("the keys are {}", names.join(", "))
-        }
+        }),
     };
     report.add(problem.hint(hint).docs(object.docs));
     meant
@@ -339,78 +377,24 @@ fn mismatch(node: &Node, kind: &Kind, owner: Owner<'_>, report: &mut Report) {
     if report.overflows() {
         return;
     }
-    let key = owner.key;
+    let name = owner.name();
     let problem = if node.is_null() {
-        let message = format!("`{key}` is empty, and it must be {}", describe(kind));
+        let message = format!("{name} is empty, and it must be {}", describe(kind));
         let problem = report.error("U202", Class::Schema, owner.span, message);
-        problem.hint(format!("fill in `{key}` or remove it"))
+        problem.hint(format!("fill in {name} or remove it"))
     } else {
         let message = format!(
-            "`{key}` is {}, and it must be {}",
+            "{name} is {}, and it must be {}",
             node.kind(),
             describe(kind)
         );
         let problem = report.error("U202", Class::Schema, node.span, message);
-        match remedy(node, kind, owner, report) {
+        match meant::remedy(node, kind, report) {
             Some(hint) => problem.hint(hint),
             None => problem,
         }
     };
     report.add(problem);
-}
-
-/// What a person probably wanted to write.
-fn remedy(node: &Node, kind: &Kind, owner: Owner<'_>, report: &Report) -> Option<String> {
-    let written = report.sources.text(node.span);
-    let short = written.len() <= 60 && !written.contains('\n');
-    match (kind, &node.value) {
-        (Kind::Text | Kind::Choice(_), Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => {
-            Some(format!("put it in quotes: \"{written}\""))
-        }
-        (Kind::Text | Kind::Choice(_), Value::List(_)) => {
-            Some("write one string; for several commands use a block with `|`".to_owned())
-        }
-        (Kind::Integer(..) | Kind::Bool, Value::Text(text)) => {
-            let plain = scalar::resolve(text);
-            let becomes = Node {
-                value: plain,
-                span: node.span,
-            };
-            fits(&becomes, kind).then(|| format!("write it without quotes: {text}"))
-        }
-        (Kind::Object(object), Value::Text(text)) if owner.key == "commands" && short => {
-            let start = object.keys.iter().any(|key| key.name == "start");
-            start.then(|| format!("put the command under `start`: `start: {text}`"))
-        }
-        (Kind::Object(object), Value::Text(text)) if is_unspaced(object, text) => {
-            let (key, value) = text.split_once(':')?;
-            Some(format!("write a space after the colon: `{key}: {value}`"))
-        }
-        (Kind::Object(object), Value::Text(text)) if object.noun == "a mount" => {
-            Some(match text.strip_prefix("shared:files/") {
-                Some(path) => format!(
-                    "`shared:files/…` is the older form: write `source: storage` and `source_path: {path}`"
-                ),
-                None => "write `source: storage` and `source_path`".to_owned(),
-            })
-        }
-        (Kind::Names(noun, _), Value::List(_)) => Some(format!(
-            "use the name of each {noun} as a key instead of a list"
-        )),
-        (Kind::Object(_), Value::List(_)) => {
-            Some("write keys and values instead of a list: remove the hyphens".to_owned())
-        }
-        _ => None,
-    }
-}
-
-/// Whether a text is a key of the object, a colon and a value without a space in between.
-fn is_unspaced(object: &Object, text: &str) -> bool {
-    text.split_once(':').is_some_and(|(key, value)| {
-        object.keys.iter().any(|known| known.name == key)
-            && value.len() < 60
-            && !value.contains('\n')
-    })
 }
 
 fn describe(kind: &Kind) -> String {

@@ -12,6 +12,7 @@ use super::files::{Files, Kind, MAX_FILE, ReadError};
 use super::problem::Place;
 use super::report::is_harmful;
 use crate::bounded;
+use crate::source::line_ends;
 
 /// A byte range in one of the files of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -203,6 +204,11 @@ impl Repository {
         self.files()?.read(path.as_ref())
     }
 
+    /// The same bytes as Git would store them.
+    pub(crate) fn stored(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, ReadError> {
+        self.files()?.stored(path.as_ref())
+    }
+
     /// The names in a directory.
     pub(crate) fn names(&self, directory: impl AsRef<Path>) -> Result<Vec<OsString>, ReadError> {
         self.files()?.names(directory.as_ref())
@@ -257,6 +263,21 @@ impl Files for Disk {
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         Ok(bounded::read_below(&self.root, path, MAX_FILE)?)
+    }
+
+    fn stored(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        let bytes = self.read(path)?;
+        let has_crlf = bytes.windows(2).any(|pair| pair == b"\r\n");
+        // Git is only asked where its answer counts.
+        if !has_crlf || !line_ends::are_converted(&self.root, path) {
+            return Ok(bytes);
+        }
+        let next = bytes.iter().skip(1).chain(&[0]);
+        let kept = bytes
+            .iter()
+            .zip(next)
+            .filter(|pair| *pair != (&b'\r', &b'\n'));
+        Ok(kept.map(|(byte, _)| *byte).collect())
     }
 
     fn names(&self, directory: &Path) -> Result<Vec<OsString>, ReadError> {

@@ -3,11 +3,15 @@
 //!
 //! Source: <https://docs.upsun.com/create-apps/image-properties/crons.html>
 
+mod pace;
+
 use std::fmt;
 
 use jiff::civil::DateTime;
 use jiff::{ToSpan, ZonedDateTime};
 use sha2::{Digest, Sha256};
+
+pub use self::pace::{Close, Pace};
 
 /// One of the five fields.
 #[derive(Debug)]
@@ -52,9 +56,6 @@ const FIELDS: [Field; 5] = [
         names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
     },
 ];
-
-/// The shortest time between two runs on Upsun, in minutes.
-const SHORTEST: u32 = 5;
 
 /// How far ahead a next time is looked for: a 29th of February may be eight years away.
 const HORIZON_YEARS: i16 = 9;
@@ -113,21 +114,6 @@ impl Schedule {
     /// The minutes of an hour at which it runs.
     pub fn minutes(&self) -> impl Iterator<Item = u32> + '_ {
         (0..60).filter(|minute| self.has(0, *minute))
-    }
-
-    /// Whether two runs are nearer to each other than Upsun lets them be, also across the full hour.
-    pub fn is_too_often(&self) -> bool {
-        let minutes: Vec<u32> = self.minutes().collect();
-        let hours: Vec<u32> = (0..24).filter(|hour| self.has(1, *hour)).collect();
-        if minutes.windows(2).any(|pair| pair[1] - pair[0] < SHORTEST) {
-            return true;
-        }
-        let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else {
-            return false;
-        };
-        let has_neighbours = hours.windows(2).any(|pair| pair[1] - pair[0] == 1)
-            || hours.first() == Some(&0) && hours.last() == Some(&23);
-        has_neighbours && minutes.len() > 1 && first + 60 - last < SHORTEST
     }
 
     /// The first time after `after` at which it runs; `None` when there is none (a 31st of February).
@@ -311,171 +297,4 @@ fn number(text: &str, field: &Field) -> Result<u32, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn next(spec: &str, after: &str) -> String {
-        let after: ZonedDateTime = after.parse().unwrap();
-        Schedule::parse(spec, "app/cron")
-            .unwrap()
-            .next(&after)
-            .map_or("never".to_owned(), |at| {
-                at.strftime("%Y-%m-%d %H:%M %Z").to_string()
-            })
-    }
-
-    #[test]
-    fn the_next_time_is_the_first_that_all_fields_allow() {
-        let table = [
-            (
-                "*/15 * * * *",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-24 10:15 UTC",
-            ),
-            (
-                "*/15 * * * *",
-                "2026-11-24T10:15[UTC]",
-                "2026-11-24 10:30 UTC",
-            ),
-            ("0 3 * * *", "2026-11-24T10:07[UTC]", "2026-11-25 03:00 UTC"),
-            (
-                "0 0 1 jan *",
-                "2026-11-24T10:07[UTC]",
-                "2027-01-01 00:00 UTC",
-            ),
-            (
-                "30 4 * * mon",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-30 04:30 UTC",
-            ),
-            (
-                "30 4 * * 7",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-29 04:30 UTC",
-            ),
-            (
-                "0 0 29 2 *",
-                "2026-11-24T10:07[UTC]",
-                "2028-02-29 00:00 UTC",
-            ),
-            ("0 0 31 2 *", "2026-11-24T10:07[UTC]", "never"),
-            // Either kind of day will do when both are restricted.
-            (
-                "0 0 13 * fri",
-                "2026-11-24T10:07[UTC]",
-                "2026-11-27 00:00 UTC",
-            ),
-            (
-                "59 23 31 12 *",
-                "2026-12-31T23:59:30[UTC]",
-                "2027-12-31 23:59 UTC",
-            ),
-        ];
-        for (spec, after, expected) in table {
-            assert_eq!(next(spec, after), expected, "{spec} after {after}");
-        }
-    }
-
-    #[test]
-    fn a_time_that_the_clock_skips_runs_once_it_has_moved_on() {
-        assert_eq!(
-            next("30 2 * * *", "2026-03-28T12:00[Europe/Berlin]"),
-            "2026-03-29 03:30 CEST"
-        );
-        assert_eq!(
-            next("30 2 * * *", "2026-03-29T03:30[Europe/Berlin]"),
-            "2026-03-30 02:30 CEST"
-        );
-    }
-
-    #[test]
-    fn an_h_is_the_same_for_one_cron_and_stays_within_its_range() {
-        for seed in 0..500 {
-            let seed = seed.to_string();
-            let schedule = Schedule::parse("H(10-19) H/6 H H H", &seed).unwrap();
-            assert_eq!(
-                schedule,
-                Schedule::parse("H(10-19) H/6 H H H", &seed).unwrap()
-            );
-            assert_eq!(schedule.minutes().count(), 1);
-            assert!(schedule.minutes().all(|minute| (10..20).contains(&minute)));
-            assert_eq!(schedule.values[1].count_ones(), 4);
-            assert!(schedule.values[2] & !0x1fff_fffe == 0, "day 29 or later");
-        }
-        let minutes: std::collections::BTreeSet<u32> = (0..500)
-            .filter_map(|seed| {
-                Schedule::parse("H * * * *", &seed.to_string())
-                    .unwrap()
-                    .minutes()
-                    .next()
-            })
-            .collect();
-        assert!(minutes.len() > 50, "they are spread over the hour");
-    }
-
-    #[test]
-    fn a_resolved_spec_is_shown_without_h() {
-        let schedule = Schedule::parse("0,30 9-17 */2 jan mon-fri", "x").unwrap();
-        assert_eq!(schedule.to_string(), "0,30 9-17 */2 jan mon-fri");
-        let text = Schedule::parse("H H(0-3) * * *", "x").unwrap().to_string();
-        assert!(!text.contains('H'), "{text}");
-        assert_eq!(
-            Schedule::parse(&text, "y").unwrap().values,
-            Schedule::parse("H H(0-3) * * *", "x").unwrap().values
-        );
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused_in_words() {
-        for (spec, why) in [
-            ("61 * * * *", "the minute is 61, and it goes from 0 to 59"),
-            ("* * * *", "it has 4 fields"),
-            ("@daily", "`@daily` is a shorthand that Upsun does not have"),
-            ("*/0 * * * *", "`0` is not a step of the minute"),
-            ("Hx * * * *", "`Hx` is not a minute"),
-            ("0 24 * * *", "the hour is 24, and it goes from 0 to 23"),
-            (
-                "0 0 0 * *",
-                "the day of the month is 0, and it goes from 1 to 31",
-            ),
-            (
-                "10-5 * * * *",
-                "the range `10-5` of the minute runs backwards",
-            ),
-            ("+5 * * * *", "`+5` is not a minute"),
-            ("1, * * * *", "a number of the minute is missing"),
-        ] {
-            assert_eq!(Schedule::parse(spec, ""), Err(why.to_owned()), "{spec}");
-        }
-    }
-
-    #[test]
-    fn a_week_may_end_with_its_sunday() {
-        assert_eq!(
-            next("0 3 * * sat-sun", "2026-11-28T12:00[UTC]"),
-            "2026-11-29 03:00 UTC"
-        );
-    }
-
-    #[test]
-    fn only_what_is_certain_counts_as_too_often() {
-        for (spec, expected) in [
-            ("*/5 * * * *", false),
-            ("H * * * *", false),
-            ("H/15 2 * * *", false),
-            ("H(0-29)/10 2 * * *", false),
-            ("0,30 9-17 1 jan mon-fri", false),
-            ("H,30 * * * *", false),
-            ("* * * * *", true),
-            ("*/4 * * * *", true),
-            ("H/3 * * * *", true),
-            ("0,2 * * * *", true),
-            ("58,2 * * * *", true),
-            ("58,2 3 * * *", false),
-            ("59,1 0,23 * * *", true),
-        ] {
-            let schedule = Schedule::certain(spec).unwrap();
-            assert_eq!(schedule.is_too_often(), expected, "{spec}");
-        }
-    }
-}
+mod tests;

@@ -241,7 +241,7 @@ fn warnings_are_silenced_by_their_codes_and_errors_are_not() {
     code: 65
     --- stdout
     --- stderr
-    error: .upsun-local.yaml:1: `U203` in `check.ignore` is always an error: a key that must be there is missing
+    error: .upsun-local.yaml:1: `U203` in `check.ignore` is always an error: a required key that is missing
 
     hint: only warnings can be silenced: Upsun would refuse this configuration
     ");
@@ -353,4 +353,137 @@ fn a_commit_that_cannot_be_checked_is_told_apart() {
     ");
     let words = project.run(&["check", "--at", "nowhere"]).expect(64).stderr;
     assert!(words.contains("there is no commit `nowhere`"), "{words}");
+}
+
+#[test]
+fn a_note_is_shown_and_lets_nothing_fail() {
+    let project = TestProject::new(
+        "applications:\n  app:\n    type: php:8.4\n    crons:\n      tidy: { spec: '*/19 * * * *', commands: { start: tidy } }\n",
+    );
+    insta::assert_snapshot!(project.run(&["check", "--strict"]).shown(), @r"
+    code: 0
+    --- stdout
+    note: two runs of the cron `tidy` are 3 minutes apart: at :57 and at :00 [U363]
+       ,-[.upsun/config.yaml:5:21]
+     5 |       tidy: { spec: '*/19 * * * *', commands: { start: tidy } }
+       :                     ^^^^^^^^^^^^^^
+       `----
+      hint: Upsun waits at least 5 minutes between two runs, so the second starts later; most crons need no change for that
+
+    --- stderr
+    no problems, 1 note in 1 file
+    ");
+    assert_eq!(
+        project.run(&["-q", "check", "--strict"]).expect(0).stdout,
+        ""
+    );
+    let json = document(&project.run(&["check", "--format", "json"]).expect(0));
+    assert_eq!(json["problems"][0]["severity"], "note");
+    let github = project.run(&["check", "--format", "github"]).expect(0);
+    assert!(github.stdout.starts_with("::notice file="), "{github:?}");
+    let sarif = document(&project.run(&["check", "--format", "sarif"]).expect(0));
+    assert_eq!(sarif["runs"][0]["results"][0]["level"], "note");
+    // It is no warning, so that only `check` speaks of it.
+    let list = project.run(&["cron", "list"]).expect(0);
+    assert_eq!(list.stderr, "");
+    project.file(".upsun-local.yaml", "check: { ignore: [U363] }\n");
+    let silenced = project.run(&["check"]).expect(0);
+    assert_eq!(silenced.stdout, "");
+}
+
+#[test]
+fn an_operation_may_have_nothing_to_stop_with() {
+    let project = TestProject::new(
+        "applications:\n  app:\n    type: nodejs:24\n    operations:\n      rebuild:\n        role: admin\n        commands: { start: npm run build, stop: null }\n",
+    );
+    let list = project.run(&["list", "--format", "json"]).expect(0);
+    let list = document(&list);
+    assert_eq!(list[0]["name"], "rebuild", "{list}");
+    assert_eq!(list[0]["stop"], Json::Null, "{list}");
+    let check = project.run(&["check"]).expect(0);
+    assert!(!check.stdout.contains("error"), "{check:?}");
+}
+
+/// A script and a `.environment` whose lines end in CR LF.
+fn with_carriage_returns() -> TestProject {
+    let project = TestProject::new(
+        "applications:\n  app:\n    type: nodejs:24\n    operations:\n      hello: { commands: { start: ./hello.sh } }\n",
+    );
+    project.file("hello.sh", "#!/bin/bash\r\necho hello\r\n");
+    project.file(".environment", "export MODE=prod\r\n");
+    project
+}
+
+#[test]
+fn carriage_returns_in_scripts_are_told() {
+    let project = with_carriage_returns();
+    insta::assert_snapshot!(project.run(&["check"]).shown(), @r"
+    code: 0
+    --- stdout
+    warning: lines of `.environment` end in CR LF, and each variable that it sets ends in CR [U410]
+      at .environment:1:1
+      hint: let Git store LF: add `* text=auto` to `.gitattributes`, and run `git add --renormalize .`
+
+    warning: lines of `hello.sh`, which the operation `hello` runs, end in CR LF: there is no program `/bin/bash` with CR at the end of its name [U410]
+       ,-[.upsun/config.yaml:5:35]
+     5 |       hello: { commands: { start: ./hello.sh } }
+       :                                   ^^^^^^^^^^
+       `----
+      hint: let Git store LF: add `* text=auto` to `.gitattributes`, and run `git add --renormalize .`
+
+    --- stderr
+    0 errors, 2 warnings in 1 file
+    ");
+    commit(&project, "first");
+    let at = project.run(&["check", "--at", "first"]).expect(0);
+    assert!(at.stderr.contains("2 warnings"), "{at:?}");
+}
+
+#[test]
+fn carriage_returns_that_git_would_not_store_are_no_problem() {
+    for (setting, attributes, expected) in [
+        ("true", "", "no problems"),
+        ("input", "", "no problems"),
+        ("false", "", "2 warnings"),
+        ("false", "* text=auto\n", "no problems"),
+        ("true", "* -text\n", "2 warnings"),
+    ] {
+        let project = with_carriage_returns();
+        project.file(".gitattributes", attributes);
+        git(&project.root(), &["init", "-q"]);
+        git(&project.root(), &["config", "core.autocrlf", setting]);
+        let what = format!("{setting} {attributes}");
+        for state in ["untracked", "committed"] {
+            let check = project.run(&["check"]).expect(0);
+            assert!(
+                check.stderr.contains(expected),
+                "{what}, {state}: {check:?}"
+            );
+            commit(&project, state);
+        }
+    }
+}
+
+#[test]
+fn what_was_stored_with_carriage_returns_is_deployed_with_them() {
+    let project = with_carriage_returns();
+    commit(&project, "first");
+    git(&project.root(), &["config", "core.autocrlf", "true"]);
+    let check = project.run(&["check"]).expect(0);
+    assert!(check.stderr.contains("2 warnings"), "{check:?}");
+}
+
+#[test]
+fn the_format_of_platform_sh_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(".platform.app.yaml"), "name: app\n").expect("a file");
+    let project = TestProject::new(GOOD);
+    let mut command = project.command(&["check", "--dir"]);
+    command.arg(folder.path());
+    let stderr = outcome(&mut command, folder.path()).expect(64).stderr;
+    assert!(stderr.contains("the format of Platform.sh"), "{stderr}");
+    let mut command = project.command(&["check"]);
+    command.current_dir(folder.path());
+    let stderr = outcome(&mut command, folder.path()).expect(64).stderr;
+    assert!(stderr.contains("the format of Platform.sh"), "{stderr}");
 }

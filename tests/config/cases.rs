@@ -2,7 +2,7 @@
 //!
 //! A file of `fixtures/cases` holds cases that begin with `=== ` and a name. A line that ends with `#! U336`
 //! must have exactly that problem; lines without a mark must have none. Lines with `+++ ` in front name
-//! files that lie in the repository, and what they hold.
+//! files that lie in the repository, and what they hold, with `\r` and `\n` for the ends of lines.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -55,7 +55,8 @@ fn case(name: String, body: &str) -> Case {
     for written in body.lines() {
         if let Some(file) = written.strip_prefix("+++ ") {
             let (path, content) = file.split_once(' ').unwrap_or((file, ""));
-            case.files.push((path.to_owned(), content.to_owned()));
+            let content = content.replace("\\r", "\r").replace("\\n", "\n");
+            case.files.push((path.to_owned(), content));
             continue;
         }
         line += 1;

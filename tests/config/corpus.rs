@@ -102,6 +102,27 @@ fn every_real_configuration_gets_the_verdict_that_is_wanted() {
 }
 
 #[test]
+fn nothing_is_missed_where_only_the_configuration_is_there() {
+    const OF_FILES: [&str; 4] = ["U371", "U372", "U373", "U410"];
+    let Some(corpus) = corpus() else { return };
+    let mut wrong = String::new();
+    let mut count = 0;
+    for row in table(&corpus.join("truth.tsv")) {
+        let loaded = load(&corpus.join(&row[0]));
+        let alarms = loaded
+            .problems
+            .iter()
+            .filter(|problem| OF_FILES.contains(&problem.code) && !problem.is_error());
+        for problem in alarms {
+            let _ = writeln!(wrong, "{}: {}", row[0], line(problem));
+        }
+        count += 1;
+    }
+    eprintln!("{count} without a source");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
 fn every_broken_configuration_is_found_out_at_its_line() {
     let Some(corpus) = corpus() else { return };
     let generated = tempfile::tempdir().unwrap();

@@ -142,6 +142,16 @@ fn what_it_refuses_and_takes_is_told_by_examples() {
             json!({ "routes": { "a": { "type": "redirect", "to": "b" } } }),
             true,
         ),
+        (app(json!({ "image": { "buildfile": "Dockerfile" } })), true),
+        (app(json!({ "image": null })), false),
+        (
+            json!({ "tasks": { "a": { "run": {}, "authorizations": [{ "type": "env", "action": "x" }] } } }),
+            true,
+        ),
+        (
+            json!({ "tasks": { "a": { "authorizations": [{ "type": "x", "action": "x" }] } } }),
+            false,
+        ),
         (json!({ ".only": {} }), false),
         (json!({ "service": {} }), false),
         (json!({ "services": null, "applications": {} }), true),

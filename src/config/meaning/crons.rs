@@ -2,11 +2,12 @@
 //!
 //! Source: <https://docs.upsun.com/create-apps/image-properties/crons.html>
 
-use super::super::node::{Entry, Value};
+use super::super::node::{Entry, Node, Value};
+use super::super::problem::Class;
 use super::super::report::Report;
 use super::scripts::is_blank;
 use super::{entries, error, warning};
-use crate::crons::schedule::Schedule;
+use crate::crons::schedule::{Pace, Schedule};
 
 const DOCS: &str = "/create-apps/image-properties/crons.html";
 
@@ -22,19 +23,7 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
                     let hint = "five fields: minute, hour, day of the month, month, day of the week; `H` stands for any";
                     report.add(problem.hint(hint).docs(DOCS));
                 }
-                Ok(times) if times.is_too_often() => {
-                    let message = format!(
-                        "the cron `{}` runs more often than every 5 minutes",
-                        cron.key
-                    );
-                    let problem = warning(report, "U361", spec.span, message);
-                    report.add(
-                        problem
-                            .hint("Upsun waits at least that long between two runs: write `*/5`")
-                            .docs(DOCS),
-                    );
-                }
-                Ok(_) => {}
+                Ok(times) => pace(cron, spec, &times, report),
             }
         }
         let has_commands = cron.value.get("commands").is_some();
@@ -72,4 +61,53 @@ pub(super) fn check(app: &Entry, report: &mut Report) {
             );
         }
     }
+}
+
+/// Upsun starts no run of a cron within 5 minutes of the one before.
+fn pace(cron: &Entry, spec: &Node, times: &Schedule, report: &mut Report) {
+    match times.pace() {
+        Pace::Fine => {}
+        Pace::TooOften => {
+            let message = format!(
+                "the cron `{}` runs more often than every 5 minutes",
+                cron.key
+            );
+            let problem = warning(report, "U361", spec.span, message);
+            let worker = if is_scheduler(cron) {
+                ", or let a worker run `php artisan schedule:work`"
+            } else {
+                ""
+            };
+            let hint = format!(
+                "Upsun waits at least that long between two runs: write `{}`{worker}",
+                times.slower(spec.text().unwrap_or_default())
+            );
+            report.add(problem.hint(hint).docs(DOCS));
+        }
+        Pace::Close(close) => {
+            let message = format!(
+                "two runs of the cron `{}` are {} {} apart: at {} and at {}",
+                cron.key,
+                close.minutes,
+                if close.minutes == 1 {
+                    "minute"
+                } else {
+                    "minutes"
+                },
+                close.first,
+                close.second
+            );
+            let problem = report.note("U363", Class::Meaning, spec.span, message);
+            let hint = "Upsun waits at least 5 minutes between two runs, so the second starts later; most crons need no change for that";
+            report.add(problem.hint(hint).docs(DOCS));
+        }
+    }
+}
+
+/// Whether it starts Laravel's scheduler, which wants to be started every minute.
+fn is_scheduler(cron: &Entry) -> bool {
+    let commands = cron.value.get("commands");
+    let start = commands.and_then(|commands| commands.text_of("start"));
+    let start = start.or_else(|| cron.value.text_of("cmd"));
+    start.is_some_and(|start| start.contains("artisan schedule:run"))
 }

@@ -1,5 +1,8 @@
 //! `type` and `stack`: whether the runtime or service exists, and in that version.
 
+mod php;
+
+use super::super::decode::{is_stack_runtime, runtime_entry};
 use super::super::node::{Entry, Node, Value};
 use super::super::report::Report;
 use super::super::schema::nearest;
@@ -16,6 +19,12 @@ pub(super) fn application(app: &Entry, report: &mut Report) {
     let name = kind.and_then(Node::text).map(|text| split(text).0);
     if let Some(kind) = kind {
         check(kind, false, report);
+    }
+    if let Some(version) = kind
+        .and_then(Node::text)
+        .and_then(|text| text.strip_prefix("php:"))
+    {
+        php::extensions(node, version, report);
     }
     if name == Some(COMPOSABLE) || name.is_none() && node.get("stack").is_some() {
         composable(app, report);
@@ -166,25 +175,56 @@ fn composable(app: &Entry, report: &mut Report) {
             report.add(problem.hint(hint).docs(COMPOSABLE_DOCS));
         }
     }
-    for item in stack.get("runtimes").map(Node::items).unwrap_or_default() {
-        let written = match &item.value {
-            Value::Text(text) => &**text,
-            Value::Map(entries) => {
-                let Some(entry) = entries.first() else {
-                    let message = "a runtime of the stack is a string, or a mapping with one key";
-                    let problem = error(report, "U326", item.span, message);
-                    report.add(
-                        problem
-                            .hint("write it like `php@8.4`")
-                            .docs(COMPOSABLE_DOCS),
-                    );
-                    continue;
-                };
-                &*entry.key
+    match &stack.value {
+        Value::Map(_) => {
+            for item in stack.get("runtimes").map(Node::items).unwrap_or_default() {
+                stack_item(item, report);
             }
-            _ => continue,
+        }
+        // The older form: one list of runtimes and packages.
+        Value::List(items) => {
+            for item in items.iter().filter(|item| is_stack_runtime(item)) {
+                stack_item(item, report);
+            }
+        }
+        Value::Text(text) => stack_runtime(text, stack.span, report),
+        _ => {}
+    }
+}
+
+/// A runtime of the stack: a string, or a mapping with the runtime as its only key.
+fn stack_item(item: &Node, report: &mut Report) {
+    let entries = match &item.value {
+        Value::Text(text) => return stack_runtime(text, item.span, report),
+        Value::Map(entries) => entries,
+        _ => return,
+    };
+    let Some(runtime) = runtime_entry(item) else {
+        let message = "a runtime of the stack is a string, or a mapping with one key";
+        let problem = error(report, "U326", item.span, message);
+        report.add(
+            problem
+                .hint("write it like `php@8.4`")
+                .docs(COMPOSABLE_DOCS),
+        );
+        return;
+    };
+    stack_runtime(&runtime.key, runtime.key_span, report);
+    for beside in entries.iter().filter(|entry| entry.key != runtime.key) {
+        let message = format!("`{}` beside `{}` has no effect", beside.key, runtime.key);
+        let problem = warning(report, "U327", beside.key_span, message);
+        let hint = if beside.key.contains('@') {
+            format!(
+                "write `{}` as an item of its own, with a hyphen in front",
+                beside.key
+            )
+        } else {
+            format!(
+                "indent it further, so that it stands below `{}`",
+                runtime.key
+            )
         };
-        stack_runtime(written, item.span, report);
+        report.add(problem.hint(hint).docs(COMPOSABLE_DOCS));
     }
 }
 
@@ -206,11 +246,12 @@ fn stack_runtime(written: &str, span: Span, report: &mut Report) {
         None => {
             let message = format!("`{name}` is not a runtime that is known here");
             let problem = warning(report, "U320", span, message);
-            report.add(
-                problem
-                    .hint("packages go under `stack.packages`")
-                    .docs(COMPOSABLE_DOCS),
-            );
+            let runtimes = AVAILABLE.iter().filter(|available| !available.is_service);
+            let hint = match nearest(name, runtimes.map(|available| available.name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "packages go under `stack.packages`".to_owned(),
+            };
+            report.add(problem.hint(hint).docs(COMPOSABLE_DOCS));
         }
     }
 }

@@ -28,6 +28,8 @@ const CONFIGURED: [&str; 7] = [
 
 /// A relationship as far as it can be followed.
 struct Target<'a> {
+    /// The relationship itself.
+    entry: &'a Entry,
     name: &'a str,
     name_span: Span,
     endpoint: Option<(&'a str, Span)>,
@@ -68,17 +70,20 @@ fn target(entry: &Entry) -> Option<Target<'_>> {
     let span = entry.value.span;
     match &entry.value.value {
         Value::Null => Some(Target {
+            entry,
             name: &entry.key,
             name_span: entry.key_span,
             endpoint: None,
         }),
         Value::Text(text) => Some(match text.split_once(':') {
             Some((name, endpoint)) => Target {
+                entry,
                 name,
                 name_span: span,
                 endpoint: Some((endpoint, span)),
             },
             None => Target {
+                entry,
                 name: text,
                 name_span: span,
                 endpoint: None,
@@ -88,6 +93,7 @@ fn target(entry: &Entry) -> Option<Target<'_>> {
             let service = entry.value.get("service");
             let endpoint = entry.value.get("endpoint");
             Some(Target {
+                entry,
                 name: service.map_or(Some(&*entry.key), Node::text)?,
                 name_span: service.map_or(entry.key_span, |service| service.span),
                 endpoint: endpoint.and_then(|node| Some((node.text()?, node.span))),
@@ -132,12 +138,53 @@ fn follow(target: &Target<'_>, merged: &Merged, partial: bool, report: &mut Repo
     }
     let message = format!("there is no service or application `{name}`");
     let problem = error(report, "U340", target.name_span, message);
+    report.add(problem.hint(unknown_hint(target, merged)).docs(DOCS));
+}
+
+/// What was meant by a relationship whose target is not there.
+fn unknown_hint(target: &Target<'_>, merged: &Merged) -> String {
+    let name = target.name;
+    let key = &target.entry.key;
+    let has_levels = matches!(&**key, "service" | "endpoint");
+    if has_levels && target.entry.value.text().is_some() {
+        return format!(
+            "put the name of the relationship in between: `database:`, and below it `{key}: …`"
+        );
+    }
     let known = merged.services.keys().chain(merged.applications.keys());
-    let hint = match nearest(name, known.map(|key| &**key)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define `{name}` under `services`, or correct the name"),
-    };
-    report.add(problem.hint(hint).docs(DOCS));
+    if let Some(near) = nearest(name, known.map(|key| &**key)) {
+        return format!("did you mean `{near}`?");
+    }
+    if name.is_empty() || !names_service(target.entry) {
+        return match only(target, merged) {
+            Some(service) => format!("name the service of the relationship: `service: {service}`"),
+            None => format!(
+                "name the service of the relationship with `service`; without it, `{key}` itself is taken for the service"
+            ),
+        };
+    }
+    format!("define `{name}` under `services`, or correct the name")
+}
+
+/// Whether a relationship says which service it leads to.
+fn names_service(relationship: &Entry) -> bool {
+    match &relationship.value.value {
+        Value::Null => false,
+        Value::Map(_) => relationship.value.get("service").is_some(),
+        _ => true,
+    }
+}
+
+/// The only service that has the endpoint of a relationship, if there is one.
+fn only<'a>(target: &Target<'_>, merged: &'a Merged) -> Option<&'a str> {
+    let (endpoint, _) = target.endpoint?;
+    let mut fitting = merged.services.values().filter(|service| {
+        let kind = service.value.text_of("type").unwrap_or_default();
+        let kind = kind.split(':').next().unwrap_or_default();
+        versions::find(kind).is_some_and(|known| known.is_service && known.endpoint == endpoint)
+    });
+    let service = fitting.next()?;
+    fitting.next().is_none().then_some(&*service.key)
 }
 
 /// Endpoints that the service's configuration defines, or else the one that its type has.

@@ -7,7 +7,7 @@ mod redirects;
 use std::collections::HashMap;
 
 use super::super::merge::Merged;
-use super::super::node::Entry;
+use super::super::node::{Entry, Value};
 use super::super::problem::Problem;
 use super::super::report::Report;
 use super::super::schema::nearest;
@@ -15,11 +15,15 @@ use super::super::source::Span;
 use super::{entries, error, pattern, warning};
 
 const DOCS: &str = "/define-routes.html";
+const REDIRECT_DOCS: &str = "/define-routes/redirects.html";
 
 pub(super) fn check(merged: &Merged, partial: bool, report: &mut Report) {
     let mut seen: HashMap<String, &Entry> = HashMap::new();
     for route in merged.routes.values() {
-        address(route, report);
+        // What is no mapping is no route: that was said before.
+        if matches!(route.value.value, Value::Map(_)) {
+            address(route, report);
+        }
         if let Some(earlier) = seen.insert(canonical(&route.key), route) {
             let place = report.place(earlier.key_span);
             let file = if earlier.key_span.file == route.key_span.file {
@@ -41,9 +45,11 @@ pub(super) fn check(merged: &Merged, partial: bool, report: &mut Report) {
             placeholders(text, to.span, report);
         }
         if let Some(redirects) = route.value.get("redirects") {
-            for path in entries(redirects, "paths") {
+            let paths = entries(redirects, "paths");
+            for path in paths {
                 redirect(path, report);
             }
+            conflicts(paths, report);
         }
     }
     redirects::check(merged, report);
@@ -165,20 +171,47 @@ fn upstream(route: &Entry, merged: &Merged, partial: bool, report: &mut Report) 
     add(report, problem, hint);
 }
 
+/// Two paths that differ in the final slash are one to Upsun, and it refuses the configuration. Patterns are
+/// compared with nothing: their slash may mean something else.
+fn conflicts(paths: &[Entry], report: &mut Report) {
+    let mut seen: HashMap<&str, &Entry> = HashMap::new();
+    for path in paths.iter().filter(|path| !is_pattern(path)) {
+        let plain = path.key.strip_suffix('/').unwrap_or(&path.key);
+        let Some(earlier) = seen.insert(plain, path) else {
+            continue;
+        };
+        // The same key twice was reported already.
+        if earlier.key == path.key {
+            continue;
+        }
+        let line = report.place(earlier.key_span).line;
+        let message = format!(
+            "the redirect of `{}` conflicts with that of `{}` on line {line}: they differ in the final slash only",
+            path.key, earlier.key
+        );
+        let problem = error(report, "U357", path.key_span, message);
+        report.add(problem.hint("keep one of them").docs(REDIRECT_DOCS));
+    }
+}
+
+fn is_pattern(path: &Entry) -> bool {
+    path.value
+        .get("regexp")
+        .is_some_and(|node| matches!(node.value, Value::Bool(true)))
+}
+
 fn redirect(path: &Entry, report: &mut Report) {
     if let Some(code) = path.value.get("code")
-        && let super::super::node::Value::Integer(number) = code.value
+        && let Value::Integer(number) = code.value
         && !matches!(number, 301 | 302 | 307 | 308)
     {
         let message = format!("`{number}` is not a code of a redirect");
         let problem = error(report, "U355", code.span, message);
         add(report, problem, "it is one of 301, 302, 307, 308");
     }
-    let is_pattern = path
-        .value
-        .get("regexp")
-        .is_some_and(|node| matches!(node.value, super::super::node::Value::Bool(true)));
-    if is_pattern && let Err(why) = pattern::check(&path.key) {
+    if is_pattern(path)
+        && let Err(why) = pattern::check(&path.key)
+    {
         let message = format!("`{}` is not a regular expression: {why}", path.key);
         let problem = error(report, "U356", path.key_span, message);
         add(

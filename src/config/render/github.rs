@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::problem::Problem;
+use super::super::problem::{Problem, Severity};
 use super::end_column;
 
 /// One line for each problem. `folder` is what stands before the names of files: GitHub counts paths from
@@ -21,7 +21,7 @@ pub fn github(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>, folder: 
             };
             format!(
                 "::{} file={},line={},col={},endColumn={},title={}::{}\n",
-                problem.severity.name(),
+                command(problem.severity),
                 property(&join(folder, &place.file)),
                 place.line,
                 place.column,
@@ -31,6 +31,14 @@ pub fn github(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>, folder: 
             )
         })
         .collect()
+}
+
+fn command(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "notice",
+    }
 }
 
 fn join(folder: &str, file: &str) -> String {

@@ -20,6 +20,7 @@ pub fn json_schema() -> Json {
     let applications = schemas.names("application", &tables::APP);
     let services = schemas.names("service", &tables::SERVICE);
     let routes = schemas.names("route", &tables::ROUTE);
+    let tasks = schemas.tasks();
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Upsun configuration",
@@ -29,7 +30,7 @@ pub fn json_schema() -> Json {
             "applications": applications,
             "services": nullable(&services),
             "routes": nullable(&routes),
-            "tasks": {},
+            "tasks": tasks,
         },
         "patternProperties": { DOTTED: {} },
         "additionalProperties": false,
@@ -82,6 +83,15 @@ impl Schemas {
         })
     }
 
+    /// Entries of which only some keys are looked at, whatever else they are.
+    fn tasks(&mut self) -> Json {
+        let keys = &tables::TASK_KEYS;
+        let known = keys
+            .iter()
+            .map(|key| (key.name.to_owned(), self.of(&key.kind)));
+        json!({ "additionalProperties": { "properties": known.collect::<Map<_, _>>() } })
+    }
+
     fn reference(&mut self, object: &Object) -> Json {
         let name = name(object);
         if !self.definitions.contains_key(&name) {
@@ -119,7 +129,11 @@ impl Schemas {
         }
         if std::ptr::eq(object, &raw const tables::APP_OBJECT) {
             // Which of the two there must be depends on the kind of image.
-            schema["anyOf"] = json!([{ "required": ["type"] }, { "required": ["stack"] }]);
+            schema["anyOf"] = json!([
+                { "required": ["type"] },
+                { "required": ["stack"] },
+                { "required": ["image"], "properties": { "image": { "type": "object" } } },
+            ]);
         } else if std::ptr::eq(object, &raw const tables::ROUTE_OBJECT) {
             schema["allOf"] = json!([
                 needs("upstream", "upstream", "to"),

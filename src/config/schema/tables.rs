@@ -1,22 +1,28 @@
 //! The keys of Upsun's configuration, as its documentation describes them.
 //!
-//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html> and the pages
-//! that each object names.
+//! Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html>, the pages that each
+//! object names, and the OpenAPI description of Upsun's API.
 
 mod outside;
+mod recent;
 mod web;
 
 pub(crate) use self::outside::{ROUTE_OBJECT, SERVICE_OBJECT};
+pub(crate) use self::recent::TASK_KEYS;
+use self::recent::{AUTHORIZATIONS, CACHE, EGRESS, IMAGE};
 use self::web::WEB;
 use super::{Key, Kind, Object};
 
 const APP_DOCS: &str = "/create-apps/app-reference/single-runtime-image.html";
+const BUILD_DOCS: &str = "/create-apps/app-reference/single-runtime-image.html#build";
 const MOUNT_DOCS: &str = "/create-apps/image-properties/mounts.html";
 const OPERATION_DOCS: &str = "/create-apps/runtime-operations.html";
 
 const ANY_INTEGER: Kind = Kind::Integer(i64::MIN, i64::MAX);
 const COUNT: Kind = Kind::Integer(0, i64::MAX);
 const DURATION: Kind = Kind::Either(&[ANY_INTEGER, Kind::Text]);
+/// What Upsun's API describes as nullable: nothing stands for the default.
+const NULLABLE_TEXT: Kind = Kind::Nullable(&Kind::Text);
 const TEXTS: Kind = Kind::List(&Kind::Text);
 const TEXT_MAP: Kind = Kind::Names("entry", &Kind::Text);
 const ANY_MAP: Kind = Kind::Names("entry", &Kind::Any);
@@ -83,8 +89,11 @@ pub(crate) static APP_OBJECT: Object = Object {
         key("access", TEXT_MAP),
         key("variables", VARIABLES),
         key("firewall", FIREWALL),
+        key("egress", EGRESS),
+        key("authorizations", AUTHORIZATIONS),
+        key("image", IMAGE),
         key("build", Kind::Object(&BUILD)),
-        key("dependencies", VARIABLES),
+        key("dependencies", DEPENDENCIES),
         key("hooks", Kind::Object(&HOOKS)),
         key("crons", Kind::Names("cron", &Kind::Object(&CRON))),
         key("runtime", Kind::Object(&RUNTIME)),
@@ -200,6 +209,8 @@ static MOUNT: Object = object(
     MOUNT_DOCS,
 );
 
+const DEPENDENCIES: Kind = Kind::Names("language", &ANY_MAP);
+
 const VARIABLES: Kind = Kind::Names("prefix", &ANY_MAP);
 
 const FIREWALL: Kind = Kind::Nullable(&Kind::Object(&FIREWALL_OBJECT));
@@ -223,8 +234,11 @@ static FIREWALL_RULE: Object = object(
 
 static BUILD: Object = object(
     "`build`",
-    &[key("flavor", Kind::Text)],
-    "/create-apps/app-reference/single-runtime-image.html#build",
+    &[
+        key("flavor", Kind::Text),
+        key("caches", Kind::Names("build cache", &Kind::Object(&CACHE))),
+    ],
+    BUILD_DOCS,
 );
 
 static HOOKS: Object = object(
@@ -260,7 +274,7 @@ static CRON: Object = Object {
 
 static CRON_COMMANDS: Object = object(
     "a cron's `commands`",
-    &[required("start", Kind::Text), key("stop", Kind::Text)],
+    &[required("start", Kind::Text), key("stop", NULLABLE_TEXT)],
     "/create-apps/image-properties/crons.html",
 );
 
@@ -320,7 +334,7 @@ static OPERATION: Object = Object {
 
 static OPERATION_COMMANDS: Object = Object {
     noun: "an operation's `commands`",
-    keys: &[required("start", Kind::Text), key("stop", Kind::Text)],
+    keys: &[required("start", Kind::Text), key("stop", NULLABLE_TEXT)],
     mistaken: &[],
     closed: false,
     docs: OPERATION_DOCS,
@@ -331,6 +345,9 @@ static WORKER: Object = Object {
     keys: &[
         required("commands", Kind::Object(&WORKER_COMMANDS)),
         key("firewall", FIREWALL),
+        key("egress", EGRESS),
+        key("authorizations", AUTHORIZATIONS),
+        key("image", IMAGE),
         key("variables", VARIABLES),
         key("timezone", Kind::Text),
         key("mounts", MOUNTS),
