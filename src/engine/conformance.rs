@@ -56,7 +56,7 @@ impl<E: Engine> Trial<'_, E> {
             self.engine.remove_container(&container.id).await?;
         }
         for network in self.engine.networks(&labels).await? {
-            self.engine.remove_network(&network).await?;
+            self.engine.remove_network(&network.id).await?;
         }
         let mut volumes = self.engine.volumes(&labels).await?;
         // Those that stand for directories come last by their names and go first.
@@ -223,7 +223,7 @@ async fn docker() -> super::docker::DockerEngine {
         runtime_dir: variable("XDG_RUNTIME_DIR").map(Into::into),
         ..Default::default()
     };
-    super::docker::DockerEngine::connect(&surroundings)
+    super::docker::DockerEngine::connect(&surroundings, None)
         .await
         .unwrap()
 }
@@ -265,8 +265,11 @@ on_every_engine! {
     containers::what_is_not_there_is_not_found_or_gone_already,
     containers::an_image_that_is_not_there_has_an_error_of_its_own,
     containers::labels_filter_by_name_and_by_value,
+    containers::what_carries_one_label_of_two_is_not_listed,
     containers::logs_hold_what_the_first_process_wrote,
     containers::a_followed_log_ends_with_its_container,
+    containers::a_log_keeps_its_end_and_no_more_than_its_limit,
+    containers::what_takes_more_memory_than_it_may_is_killed_and_said_to_be,
     execs::a_command_has_output_errors_and_a_code,
     execs::a_command_has_its_variables_directory_and_user,
     execs::input_reaches_a_command_until_it_is_closed,

@@ -7,6 +7,7 @@ mod faults;
 mod foreign;
 mod mounts;
 mod order;
+mod others;
 mod run;
 mod services;
 mod shell;
@@ -176,6 +177,7 @@ impl World {
                 front: relationships::is_reached(&app.name, &config)
                     .then(|| plan::front::IMAGE.to_owned()),
                 front_on_demand: false,
+                resources: plan::Resources::default(),
             })
         });
         Prepared {

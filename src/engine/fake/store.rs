@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::files::Files;
 use super::process::Living;
 use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, Image, Labels, Output, VolumeSpec,
+    Container, ContainerSpec, ContainerState, ExecSpec, Image, Labels, Output, VolumeSpec, carries,
 };
 use crate::engine::{Error, Result};
 
@@ -27,6 +27,18 @@ pub(crate) enum Phase {
     Exited(i64),
 }
 
+/// Which objects are listed to somebody who asks for labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Answers {
+    /// Those that carry all of them.
+    #[default]
+    All,
+    /// Those that carry any of them, as Podman before 4.6 does.
+    Any,
+    /// Every object there is.
+    Everything,
+}
+
 /// A container.
 #[derive(Debug)]
 pub(crate) struct HeldContainer {
@@ -38,7 +50,13 @@ pub(crate) struct HeldContainer {
     pub(crate) phase: Phase,
     image_id: String,
     created: i64,
+    /// Whether something of it was killed for want of memory.
+    pub(crate) out_of_memory: bool,
     log: Vec<Output>,
+    /// How much is in it, in bytes.
+    log_size: usize,
+    /// The first piece of it that is still there.
+    log_start: usize,
     layer: Files,
     processes: Vec<Arc<Living>>,
     /// How often it was started, to tell the end of one start from that of another.
@@ -68,15 +86,10 @@ pub(crate) struct Store {
     pub(crate) images: BTreeMap<String, Image>,
     /// What can be pulled.
     pub(crate) registry: BTreeSet<String>,
+    /// How lists are answered.
+    pub(crate) answers: Answers,
     execs: BTreeMap<String, (String, Arc<Living>)>,
     count: u32,
-}
-
-fn carries(all: &Labels, wanted: &Labels) -> bool {
-    wanted.iter().all(|(name, value)| {
-        all.get(name)
-            .is_some_and(|found| value.is_empty() || found == value)
-    })
 }
 
 fn no_container(id: &str) -> Error {
@@ -93,11 +106,23 @@ impl Store {
         format!("{:012x}", self.next())
     }
 
+    /// Whether an object with these labels is listed to somebody who asks for those.
+    fn lists(&self, labels: &Labels, wanted: &Labels) -> bool {
+        let mut each = wanted
+            .iter()
+            .map(|(name, value)| Labels::from([(name.clone(), value.clone())]));
+        match self.answers {
+            Answers::All => carries(labels, wanted),
+            Answers::Any => wanted.is_empty() || each.any(|one| carries(labels, &one)),
+            Answers::Everything => true,
+        }
+    }
+
     // Images.
 
     pub(super) fn images(&self, labels: &Labels) -> Vec<Image> {
         let mut all: Vec<Image> = self.images.values().cloned().collect();
-        all.retain(|image| carries(&image.labels, labels));
+        all.retain(|image| self.lists(&image.labels, labels));
         all.dedup_by(|a, b| a.id == b.id);
         all
     }
@@ -157,7 +182,7 @@ impl Store {
     pub(super) fn containers(&self, labels: &Labels) -> Vec<Container> {
         self.containers
             .iter()
-            .filter(|(_, container)| carries(&container.spec.labels, labels))
+            .filter(|(_, container)| self.lists(&container.spec.labels, labels))
             .map(|(id, container)| Container {
                 id: id.clone(),
                 name: container.name.clone(),
@@ -207,7 +232,10 @@ impl Store {
             phase: Phase::Created,
             image_id,
             created: i64::from(self.count),
+            out_of_memory: false,
             log: Vec::new(),
+            log_size: 0,
+            log_start: 0,
             layer,
             processes: Vec::new(),
             starts: 0,
@@ -307,7 +335,7 @@ impl Store {
                 Phase::Exited(code) => code,
                 _ => 0,
             },
-            out_of_memory: false,
+            out_of_memory: container.out_of_memory,
         })
     }
 
@@ -354,6 +382,13 @@ impl Store {
             .ok_or_else(|| Error::NotFound(format!("No such exec instance: {exec}")))
     }
 
+    /// Something of a container took more memory than the container may have.
+    pub(crate) fn exhaust(&mut self, container: &str) {
+        if let Some(held) = self.containers.get_mut(container) {
+            held.out_of_memory = true;
+        }
+    }
+
     pub(super) fn add_process(&mut self, container: &str, process: Arc<Living>) {
         match self.containers.get_mut(container) {
             Some(held) if held.phase == Phase::Running => held.processes.push(process),
@@ -375,7 +410,17 @@ impl Store {
 
     pub(super) fn append_log(&mut self, container: &str, output: Output) {
         if let Some(held) = self.containers.get_mut(container) {
+            held.log_size += output.bytes().len();
             held.log.push(output);
+            let limit = usize::try_from(held.spec.log_limit.0).unwrap_or(usize::MAX);
+            // A follower counts pieces, so that those that went stay as empty ones.
+            while held.log_size > limit
+                && let Some(oldest) = held.log.get_mut(held.log_start)
+            {
+                held.log_size -= oldest.bytes().len();
+                *oldest = Output::Stdout(bytes::Bytes::new());
+                held.log_start += 1;
+            }
         }
     }
 
