@@ -86,6 +86,9 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("firewall", "`firewall.outbound` is not applied"),
 ];
 
+/// How far the text of a topic is indented.
+const TOPIC: usize = 14;
+
 /// Looks, and says what it found. Fails when no engine answers.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let (workspace, failure) = match Workspace::open_lenient(context) {
@@ -137,7 +140,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         text.push_str(&format!("  project     none here ({why})\n"));
     }
     if let Ok(info) = &engine {
-        text.push_str(&format!(
+        let line = format!(
             "{} {} {} at {}\n  API {}, {}, cgroup v{}, storage {}, {} processors, {} of memory{}\n",
             strong("engine"),
             info.name,
@@ -150,11 +153,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             info.processors,
             style::bytes(info.memory),
             if info.rootless { ", rootless" } else { "" },
-        ));
+        );
+        text.push_str(&context.sentences(&line, 2));
     }
     text.push_str(&format!("{}\n", strong("known differences from Upsun")));
     for (topic, difference) in DIFFERENCES {
-        text.push_str(&format!("  {topic:<11} {difference}\n"));
+        let line = format!("  {topic:<11} {difference}\n");
+        text.push_str(&context.sentences(&line, TOPIC));
     }
     context.print(&text)?;
     engine.map(|_| 0)
