@@ -279,7 +279,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     // What is said of mounts comes before what is done about them.
     let recording = listening.recording.clone();
     listening.finish();
-    if arguments.undo && shutdown.urgency() == Urgency::Leave {
+    if arguments.undo && shutdown.urgency() > Urgency::None {
         snapshots::tell_not_undone(context, &workspace);
     }
     if let Some(why) = kept {

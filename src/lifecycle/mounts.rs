@@ -1,17 +1,26 @@
 //! What is on the mounts of a running container: sizes, files in and out, emptying them.
 
+pub(super) mod download;
+
+use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::{Error, Result, Sandbox, archive};
+use super::{Error, PATIENCE, RUN_VARIABLE, Result, SHELL, Sandbox, archive};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{ByteStream, Engine, Error as EngineError};
+use crate::event::Event;
 use crate::plan::User;
+use crate::shutdown::Urgency;
+
+/// How much of what a command of this program complains of is kept, in bytes.
+pub(super) const COMPLAINTS: usize = 64 * 1024;
 
 /// How much is on a mount.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -88,9 +97,48 @@ impl<E: Engine> Sandbox<'_, E> {
         let spec = ExecSpec {
             command: command.map(str::to_owned).to_vec(),
             stdin: true,
+            variables: mark(),
             ..ExecSpec::default()
         };
         self.feed(container, &spec, stream).await
+    }
+
+    /// Does something with the mounts of a container until it is done or the user presses Ctrl-C once more than before.
+    /// It may then still end by itself within `grace`, unless the user does not wait that long. The commands that it runs
+    /// in the container are ended.
+    pub async fn interruptible<T>(
+        &self,
+        container: &str,
+        grace: Duration,
+        act: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let (next, after) = match self.shutdown.urgency() {
+            Urgency::None => (Urgency::Cancel, Urgency::Kill),
+            Urgency::Cancel => (Urgency::Kill, Urgency::Leave),
+            Urgency::Kill | Urgency::Leave => (Urgency::Leave, Urgency::Leave),
+        };
+        let pressed = async {
+            self.shutdown.reached(next).await;
+            if !grace.is_zero() {
+                let reason = self.shutdown.reason().to_owned();
+                self.events.offer(Event::Cancelling { reason, grace });
+                tokio::select! {
+                    () = tokio::time::sleep(grace) => {}
+                    () = self.shutdown.reached(after) => {}
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            result = act => result,
+            () = pressed => {
+                // Nobody waits for it any more, and it reads on by itself.
+                let mark = marked();
+                let ended = self.end_run(container, &mark);
+                let _ = tokio::time::timeout(PATIENCE, ended).await;
+                Err(Error::Interrupted)
+            }
+        }
     }
 
     /// Runs a command that reads a stream.
@@ -115,7 +163,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let read = async {
             while let Some(Ok(piece)) = output.next().await {
-                errors.extend_from_slice(piece.bytes());
+                keep(&mut errors, piece.bytes(), COMPLAINTS);
             }
         };
         tokio::pin!(feed, read);
@@ -132,52 +180,6 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Copies what is on a mount into a directory, which is made when it is not there.
-    pub async fn download_from_mount(&self, container: &str, mount: &str, to: &Path) -> Result<()> {
-        // `/.` asks for the directory's content rather than the directory.
-        self.receive(container, &format!("/app/{mount}/."), to)
-            .await
-    }
-
-    /// Copies a path of a container into a directory, which is made when it is not there.
-    pub(super) async fn receive(&self, container: &str, path: &str, to: &Path) -> Result<()> {
-        let failed = |source| Error::File {
-            path: to.to_owned(),
-            source,
-        };
-        std::fs::create_dir_all(to).map_err(failed)?;
-        let mut stream = self.engine.download(container, path);
-        let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
-        let target: PathBuf = to.to_owned();
-        let unpack = tokio::task::spawn_blocking(move || {
-            let mut archive = tar::Archive::new(Received::new(receiver));
-            archive.set_preserve_ownerships(false);
-            // `unpack` refuses paths that leave the target, also by way of symbolic links.
-            archive.unpack(target)
-        });
-        let mut failure = None;
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|err| {
-                let told = io::Error::new(err.kind(), err.to_string());
-                failure = Some(err);
-                told
-            });
-            if sender.send(piece).await.is_err() {
-                break;
-            }
-        }
-        drop(sender);
-        let unpacked = unpack.await;
-        // The unpacker only knows that it got no archive; the engine knows why.
-        if let Some(err) = failure {
-            return Err(EngineError::Io(err).into());
-        }
-        match unpacked {
-            Ok(result) => result.map_err(failed),
-            Err(err) => Err(failed(io::Error::other(err))),
-        }
-    }
-
     async fn our_command(
         &self,
         container: &str,
@@ -190,6 +192,7 @@ impl<E: Engine> Sandbox<'_, E> {
         command.extend(arguments.iter().cloned());
         let spec = ExecSpec {
             command,
+            variables: mark(),
             ..ExecSpec::default()
         };
         let (code, output, errors) = self.capture(container, &spec).await?;
@@ -199,6 +202,22 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(EngineError::Other(errors.trim().to_owned()).into())
         }
     }
+}
+
+/// What marks the commands of [`Sandbox::interruptible`]. They are ended like shells: by whoever started them only.
+fn marked() -> String {
+    format!("{SHELL}mounts-{}", std::process::id())
+}
+
+/// That mark as variables.
+pub(super) fn mark() -> BTreeMap<String, String> {
+    BTreeMap::from([(RUN_VARIABLE.to_owned(), marked())])
+}
+
+/// Keeps the beginning of something that may have no end.
+pub(super) fn keep(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
+    let room = limit.saturating_sub(kept.len());
+    kept.extend_from_slice(&more[..more.len().min(room)]);
 }
 
 /// The mount, then arguments for `find` that leave out those of `mounts` that lie below it: they are on the same
