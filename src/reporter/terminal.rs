@@ -34,6 +34,9 @@ const HIDDEN: usize = 16 * 1024;
 /// The same for a step that should be quiet: what it printed is shown only there.
 const QUIET: usize = 1 << 20;
 
+/// What stands before each line that a step prints.
+const MARGIN: &str = "        | ";
+
 /// How far the lines of a sentence after a verb are indented.
 const AFTER_VERB: usize = 10;
 
@@ -230,9 +233,15 @@ impl<S: Screen> Terminal<S> {
             self.hidden.push(output.bytes(), QUIET);
             return;
         }
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.push(output.bytes(), |line| self.indented(&line));
-        self.lines = lines;
+        let mut text = String::new();
+        let before = self.style.faint(MARGIN);
+        self.lines.push(output.bytes(), |line| {
+            text.push_str(&format!("{before}{line}\n"));
+        });
+        // Many short lines are written at once: each would be a call of the system.
+        if !text.is_empty() {
+            self.screen.talk(text.as_bytes());
+        }
     }
 
     /// What an operation prints that is only run to see whether it passes: shown when it does not.
@@ -245,7 +254,7 @@ impl<S: Screen> Terminal<S> {
     }
 
     fn indented(&mut self, line: &str) {
-        let text = format!("{}{line}\n", self.style.faint("        | "));
+        let text = format!("{}{line}\n", self.style.faint(MARGIN));
         self.screen.talk(text.as_bytes());
     }
 
