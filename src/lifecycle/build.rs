@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
+use super::mounts::{COMPLAINTS, keep};
 use super::{Error, Planned, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{Output, Volume};
@@ -19,6 +20,9 @@ use crate::source;
 /// Upsun ends a build after an hour.
 /// Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html>
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
+
+/// The longest that a command of our own may print, in bytes: a list of more than a million files.
+const LONGEST_ANSWER: usize = 256 << 20;
 
 /// How many finished builds of an app are kept.
 const KEEP: usize = 3;
@@ -321,7 +325,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Runs a short command of our own and returns its exit code, output and errors.
+    /// Runs a short command of our own and returns its exit code, output and errors, of which it keeps the beginning.
     pub(super) async fn capture(
         &self,
         container: &str,
@@ -332,8 +336,13 @@ impl<E: Engine> Sandbox<'_, E> {
         let (mut out, mut errors) = (Vec::new(), Vec::new());
         while let Some(piece) = exec.output.next().await {
             match piece? {
+                Output::Stdout(bytes) if out.len() + bytes.len() > LONGEST_ANSWER => {
+                    let size = crate::reporter::style::bytes(LONGEST_ANSWER as u64);
+                    let message = format!("a command in the container printed more than {size}");
+                    return Err(crate::engine::Error::Other(message).into());
+                }
                 Output::Stdout(bytes) => out.extend_from_slice(&bytes),
-                Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
+                Output::Stderr(bytes) => keep(&mut errors, &bytes, COMPLAINTS),
             }
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

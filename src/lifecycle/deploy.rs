@@ -20,6 +20,9 @@ pub(super) const STARTING: &str = "-starting";
 /// How long to wait for an app's first process to listen.
 const READY_LIMIT: u64 = 5;
 
+/// How much of a container's last lines is told, in bytes.
+const LONGEST_LOG: usize = 16 * 1024;
+
 pub(super) const READY: &str = include_str!("scripts/ready.sh");
 
 /// A container that is up.
@@ -269,6 +272,10 @@ impl<E: Engine> Sandbox<'_, E> {
         );
         while let Some(Ok(piece)) = stream.next().await {
             log.extend_from_slice(piece.bytes());
+            // A line may have no end; the last ones say why it ended.
+            if log.len() > 2 * LONGEST_LOG {
+                log.drain(..log.len() - LONGEST_LOG);
+            }
         }
         let text = String::from_utf8_lossy(&log);
         text.lines().map(|line| format!("\n  {line}")).collect()
