@@ -245,10 +245,16 @@ impl Store {
         ids.sort_unstable_by(|one, other| other.cmp(one));
         let (mut whole, mut left) = (Vec::new(), total);
         for id in ids {
-            if self.is_running(&id) {
-                left = left.saturating_sub(LIMIT);
-            } else if let Ok(log) = std::fs::symlink_metadata(self.log(&id)) {
-                whole.push((id, log.len()));
+            let length = std::fs::symlink_metadata(self.log(&id)).map_or(0, |log| log.len());
+            match self.load(&id) {
+                // It begins just now. To ask for its lock would be in the way of who takes it.
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                    left = left.saturating_sub(length);
+                }
+                Ok(activity) if activity.state.is_open() && self.is_running(&id) => {
+                    left = left.saturating_sub(LIMIT);
+                }
+                _ => whole.push((id, length)),
             }
         }
         for (id, length) in whole {

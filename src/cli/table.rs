@@ -37,10 +37,15 @@ fn aligned_within(
     let Some(limit) = limit else {
         return columns(&cells, &widths, header, style);
     };
-    let words = greatest(&cells, |cell| {
+    let mut words = greatest(&cells, |cell| {
         let words = cell.split(' ').map(UnicodeWidthStr::width);
         words.max().unwrap_or_default()
     });
+    // After the last column is nothing that a long word there could push away.
+    if let Some((last, others)) = words.split_last_mut() {
+        let taken: usize = others.iter().map(|width| width + GAP).sum();
+        *last = limit.saturating_sub(taken).max(NARROWEST).min(*last);
+    }
     match narrowed(&widths, &words, limit) {
         Some(widths) => columns(&cells, &widths, header, style),
         None => paragraphs(&cells, limit, header, style),
@@ -259,6 +264,25 @@ mod tests {
         2
         abcdefghijklmnopqrstuvwxyz
         complete
+        ");
+    }
+
+    #[test]
+    fn a_long_word_in_the_last_column_changes_nothing_for_the_others() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let rows: Vec<Vec<String>> = vec![
+            row(&["Property", "Value"]),
+            row(&[
+                "url",
+                "http://a-name-that-is-longer-than-the-line.localhost/",
+            ]),
+            row(&["state", "in progress since a moment ago"]),
+        ];
+        insta::assert_snapshot!(aligned_within(Some(34), &rows, true, true, Style::default()), @r"
+        Property  Value
+        url       http://a-name-that-is-longer-than-the-line.localhost/
+        state     in progress since a
+                  moment ago
         ");
     }
 

@@ -609,7 +609,7 @@ pub(super) fn refuse(context: &Context, loaded: &Loaded) -> Failure {
 pub(super) fn say_errors(context: &Context, loaded: &Loaded) -> String {
     let errors = || loaded.problems.iter().filter(|problem| problem.is_error());
     for problem in errors() {
-        context.talk_as_it_is(&format!("{}\n", render(context, loaded, problem)));
+        context.talk(&format!("{}\n", render(context, loaded, problem)));
     }
     let count = errors().count();
     let plural = if count == 1 { "" } else { "s" };

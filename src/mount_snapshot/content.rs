@@ -28,7 +28,7 @@ impl Content {
         while !bytes.is_empty() {
             let room = usize::try_from(BLOCK - self.size % BLOCK).unwrap_or(bytes.len());
             let (part, rest) = bytes.split_at(room.min(bytes.len()));
-            if self.size % BLOCK == 0 {
+            if self.size.is_multiple_of(BLOCK) {
                 self.zeros = Some(0);
             }
             match &mut self.zeros {
@@ -63,7 +63,7 @@ impl Content {
 
     /// How much it was, and the word for it.
     pub(super) fn finish(mut self) -> (u64, String) {
-        if self.size % BLOCK > 0 {
+        if !self.size.is_multiple_of(BLOCK) {
             self.write_zeros();
         }
         self.end_run();
@@ -87,7 +87,7 @@ impl Content {
     }
 
     fn end_block(&mut self) {
-        if self.size % BLOCK == 0 && self.zeros == Some(BLOCK) {
+        if self.size.is_multiple_of(BLOCK) && self.zeros == Some(BLOCK) {
             self.zeros = None;
             self.add_empty(self.size / BLOCK - 1, 1);
         }

@@ -265,8 +265,11 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// An archive as `tar --format=gnu --sparse` writes it: each file with its size and what it holds where.
-    pub(in super::super) fn archive(files: &[(&str, u64, &[(u64, &[u8])])]) -> Vec<u8> {
+    /// A file with holes: its name, its size, and what it holds where.
+    pub(in super::super) type Sparse<'a> = (&'a str, u64, &'a [(u64, &'a [u8])]);
+
+    /// An archive as `tar --format=gnu --sparse` writes it.
+    pub(in super::super) fn archive(files: &[Sparse<'_>]) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         for (name, size, pieces) in files {
             let mut map: Vec<Piece> = pieces

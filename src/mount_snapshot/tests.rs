@@ -386,7 +386,7 @@ fn what_is_forgotten_of_an_environment_is_of_all_its_containers() {
 }
 
 /// Files with holes, as an index has them once they are read.
-fn read_sparse(files: &[(&str, u64, &[(u64, &[u8])])]) -> (Index, Vec<u8>) {
+fn read_sparse(files: &[super::members::tests::Sparse<'_>]) -> (Index, Vec<u8>) {
     let bytes = super::members::tests::archive(files);
     let names: Vec<(&str, &str)> = files.iter().map(|(name, _, _)| (*name, "x")).collect();
     let listing = Listing {

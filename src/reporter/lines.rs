@@ -207,7 +207,7 @@ mod tests {
         let mut shown = String::new();
         for piece in ["sure? ", "yes\n", "1 %", "\r2 %", "\r3 %\n", "end\n"] {
             lines.push(piece.as_bytes(), |line| {
-                shown.push_str(&format!("{line}\n"))
+                shown.push_str(&format!("{line}\n"));
             });
             shown.extend(lines.so_far());
         }
@@ -240,7 +240,7 @@ mod tests {
             }
             let (left_out, kept) = tail.take();
             prop_assert_eq!(&kept[..], &all[all.len().saturating_sub(10)..]);
-            prop_assert_eq!(left_out as usize, all.len() - kept.len());
+            prop_assert_eq!(left_out, (all.len() - kept.len()) as u64);
         }
     }
 }

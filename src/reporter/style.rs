@@ -101,10 +101,10 @@ pub fn safe(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let is_kept = matches!(c, '\n' | '\t') || !(is_harmful(c) || hides(c));
-            let shown: Box<dyn Iterator<Item = char>> = if !is_kept {
-                Box::new(c.escape_default())
-            } else {
+            let shown: Box<dyn Iterator<Item = char>> = if is_kept {
                 Box::new(std::iter::once(c))
+            } else {
+                Box::new(c.escape_default())
             };
             shown
         })
