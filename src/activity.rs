@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use self::draft::{Draft, Place};
 pub use self::log::{LIMIT, Log};
 pub use self::recorder::{Ending, Recorder};
-pub use self::store::{Error, Found, KEPT, Open, Store, Trouble};
+pub use self::store::{ALL_LOGS, Error, Found, KEPT, Open, Store, Trouble};
 
 /// One of them. As JSON it has the names and shapes of Upsun's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

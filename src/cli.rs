@@ -40,6 +40,7 @@ mod up;
 mod upsun_names;
 mod url;
 mod variables;
+mod warnings;
 mod watch;
 mod workspace;
 

@@ -3,8 +3,10 @@
 //! and restores them.
 
 mod archive;
+mod content;
 mod index;
 mod listing;
+mod members;
 mod names;
 mod put_back;
 mod store;
@@ -16,6 +18,7 @@ pub use self::index::{
     Change, Difference, Entry, Index, Kind, Stat, compare, is_same, on_one_line, unlike,
 };
 pub use self::listing::Listing;
+pub use self::names::text as text_of;
 pub use self::put_back::{PutBack, blocked};
 pub use self::store::{Error, Store, Taken};
 

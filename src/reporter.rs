@@ -1,9 +1,12 @@
 //! Consumers of events. They know terminals and formats; what happens does not know them.
 
 pub mod json;
+pub mod lines;
 pub mod masked;
+pub mod printable;
 pub mod style;
 pub mod terminal;
+pub mod wrapped;
 
 use std::io::{self, Write};
 use std::sync::mpsc as sync;

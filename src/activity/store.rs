@@ -13,11 +13,15 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+use super::log::LIMIT;
 use super::{Activity, Draft, Place, Result as Ended, Stamp, State};
 use crate::shutdown::REQUEST;
 
 /// How many activities are kept.
 pub const KEPT: usize = 200;
+
+/// How much the logs of a project's activities may have together, in bytes.
+pub const ALL_LOGS: u64 = 500_000_000;
 
 /// The largest record that is read, in bytes: none of ours comes near it.
 const LARGEST: u64 = 4 << 20;
@@ -94,32 +98,12 @@ impl Open {
         self.activity.updated_at = Some(Stamp::now());
         let written = serde_json::to_vec(&self.activity)
             .map_err(io::Error::from)
-            .and_then(|bytes| self.write(bytes));
+            .and_then(|bytes| write_record(&self.record, bytes));
         written.map_err(|source| Trouble {
             path: self.record.clone(),
             source,
             is_of_log: false,
         })
-    }
-
-    fn write(&self, mut bytes: Vec<u8>) -> io::Result<()> {
-        // Whole blocks: on a full disk a record can still be written where the one before it stands.
-        bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
-        let new = self.record.with_extension("json.new");
-        let result =
-            std::fs::write(&new, &bytes).and_then(|()| std::fs::rename(&new, &self.record));
-        let Err(err) = result else {
-            return Ok(());
-        };
-        let _ = std::fs::remove_file(&new);
-        let length = std::fs::metadata(&self.record).map(|record| record.len());
-        if err.kind() == io::ErrorKind::StorageFull
-            && length.is_ok_and(|it| it == bytes.len() as u64)
-        {
-            let mut record = OpenOptions::new().write(true).open(&self.record)?;
-            return io::Write::write_all(&mut record, &bytes);
-        }
-        Err(err)
     }
 
     /// The log, to write to.
@@ -203,6 +187,7 @@ impl Store {
             return Err(trouble);
         }
         self.prune(KEPT);
+        self.limit_logs(ALL_LOGS);
         Ok(open)
     }
 
@@ -249,6 +234,54 @@ impl Store {
                 let _ = std::fs::remove_file(path);
             }
         }
+    }
+
+    /// Removes logs, the oldest first, until those of all activities fit into so many bytes, also once those that are
+    /// being written are as long as one may be. Their records stay, with a note.
+    pub fn limit_logs(&self, total: u64) {
+        let mut ids = self
+            .names(|name| name.strip_suffix(".log"))
+            .unwrap_or_default();
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        let (mut whole, mut left) = (Vec::new(), total);
+        for id in ids {
+            let length = std::fs::symlink_metadata(self.log(&id)).map_or(0, |log| log.len());
+            match self.load(&id) {
+                // It begins just now. To ask for its lock would be in the way of who takes it.
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                    left = left.saturating_sub(length);
+                }
+                Ok(activity) if activity.state.is_open() && self.is_running(&id) => {
+                    left = left.saturating_sub(LIMIT);
+                }
+                _ => whole.push((id, length)),
+            }
+        }
+        for (id, length) in whole {
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => self.drop_log(&id, total),
+            }
+        }
+    }
+
+    fn drop_log(&self, id: &str, total: u64) {
+        // The record first: a log that is still there although its record says that it is not goes the next time.
+        if let Some(mut activity) = self.read(id) {
+            let size = crate::reporter::style::bytes(total);
+            let note = format!("its log was removed: the logs of a project have at most {size}");
+            activity.note = Some(match activity.note {
+                Some(before) if before.contains(&note) => before,
+                Some(before) => format!("{before}; {note}"),
+                None => note,
+            });
+            let record = self.record(id);
+            // Without a note it is no worse: whoever asks for the log hears that it is gone.
+            let _ = serde_json::to_vec(&activity)
+                .map_err(io::Error::from)
+                .and_then(|bytes| write_record(&record, bytes));
+        }
+        let _ = std::fs::remove_file(self.log(id));
     }
 
     /// Whether somebody runs it.
@@ -334,6 +367,24 @@ impl Store {
         self.is_running(&activity.id)
             && crate::lock::signal_holder(activity.process, &self.log(&activity.id), REQUEST)
     }
+}
+
+/// Writes a record in one piece.
+fn write_record(record: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
+    // Whole blocks: on a full disk a record can still be written where the one before it stands.
+    bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
+    let new = record.with_extension("json.new");
+    let result = std::fs::write(&new, &bytes).and_then(|()| std::fs::rename(&new, record));
+    let Err(err) = result else {
+        return Ok(());
+    };
+    let _ = std::fs::remove_file(&new);
+    let length = std::fs::metadata(record).map(|record| record.len());
+    if err.kind() == io::ErrorKind::StorageFull && length.is_ok_and(|it| it == bytes.len() as u64) {
+        let mut old = OpenOptions::new().write(true).open(record)?;
+        return io::Write::write_all(&mut old, &bytes);
+    }
+    Err(err)
 }
 
 /// Opens a file to read. What is no file is not waited for, and a link is not followed.

@@ -78,9 +78,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 .map_or(80, |size| usize::from(size.ws_col).max(40));
             let color = context.out_style.color;
             let shown = loaded.problems.iter().filter(is_shown);
-            shown
+            let text: String = shown
                 .map(|problem| render(problem, &loaded.texts, color, width) + "\n")
-                .collect()
+                .collect();
+            context.sentences(&text, 0)
         }
     };
     context.print(&text)?;

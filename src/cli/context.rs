@@ -18,6 +18,7 @@ use crate::reporter::json::Json;
 use crate::reporter::masked::Masked;
 use crate::reporter::style::Style;
 use crate::reporter::terminal::{Terminal, Verbosity};
+use crate::reporter::wrapped::{width_of, wrapped};
 use crate::settings::load::OwnFile;
 use crate::shutdown::{Shutdown, Urgency};
 
@@ -126,10 +127,20 @@ impl Context {
         }
     }
 
-    /// Says something on standard error.
+    /// Says something on standard error. On a terminal, lines that are too long go on between two words.
     pub(super) fn talk(&self, text: &str) {
+        self.talk_as_it_is(&wrapped(text, width_of(&io::stderr()), 0));
+    }
+
+    /// The same for what is drawn for the terminal's width already.
+    pub(super) fn talk_as_it_is(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
+    }
+
+    /// Sentences for standard output: as `talk` says them, the further lines indented.
+    pub(super) fn sentences(&self, text: &str, indent: usize) -> String {
+        wrapped(text, width_of(&io::stdout()), indent)
     }
 
     /// Prints data on standard output. A closed pipe is quiet.

@@ -97,6 +97,9 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
 ];
 
+/// How far the text of a topic is indented.
+const TOPIC: usize = 14;
+
 /// Looks, and says what it found. Fails when no engine answers.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let (workspace, failure) = match Workspace::open_lenient(context) {
@@ -148,7 +151,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         text.push_str(&format!("  project     none here ({why})\n"));
     }
     if let Ok(info) = &engine {
-        text.push_str(&format!(
+        let line = format!(
             "{} {} {} at {}\n  API {}, {}, cgroup v{}, storage {}, {} processors, {} of memory{}\n",
             strong("engine"),
             info.name,
@@ -161,11 +164,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             info.processors,
             style::bytes(info.memory),
             if info.rootless { ", rootless" } else { "" },
-        ));
+        );
+        text.push_str(&context.sentences(&line, 2));
     }
     text.push_str(&format!("{}\n", strong("known differences from Upsun")));
     for (topic, difference) in DIFFERENCES {
-        text.push_str(&format!("  {topic:<11} {difference}\n"));
+        let line = format!("  {topic:<11} {difference}\n");
+        text.push_str(&context.sentences(&line, TOPIC));
     }
     context.print(&text)?;
     engine.map(|_| 0)

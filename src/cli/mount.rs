@@ -151,6 +151,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
             }
         }
     };
+    let act = sandbox.interruptible(&id, std::time::Duration::ZERO, act);
     let result = sandbox.until_left(act).await;
     listening.finish();
     match (result.map_err(|err| Failure::of(err, &shutdown))?, &command) {

@@ -14,6 +14,7 @@ use self::suggested::Written;
 use super::context::Context;
 use super::failure::Failure;
 use super::mount::snapshots;
+use super::warnings::Running;
 use super::workspace::Workspace;
 use crate::activity::Draft;
 use crate::config::app::{App, SocketFamily};
@@ -191,7 +192,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let containers = sandbox.containers().await?;
         // Said when something is made, and not again with every run.
         if arguments.rebuild || !container.is_current(&containers) {
-            workspace.warn(&listening.events, &tree).await;
+            workspace
+                .warn(
+                    &listening.events,
+                    &tree,
+                    Running::Operation(found.operation),
+                )
+                .await;
         }
         let reached: Vec<_> = reached
             .iter()
@@ -271,7 +278,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     // What is said of mounts comes before what is done about them.
     let recording = listening.recording.clone();
     listening.finish();
-    if arguments.undo && shutdown.urgency() == Urgency::Leave {
+    if arguments.undo && shutdown.urgency() > Urgency::None {
         snapshots::tell_not_undone(context, &workspace);
     }
     if let Some(why) = kept {

@@ -1,24 +1,25 @@
 //! Tables on standard output.
 
-use std::io::IsTerminal;
-
-use rustix::termios::tcgetwinsize;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+use unicode_width::UnicodeWidthStr;
 
 use crate::reporter::style::{Style, safe};
+use crate::reporter::wrapped::width_of;
 
 /// How much of a cell is shown unless all of it is asked for, in characters.
 const CELL: usize = 48;
 
-/// The least that a column is narrowed to, in characters: the id of an activity stays whole.
-const NARROW: usize = 13;
+/// The spaces between two columns.
+const GAP: usize = 2;
+
+/// The least that a cell is wrapped to where every cell has lines of its own.
+const NARROWEST: usize = 20;
 
 /// Columns that line up; the first row is the header. On a terminal the widest are wrapped within themselves where
-/// the lines would be too long.
+/// the lines would be too long, between two words. Where not even the longest words fit beside each other, every row
+/// becomes a paragraph with a line for each of its cells.
 pub(super) fn aligned(rows: &[Vec<String>], header: bool, full: bool, style: Style) -> String {
-    let out = std::io::stdout();
-    let size = out.is_terminal().then(|| tcgetwinsize(&out).ok()).flatten();
-    let limit = size.map(|size| usize::from(size.ws_col));
-    aligned_within(limit.filter(|limit| *limit > 0), rows, header, full, style)
+    aligned_within(width_of(&std::io::stdout()), rows, header, full, style)
 }
 
 fn aligned_within(
@@ -32,34 +33,52 @@ fn aligned_within(
         .iter()
         .map(|row| row.iter().map(|cell| one_line(cell, full)).collect())
         .collect();
-    let columns = cells.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |at: usize| {
-        cells
-            .iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| cell.chars().count())
-            .max()
+    let widths = greatest(&cells, UnicodeWidthStr::width);
+    let Some(limit) = limit else {
+        return columns(&cells, &widths, header, style);
     };
-    let mut widths: Vec<usize> = (0..columns)
-        .map(|at| width(at).unwrap_or_default())
-        .collect();
-    if let Some(narrower) = limit.and_then(|limit| narrowed(&widths, limit)) {
-        widths = narrower;
+    let mut words = greatest(&cells, |cell| {
+        let words = cell.split(' ').map(UnicodeWidthStr::width);
+        words.max().unwrap_or_default()
+    });
+    // After the last column is nothing that a long word there could push away.
+    if let Some((last, others)) = words.split_last_mut() {
+        let taken: usize = others.iter().map(|width| width + GAP).sum();
+        *last = limit.saturating_sub(taken).max(NARROWEST).min(*last);
     }
+    match narrowed(&widths, &words, limit) {
+        Some(widths) => columns(&cells, &widths, header, style),
+        None => paragraphs(&cells, limit, header, style),
+    }
+}
+
+/// What is greatest in each column.
+fn greatest(cells: &[Vec<String>], size: impl Fn(&str) -> usize) -> Vec<usize> {
+    let columns = cells.iter().map(Vec::len).max().unwrap_or_default();
+    let mut sizes = vec![0; columns];
+    for row in cells {
+        for (greatest, cell) in sizes.iter_mut().zip(row) {
+            *greatest = size(cell).max(*greatest);
+        }
+    }
+    sizes
+}
+
+fn columns(cells: &[Vec<String>], widths: &[usize], header: bool, style: Style) -> String {
     let mut text = String::new();
     for (number, row) in cells.iter().enumerate() {
         let parts: Vec<Vec<String>> = row
             .iter()
-            .zip(&widths)
+            .zip(widths)
             .map(|(cell, width)| wrapped(cell, *width))
             .collect();
         let lines = parts.iter().map(Vec::len).max().unwrap_or_default();
         for at in 0..lines {
             let mut line = String::new();
-            for (part, width) in parts.iter().zip(&widths) {
+            for (part, width) in parts.iter().zip(widths) {
                 let part = part.get(at).map_or("", String::as_str);
                 line.push_str(part);
-                line.extend(std::iter::repeat_n(' ', width + 2 - part.chars().count()));
+                line.push_str(&" ".repeat((width + GAP).saturating_sub(part.width())));
             }
             let line = line.trim_end();
             if number == 0 && header {
@@ -73,32 +92,59 @@ fn aligned_within(
     text
 }
 
-/// The same columns within so many characters: the widest pay for it. `None` where that is too narrow.
-fn narrowed(widths: &[usize], limit: usize) -> Option<Vec<usize>> {
-    let mut widths = widths.to_vec();
-    while widths.iter().map(|width| width + 2).sum::<usize>() > limit + 2 {
-        let widest = widths.iter_mut().max()?;
-        if *widest <= NARROW {
-            return None;
+/// Every row as a paragraph: the titles on the left, the cells on the right.
+fn paragraphs(cells: &[Vec<String>], limit: usize, header: bool, style: Style) -> String {
+    let (titles, rows) = match cells.split_first() {
+        Some((titles, rows)) if header => (titles.as_slice(), rows),
+        _ => (&[][..], cells),
+    };
+    let left = titles.iter().map(|title| title.width() + GAP).max();
+    let left = left.unwrap_or_default();
+    let room = limit.saturating_sub(left).max(NARROWEST);
+    let paragraph = |row: &Vec<String>| {
+        let mut text = String::new();
+        for (at, cell) in row.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+            let title = titles.get(at).map_or("", String::as_str);
+            let space = " ".repeat(left.saturating_sub(title.width()));
+            let mut before = format!("{}{space}", style.strong(title));
+            for line in wrapped(cell, room) {
+                text.push_str(&format!("{before}{line}\n"));
+                before = " ".repeat(left);
+            }
         }
+        text
+    };
+    let paragraphs: Vec<String> = rows.iter().map(paragraph).collect();
+    paragraphs.join("\n")
+}
+
+/// The same columns within so many characters: the widest pay for it, as far as their words are not cut. `None` where
+/// that is too narrow.
+fn narrowed(widths: &[usize], words: &[usize], limit: usize) -> Option<Vec<usize>> {
+    let mut widths = widths.to_vec();
+    let mut total: usize = widths.iter().map(|width| width + GAP).sum();
+    while total > limit + GAP {
+        let columns = widths.iter_mut().zip(words);
+        let can_pay = columns.filter(|(width, word)| **width > **word);
+        let (widest, _) = can_pay.max_by_key(|(width, _)| **width)?;
         *widest -= 1;
+        total -= 1;
     }
     Some(widths)
 }
 
-/// Lines that are no wider than that: between words where that can be, and as it is where it fits.
+/// Lines that are no wider than that, as far as the words are not.
 fn wrapped(cell: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut rest: Vec<char> = cell.chars().collect();
-    while rest.len() > width.max(1) {
-        let space = rest[..=width].iter().rposition(|it| *it == ' ');
-        let space = space.filter(|at| *at > 0);
-        let after = rest.split_off(space.unwrap_or(width.max(1)));
-        lines.push(rest.into_iter().collect());
-        rest = after.into_iter().skip_while(|it| *it == ' ').collect();
+    if cell.width() <= width {
+        return vec![cell.to_owned()];
     }
-    lines.push(rest.into_iter().collect());
-    lines
+    let options = Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    let lines = textwrap::wrap(cell, options);
+    lines.into_iter().map(String::from).collect()
 }
 
 /// A cell on one line: a script's first line, cut where it is long.
@@ -113,21 +159,27 @@ fn one_line(cell: &str, full: bool) -> String {
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let first = lines.next().unwrap_or_default().to_owned();
     let more = lines.next().is_some();
-    if first.chars().count() > CELL || more {
-        let kept: String = first.chars().take(CELL - 1).collect();
-        format!("{}…", kept.trim_end())
-    } else {
-        first
+    if first.chars().count() <= CELL && !more {
+        return first;
     }
+    let mut kept: String = first.chars().take(CELL - 1).collect();
+    let is_in_word = first[kept.len()..].starts_with(|next| next != ' ');
+    // No word is cut, unless little would be left to see.
+    if let Some(space) = kept.rfind(' ').filter(|at| is_in_word && *at >= CELL / 2) {
+        kept.truncate(space);
+    }
+    format!("{}…", kept.trim_end())
 }
 
-/// Cells between separators, quoted where RFC 4180 asks for it.
+/// Cells between separators, quoted where RFC 4180 asks for it. Names and commands may hold anything: their control
+/// characters are written out, for most of this is looked at on a terminal in the end.
 pub(super) fn separated(rows: &[Vec<String>], separator: char) -> String {
     let cell = |text: &String| {
-        if text.contains([separator, '"', '\n', '\r']) {
+        let text = safe(text);
+        if text.contains([separator, '"', '\n']) {
             format!("\"{}\"", text.replace('"', "\"\""))
         } else {
-            text.clone()
+            text
         }
     };
     rows.iter()
@@ -185,16 +237,78 @@ mod tests {
             row(&["2", "abcdefghijklmnopqrstuvwxyz", "complete"]),
         ];
         let shown = |limit| aligned_within(limit, &rows, true, true, Style::default());
-        insta::assert_snapshot!(shown(Some(32)), @r"
-        ID  Description         State
-        1   admin ran the       complete
-            operation clear on
-            app
-        2   abcdefghijklmnopqr  complete
-            stuvwxyz
+        insta::assert_snapshot!(shown(Some(40)), @r"
+        ID  Description                 State
+        1   admin ran the operation     complete
+            clear on app
+        2   abcdefghijklmnopqrstuvwxyz  complete
         ");
-        assert_eq!(shown(None), shown(Some(50)));
-        assert_eq!(shown(None), shown(Some(20)), "too narrow for any of it");
+        assert_eq!(shown(None), shown(Some(80)));
+        insta::assert_snapshot!(shown(Some(32)), @r"
+        ID           1
+        Description  admin ran the
+                     operation clear on
+                     app
+        State        complete
+
+        ID           2
+        Description  abcdefghijklmnopqrstuvwxyz
+        State        complete
+        ");
+        insta::assert_snapshot!(aligned_within(Some(30), &rows[1..], false, true, Style::default()), @r"
+        1
+        admin ran the operation clear
+        on app
+        complete
+
+        2
+        abcdefghijklmnopqrstuvwxyz
+        complete
+        ");
+    }
+
+    #[test]
+    fn a_long_word_in_the_last_column_changes_nothing_for_the_others() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let rows: Vec<Vec<String>> = vec![
+            row(&["Property", "Value"]),
+            row(&[
+                "url",
+                "http://a-name-that-is-longer-than-the-line.localhost/",
+            ]),
+            row(&["state", "in progress since a moment ago"]),
+        ];
+        insta::assert_snapshot!(aligned_within(Some(34), &rows, true, true, Style::default()), @r"
+        Property  Value
+        url       http://a-name-that-is-longer-than-the-line.localhost/
+        state     in progress since a
+                  moment ago
+        ");
+    }
+
+    #[test]
+    fn what_is_two_columns_wide_lines_up_too() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let rows: Vec<Vec<String>> = vec![
+            row(&["Name", "Role"]),
+            row(&["日本", "admin"]),
+            row(&["e\u{301}", "x"]),
+        ];
+        assert_eq!(
+            aligned_within(Some(80), &rows, true, true, Style::default()),
+            "Name  Role\n日本  admin\ne\u{301}     x\n"
+        );
+    }
+
+    #[test]
+    fn a_cell_is_cut_between_words() {
+        let command = "npx prisma migrate deploy && node scripts/something-with-a-long-name.js";
+        assert_eq!(
+            one_line(command, false),
+            "npx prisma migrate deploy && node…"
+        );
+        let word = "x".repeat(60);
+        assert_eq!(one_line(&word, false).chars().count(), CELL);
     }
 
     #[test]
@@ -202,6 +316,14 @@ mod tests {
         assert_eq!(
             separated(&rows()[2..], ','),
             "long-one,\"say \"\"hi\"\", you\"\n"
+        );
+        let odd = vec![vec![
+            "a\x1b]0;t\x07\r".to_owned(),
+            "two\nlines\u{9b}".to_owned(),
+        ]];
+        assert_eq!(
+            separated(&odd, '\t'),
+            "a\\u{1b}]0;t\\u{7}\\r\t\"two\nlines\\u{9b}\"\n"
         );
     }
 }

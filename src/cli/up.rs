@@ -8,6 +8,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::mount::snapshots::warn_not_undone;
 use super::run::PullChoice;
+use super::warnings::Running;
 use super::workspace::{Workspace, find_app};
 use crate::activity::Draft;
 use crate::config::app::App;
@@ -96,7 +97,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             apps: names.collect(),
         },
     );
-    workspace.warn(&listening.events, &tree).await;
+    workspace.warn(&listening.events, &tree, Running::All).await;
     let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
     let act = async {
         let _right = match &crons {

@@ -192,7 +192,7 @@ fn clear(context: &Context, before: Option<&str>) {
     }
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
     let rows = size.map_or(0, |size| usize::from(size.ws_row));
-    context.talk(&format!("{}\x1b[H\x1b[2J", "\n".repeat(rows)));
+    context.talk_as_it_is(&format!("{}\x1b[H\x1b[2J", "\n".repeat(rows)));
     if let Some(before) = before.filter(|_| !context.global.quiet) {
         let before = format!("before: {before}");
         context.talk(&format!("{}\n", context.style.faint(before)));

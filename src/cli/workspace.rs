@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, variable};
 use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
+use super::warnings::{self, Running, Warning};
 use crate::activity::Draft;
 use crate::config::app::{App, Worker};
 use crate::config::{self, Config, Loaded};
@@ -36,7 +37,7 @@ pub(super) struct Workspace {
     /// The configuration.
     pub config: Config,
     /// What is worth a look in it, with how to mend it.
-    warnings: Vec<(String, Option<String>)>,
+    warnings: Vec<Warning>,
     /// `.upsun-local.yaml`.
     pub settings: Settings,
     /// The project.
@@ -78,18 +79,7 @@ impl Workspace {
         let project = Project::of(&root, settings.project.as_deref(), &context.home)
             .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
         let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
-        let mut warnings: Vec<_> = loaded
-            .problems
-            .iter()
-            .filter(|problem| problem.is_warning())
-            .map(|problem| {
-                let place = format!("{}:{}", problem.place.file, problem.place.line);
-                (
-                    format!("{place}: {}", problem.message),
-                    problem.hint.clone(),
-                )
-            })
-            .collect();
+        let mut warnings = warnings::of(&loaded);
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
@@ -125,7 +115,8 @@ impl Workspace {
         environment_variables.extend(settings.variables.environment.clone());
         let proxy = images::Proxy::find(&settings.proxy, variable);
         if proxy.has_lost_credentials() {
-            warnings.push(super::settings::without_credentials(context));
+            let (message, hint) = super::settings::without_credentials(context);
+            warnings.push(Warning::general(message, hint));
         }
         let certificates = if lenient {
             None
@@ -162,10 +153,8 @@ impl Workspace {
     }
 
     /// Tells what is worth a look before anything is built or started.
-    pub(super) async fn warn(&self, events: &Events, tree: &Tree) {
-        for (message, hint) in &self.warnings {
-            events.warn(message.clone(), hint.clone()).await;
-        }
+    pub(super) async fn warn(&self, events: &Events, tree: &Tree, running: Running<'_>) {
+        warnings::tell(&self.warnings, running, events).await;
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
             events
@@ -571,7 +560,7 @@ impl Workspace {
             if !container.is_current(&containers) {
                 let apps = vec![app.name.clone()];
                 listening.record(self, Draft::Push { apps });
-                self.warn(&listening.events, &tree).await;
+                self.warn(&listening.events, &tree, Running::Other).await;
             }
             let reached: Vec<Planned<'_>> = reached
                 .iter()

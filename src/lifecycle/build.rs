@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End, KILLED};
+use super::mounts::{COMPLAINTS, keep};
 use super::{Error, Mark, Planned, Result, Sandbox, archive};
 use crate::engine::spec::{Output, Volume};
 use crate::engine::{Engine, Error as EngineError};
@@ -22,6 +23,9 @@ const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// How long a short command of our own may take once the user wants to stop.
 const HURRY: Duration = Duration::from_secs(10);
+
+/// The longest that a command of our own may print, in bytes: a list of more than a million files.
+const LONGEST_ANSWER: usize = 256 << 20;
 
 /// How many finished builds of an app are kept.
 const KEEP: usize = 3;
@@ -342,7 +346,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Runs a short command of our own and returns its exit code, output and errors.
+    /// Runs a short command of our own and returns its exit code, output and errors, of which it keeps the beginning.
     pub(super) async fn capture(
         &self,
         container: &str,
@@ -360,8 +364,13 @@ impl<E: Engine> Sandbox<'_, E> {
                 () = &mut hurried => return Err(Error::Interrupted),
             };
             match piece {
+                Some(Ok(Output::Stdout(bytes))) if out.len() + bytes.len() > LONGEST_ANSWER => {
+                    let size = crate::reporter::style::bytes(LONGEST_ANSWER as u64);
+                    let message = format!("a command in the container printed more than {size}");
+                    return Err(EngineError::Other(message).into());
+                }
                 Some(Ok(Output::Stdout(bytes))) => out.extend_from_slice(&bytes),
-                Some(Ok(Output::Stderr(bytes))) => errors.extend_from_slice(&bytes),
+                Some(Ok(Output::Stderr(bytes))) => keep(&mut errors, &bytes, COMPLAINTS),
                 Some(Err(err)) => return Err(err.into()),
                 None => break,
             }

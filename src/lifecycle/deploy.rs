@@ -20,6 +20,9 @@ pub(super) const STARTING: &str = "-starting";
 /// How long the last lines of a log may take to arrive.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
 
+/// How much of a container's last lines is told, in bytes.
+const LONGEST_LOG: usize = 16 * 1024;
+
 /// A container that is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
@@ -319,6 +322,10 @@ impl<E: Engine> Sandbox<'_, E> {
         let read = async {
             while let Some(Ok(piece)) = stream.next().await {
                 log.extend_from_slice(piece.bytes());
+                // A line may have no end; the last ones say why it ended.
+                if log.len() > 2 * LONGEST_LOG {
+                    log.drain(..log.len() - LONGEST_LOG);
+                }
             }
         };
         // It goes with an error that must be told, also when the engine says no more.

@@ -13,6 +13,9 @@ use crate::images::{Notice, notice};
 /// On a derived image: the content id of the image below it.
 const LABEL_BASE: &str = "local.upsun.base";
 
+/// The longest line of an image's build that is told, in characters.
+const LONGEST_LINE: usize = 64 * 1024;
+
 /// How a derived image is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRecipe {
@@ -92,8 +95,9 @@ impl<E: Engine> Sandbox<'_, E> {
             if let (Some(notice), Ok(mut notices)) = (notice(line), notices.lock()) {
                 notices.push(notice);
             }
+            // Most of them are never shown.
             self.events.offer(Event::ImageLine {
-                line: line.to_owned(),
+                line: line.chars().take(LONGEST_LINE).collect(),
             });
         };
         let result = tokio::select! {

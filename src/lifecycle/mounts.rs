@@ -1,17 +1,26 @@
 //! What is on the mounts of a running container: sizes, files in and out, emptying them.
 
+pub(super) mod download;
+
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::{Error, Result, Sandbox, archive};
+use super::{Error, Mark, PATIENCE, Result, Sandbox, archive};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{ByteStream, Engine, Error as EngineError};
+use crate::event::Event;
 use crate::plan::User;
+use crate::shutdown::Urgency;
+
+/// How much of what a command of this program complains of is kept, in bytes.
+pub(super) const COMPLAINTS: usize = 64 * 1024;
 
 /// How much is on a mount.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -90,7 +99,45 @@ impl<E: Engine> Sandbox<'_, E> {
             stdin: true,
             ..ExecSpec::default()
         };
+        // It ends with the stream, so it needs no mark.
         self.feed(container, &spec, stream).await
+    }
+
+    /// Does something with the mounts of a container until it is done or the user presses Ctrl-C once more than before.
+    /// It may then still end by itself within `grace`, unless the user does not wait that long. The commands that it runs
+    /// in the container are ended.
+    pub async fn interruptible<T>(
+        &self,
+        container: &str,
+        grace: Duration,
+        act: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let (next, after) = match self.shutdown.urgency() {
+            Urgency::None => (Urgency::Cancel, Urgency::Kill),
+            Urgency::Cancel => (Urgency::Kill, Urgency::Leave),
+            Urgency::Kill | Urgency::Leave => (Urgency::Leave, Urgency::Leave),
+        };
+        let pressed = async {
+            self.shutdown.reached(next).await;
+            if !grace.is_zero() {
+                let reason = self.shutdown.reason().to_owned();
+                self.events.offer(Event::Cancelling { reason, grace });
+                tokio::select! {
+                    () = tokio::time::sleep(grace) => {}
+                    () = self.shutdown.reached(after) => {}
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            result = act => result,
+            () = pressed => {
+                // Nobody waits for it any more, and it reads on by itself.
+                let ended = self.end_run(container, "mounts", *MARK);
+                let _ = tokio::time::timeout(PATIENCE, ended).await;
+                Err(Error::Interrupted)
+            }
+        }
     }
 
     /// Runs a command that reads a stream.
@@ -115,7 +162,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let read = async {
             while let Some(Ok(piece)) = output.next().await {
-                errors.extend_from_slice(piece.bytes());
+                keep(&mut errors, piece.bytes(), COMPLAINTS);
             }
         };
         tokio::pin!(feed, read);
@@ -132,64 +179,14 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Copies what is on a mount into a directory, which is made when it is not there.
-    pub async fn download_from_mount(&self, container: &str, mount: &str, to: &Path) -> Result<()> {
-        // `/.` asks for the directory's content rather than the directory.
-        self.receive(container, &format!("/app/{mount}/."), to)
-            .await
-    }
-
-    /// Copies a path of a container into a directory, which is made when it is not there.
-    pub(super) async fn receive(&self, container: &str, path: &str, to: &Path) -> Result<()> {
-        let failed = |source| Error::File {
-            path: to.to_owned(),
-            source,
-        };
-        std::fs::create_dir_all(to).map_err(failed)?;
-        let mut stream = self.engine.download(container, path);
-        let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
-        let target: PathBuf = to.to_owned();
-        let unpack = tokio::task::spawn_blocking(move || {
-            let mut archive = tar::Archive::new(Received::new(receiver));
-            archive.set_preserve_ownerships(false);
-            // `unpack` refuses paths that leave the target, also by way of symbolic links.
-            archive.unpack(target)
-        });
-        let mut failure = None;
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|err| {
-                let told = io::Error::new(err.kind(), err.to_string());
-                failure = Some(err);
-                told
-            });
-            if sender.send(piece).await.is_err() {
-                break;
-            }
-        }
-        drop(sender);
-        let unpacked = unpack.await;
-        // The unpacker only knows that it got no archive; the engine knows why.
-        if let Some(err) = failure {
-            return Err(EngineError::Io(err).into());
-        }
-        match unpacked {
-            Ok(result) => result.map_err(failed),
-            Err(err) => Err(failed(io::Error::other(err))),
-        }
-    }
-
     async fn our_command(
         &self,
         container: &str,
         script: &str,
         arguments: &[String],
     ) -> Result<String> {
-        let mut command = ["/bin/dash", "-c", script, "upsun-local"]
-            .map(str::to_owned)
-            .to_vec();
-        command.extend(arguments.iter().cloned());
         let spec = ExecSpec {
-            command,
+            command: marked(script, arguments),
             ..ExecSpec::default()
         };
         let (code, output, errors) = self.capture(container, &spec).await?;
@@ -199,6 +196,25 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(EngineError::Other(errors.trim().to_owned()).into())
         }
     }
+}
+
+/// Marks the commands of [`Sandbox::interruptible`]. They are ended like shells: by the process that started them only.
+static MARK: LazyLock<Mark> = LazyLock::new(Mark::of_shell);
+
+/// A script with its arguments whose processes carry that mark.
+pub(super) fn marked(script: &str, arguments: &[String]) -> Vec<String> {
+    let script = format!("ulimit -w \"$0\"\n{script}");
+    let mut command = ["/bin/dash", "-c", &script, &MARK.to_string()]
+        .map(str::to_owned)
+        .to_vec();
+    command.extend(arguments.iter().cloned());
+    command
+}
+
+/// Keeps the beginning of something that may have no end.
+pub(super) fn keep(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
+    let room = limit.saturating_sub(kept.len());
+    kept.extend_from_slice(&more[..more.len().min(room)]);
 }
 
 /// The mount, then arguments for `find` that leave out those of `mounts` that lie below it: they are on the same

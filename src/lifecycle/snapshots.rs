@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
-use super::mounts::Received;
+use super::mounts::{COMPLAINTS, Received, keep, marked};
 use super::{Error, OperationRun, Planned, Report, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ExecSpec, Output};
 use crate::engine::{Engine, Error as EngineError};
@@ -35,6 +35,10 @@ const ATTEMPTS: usize = 2;
 
 /// How many paths are told.
 const SHOWN: usize = 5;
+
+/// How long mounts that are being put back may take once the user presses Ctrl-C. The snapshot is still there when that
+/// is not enough.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// After how long it is told that it takes a while.
 const SHORT: Duration = Duration::from_secs(1);
@@ -165,10 +169,13 @@ impl<E: Engine> Sandbox<'_, E> {
             self.emit(Event::KeepingMounts { container }).await;
             std::future::pending().await
         };
-        let found = tokio::select! {
-            found = found => found,
-            found = tell => found,
+        let found = async {
+            tokio::select! {
+                found = found => found,
+                found = tell => found,
+            }
         };
+        let found = self.interruptible(container, Duration::ZERO, found).await;
         let Found { index, missing, .. } = match found? {
             Ok(found) => found,
             Err(source) => return Err(store.not_written(source).into()),
@@ -198,9 +205,9 @@ impl<E: Engine> Sandbox<'_, E> {
         mounts: &[String],
         known: &Index,
     ) -> Result<Index> {
-        self.find_on_mounts(container, mounts, known, Vec::new())
-            .await
-            .map(|found| found.index)
+        let found = self.find_on_mounts(container, mounts, known, Vec::new());
+        let found = self.interruptible(container, GRACE, found).await?;
+        Ok(found.index)
     }
 
     async fn warn_missing(&self, title: &str, paths: &[String]) {
@@ -244,6 +251,17 @@ impl<E: Engine> Sandbox<'_, E> {
         container: &str,
         title: &str,
         before: Taken,
+        archive: File,
+    ) -> Result<Restored> {
+        let restore = self.restore(container, title, before, archive);
+        self.interruptible(container, GRACE, restore).await
+    }
+
+    async fn restore(
+        &self,
+        container: &str,
+        title: &str,
+        before: Taken,
         mut archive: File,
     ) -> Result<Restored> {
         let (mounts, before) = (before.mounts, Arc::new(before.index));
@@ -266,7 +284,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 unlike.clear();
                 break;
             }
-            let now = self.index_of_mounts(container, &mounts, &before).await?;
+            let found = self.find_on_mounts(container, &mounts, &before, Vec::new());
+            let now = found.await?.index;
             unlike = mount_snapshot::unlike(&before, &now)
                 .into_iter()
                 .filter(|path| !lost.contains(*path))
@@ -326,10 +345,8 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         if !done.is_nothing {
             let lists = put_back.lists(before);
-            let mut command = ["/bin/dash", "-c", PUT_BACK, "upsun-local"]
-                .map(str::to_owned)
-                .to_vec();
-            command.extend(lists.iter().map(|list| list.len().to_string()));
+            let lengths: Vec<String> = lists.iter().map(|list| list.len().to_string()).collect();
+            let command = marked(PUT_BACK, &lengths);
             let before = Arc::clone(before);
             let stream = archive::stream(move |mut out| {
                 for list in lists {
@@ -377,13 +394,10 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         // What is in a mount is listed with it.
         let (tops, nested) = sorted(mounts);
-        let mut command = ["/bin/dash", "-c", &looking(&nested), "upsun-local"]
-            .map(str::to_owned)
-            .to_vec();
-        command.push(opening.len().to_string());
-        command.extend(tops.iter().map(|path| format!("./{path}")));
+        let mut arguments = vec![opening.len().to_string()];
+        arguments.extend(tops.iter().map(|path| format!("./{path}")));
         let spec = ExecSpec {
-            command,
+            command: marked(&looking(&nested), &arguments),
             stdin: true,
             ..ExecSpec::default()
         };
@@ -407,7 +421,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let hear = async {
             while let Some(piece) = output.next().await {
                 match piece? {
-                    Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
+                    Output::Stderr(bytes) => keep(&mut errors, &bytes, COMPLAINTS),
                     Output::Stdout(bytes) => {
                         if sender.send(Ok(bytes)).await.is_err() {
                             break;
@@ -503,7 +517,7 @@ fn looking(nested: &[String]) -> String {
 }
 
 /// The first of some paths, and how many more there are.
-fn some(paths: &[String]) -> String {
+pub(super) fn some(paths: &[String]) -> String {
     let mut shown: Vec<String> = paths
         .iter()
         .take(SHOWN)

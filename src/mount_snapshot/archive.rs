@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use sha1::{Digest, Sha1};
-
+use super::content::Content;
 use super::index::{Index, Kind};
 use super::listing::{Listing, name};
+use super::members::Members;
 use super::names;
+
+/// How much is read at once, in bytes.
+const PIECE: usize = 256 * 1024;
 
 /// Reads a tar archive to its very end, and says of the files of a listing what they hold, and which it lacks.
 pub fn read(archive: impl Read, listing: Listing) -> io::Result<(Index, Vec<String>)> {
@@ -45,18 +48,29 @@ pub fn is_whole(archive: impl Read, index: &Index) -> io::Result<bool> {
     Ok(held == expected)
 }
 
-/// The size of each file and the SHA-1 of its content.
+/// The size of each file and the word for its content.
 fn contents(archive: impl Read) -> io::Result<BTreeMap<String, (u64, String)>> {
-    let mut archive = tar::Archive::new(archive);
+    let mut members = Members::new(archive);
     let mut held = BTreeMap::new();
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = names::text(name(&entry.path_bytes()));
-        let mut hash = Sha1::new();
-        let size = io::copy(&mut entry, &mut hash)?;
-        held.insert(path, (size, format!("{:x}", hash.finalize())));
+    let mut buffer = vec![0; PIECE];
+    while let Some(member) = members.next()? {
+        let mut content = Content::default();
+        let mut at = 0;
+        for (offset, length) in member.pieces {
+            content.skip(offset - at);
+            at = offset + length;
+            let mut piece = (&mut members).take(length);
+            loop {
+                match piece.read(&mut buffer)? {
+                    0 => break,
+                    read => content.write(&buffer[..read]),
+                }
+            }
+        }
+        content.skip(member.size - at);
+        held.insert(names::text(name(&member.name)), content.finish());
     }
     // What fills up the last record belongs to the archive too.
-    io::copy(&mut archive.into_inner(), &mut io::sink())?;
+    io::copy(&mut members.into_inner(), &mut io::sink())?;
     Ok(held)
 }

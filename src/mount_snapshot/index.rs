@@ -31,7 +31,8 @@ pub enum Kind {
     File {
         /// In bytes.
         size: u64,
-        /// SHA-1 of its content, in hexadecimal.
+        /// SHA-1 of its content, in hexadecimal; where that has whole megabytes of zeros, of the rest and of where they
+        /// are.
         content: String,
     },
     /// A directory.

@@ -1,8 +1,8 @@
 //! Names of files as text. They can hold any bytes: those that are not UTF-8 are written as `\xff`, and a backslash
 //! as `\\`, so that no two names become the same text.
 
-/// As text.
-pub(super) fn text(bytes: &[u8]) -> String {
+/// A name as text.
+pub fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(&chunk.valid().replace('\\', "\\\\"));

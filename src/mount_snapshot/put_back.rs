@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, Write};
 
 use super::index::{Entry, Index, Kind, joined};
 use super::listing::{name, paths};
+use super::members::{Member, Members, written_map};
 use super::names;
 
 /// A file of at least this size whose content is right is not written again to set its time.
@@ -261,18 +262,21 @@ impl PutBack {
                 _ => append(&mut out, path, was, None, io::empty())?,
             }
         }
-        let mut archive = tar::Archive::new(archive);
         if !files.is_empty() {
-            for entry in archive.entries_with_seek()? {
-                let entry = entry?;
-                let path = names::text(name(&entry.path_bytes()));
+            let mut members = Members::seeking(archive);
+            while let Some(member) = members.next()? {
+                let path = names::text(name(&member.name));
                 let Some((was, size)) = files.remove(&path) else {
                     continue;
                 };
-                if entry.size() != size {
+                if member.size != size {
                     return Err(lacking(&path));
                 }
-                append(&mut out, &path, was, None, entry)?;
+                if member.is_sparse() {
+                    append_sparse(&mut out, &path, was, &member, &mut members)?;
+                } else {
+                    append(&mut out, &path, was, None, &mut members)?;
+                }
             }
         }
         if let Some((path, _)) = files.first_key_value() {
@@ -294,6 +298,37 @@ fn lacking(path: &str) -> io::Error {
 
 fn parent(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+/// Appends a file with holes, as what it holds.
+fn append_sparse(
+    out: &mut tar::Builder<impl Write>,
+    path: &str,
+    entry: &Entry,
+    member: &Member,
+    content: impl Read,
+) -> io::Result<()> {
+    let map = written_map(member);
+    // GNU tar looks for the map in archives of the POSIX format only.
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(entry.mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(map.len() as u64 + member.held());
+    header.set_path("sparse")?;
+    header.set_cksum();
+    let name = names::bytes(path);
+    let size = member.size.to_string();
+    out.append_pax_extensions([
+        ("mtime", entry.stat.modified.as_bytes()),
+        ("GNU.sparse.major", b"1"),
+        ("GNU.sparse.minor", b"0"),
+        ("GNU.sparse.name", name.as_slice()),
+        ("GNU.sparse.realsize", size.as_bytes()),
+    ])?;
+    out.append(&header, map.as_slice().chain(content))
 }
 
 /// Appends an entry, with a header that holds any name, and its time to the nanosecond.

@@ -384,3 +384,93 @@ fn what_is_forgotten_of_an_environment_is_of_all_its_containers() {
     let left = stores.map(|store| store.names().unwrap().len());
     assert_eq!(left, [1, 1, 2]);
 }
+
+/// Files with holes, as an index has them once they are read.
+fn read_sparse(files: &[super::members::tests::Sparse<'_>]) -> (Index, Vec<u8>) {
+    let bytes = super::members::tests::archive(files);
+    let names: Vec<(&str, &str)> = files.iter().map(|(name, _, _)| (*name, "x")).collect();
+    let listing = Listing {
+        index: index(&names),
+        unread: names.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        lost_mounts: Vec::new(),
+    };
+    let (mut index, missing) = read(bytes.as_slice(), listing).unwrap();
+    assert_eq!(missing, [""; 0]);
+    for entry in index.0.values_mut() {
+        "1000000000.123456789".clone_into(&mut entry.stat.modified);
+    }
+    (index, bytes)
+}
+
+#[test]
+fn ten_terabytes_of_nothing_are_read_and_found_whole() {
+    let (index, bytes) = read_sparse(&[("data/hole", 10 << 40, &[(1 << 40, b"here")])]);
+    let Kind::File { size, .. } = &index.0["data/hole"].kind else {
+        panic!("{index:?}");
+    };
+    assert_eq!(*size, 10 << 40);
+    assert!(is_whole(bytes.as_slice(), &index).unwrap());
+    let (other, _) = read_sparse(&[("data/hole", 10 << 40, &[(2 << 40, b"here")])]);
+    assert!(!is_same(&index, &other));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn holes_are_put_back_as_holes() {
+    use std::os::unix::fs::MetadataExt;
+
+    let piece = [b'x'; 4096];
+    let (before, bytes) = read_sparse(&[
+        ("data/end", 9 << 30, &[(8192, &piece), (4 << 30, &piece)]),
+        ("data/nothing", 10 << 40, &[]),
+        ("data/last", (1 << 30) + 4, &[(1 << 30, b"last")]),
+    ]);
+    let put_back = PutBack::new(&before, &index(&[]), &[], &[]);
+    let mut out = Vec::new();
+    put_back
+        .write(&before, std::io::Cursor::new(bytes), &mut out)
+        .unwrap();
+    assert!(out.len() < 1 << 20, "{}", out.len());
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("data")).unwrap();
+    // In the place of a longer one, as it is put back.
+    std::fs::write(directory.path().join("data/last"), [1; 100]).unwrap();
+    let archive = directory.path().join("archive");
+    std::fs::write(&archive, out).unwrap();
+    let unpacked = std::process::Command::new("tar")
+        .args([
+            "--extract",
+            "--preserve-permissions",
+            "--overwrite",
+            "--file",
+        ])
+        .arg(&archive)
+        .arg("--directory")
+        .arg(directory.path())
+        .status()
+        .unwrap();
+    assert!(unpacked.success());
+    for (name, size) in [
+        ("end", 9 << 30),
+        ("nothing", 10 << 40),
+        ("last", (1 << 30) + 4),
+    ] {
+        let found = std::fs::metadata(directory.path().join("data").join(name)).unwrap();
+        assert_eq!(found.len(), size, "{name}");
+        assert!(
+            found.blocks() * 512 <= 64 * 1024,
+            "{name}: {} blocks",
+            found.blocks()
+        );
+    }
+    let file = std::fs::File::open(directory.path().join("data/end")).unwrap();
+    let at = |offset: u64| {
+        let mut bytes = [0; 2];
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut bytes, offset).unwrap();
+        bytes
+    };
+    assert_eq!(
+        [at(8191), at(12287), at(4 << 30)],
+        [*b"\0x", *b"x\0", *b"xx"]
+    );
+}

@@ -8,7 +8,7 @@ use crate::engine::spec::{ContainerSpec, Network, Port, Tmpfs};
 use crate::project::Project;
 use crate::routes::Entrance;
 use crate::services::ServiceFile;
-use crate::web::router::{self, PAGE, PAGE_DIRECTORY, RESOLVER};
+use crate::web::router::{self, PAGE, PAGE_DIRECTORY, PAGE_TEXT, RESOLVER};
 
 /// The kind of its container.
 pub const KIND: &str = "router";
@@ -91,10 +91,9 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
         mode: 0o644,
     };
     let configuration = router::configuration(entrance, inputs.address);
-    let page = router::page(entrance);
     let files = vec![
         file(CONFIGURATION.to_owned(), configuration),
-        file(format!("{PAGE_DIRECTORY}/{PAGE}"), page),
+        file(format!("{PAGE_DIRECTORY}/{PAGE}"), PAGE_TEXT.to_owned()),
     ];
     RouterPlan {
         proxy: ProxyPlan::new(container, files),

@@ -100,14 +100,20 @@ pub fn count(n: usize, noun: &str) -> String {
 pub fn safe(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let shown: Box<dyn Iterator<Item = char>> = if is_harmful(c) && c != '\n' && c != '\t' {
-                Box::new(c.escape_default())
-            } else {
+            let is_kept = matches!(c, '\n' | '\t') || !(is_harmful(c) || hides(c));
+            let shown: Box<dyn Iterator<Item = char>> = if is_kept {
                 Box::new(std::iter::once(c))
+            } else {
+                Box::new(c.escape_default())
             };
             shown
         })
         .collect()
+}
+
+/// Whether a character is not seen, but changes where lines end or which way text runs.
+fn hides(char: char) -> bool {
+    matches!(char, '\u{061C}' | '\u{2028}' | '\u{2029}')
 }
 
 /// The same in one line: names are not to break what is told of them.
@@ -135,5 +141,6 @@ mod tests {
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(safe("a\x1b[31mb\n"), "a\\u{1b}[31mb\n");
+        assert_eq!(safe("\u{9b}\u{202e}\u{2028}"), "\\u{9b}\\u{202e}\\u{2028}");
     }
 }

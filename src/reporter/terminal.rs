@@ -14,7 +14,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use self::ending::Finished;
 pub use self::screen::{Screen, Streams};
 use super::Reporter;
-use super::style::{self, Style, safe};
+use super::lines::{Lines, Tail};
+use super::style::{self, Style, safe, safe_line};
+use super::{printable, wrapped};
 use crate::engine::spec::Output;
 use crate::event::{Address, Event, Outcome, Step};
 use crate::mount_snapshot::Difference;
@@ -28,6 +30,15 @@ const COMMITS_SHOWN: usize = 20;
 
 /// How much of what a check prints is kept until it has failed, in bytes.
 const HIDDEN: usize = 16 * 1024;
+
+/// The same for a step that should be quiet: what it printed is shown only there.
+const QUIET: usize = 1 << 20;
+
+/// What stands before each line that a step prints.
+const MARGIN: &str = "        | ";
+
+/// How far the lines of a sentence after a verb are indented.
+const AFTER_VERB: usize = 10;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -50,9 +61,11 @@ pub struct Terminal<S = Streams> {
     /// Whether standard error is a terminal, where progress can move.
     moving: bool,
     bars: HashMap<String, ProgressBar>,
-    /// The unfinished last line of a step's output, and the whole of it where it was not shown.
-    line: Vec<u8>,
-    hidden: Vec<u8>,
+    /// The unfinished last line of a step's output, and the end of all of it where it was not shown.
+    lines: Lines,
+    hidden: Tail,
+    /// How wide standard error is, where that is a terminal.
+    width: Option<usize>,
     /// The last byte that the operation wrote where our words are read too.
     last: u8,
     /// Whether a second Ctrl-C would come here.
@@ -63,7 +76,9 @@ impl Terminal {
     /// A reporter for the process's own standard streams.
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let moving = io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        Terminal::on(Streams::of_process(), style, verbosity, moving)
+        let mut terminal = Terminal::on(Streams::of_process(), style, verbosity, moving);
+        terminal.width = wrapped::width_of(&io::stderr());
+        terminal
     }
 }
 
@@ -85,8 +100,9 @@ impl<S: Screen> Terminal<S> {
             verbosity,
             moving,
             bars: HashMap::new(),
-            line: Vec::new(),
-            hidden: Vec::new(),
+            lines: Lines::default(),
+            hidden: Tail::default(),
+            width: None,
             last: b'\n',
             is_reached: true,
         }
@@ -113,19 +129,26 @@ impl<S: Screen> Terminal<S> {
 
     /// Says it even when it should be quiet.
     fn insist(&mut self, line: &str) {
+        self.insist_indented(line, 0);
+    }
+
+    /// The same, with the lines indented on which it goes on where it is too long for one.
+    fn insist_indented(&mut self, line: &str, indent: usize) {
+        // Names are made harmless where they are put into it. Should one be forgotten, it does no harm either.
+        let line = wrapped::wrapped(&printable::lines(line), self.width, indent);
         let mut text = String::new();
         if self.last != b'\n' {
             text.push('\n');
             self.last = b'\n';
         }
-        text.push_str(line);
+        text.push_str(&line);
         text.push('\n');
         self.screen.talk(text.as_bytes());
     }
 
     /// What an operation had changed on mounts before they were put back.
     fn restored(&mut self, container: &str, changes: &[Difference], lost: usize) {
-        let (container, count) = (safe(container), changes.len());
+        let (container, count) = (safe_line(container), changes.len());
         if count == 0 {
             let so_far = if lost == 0 {
                 ""
@@ -144,7 +167,7 @@ impl<S: Screen> Terminal<S> {
             &format!("{count} change{plural} on the mounts of {container}:"),
         );
         for change in changes.iter().take(CHANGES_SHOWN) {
-            self.step("", &safe(&change.to_string()));
+            self.step("", &safe_line(&change.to_string()));
         }
         if count > CHANGES_SHOWN {
             self.step("", &format!("and {} more", count - CHANGES_SHOWN));
@@ -153,13 +176,13 @@ impl<S: Screen> Terminal<S> {
 
     /// What a source operation committed.
     fn committed(&mut self, app: &str, branch: &str, commits: &[Commit], rewrote_history: bool) {
-        let app = safe(app);
+        let app = safe_line(app);
         if commits.is_empty() && !rewrote_history {
             self.step("", &format!("{app} made no commit"));
         }
         for (at, commit) in commits.iter().take(COMMITS_SHOWN).enumerate() {
             let verb = if at == 0 { "Committed" } else { "" };
-            let subject = safe(&commit.subject);
+            let subject = safe_line(&commit.subject);
             self.step(
                 verb,
                 &format!("{app}: {} {subject}", short_commit(&commit.id)),
@@ -173,7 +196,7 @@ impl<S: Screen> Terminal<S> {
             let line = format!(
                 "{}: {app} rewrote history: `{}` of the clone no longer holds the commit that it stood at",
                 self.style.warning("warning"),
-                safe(branch)
+                safe_line(branch)
             );
             self.insist(&line);
         }
@@ -182,7 +205,9 @@ impl<S: Screen> Terminal<S> {
     /// `    Verb what`, aligned at the verb's end.
     fn step(&mut self, verb: &str, what: &str) {
         let line = format!("{} {what}", self.style.good(format!("{verb:>9}")));
-        self.say(&line);
+        if self.verbosity > Verbosity::Quiet {
+            self.insist_indented(&line, AFTER_VERB);
+        }
     }
 
     fn bar(&mut self, image: &str, done: u64, total: u64) {
@@ -205,13 +230,17 @@ impl<S: Screen> Terminal<S> {
     /// What a build or a hook prints, indented line by line.
     fn step_output(&mut self, output: &Output) {
         if self.verbosity == Verbosity::Quiet {
-            self.hidden.extend_from_slice(output.bytes());
+            self.hidden.push(output.bytes(), QUIET);
             return;
         }
-        self.line.extend_from_slice(output.bytes());
-        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.line.drain(..=end).collect();
-            self.indented(&line[..end]);
+        let mut text = String::new();
+        let before = self.style.faint(MARGIN);
+        self.lines.push(output.bytes(), |line| {
+            text.push_str(&format!("{before}{line}\n"));
+        });
+        // Many short lines are written at once: each would be a call of the system.
+        if !text.is_empty() {
+            self.screen.talk(text.as_bytes());
         }
     }
 
@@ -219,47 +248,56 @@ impl<S: Screen> Terminal<S> {
     fn check_output(&mut self, output: &Output) {
         if self.verbosity == Verbosity::Verbose {
             self.step_output(output);
-            return;
+        } else {
+            self.hidden.push(output.bytes(), HIDDEN);
         }
-        self.hidden.extend_from_slice(output.bytes());
-        let excess = self.hidden.len().saturating_sub(HIDDEN);
-        self.hidden.drain(..excess);
     }
 
-    fn indented(&mut self, line: &[u8]) {
-        // A carriage return redraws a line on a terminal; only its last state is of interest in a log.
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let shown = line.rsplit(|byte| *byte == b'\r').next().unwrap_or(line);
-        let mut text = self.style.faint("        | ").into_bytes();
-        text.extend_from_slice(shown);
-        text.push(b'\n');
-        self.screen.talk(&text);
+    fn indented(&mut self, line: &str) {
+        let text = format!("{}{line}\n", self.style.faint(MARGIN));
+        self.screen.talk(text.as_bytes());
     }
 
     /// A step has printed everything. What was held back because it should be quiet is shown after all when it
     /// failed.
     fn finish_lines(&mut self, success: bool) {
-        if !self.line.is_empty() {
-            let line = std::mem::take(&mut self.line);
+        if let Some(line) = self.lines.finish() {
             self.indented(&line);
         }
-        let hidden = std::mem::take(&mut self.hidden);
+        let (left_out, hidden) = self.hidden.take();
         if success {
             return;
         }
-        for line in hidden
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            self.indented(line);
+        if left_out > 0 {
+            let size = style::bytes(left_out);
+            self.indented(&format!("[{size} before this are left out]"));
+        }
+        let mut lines = Lines::default();
+        let mut show = |line: String| {
+            if !line.is_empty() {
+                self.indented(&line);
+            }
+        };
+        lines.push(&hidden, &mut show);
+        if let Some(line) = lines.finish() {
+            show(line);
+        }
+    }
+
+    /// A line that the engine prints while it makes an image.
+    fn image_line(&mut self, line: &str) {
+        let mut lines = Lines::default();
+        lines.push(line.as_bytes(), |line| self.indented(&line));
+        if let Some(line) = lines.finish() {
+            self.indented(&line);
         }
     }
 
     /// `cron tidy on app as admin`.
     fn cron(&self, name: &str, app: &str, role: Option<&str>) -> String {
         let role = role.map(|role| format!(" as {role}")).unwrap_or_default();
-        let name = self.style.strong(safe(name));
-        format!("cron {name} on {}{role}", safe(app))
+        let name = self.style.strong(safe_line(name));
+        format!("cron {name} on {}{role}", safe_line(app))
     }
 
     fn step_finished(
@@ -275,9 +313,10 @@ impl<S: Screen> Terminal<S> {
         }
         if matches!(step, Step::DeployHook | Step::PostDeployHook) {
             let line = format!(
-                "{}: `{}` of `{app}` ended with code {exit_code} after {}; the deploy goes on, as on Upsun",
+                "{}: `{}` of `{}` ended with code {exit_code} after {}; the deploy goes on, as on Upsun",
                 self.style.warning("warning"),
                 step.key(),
+                safe_line(app),
                 style::duration(duration),
             );
             self.insist(&line);
@@ -287,7 +326,7 @@ impl<S: Screen> Terminal<S> {
 
 /// `app`, or `app--worker` as on Upsun.
 fn place(app: &str, worker: Option<&str>) -> String {
-    safe(&worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}")))
+    safe_line(&worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}")))
 }
 
 fn short(build: &str) -> &str {
@@ -313,7 +352,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                     self.last = bytes.last().copied().unwrap_or(self.last);
                 }
             },
-            Event::Waiting { holder } => self.step("Waiting", &format!("for {}", safe(&holder))),
+            Event::Waiting { holder } => self.step("Waiting", &format!("for {}", safe_line(&holder))),
             Event::Warning { message, hint } => {
                 let mut text = format!("{}: {}", self.style.warning("warning"), safe(&message));
                 if let Some(hint) = hint {
@@ -321,7 +360,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 }
                 self.insist(&text);
             }
-            Event::PullStarted { image } => self.step("Pulling", &image),
+            Event::PullStarted { image } => self.step("Pulling", &safe_line(&image)),
             Event::PullProgress { image, done, total } => self.bar(&image, done, total),
             Event::PullFinished { image, duration } => {
                 let size = self.bars.remove(&image).map(|bar| {
@@ -331,7 +370,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 self.step(
                     "Pulled",
                     &format!(
-                        "{image}{} in {}",
+                        "{}{} in {}",
+                        safe_line(&image),
                         size.unwrap_or_default(),
                         style::duration(duration)
                     ),
@@ -339,17 +379,17 @@ impl<S: Screen> Reporter for Terminal<S> {
             }
             Event::ImageStarted { base, .. } => self.step(
                 "Preparing",
-                &format!("an image with Upsun's tools on {base}"),
+                &format!("an image with Upsun's tools on {}", safe_line(&base)),
             ),
             Event::ImageLine { line } => {
                 if self.verbosity == Verbosity::Verbose {
-                    self.indented(safe(&line).as_bytes());
+                    self.image_line(&line);
                 }
             }
             Event::ImageFinished { image, duration } => {
                 self.step(
                     "Prepared",
-                    &format!("{image} in {}", style::duration(duration)),
+                    &format!("{} in {}", safe_line(&image), style::duration(duration)),
                 );
             }
             Event::BuildReused { app, build } => {
@@ -358,7 +398,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                     &format!(
                         "the build {} of {} for this tree",
                         short(&build),
-                        safe(&app)
+                        safe_line(&app)
                     ),
                 );
             }
@@ -367,14 +407,14 @@ impl<S: Screen> Reporter for Terminal<S> {
             } => {
                 let what = format!(
                     "{} ({}, {})",
-                    safe(&app),
+                    safe_line(&app),
                     style::count(files, "file"),
                     style::bytes(bytes)
                 );
                 self.step("Building", &what);
             }
             Event::StepStarted { app, step } => {
-                self.step("Running", &format!("{} of {}", step.key(), safe(&app)));
+                self.step("Running", &format!("{} of {}", step.key(), safe_line(&app)));
             }
             Event::StepOutput { output, .. } => self.step_output(&output.0),
             Event::StepFinished {
@@ -388,19 +428,19 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::BuildFinished { app, duration, .. } => {
                 self.step(
                     "Built",
-                    &format!("{} in {}", safe(&app), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&app), style::duration(duration)),
                 );
             }
             Event::ServiceStarted { service, kind } => {
-                let what = format!("{} ({})", safe(&service), safe(&kind));
+                let what = format!("{} ({})", safe_line(&service), safe_line(&kind));
                 self.step("Starting", &what);
             }
             Event::ServiceFinished { service, duration } => {
-                let what = format!("{} in {}", safe(&service), style::duration(duration));
+                let what = format!("{} in {}", safe_line(&service), style::duration(duration));
                 self.step("Started", &what);
             }
             Event::KeepingMounts { container } => {
-                self.step("Keeping", &format!("the mounts of {}", safe(&container)));
+                self.step("Keeping", &format!("the mounts of {}", safe_line(&container)));
             }
             Event::MountsRestored {
                 container,
@@ -408,13 +448,13 @@ impl<S: Screen> Reporter for Terminal<S> {
                 lost,
             } => self.restored(&container, &changes, lost),
             Event::AppCopying { container } => {
-                let what = format!("{} and what is on its mounts", safe(&container));
+                let what = format!("{} and what is on its mounts", safe_line(&container));
                 self.step("Copying", &what);
             }
             Event::MountCheckStarted {
                 operation, mounts, ..
             } => {
-                let operation = self.style.strong(safe(&operation));
+                let operation = self.style.strong(safe_line(&operation));
                 let more = match mounts {
                     0 => "no other mounts".to_owned(),
                     _ => style::count(mounts, "more mount"),
@@ -436,14 +476,14 @@ impl<S: Screen> Reporter for Terminal<S> {
                 must_pass,
             } => self.suggested(&container, &suggestion, &services, check.as_ref(), must_pass),
             Event::MountsWritten { file, mounts } => {
-                let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe(&file));
+                let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe_line(&file));
                 self.say("");
                 self.step("Added", &what);
             }
-            Event::MailShown { url } => self.step("Mail", &format!("is at {url}")),
+            Event::MailShown { url } => self.step("Mail", &format!("is at {}", safe_line(&url))),
             Event::RoutesReady { routes } => {
                 for Address { url, service } in routes {
-                    self.step("Open", &format!("{} for {}", safe(&url), safe(&service)));
+                    self.step("Open", &format!("{} for {}", safe_line(&url), safe_line(&service)));
                 }
             }
             Event::DeployStarted { .. } => {}
@@ -453,7 +493,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             } => {
                 self.step(
                     "Started",
-                    &format!("{} in {}", safe(&container), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&container), style::duration(duration)),
                 );
             }
             Event::OperationStarted {
@@ -465,13 +505,13 @@ impl<S: Screen> Reporter for Terminal<S> {
                 ..
             } => {
                 let who =
-                    user.map_or_else(|| role.clone(), |user| format!("{} ({role})", safe(&user)));
+                    user.map_or_else(|| role.clone(), |user| format!("{} ({role})", safe_line(&user)));
                 let place = place(&app, worker.as_deref());
                 self.step(
                     "Running",
                     &format!(
                         "{} on {place} as {who}",
-                        self.style.strong(safe(&operation))
+                        self.style.strong(safe_line(&operation))
                     ),
                 );
             }
@@ -499,7 +539,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 duration,
                 read_only,
             } => {
-                let operation = self.style.strong(safe(&operation));
+                let operation = self.style.strong(safe_line(&operation));
                 let place = place(&app, worker.as_deref());
                 self.operation_finished(&Finished {
                     subject: format!("{operation} on {place} as {role}"),
@@ -511,11 +551,11 @@ impl<S: Screen> Reporter for Terminal<S> {
                 });
             }
             Event::CloneStarted { branch, commit } => {
-                let what = format!("`{}` at {}", safe(&branch), short_commit(&commit));
+                let what = format!("`{}` at {}", safe_line(&branch), short_commit(&commit));
                 self.step("Cloning", &what);
             }
             Event::CommitsRequested { app } => {
-                self.step("Fetching", &format!("what {} committed", safe(&app)));
+                self.step("Fetching", &format!("what {} committed", safe_line(&app)));
             }
             Event::Committed {
                 app,
@@ -529,7 +569,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 branch,
                 because: None,
                 ..
-            } => self.step("Applied", &format!("`{}` has the new commits", safe(&branch))),
+            } => self.step("Applied", &format!("`{}` has the new commits", safe_line(&branch))),
             Event::CommitsApplied {
                 branch,
                 because: Some(because),
@@ -538,8 +578,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 "Applied",
                 &format!(
                     "the branch `{}` has the new commits; the checked-out one was left alone, as {}",
-                    safe(&branch),
-                    safe(&because)
+                    safe_line(&branch),
+                    safe_line(&because)
                 ),
             ),
             Event::CronPlanned { app, cron, next } => {
@@ -555,7 +595,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 ..
             } => {
                 let who = role.map(|role| match user {
-                    Some(user) => format!("{} ({role})", safe(&user)),
+                    Some(user) => format!("{} ({role})", safe_line(&user)),
                     None => role,
                 });
                 let subject = self.cron(&cron, &app, who.as_deref());
@@ -586,11 +626,11 @@ impl<S: Screen> Reporter for Terminal<S> {
                     "{} {}: {}",
                     self.style.warning("  skipped"),
                     self.cron(&cron, &app, None),
-                    safe(&reason)
+                    safe_line(&reason)
                 );
                 self.insist(&line);
             }
-            Event::Removed { kind, name } => self.step("Removed", &format!("{kind} {name}")),
+            Event::Removed { kind, name } => self.step("Removed", &format!("{kind} {}", safe_line(&name))),
         }
         Ok(())
     }

@@ -104,14 +104,9 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
     writer.text
 }
 
-/// What is told about an address that no route has.
-pub fn page(entrance: &Entrance) -> String {
-    let mut text = "no route is here; there are:\n".to_owned();
-    for (url, name) in entrance.urls() {
-        text.push_str(&format!("  {url}  {name}\n"));
-    }
-    text
-}
+/// What is told about an address that no route has. It names none of those that there are: any page that a browser
+/// shows can have its own name lead to this machine, and would read what is told here.
+pub const PAGE_TEXT: &str = "no route is here; `upsun-local status` tells where the routes are\n";
 
 fn has_top(entrance: &Entrance, host: &str) -> bool {
     let top = |route: &Route| route.host == host && route.path == "/";

@@ -26,6 +26,8 @@ mod settings;
 mod users;
 
 #[cfg(feature = "test-docker")]
+mod holes;
+#[cfg(feature = "test-docker")]
 mod network;
 #[cfg(feature = "test-docker")]
 mod processes;

@@ -270,18 +270,19 @@ fn ids_that_are_not_there_or_not_the_only_ones() {
 }
 
 #[test]
-fn a_log_is_printed_as_it_is() {
+fn a_log_is_printed_with_its_colours_and_nothing_else_that_a_terminal_obeys() {
     let project = project();
     fs::write(
         directory(&project).join("1ddd.log"),
-        b"\x1b[1mtidying\xFF\n",
+        b"\x1b[1mtidying\xFF\x1b]0;title\x07\n1 %\r2 %\n",
     )
     .expect("a log");
     let output = project
         .command(&["activity", "log"])
         .output()
         .expect("it runs");
-    assert_eq!(output.stdout, b"\x1b[1mtidying\xFF\n");
+    let stdout = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(stdout, "\x1b[1mtidying\u{fffd}\x1b[0m\n2 %\n");
     let push = project
         .run(&["activity:log", "--type", "environment.push"])
         .expect(0);

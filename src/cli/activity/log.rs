@@ -1,4 +1,5 @@
-//! `activity log`: what an activity said and what its scripts printed.
+//! `activity log`: what an activity said and what its scripts printed, made harmless: whoever looks at it later must
+//! not be shown by a script what it did not do.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -9,6 +10,7 @@ use clap::Args;
 use super::super::context::Context;
 use super::super::failure::{BAD_FILE, Failure};
 use super::{Dates, Filter, History, warn};
+use crate::reporter::lines::Lines;
 
 /// Arguments of `activity log`.
 #[derive(Debug, Args)]
@@ -48,8 +50,11 @@ pub(super) fn run(
     let failed = |err| Failure::new(BAD_FILE, format!("{}: {err}", path.display()));
     let mut log = history.store.open_log(id).map_err(|err| {
         if err.kind() == ErrorKind::NotFound {
-            return Failure::new(BAD_FILE, format!("the log of the activity `{id}` is gone"))
-                .hint(format!("it was {}", path.display()));
+            let failure = Failure::new(BAD_FILE, format!("the log of the activity `{id}` is gone"));
+            return match &activity.note {
+                Some(note) => failure.hint(note),
+                None => failure.hint(format!("it was {}", path.display())),
+            };
         }
         failed(err)
     })?;
@@ -60,16 +65,26 @@ pub(super) fn run(
         );
     }
     arguments.dates.warn(context);
+    let mut lines = Lines::default();
     loop {
         // Asked before the rest is read: what is written in between is not lost then.
         let goes_on = arguments.follow && history.store.is_running(id);
         while let Some(piece) = more(&mut log).map_err(failed)? {
-            context.print_bytes(&piece)?;
+            let mut text = String::new();
+            lines.push(&piece, |line| text.extend([&line, "\n"]));
+            context.print(&text)?;
         }
         if !goes_on {
             break;
         }
+        // A question that a script asks, or how far it is, has no end of a line.
+        if let Some(text) = lines.so_far() {
+            context.print(&text)?;
+        }
         std::thread::sleep(POLL);
+    }
+    if let Some(text) = lines.finish() {
+        context.print(&text)?;
     }
     // What it ended with may be known only now.
     let ended = history.store.read(id).and_then(|activity| activity.note);

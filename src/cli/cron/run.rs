@@ -7,6 +7,7 @@ use clap::Args;
 use super::super::context::Context;
 use super::super::failure::{DENIED, Failure};
 use super::super::run::{self, Format, PullChoice};
+use super::super::warnings::Running;
 use super::super::workspace::{Workspace, find_app, nearest};
 use crate::activity::Draft;
 use crate::config::app::App;
@@ -109,7 +110,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         let containers = sandbox.containers().await?;
         // Said when something is made, and not again with every run.
         if arguments.rebuild || !container.is_current(&containers) {
-            workspace.warn(&listening.events, &tree).await;
+            workspace
+                .warn(&listening.events, &tree, Running::Other)
+                .await;
         }
         let reached: Vec<_> = reached
             .iter()

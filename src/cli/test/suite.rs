@@ -17,6 +17,7 @@ use super::super::failure::Failure;
 use super::super::mount::snapshots::{BEFORE_RUN, flags, store, tell_not_undone};
 use super::super::recording::Recording;
 use super::super::run::listens_at;
+use super::super::warnings::Running;
 use super::super::workspace::Workspace;
 use super::Arguments;
 use super::cases::{Case, decided, skipped, verdict};
@@ -372,7 +373,9 @@ impl<E: Engine> Suite<'_, E> {
         }
         let containers = sandbox.containers().await.map_err(of)?;
         if !container.is_current(&containers) && !state.is_warned.replace(true) {
-            self.workspace.warn(sandbox.events, self.tree).await;
+            self.workspace
+                .warn(sandbox.events, self.tree, Running::All)
+                .await;
         }
         let address = listens_at(case.found.app, case.found.worker);
         let containers = sandbox

@@ -81,8 +81,11 @@ impl<E: Engine> Sandbox<'_, E> {
         let event = |output: Output| {
             let mut said = said.borrow_mut();
             said.extend_from_slice(output.bytes());
-            let excess = said.len().saturating_sub(SEARCHED);
-            said.drain(..excess);
+            // Twice the size before it is cut, so that it is rarely cut.
+            if said.len() > 2 * SEARCHED {
+                let excess = said.len() - SEARCHED;
+                said.drain(..excess);
+            }
             Event::MountCheckOutput {
                 output: Text(output),
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Terminal;
 use super::screen::Screen;
 use crate::event::{Outcome, ReadOnlyWrite, Refusal};
-use crate::reporter::style::{self, safe};
+use crate::reporter::style::{self, safe_line};
 
 /// An operation or a cron that ended.
 pub(super) struct Finished<'a> {
@@ -71,7 +71,7 @@ impl<S: Screen> Terminal<S> {
 
     pub(super) fn explain(&self, write: &ReadOnlyWrite) -> String {
         let hint = self.style.hint("hint");
-        let path = safe(write.path.as_deref().unwrap_or_default());
+        let path = safe_line(write.path.as_deref().unwrap_or_default());
         let wrote = format!("\n{hint}: it wrote to `{path}`, which is");
         match write.cause {
             Refusal::NoMount => {

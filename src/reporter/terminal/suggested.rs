@@ -6,7 +6,7 @@ use super::Terminal;
 use super::screen::Screen;
 use crate::event::{MountCheck, Outcome, Refusal, Trouble};
 use crate::mount_suggestion::{Elsewhere, NewMount, Reason, Suggestion, Writer};
-use crate::reporter::style::{self, safe};
+use crate::reporter::style::{self, safe_line};
 
 /// Above so many lines, the paths of a directory that has others in it share one.
 const LINES: usize = 20;
@@ -21,7 +21,7 @@ impl<S: Screen> Terminal<S> {
         check: Option<&MountCheck>,
         must_pass: bool,
     ) {
-        let container = safe(container);
+        let container = safe_line(container);
         let Suggestion {
             mounts, elsewhere, ..
         } = suggestion;
@@ -43,7 +43,7 @@ impl<S: Screen> Terminal<S> {
         if !services.is_empty() {
             let names: Vec<String> = services
                 .iter()
-                .map(|name| format!("`{}`", safe(name)))
+                .map(|name| format!("`{}`", safe_line(name)))
                 .collect();
             let twice = if check.is_some() {
                 ", and it ran more than once"
@@ -77,7 +77,7 @@ impl<S: Screen> Terminal<S> {
             }
             text.push_str(&format!(
                 "\n      {}: {}\n        source: {}",
-                safe(&key),
+                safe_line(&key),
                 self.style.faint(wrote),
                 mount.source
             ));
@@ -86,13 +86,16 @@ impl<S: Screen> Terminal<S> {
                 let why = self
                     .style
                     .faint("# the mount's own path has the files of another mount");
-                text.push_str(&format!("\n        source_path: {} {why}", safe(&path)));
+                text.push_str(&format!(
+                    "\n        source_path: {} {why}",
+                    safe_line(&path)
+                ));
             }
         }
         for mount in mounts.iter().filter(|mount| mount.hides > 0) {
             text.push_str(&format!(
                 "\n\n`/{}` will hide {} that the build puts there: they are not there before the first run",
-                safe(&mount.path),
+                safe_line(&mount.path),
                 style::count(mount.hides, "file")
             ));
         }
@@ -149,7 +152,7 @@ impl<S: Screen> Terminal<S> {
             .filter(|write| !write.path.as_deref().is_some_and(is_told));
         if let Some(write) = refused {
             // The mount that would make it writable hides what the build put there, or else it were among these.
-            let path = safe(write.path.as_deref().unwrap_or_default());
+            let path = safe_line(write.path.as_deref().unwrap_or_default());
             let hint = self.style.hint("hint");
             let text = match (write.cause, path.is_empty()) {
                 (Refusal::NoMount, false) => format!(
@@ -236,13 +239,13 @@ fn line(directory: &str, group: &[&Elsewhere]) -> String {
     let names: Vec<String> = group
         .iter()
         .take(NAMED)
-        .map(|one| format!("`{}`", safe(&one.path)))
+        .map(|one| format!("`{}`", safe_line(&one.path)))
         .collect();
     let mut paths = names.join(", ");
     if group.len() > NAMED {
         paths.push_str(&format!(" and {} more", group.len() - NAMED));
         if !directory.is_empty() {
-            paths.push_str(&format!(" in `{}`", safe(directory)));
+            paths.push_str(&format!(" in `{}`", safe_line(directory)));
         }
     }
     let Some(first) = group.first() else {
@@ -267,7 +270,7 @@ fn line(directory: &str, group: &[&Elsewhere]) -> String {
         } => {
             let such: Vec<String> = some
                 .iter()
-                .map(|path| format!("`{}`", safe(path)))
+                .map(|path| format!("`{}`", safe_line(path)))
                 .collect();
             let such = if such.is_empty() {
                 String::new()
@@ -277,18 +280,18 @@ fn line(directory: &str, group: &[&Elsewhere]) -> String {
             };
             format!(
                 "{wrote} {paths}, where a mount on `/{}` would hide {} of the build{such}: let it write elsewhere",
-                safe(directory),
+                safe_line(directory),
                 style::count(*files, "file")
             )
         }
         Reason::HoldsMount { directory } => format!(
             "{wrote} {paths}, and in `/{}` is another mount: let it write into that one, or to `/tmp`",
-            safe(directory)
+            safe_line(directory)
         ),
         Reason::Shown { directory, mount } => format!(
             "{wrote} {paths}, and a mount on `/{}` would show its files in `/{}` too, which has all that is in the source: let it write into that one",
-            safe(directory),
-            safe(mount)
+            safe_line(directory),
+            safe_line(mount)
         ),
         Reason::Name => format!(
             "{wrote} {paths}, in a directory whose name no mount can have: let it write elsewhere"

@@ -84,3 +84,183 @@ fn mounts_that_do_not_suffice_are_an_error_only_where_they_are_to_be_written() {
         assert!(said.contains(&told), "{said}");
     }
 }
+
+fn step_output(text: &'static str) -> Event {
+    Event::StepOutput {
+        app: "app".to_owned(),
+        step: Step::BuildHook,
+        output: crate::event::Text(Output::Stdout(bytes::Bytes::from_static(text.as_bytes()))),
+    }
+}
+
+fn step_finished(exit_code: i64) -> Event {
+    Event::StepFinished {
+        app: "app".to_owned(),
+        step: Step::BuildHook,
+        exit_code,
+        duration: Duration::from_secs(1),
+    }
+}
+
+fn quiet() -> Terminal<Page> {
+    Terminal::on(Page::default(), Style::default(), Verbosity::Quiet, false)
+}
+
+#[test]
+fn a_hook_keeps_its_colours_and_cannot_write_over_what_is_said() {
+    let mut terminal = Terminal::log(Page::default());
+    let printed = "\x1b[32mok\n\x1b[1A\x1b[2K\r   failed\x1b]52;c;eA==\x07\n\x1b]0;";
+    terminal.report(step_output(printed)).unwrap();
+    terminal.report(step_output("title\ngone\x1b[")).unwrap();
+    terminal.report(step_output("2J")).unwrap();
+    terminal.report(step_finished(0)).unwrap();
+    assert_eq!(
+        terminal.screen_mut().0,
+        "        | \x1b[32mok\x1b[0m\n        |    failed\n        | \n        | gone\n"
+    );
+}
+
+#[test]
+fn of_a_quiet_step_that_fails_the_end_is_shown_and_what_is_left_out() {
+    let mut terminal = quiet();
+    for _ in 0..3 * QUIET / 8 {
+        terminal.report(step_output("1234567\n")).unwrap();
+    }
+    terminal.report(step_output("the end")).unwrap();
+    terminal.report(step_finished(1)).unwrap();
+    let said = &terminal.screen_mut().0;
+    assert!(said.starts_with("        | [2.1 MB before this are left out]\n"));
+    assert!(said.ends_with("        | 1234567\n        | the end\n"));
+    assert_eq!(
+        said.lines()
+            .filter(|line| line.ends_with("1234567"))
+            .count(),
+        QUIET / 8 - 1
+    );
+    let mut well = quiet();
+    well.report(step_output("text\n")).unwrap();
+    well.report(step_finished(0)).unwrap();
+    assert_eq!(well.screen_mut().0, "");
+}
+
+#[test]
+fn names_are_written_out_whatever_is_in_them() {
+    let odd = || "a\x1b[2J\n\u{9b}1A\u{202e}\x07".to_owned();
+    let duration = Duration::from_secs(1);
+    let events = [
+        Event::Waiting { holder: odd() },
+        Event::Warning {
+            message: odd(),
+            hint: Some(odd()),
+        },
+        Event::PullStarted { image: odd() },
+        Event::PullFinished {
+            image: odd(),
+            duration,
+        },
+        Event::ImageStarted {
+            image: odd(),
+            base: odd(),
+        },
+        Event::ImageLine { line: odd() },
+        Event::ImageFinished {
+            image: odd(),
+            duration,
+        },
+        Event::BuildReused {
+            app: odd(),
+            build: odd(),
+        },
+        Event::StepStarted {
+            app: odd(),
+            step: Step::DeployHook,
+        },
+        Event::StepFinished {
+            app: odd(),
+            step: Step::DeployHook,
+            exit_code: 1,
+            duration,
+        },
+        Event::ServiceStarted {
+            service: odd(),
+            kind: odd(),
+        },
+        Event::KeepingMounts { container: odd() },
+        Event::MailShown { url: odd() },
+        Event::RoutesReady {
+            routes: vec![Address {
+                url: odd(),
+                service: odd(),
+            }],
+        },
+        Event::OperationStarted {
+            app: odd(),
+            worker: Some(odd()),
+            operation: odd(),
+            role: odd(),
+            user: Some(odd()),
+            command: odd(),
+        },
+        Event::OperationFinished {
+            app: odd(),
+            worker: None,
+            operation: odd(),
+            role: odd(),
+            exit_code: 1,
+            result: Outcome::Failure,
+            duration,
+            read_only: None,
+        },
+        Event::CronPlanned {
+            app: odd(),
+            cron: odd(),
+            next: Some(odd()),
+        },
+        Event::CronSkipped {
+            app: odd(),
+            cron: odd(),
+            reason: odd(),
+        },
+        Event::Removed {
+            kind: "container",
+            name: odd(),
+        },
+    ];
+    for event in events {
+        let told = format!("{event:?}");
+        let mut terminal = Terminal::log(Page::default());
+        terminal.report(event).unwrap();
+        let said = &terminal.screen_mut().0;
+        assert!(!said.is_empty(), "{told}");
+        let is_odd = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
+        assert!(!said.contains(is_odd), "{told}: {said:?}");
+        // A line break in a name would let it say what it wants in a line of its own.
+        let lines = if told.starts_with("Warning") { 3 } else { 2 };
+        assert!(said.lines().count() <= lines, "{told}: {said:?}");
+    }
+}
+
+#[test]
+fn sentences_fit_a_terminal() {
+    let mut terminal = quiet();
+    terminal.verbosity = Verbosity::Normal;
+    terminal.width = Some(40);
+    let message =
+        "a sentence that is much longer than the terminal that it is shown on is wide".to_owned();
+    terminal
+        .report(Event::Warning {
+            message,
+            hint: None,
+        })
+        .unwrap();
+    let holder = "run something-or-other on an app with a long name (process 4711)".to_owned();
+    terminal.report(Event::Waiting { holder }).unwrap();
+    insta::assert_snapshot!(terminal.screen_mut().0, @r"
+    warning: a sentence that is much longer
+    than the terminal that it is shown on is
+    wide
+      Waiting for run something-or-other on
+              an app with a long name
+              (process 4711)
+    ");
+}

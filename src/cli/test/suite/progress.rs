@@ -37,14 +37,14 @@ impl<'a> Progress<'a> {
         let columns = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| size.ws_col);
         let room = usize::from(columns).saturating_sub(7);
         let name: String = safe_line(name).chars().take(room).collect();
-        self.context.talk(&format!("RUN   {name}"));
+        self.context.talk_as_it_is(&format!("RUN   {name}"));
         self.is_shown.set(true);
     }
 
     /// Clears it.
     pub(super) fn hide(&self) {
         if self.is_shown.replace(false) {
-            self.context.talk("\r\x1b[K");
+            self.context.talk_as_it_is("\r\x1b[K");
         }
     }
 }

@@ -126,7 +126,7 @@ impl Store {
         Ok(())
     }
 
-    pub(in crate::engine::fake) fn download(&self, id: &str, path: &str) -> Result<Vec<u8>> {
+    pub(crate) fn download(&self, id: &str, path: &str) -> Result<Vec<u8>> {
         let (place, files) = self.files_at(id, path)?;
         let name = match path.rsplit('/').next() {
             Some(last) if !last.is_empty() => last,
