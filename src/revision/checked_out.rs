@@ -23,6 +23,9 @@ pub(super) struct CheckedOut {
 impl CheckedOut {
     /// Asks Git. What it does not say is taken as it lies there.
     pub(super) fn ask(git: &Git, root: &Path) -> CheckedOut {
+        let Ok(git) = git.guarded(root) else {
+            return CheckedOut::default();
+        };
         let index = git.command(root, &["ls-files", "-z", "--stage"]).spawn();
         let changed = git
             .command(
@@ -34,6 +37,7 @@ impl CheckedOut {
                     "--relative",
                     "--no-renames",
                     "--no-ext-diff",
+                    "--no-textconv",
                     "--ignore-submodules",
                 ],
             )

@@ -1,6 +1,10 @@
 //! Asks Git which files it would deploy: those it tracks and those it does not ignore, submodules' included.
+//!
+//! Every Git of this program is started by [`Git::command`], which keeps the repository's own code from running.
 
 mod directories;
+mod door;
+mod guard;
 mod private;
 mod watches;
 
@@ -35,6 +39,8 @@ const LOCAL: &[&str] = &[
 pub(crate) struct Git {
     pub(super) program: OsString,
     pub(super) variables: Vec<(OsString, OsString)>,
+    /// Settings that take the place of those of one repository that name programs; `None` until it was asked for them.
+    pub(crate) overrides: Option<Vec<String>>,
 }
 
 /// Why Git does not say.
@@ -55,7 +61,16 @@ impl Git {
             program: "git".into(),
             variables: std::env::vars_os()
                 .filter(|(name, _)| !LOCAL.iter().any(|local| name == local))
+                .map(|(name, value)| {
+                    if name == "PATH" {
+                        let value = door::path(&value);
+                        (name, value)
+                    } else {
+                        (name, value)
+                    }
+                })
                 .collect(),
+            overrides: None,
         }
     }
 
@@ -94,6 +109,8 @@ impl Git {
         ];
         let own = own.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         git.variables.extend(own);
+        // Its settings are the ones that are written there by this program.
+        git.overrides = Some(Vec::new());
         git
     }
 
@@ -129,7 +146,7 @@ impl Git {
     }
 
     /// Another program that runs in a directory, for which `git` looks at the same repository.
-    pub(crate) fn beside(&self, program: &str, directory: &Path) -> Command {
+    pub(crate) fn beside(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -138,23 +155,47 @@ impl Git {
         command
     }
 
-    /// A `git` that runs in a directory, with pipes to it.
+    /// A `git` that runs in a directory, with pipes to it. None of the repository's code runs with it, and nothing is
+    /// fetched. A command that may run filters, or other programs that a setting names, needs [`Git::guarded`].
     pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        debug_assert!(
+            self.overrides.is_some() || door::runs_no_program(arguments),
+            "{arguments:?} may run what the repository names"
+        );
+        let no_hooks = match arguments.first() {
+            Some(&"rev-parse") => &[],
+            _ => door::NO_HOOKS,
+        };
+        let mut command = self.beside(&self.program, directory);
         command
-            .env_clear()
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            // We only look, and we read its words.
-            .env("GIT_OPTIONAL_LOCKS", "0")
+            .envs(door::VARIABLES.iter().copied())
+            // Its words are read by this program.
             .env("LC_ALL", "C")
-            .current_dir(directory)
-            // A monitor would be started and stay.
-            .args(["-c", "core.fsmonitor=false"])
+            .args(door::OPTIONS)
+            .args(no_hooks)
+            .args(self.overrides.iter().flatten())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// The same for a shell script, with the overrides of a repository: a function that takes the place of `git` in it.
+    pub(crate) fn shell_function(overrides: &[String]) -> String {
+        let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
+        let variables = door::VARIABLES
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quote(value)));
+        let options = door::OPTIONS.iter().chain(door::NO_HOOKS).copied();
+        let options = options
+            .chain(overrides.iter().map(String::as_str))
+            .map(quote);
+        let words: Vec<String> = variables
+            .chain(["command git".to_owned()])
+            .chain(options)
+            .collect();
+        format!("git() {{ {} \"$@\"; }}", words.join(" "))
     }
 }
 
@@ -267,7 +308,7 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
             "--show-toplevel",
         ],
     );
-    let config = git.start(&place, &["config", "--list", "--show-origin", "-z"]);
+    let config = guard::ask(git, &place);
     let (files, places, config) = (answer(files), answer(places), answer(config));
     let said = parse(&files?);
     watches::find(git, &place, places.ok(), config.ok(), listing);

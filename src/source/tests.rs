@@ -40,6 +40,7 @@ impl Repo {
                 ("HOME".into(), folder.path().join("home").into()),
                 ("GIT_CONFIG_NOSYSTEM".into(), "1".into()),
             ],
+            overrides: None,
         };
         Repo { folder, git }
     }

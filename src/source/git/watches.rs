@@ -65,7 +65,9 @@ fn find_config(git: &Git, place: &Path, config: &[u8], listing: &mut Listing) {
     files.extend(settings.as_ref().map(|folder| folder.join("config")));
     let mut own_excludes = false;
     let mut parts = config.split(|byte| *byte == 0);
-    while let (Some(origin), Some(setting)) = (parts.next(), parts.next()) {
+    while let (Some(_scope), Some(origin), Some(setting)) =
+        (parts.next(), parts.next(), parts.next())
+    {
         if let Some(path) = origin.strip_prefix(b"file:") {
             files.insert(place.join(os_path(path)));
         }
