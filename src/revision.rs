@@ -4,7 +4,7 @@
 
 mod batch;
 mod changes;
-mod checked_out;
+mod left_out;
 mod pushed;
 #[cfg(test)]
 mod tests;

@@ -162,6 +162,9 @@ impl Workspace {
         for (message, hint) in &self.warnings {
             events.warn(message.clone(), hint.clone()).await;
         }
+        for note in tree.notes() {
+            events.warn(note, None).await;
+        }
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
             events

@@ -267,9 +267,11 @@ fn the_configuration_is_no_source_of_an_app_at_the_top() {
 #[test]
 fn what_git_checks_out_otherwise_has_not_changed() {
     let repo = Repo::new();
-    repo.write(".gitattributes", "*.txt eol=crlf\n")
+    repo.write(".gitattributes", "*.txt eol=crlf\n*.stored filter=upper\n")
         .write("app/lines.txt", "1\r\n")
-        .write("app/edited.txt", "1\r\n");
+        .write("app/edited.txt", "1\r\n")
+        .write("app/a.stored", "text");
+    repo.git(&["config", "filter.upper.clean", "tr a-z A-Z"]);
     repo.commit();
     assert!(repo.changed("app", "app").is_empty());
     repo.write("app/edited.txt", "2\r\n")

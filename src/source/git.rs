@@ -2,6 +2,7 @@
 //!
 //! Every Git of this program is started by [`Git::command`], which keeps the repository's own code from running.
 
+mod conversions;
 mod directories;
 mod door;
 mod guard;
@@ -18,7 +19,7 @@ use sha1::{Digest, Sha1};
 
 use super::hash::Hash;
 use super::listing::{Listing, is_ours, os_path};
-use super::snapshot::join;
+use super::snapshot::{Kind, join};
 
 /// What would make Git look at another repository than the one it is started in: a hook that runs
 /// us sets them.
@@ -244,10 +245,21 @@ pub(super) fn list(git: &Git, root: &Path, listing: &mut Listing) -> Result<(), 
 #[derive(Default)]
 struct Said {
     files: Vec<Vec<u8>>,
+    /// What the index says of each of the files.
+    known: Vec<Known>,
     submodules: Vec<Vec<u8>>,
     nested: Vec<Vec<u8>>,
     /// Files that a sparse checkout may have left out.
     sparse: Vec<Vec<u8>>,
+}
+
+/// What the index says of a file.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// `None` where it does not have the file.
+    kind: Option<Kind>,
+    /// Whether Git was told to take no notice of what lies there.
+    is_pinned: bool,
 }
 
 fn parse(output: &[u8]) -> Said {
@@ -257,9 +269,11 @@ fn parse(output: &[u8]) -> Said {
             continue;
         };
         if *tag == b'?' {
-            match rest.strip_suffix(b"/") {
-                Some(path) => said.nested.push(path.to_vec()),
-                None => said.files.push(rest.to_vec()),
+            if let Some(path) = rest.strip_suffix(b"/") {
+                said.nested.push(path.to_vec());
+            } else {
+                said.files.push(rest.to_vec());
+                said.known.push(Known::default());
             }
             continue;
         }
@@ -272,10 +286,18 @@ fn parse(output: &[u8]) -> Said {
             said.submodules.push(path);
             continue;
         }
-        if *tag == b'S' {
+        if tag.eq_ignore_ascii_case(&b'S') {
             said.sparse.push(path.clone());
         }
         said.files.push(path);
+        said.known.push(Known {
+            kind: Some(match &rest[..tab.min(6)] {
+                b"100755" => Kind::Executable,
+                b"120000" => Kind::Link,
+                _ => Kind::File,
+            }),
+            is_pinned: *tag == b'S' || tag.is_ascii_lowercase(),
+        });
     }
     // A conflict lists a path up to three times.
     said.submodules.dedup();
@@ -290,7 +312,8 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
         &[
             "ls-files",
             "-z",
-            "-t",
+            // With capital and small letters.
+            "-v",
             "--stage",
             "--cached",
             "--others",
@@ -309,10 +332,20 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
         ],
     );
     let config = guard::ask(git, &place);
-    let (files, places, config) = (answer(files), answer(places), answer(config));
+    let (files, places, config) = (answer(files), answer(places), answer(config).ok());
     let said = parse(&files?);
-    watches::find(git, &place, places.ok(), config.ok(), listing);
+    let settings = conversions::Settings::of(config.as_deref().unwrap_or_default());
+    let guard = guard::of_settings(config.as_deref().unwrap_or_default())?;
+    let has_attributes = watches::find(git, &place, places.ok(), config, listing);
 
+    let deciding = conversions::Deciding {
+        git,
+        place: &place,
+        settings,
+        blocked: &guard.filters,
+        has_attributes,
+    };
+    conversions::find(&deciding, prefix, &said, listing);
     report_sparse(&place, prefix, &said.sparse, listing);
     let mut closed: HashSet<Vec<u8>> = HashSet::new();
     let mut inner = Vec::new();

@@ -5,7 +5,7 @@ mod plants;
 
 use std::path::Path;
 
-use crate::support::TestProject;
+use crate::support::{TestProject, outcome};
 
 use self::commands::run_every_command;
 
@@ -70,10 +70,10 @@ impl Planted {
              [ \"$1\" != filter ] || cat\n",
             canary.display()
         );
-        std::fs::write(&program, script).unwrap();
+        std::fs::write(&program, script).expect("the repository can be made");
         make_executable(&program);
         let user = "[user]\nname = A\nemail = a@example.org\n[init]\ndefaultBranch = main\n";
-        std::fs::write(planted.beside("gitconfig"), user).unwrap();
+        std::fs::write(planted.beside("gitconfig"), user).expect("the repository can be made");
         planted.git("", &["init", "-q"]);
         planted.git("", &["add", "-A"]);
         planted.git("", &["commit", "-qm", "all"]);
@@ -92,7 +92,10 @@ impl Planted {
 
     /// A path outside of the repository.
     fn beside(&self, name: &str) -> std::path::PathBuf {
-        self.root().parent().unwrap().join(name)
+        self.root()
+            .parent()
+            .expect("the repository can be made")
+            .join(name)
     }
 
     fn program(&self) -> String {
@@ -107,7 +110,7 @@ impl Planted {
             .env("GIT_CONFIG_GLOBAL", self.beside("gitconfig"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .output()
-            .unwrap();
+            .expect("the repository can be made");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "git {words:?}: {said}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -116,7 +119,7 @@ impl Planted {
     /// The binary, where the attack is planted, and with an engine that does not answer.
     fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = self.project.command(words);
-        let path = std::env::var("PATH").unwrap();
+        let path = std::env::var("PATH").expect("the repository can be made");
         command
             .current_dir(self.root().join(self.directory))
             .env("PATH", format!("{}{path}", self.path))
@@ -145,7 +148,8 @@ impl Planted {
 
 fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+        .expect("the repository can be made");
 }
 
 #[test]
@@ -329,9 +333,11 @@ fn a_partial_clone_in_which_nothing_is_missing_works() {
         (&["run", "block", "--dry-run"], 0),
         (&["hook", "install"], 0),
     ] {
-        let output = planted.command(words).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
-        assert!(!said.contains("left out"), "{words:?}: {said}");
+        let said = outcome(&mut planted.command(words), &planted.root()).expect(code);
+        assert!(
+            !said.stderr.contains("left out"),
+            "{words:?}: {}",
+            said.stderr
+        );
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn run_every_command(planted: &Planted) -> Vec<String> {
             );
             if let Some(canary) = planted.canary() {
                 found.push(format!("{}: {canary}", words.join(" ")));
-                std::fs::remove_file(planted.beside("canary")).unwrap();
+                std::fs::remove_file(planted.beside("canary")).expect("the binary runs");
             }
         }
     }
@@ -80,8 +80,8 @@ fn commands(planted: &Planted, above: &[String]) -> Vec<Vec<String>> {
     let output = planted
         .command(&words.collect::<Vec<_>>())
         .output()
-        .unwrap();
-    let help = String::from_utf8(output.stdout).unwrap();
+        .expect("the binary runs");
+    let help = String::from_utf8(output.stdout).expect("the binary runs");
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names: Vec<&str> = lines
         .take_while(|line| !line.is_empty())
@@ -111,20 +111,23 @@ fn run(mut command: Command, input: &str) -> String {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("the binary runs");
     // Most commands read nothing.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output().expect("the binary runs");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Runs it until it waits for a change, or ends.
 fn watch(mut command: Command) -> String {
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
     let mut said = String::new();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let lines = BufReader::new(child.stderr.take().expect("the binary runs")).lines();
     for line in lines.map_while(Result::ok) {
         said.push_str(&line);
         said.push('\n');
@@ -133,6 +136,6 @@ fn watch(mut command: Command) -> String {
         }
     }
     let _ = child.kill();
-    child.wait().unwrap();
+    child.wait().expect("the binary runs");
     said
 }

@@ -74,14 +74,14 @@ pub(super) fn settings(program: &str) -> String {
 
 pub(super) fn append(path: &Path, text: &str) {
     let before = fs::read_to_string(path).unwrap_or_default();
-    fs::write(path, before + text).unwrap();
+    fs::write(path, before + text).expect("the attack can be planted");
 }
 
 /// Plants settings, hooks, attributes and alternates into a directory of Git's.
 pub(super) fn into(planted: &Planted, git: &Path) {
     let program = planted.program();
     append(&git.join("config"), &settings(&program));
-    let script = fs::read_to_string(&program).unwrap();
+    let script = fs::read_to_string(&program).expect("the attack can be planted");
     let hooks = [
         "fsmonitor-watchman",
         "post-checkout",
@@ -94,15 +94,15 @@ pub(super) fn into(planted: &Planted, git: &Path) {
     ];
     let own = Path::new(&program).with_extension("hooks");
     for directory in [git.join("hooks"), own] {
-        fs::create_dir_all(&directory).unwrap();
+        fs::create_dir_all(&directory).expect("the attack can be planted");
         for hook in hooks {
-            fs::write(directory.join(hook), &script).unwrap();
+            fs::write(directory.join(hook), &script).expect("the attack can be planted");
             make_executable(&directory.join(hook));
         }
     }
-    fs::create_dir_all(git.join("info")).unwrap();
+    fs::create_dir_all(git.join("info")).expect("the attack can be planted");
     let attributes = "* filter=evil diff=evil merge=evil\nnew filter=long\n";
-    fs::write(git.join("info/attributes"), attributes).unwrap();
+    fs::write(git.join("info/attributes"), attributes).expect("the attack can be planted");
     planted
         .project
         .file("in/.gitattributes", "* filter=evil diff=evil\n");
@@ -111,9 +111,9 @@ pub(super) fn into(planted: &Planted, git: &Path) {
     if !other.exists() {
         planted.git("", &["init", "-q", "--bare", &other.display().to_string()]);
     }
-    fs::create_dir_all(git.join("objects/info")).unwrap();
+    fs::create_dir_all(git.join("objects/info")).expect("the attack can be planted");
     let objects = format!("{}\n", other.join("objects").display());
-    fs::write(git.join("objects/info/alternates"), objects).unwrap();
+    fs::write(git.join("objects/info/alternates"), objects).expect("the attack can be planted");
 }
 
 /// Makes the repository a partial clone of a program.
@@ -134,7 +134,7 @@ pub(super) fn promise(planted: &Planted) {
 pub(super) fn lose(planted: &Planted, name: &str) {
     let id = planted.git("", &["rev-parse", name]);
     let path = format!(".git/objects/{}/{}", &id[..2], &id[2..]);
-    fs::remove_file(planted.root().join(path)).unwrap();
+    fs::remove_file(planted.root().join(path)).expect("the attack can be planted");
 }
 
 /// Makes the repository's index need a directory that only a remote has.
@@ -165,17 +165,18 @@ pub(super) fn embed(planted: &Planted, git: &str) {
         .arg(planted.root().join(git))
         .arg(&site)
         .status();
-    assert!(copied.unwrap().success());
+    assert!(copied.expect("the attack can be planted").success());
     append(&site.join("config"), "[core]\nbare = false\nworktree = .\n");
     // Empty directories are not committed.
-    fs::write(site.join("refs/keep"), "").unwrap();
+    fs::write(site.join("refs/keep"), "").expect("the attack can be planted");
     for name in [
         ".upsun/config.yaml",
         ".upsun-local.yaml",
         "package.json",
         "in/a",
     ] {
-        let text = fs::read_to_string(planted.root().join(name)).unwrap();
+        let text =
+            fs::read_to_string(planted.root().join(name)).expect("the attack can be planted");
         planted.project.file(&format!("site/{name}"), &text);
     }
 }
