@@ -4,7 +4,7 @@
 
 mod batch;
 mod changes;
-mod checked_out;
+mod left_out;
 mod pushed;
 #[cfg(test)]
 mod tests;
@@ -256,7 +256,11 @@ impl Revision {
 
     /// Whether there is anything of Upsun's configuration in it.
     pub fn is_configured(&self) -> Result<bool, Error> {
-        Ok(self.ask(b".upsun", 0)? != Answer::Missing)
+        let answer = self.ask(b".upsun", 0)?;
+        if answer == Answer::Missing {
+            self.refuse_lack(b".upsun")?;
+        }
+        Ok(!matches!(answer, Answer::Missing | Answer::Dangling))
     }
 
     fn ask(&self, path: &[u8], most: u64) -> io::Result<Answer> {
@@ -269,8 +273,61 @@ impl Revision {
     fn entries(&self, directory: &[u8]) -> io::Result<Option<Vec<Entry>>> {
         Ok(match self.ask(directory, 0)? {
             Answer::Tree(bytes) => Some(parse(&bytes, self.commit.len() / 2)),
+            Answer::Missing => {
+                self.refuse_lack(directory)?;
+                None
+            }
             _ => None,
         })
+    }
+
+    /// Refuses a path that Git has nothing of and that the commit has: the object is with a remote, or nowhere.
+    fn refuse_lack(&self, path: &[u8]) -> io::Result<()> {
+        let full = [&self.prefix, path].concat();
+        let full = full.strip_suffix(b"/").unwrap_or(&full);
+        let mut batch = self.batch.borrow_mut();
+        let mut begin = 0;
+        loop {
+            let directory = full[..begin].strip_suffix(b"/").unwrap_or_default();
+            let entries = match batch.ask(&self.commit, directory, 0)? {
+                Answer::Tree(bytes) => parse(&bytes, self.commit.len() / 2),
+                Answer::Missing => return Err(self.lacks(directory)),
+                _ => return Ok(()),
+            };
+            if begin >= full.len() {
+                return Ok(());
+            }
+            let rest = &full[begin..];
+            let length = rest.iter().position(|byte| *byte == b'/');
+            let name = &rest[..length.unwrap_or(rest.len())];
+            let found = entries.iter().find(|entry| entry.name == name);
+            match (found, length) {
+                (Some(entry), _) if entry.mode == SUBMODULE => return Ok(()),
+                (Some(_), Some(length)) => begin += length + 1,
+                (Some(_), None) => return Err(self.lacks(full)),
+                (None, _) => return Ok(()),
+            }
+        }
+    }
+
+    /// Why a path that Git has nothing of cannot be read.
+    fn missing(&self, path: &[u8]) -> ReadError {
+        match self.refuse_lack(path) {
+            Ok(()) => ReadError::Missing,
+            Err(err) => ReadError::Other(err),
+        }
+    }
+
+    fn lacks(&self, path: &[u8]) -> io::Error {
+        let path = String::from_utf8_lossy(path);
+        let what = match path.as_ref() {
+            "" => "its files".to_owned(),
+            path => format!("`{path}`"),
+        };
+        io::Error::other(format!(
+            "this repository does not have {what} of `{}`, and nothing is fetched only to look; `git fetch --refetch --no-filter` completes a partial clone",
+            self.name
+        ))
     }
 
     /// The submodule at or above a path, and the rest of the path below it. Without a work tree of it, nothing is
@@ -347,11 +404,12 @@ impl Files for Revision {
             Answer::Other => Ok(Kind::Other),
             Answer::Outside => Err(ReadError::Outside),
             Answer::Loop => Err(ReadError::Loop),
+            Answer::Dangling => Err(ReadError::Missing),
             Answer::Missing => match self.submodule(bytes).map_err(ReadError::Other)? {
                 Some((Some(inner), rest)) => inner.kind(Path::new(OsStr::from_bytes(&rest))),
                 // It cannot be looked into, so it is believed.
                 Some((None, _)) => Ok(Kind::Directory),
-                None => Err(ReadError::Missing),
+                None => Err(self.missing(bytes)),
             },
         }
     }
@@ -365,10 +423,12 @@ impl Files for Revision {
             Answer::Other => Err(ReadError::Special),
             Answer::Outside => Err(ReadError::Outside),
             Answer::Loop => Err(ReadError::Loop),
+            Answer::Dangling => Err(ReadError::Missing),
             Answer::Missing => match self.submodule(bytes).map_err(ReadError::Other)? {
                 Some((_, rest)) if rest.is_empty() => Err(ReadError::Directory),
                 Some((Some(inner), rest)) => inner.read(Path::new(OsStr::from_bytes(&rest))),
-                Some((None, _)) | None => Err(ReadError::Missing),
+                Some((None, _)) => Err(ReadError::Missing),
+                None => Err(self.missing(bytes)),
             },
         }
     }
@@ -382,8 +442,10 @@ impl Files for Revision {
                 .collect()),
             Answer::Missing => match self.submodule(bytes).map_err(ReadError::Other)? {
                 Some((Some(inner), rest)) => inner.names(Path::new(OsStr::from_bytes(&rest))),
-                Some((None, _)) | None => Err(ReadError::Missing),
+                Some((None, _)) => Err(ReadError::Missing),
+                None => Err(self.missing(bytes)),
             },
+            Answer::Dangling => Err(ReadError::Missing),
             Answer::Outside => Err(ReadError::Outside),
             Answer::Loop => Err(ReadError::Loop),
             Answer::Blob(_) | Answer::TooLarge | Answer::Other => Err(ReadError::NoDirectory),

@@ -2,11 +2,14 @@
 //!
 //! A scan reads each file once: what the kernel says of it is kept in a cache, so that the next scan only asks
 //! the kernel whether anything changed, and asks Git only when the list of files may have.
-//! File contents are taken as they are; what Git's filters or line-end settings would make of them is not.
+//! A file is what Git stores of it: its filters, line ends and settings count, and so does the index of a file that Git
+//! calls unchanged.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 mod archive;
@@ -20,6 +23,7 @@ pub(crate) mod line_ends;
 mod listing;
 mod snapshot;
 mod stamp;
+mod stored;
 mod walk;
 
 #[cfg(test)]
@@ -30,7 +34,7 @@ use cache::Cached;
 pub(crate) use children::Child;
 use examine::{Listed, examine};
 pub(crate) use git::Git;
-use snapshot::Snapshot;
+use snapshot::{Content, Snapshot};
 use stamp::Stamp;
 
 /// Why the repository's files cannot be read or packed.
@@ -54,6 +58,9 @@ pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
 /// The file of our settings.
 const SETTINGS: &[u8] = crate::settings::FILE_NAME.as_bytes();
+
+/// Files of Git LFS with fewer bytes are pointers.
+const POINTER: u64 = 1024;
 
 /// Something that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +95,10 @@ pub struct Tree {
     snapshot: Snapshot,
     skipped: Vec<Skipped>,
     deciding: Vec<PathBuf>,
+    /// What it was asked with.
+    git: Git,
+    /// Files that Git did not tell of, so that they are taken as they lie there.
+    untold: Vec<Skipped>,
 }
 
 /// Reads the tree of the repository at `repository`, an absolute path. What is learnt is kept in `cache_dir`.
@@ -113,7 +124,7 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
     let root = root.as_fd();
     let file = cache::file(cache_dir, repository);
     let fingerprint = git.fingerprint();
-    let tree = |cached: Cached, more| {
+    let tree = |cached: Cached, more, untold| {
         let mut skipped = cached.skipped;
         skipped.extend(more);
         skipped.sort_by(|a, b| a.path.cmp(&b.path));
@@ -122,38 +133,50 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
             snapshot: cached.snapshot,
             skipped,
             deciding: cached.watches.into_iter().map(|(path, _)| path).collect(),
+            git: git.clone(),
+            untold,
         }
     };
 
     let mut known = cache::read(&file, repository);
+    // Whether Git would decide as it did.
+    let holds = known.as_ref().is_some_and(|cached| {
+        let mut watches = cached.watches.iter();
+        cached.is_reusable
+            && cached.fingerprint == fingerprint
+            && watches.all(|(path, stamp)| Stamp::behind(path) == *stamp)
+    });
     if let Some(cached) = &mut known
-        && cached.is_reusable
-        && cached.fingerprint == fingerprint
-        && cached
-            .watches
-            .iter()
-            .all(|(path, stamp)| Stamp::behind(path) == *stamp)
+        && holds
     {
         let mut findings = examine(&cached.snapshot, root, began, Listed::Before);
         let left_out = std::mem::take(&mut findings.skipped);
         let is_stale = findings.is_stale;
+        let mut untold = Vec::new();
+        if is_stale {
+            // Git is asked of everything below.
+            findings.entries.retain(|(_, entry)| !entry.is_doubtful);
+        } else {
+            untold = stored::settle(git, repository, root, &cached.snapshot, &mut findings);
+        }
         // What was read already need not be read again, even if the listing is stale.
         let news = findings.apply(&mut cached.snapshot);
         if !is_stale {
             if news {
                 save(&file, repository, cached);
             }
-            return Ok(tree(known.unwrap_or_default(), left_out));
+            return Ok(tree(known.unwrap_or_default(), left_out, untold));
         }
     }
 
     let listing = listing::list(git, repository);
-    let mut snapshot = Snapshot::build(&listing.files, &listing.directories);
+    let mut snapshot = Snapshot::build(&listing.files, &listing.directories, &listing.rules);
     if let Some(known) = &known {
-        snapshot.adopt(&known.snapshot);
+        snapshot.adopt(&known.snapshot, holds);
     }
     let mut findings = examine(&snapshot, root, began, Listed::Now);
     let left_out = std::mem::take(&mut findings.skipped);
+    let untold = stored::settle(git, repository, root, &snapshot, &mut findings);
     findings.apply(&mut snapshot);
     snapshot.sum_up(&mut vec![true; snapshot.directories.len()]);
     let watches = listing.watches.into_iter();
@@ -170,7 +193,7 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
         fingerprint,
     };
     save(&file, repository, &cached);
-    Ok(tree(cached, left_out))
+    Ok(tree(cached, left_out, untold))
 }
 
 /// Without the cache the next scan is slow, no more.
@@ -186,16 +209,58 @@ impl Tree {
         &self.skipped
     }
 
+    /// What is worth to know of files that are in the tree, in whole sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let (mut pointers, mut unfiltered) = (Vec::new(), Vec::new());
+        for directory in &self.snapshot.directories {
+            for entry in &self.snapshot.entries[directory.entries.clone()] {
+                let path = || self.snapshot.entry_path(directory, entry);
+                let (is_lfs, is_blocked) = match entry.rule.content {
+                    Content::Lfs => (true, false),
+                    Content::Blocked => (false, true),
+                    Content::BlockedLfs => (true, true),
+                    _ => continue,
+                };
+                if !entry.kind.is_there() {
+                    continue;
+                }
+                if is_blocked && !entry.is_stored {
+                    unfiltered.push(path());
+                } else if is_lfs && entry.size < POINTER {
+                    pointers.push(path());
+                }
+            }
+        }
+        let mut notes = Vec::new();
+        if let Some((names, is)) = names(&pointers) {
+            notes.push(format!(
+                "{names} {is} in Git LFS: the app gets the pointer, not the content, as on Upsun"
+            ));
+        }
+        if let Some((names, is)) = names(&unfiltered) {
+            notes.push(format!(
+                "{names} {is} taken without the filter of `.gitattributes`: only this repository's own configuration defines it, so it is not run"
+            ));
+        }
+        let mut by_reason: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+        for untold in &self.untold {
+            let path = untold.path.as_os_str().as_bytes().to_vec();
+            by_reason.entry(&untold.reason).or_default().push(path);
+        }
+        for (reason, paths) in by_reason {
+            if let Some((names, is)) = names(&paths) {
+                notes.push(format!(
+                    "{names} {is} taken as on the disk, for Git does not say what it would deploy: {reason}"
+                ));
+            }
+        }
+        notes
+    }
+
     /// Whether a sparse checkout leaves files out of it that Git would deploy.
     pub(crate) fn is_sparse(&self) -> bool {
         let mut skipped = self.skipped.iter();
         skipped.any(|skipped| skipped.reason.starts_with(git::SPARSE))
-    }
-
-    /// Whether a file of this name is anywhere.
-    pub(crate) fn has_named(&self, name: &[u8]) -> bool {
-        let mut entries = self.snapshot.entries.iter();
-        entries.any(|entry| entry.kind.is_there() && self.snapshot.get(entry.name) == name)
     }
 
     /// Every directory that is not ignored, and those of files that Git deploys although it ignores what is around
@@ -258,6 +323,23 @@ impl Tree {
     fn directory(&self, path: &str) -> Option<usize> {
         self.snapshot.find_directory(plain(path).as_bytes())
     }
+}
+
+/// Names some paths, with the verb for them.
+fn names(paths: &[Vec<u8>]) -> Option<(String, &'static str)> {
+    let shown: Vec<String> = paths
+        .iter()
+        .take(3)
+        .map(|path| format!("`{}`", String::from_utf8_lossy(path)))
+        .collect();
+    let others = paths.len() - shown.len();
+    let all = match (shown.as_slice(), others) {
+        ([], _) => return None,
+        (_, 1..) => format!("{} and {others} more", shown.join(", ")),
+        ([one], 0) => return Some((one.clone(), "is")),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+    };
+    Some((all, "are"))
 }
 
 /// A path without empty parts and without `.`.

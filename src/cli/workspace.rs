@@ -155,6 +155,9 @@ impl Workspace {
     /// Tells what is worth a look before anything is built or started.
     pub(super) async fn warn(&self, events: &Events, tree: &Tree, running: Running<'_>) {
         warnings::tell(&self.warnings, running, events).await;
+        for note in tree.notes() {
+            events.warn(note, None).await;
+        }
         for skipped in tree.skipped() {
             let path = skipped.path.display().to_string();
             events

@@ -63,6 +63,15 @@ pub(super) fn directories<'a>(
     uid: u32,
     gid: u32,
 ) -> io::Result<Bytes> {
+    directories_below("", paths, uid, gid)
+}
+
+fn directories_below<'a>(
+    above: &str,
+    paths: impl IntoIterator<Item = &'a str>,
+    uid: u32,
+    gid: u32,
+) -> io::Result<Bytes> {
     let mut all = std::collections::BTreeSet::new();
     for path in paths {
         let mut so_far = String::new();
@@ -76,18 +85,19 @@ pub(super) fn directories<'a>(
     }
     let mut archive = tar::Builder::new(Vec::new());
     for path in all {
-        append_directory(&mut archive, &path, uid, gid)?;
+        append_directory(&mut archive, &format!("{above}{path}"), uid, gid)?;
     }
     Ok(Bytes::from(archive.into_inner()?))
 }
 
-/// The same without the archive's end, so that another archive can follow.
+/// The same below `above`, which is not among them, and without the archive's end, so that another archive can follow.
 pub(super) fn leading_directories<'a>(
+    above: &str,
     paths: impl IntoIterator<Item = &'a str>,
     uid: u32,
     gid: u32,
 ) -> io::Result<Bytes> {
-    let mut bytes = directories(paths, uid, gid)?;
+    let mut bytes = directories_below(above, paths, uid, gid)?;
     // Two blocks of zeros end an archive.
     bytes.truncate(bytes.len().saturating_sub(1024));
     Ok(bytes)
@@ -139,10 +149,22 @@ mod tests {
 
     #[test]
     fn another_archive_can_follow_leading_directories() {
-        let mut bytes = leading_directories(["a/b"], 1, 1).unwrap().to_vec();
+        let mut bytes = leading_directories("", ["a/b"], 1, 1).unwrap().to_vec();
         bytes.extend_from_slice(&directories(["c"], 1, 1).unwrap());
         let mut archive = tar::Archive::new(bytes.as_slice());
         assert_eq!(archive.entries().unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_directories_lie_below_is_not_among_them() {
+        let bytes = leading_directories("app/", ["a/b"], 1, 1).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_ref());
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["app/a/", "app/a/b/"]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ const LONGEST_ANSWER: usize = 256 << 20;
 /// How many finished builds of an app are kept.
 const KEEP: usize = 3;
 
+/// Where the source lies in a container, for an archive that is unpacked at the top.
+const BELOW: &str = "app/";
+
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that the app's build is there. `volumes` are those of the project.
     pub async fn ensure_build(&self, planned: &Planned<'_>, volumes: &[Volume]) -> Result<()> {
@@ -158,11 +161,12 @@ impl<E: Engine> Sandbox<'_, E> {
         let kept = Arc::clone(&failure);
         let stream = archive::stream(move |out| {
             out.write_all(&archive::leading_directories(
+                BELOW,
                 missing.iter().map(String::as_str),
                 user.uid,
                 user.gid,
             )?)?;
-            tree.write_tar(&root, user.uid, user.gid, 0, out)
+            tree.write_tar_below(BELOW, &root, user.uid, user.gid, 0, out)
                 .map_err(|err| {
                     let message = err.to_string();
                     if let Ok(mut slot) = kept.lock() {
@@ -172,7 +176,9 @@ impl<E: Engine> Sandbox<'_, E> {
                 })
         });
         let uploaded = tokio::select! {
-            uploaded = self.engine.upload(container, "/app", stream) => uploaded,
+            // Engines refuse links that lead out of the directory that is unpacked in, and the source may have some:
+            // none leads out of this one.
+            uploaded = self.engine.upload(container, "/", stream) => uploaded,
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
         };
         match (

@@ -3,6 +3,7 @@
 pub(super) mod download;
 
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -262,7 +263,16 @@ pub(super) fn append_tree<W: io::Write>(
             append_tree(tar, root, &name, user)?;
         } else if meta.is_symlink() {
             header.set_size(0);
-            tar.append_link(&mut header, &name, std::fs::read_link(entry.path())?)?;
+            let target = std::fs::read_link(entry.path())?;
+            // `append_link` writes another target where it can: `//` for `/`, `a/b` for `a//b`.
+            if header
+                .set_link_name_literal(target.as_os_str().as_bytes())
+                .is_ok()
+            {
+                tar.append_data(&mut header, &name, io::empty())?;
+            } else {
+                tar.append_link(&mut header, &name, target)?;
+            }
         } else if meta.is_file() {
             let file = std::fs::File::open(entry.path())?;
             // A file that shrinks is filled up, so that the archive stays whole.

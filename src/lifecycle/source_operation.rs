@@ -242,6 +242,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let stream = archive::stream(move |out| {
             let directories = [scratch::NAME];
             out.write_all(&archive::leading_directories(
+                "",
                 directories,
                 user.uid,
                 user.gid,

@@ -17,6 +17,8 @@ pub(super) enum Answer {
     Tree(Vec<u8>),
     /// Nothing has that name, or Git has it not at hand; so it is with submodules.
     Missing,
+    /// A symbolic link that leads nowhere in the tree, or through a file.
+    Dangling,
     /// A symbolic link that leads out of the tree.
     Outside,
     /// Symbolic links that lead to each other.
@@ -73,7 +75,7 @@ impl Batch {
             ("blob", Some(bytes)) => Answer::Blob(bytes),
             ("blob", None) => Answer::TooLarge,
             ("tree", Some(bytes)) => Answer::Tree(bytes),
-            ("dangling" | "notdir", _) => Answer::Missing,
+            ("dangling" | "notdir", _) => Answer::Dangling,
             ("loop", _) => Answer::Loop,
             ("symlink", _) => Answer::Outside,
             _ => Answer::Other,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
 
-use super::checked_out::{CheckedOut, Suspect, is_doubtful};
+use super::left_out::LeftOut;
 use super::{Entry, Error, Revision, SUBMODULE};
 use crate::config::FOLDER;
 use crate::source::{CONFIGURATION, Child, Tree};
@@ -21,8 +21,8 @@ pub struct Comparison<'a> {
     known: RefCell<HashMap<(String, String), Vec<String>>>,
     /// Directories that hold those of apps.
     parents: RefCell<HashMap<String, Rc<Vec<Entry>>>>,
-    /// What Git sees no change in, once it was asked.
-    checked_out: Rc<OnceCell<CheckedOut>>,
+    /// What a sparse checkout leaves out, once Git was asked.
+    left_out: Rc<OnceCell<LeftOut>>,
 }
 
 /// A file that differs.
@@ -48,7 +48,7 @@ impl<'a> Comparison<'a> {
             tree,
             known: RefCell::default(),
             parents: RefCell::default(),
-            checked_out: Rc::default(),
+            left_out: Rc::default(),
         })
     }
 
@@ -61,7 +61,7 @@ impl<'a> Comparison<'a> {
             tree: self.tree,
             known: RefCell::default(),
             parents: RefCell::default(),
-            checked_out: Rc::clone(&self.checked_out),
+            left_out: Rc::clone(&self.left_out),
         };
         let old = match &head {
             Some(head) => head.entries(b"")?.unwrap_or_default(),
@@ -77,33 +77,20 @@ impl<'a> Comparison<'a> {
         Ok(found)
     }
 
-    /// Leaves out the files that Git would commit as they were.
+    /// Leaves out the files that are only left out of the work tree.
     fn without_false(&self, found: Vec<Found>) -> Vec<String> {
         let is_sparse = self.tree.is_sparse();
-        let suspects: Vec<Suspect<'_>> = found
-            .iter()
-            .filter_map(|found| {
-                let was = found.was.as_ref()?;
-                let by_mode = match &found.is {
-                    Some(id) => was.id == *id,
-                    None if is_sparse => false,
-                    None => return None,
-                };
-                Some(Suspect {
-                    path: &found.path,
-                    by_mode,
-                })
-            })
-            .collect();
-        let revision = self.revision;
-        let is_doubtful = is_doubtful(&revision.root, self.tree, &suspects);
         let is_false = |found: &Found| {
-            is_doubtful
-                && found.was.as_ref().is_some_and(|was| {
-                    let ask = || CheckedOut::ask(&revision.git, &revision.root);
-                    let checked_out = self.checked_out.get_or_init(ask);
-                    checked_out.is(&found.path, mode(&was.mode), &was.id)
-                })
+            let Some(was) = found
+                .was
+                .as_ref()
+                .filter(|_| is_sparse && found.is.is_none())
+            else {
+                return false;
+            };
+            let ask = || LeftOut::ask(&self.revision.git, &self.revision.root);
+            let left_out = self.left_out.get_or_init(ask);
+            left_out.is(&found.path, mode(&was.mode), &was.id)
         };
         let found = found.into_iter().filter(|found| !is_false(found));
         found.map(|found| found.shown).collect()

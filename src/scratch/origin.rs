@@ -90,7 +90,9 @@ impl Origin {
 
     /// Whether its files differ from HEAD, so that an operation does not see all of them.
     pub async fn is_dirty(&self) -> Result<bool, Error> {
-        let status = self.repository.bytes(&["status", "--porcelain"]).await?;
+        // A submodule is asked which commit it is at, not for its files: a Git of its own would do that.
+        let asked = ["status", "--porcelain", "--ignore-submodules=dirty"];
+        let status = self.repository.guarded()?.bytes(&asked).await?;
         Ok(!status.is_empty())
     }
 
@@ -135,7 +137,7 @@ impl Origin {
             "--no-overwrite-ignore",
             tip,
         ];
-        match self.repository.change(&merge).await {
+        match self.repository.guarded()?.change(&merge).await {
             Ok(()) => Ok(None),
             Err(Error::Refused { words, .. }) if words.contains("would be overwritten") => Ok(
                 Some("files that Git ignores or does not know are in the way".to_owned()),

@@ -33,6 +33,19 @@ impl Repository {
         }
     }
 
+    /// The same for commands that may run filters: those of the user, never of the repository.
+    pub(super) fn guarded(&self) -> Result<Repository, Error> {
+        let git = self.git.guarded(&self.directory);
+        let git = git.map_err(|words| Error::Refused {
+            what: "config".to_owned(),
+            words,
+        })?;
+        Ok(Repository {
+            git,
+            ..self.clone()
+        })
+    }
+
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -105,9 +118,7 @@ impl Repository {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        // No hook of anybody's has a part in this.
-        let all = [&["-c", "core.hooksPath=/dev/null"], words].concat();
-        let mut command = Command::from(self.git.command(&self.directory, &all));
+        let mut command = Command::from(self.git.command(&self.directory, words));
         // A Ctrl-C goes to everybody in front of the terminal; these end when we say so.
         command
             .stdin(Stdio::null())

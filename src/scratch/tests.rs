@@ -369,3 +369,52 @@ async fn why_there_is_no_clone_is_said_as_it_is() {
     let opened = Origin::open(nothing.path(), &shutdown).await;
     assert!(matches!(opened, Err(Error::NoCommit)), "{opened:?}");
 }
+
+#[tokio::test]
+async fn nothing_that_the_repository_names_is_run_when_commits_come() {
+    let fixture = Fixture::new(&[]);
+    fixture.commit(".gitattributes", "* filter=evil merge=evil\n");
+    let (origin, mut scratch) = fixture.clone().await;
+    made(&mut scratch, "file", "two").await;
+    // Git looks into a file that was written again.
+    fixture.write("file", "one");
+    let canary = fixture.directory.path().join("canary");
+    let program = format!("touch '{}' && cat", canary.display());
+    let mut config = std::fs::read_to_string(fixture.root().join(".git/config")).unwrap();
+    for (section, key) in [
+        ("core", "fsmonitor"),
+        ("filter \"evil\"", "clean"),
+        ("filter \"evil\"", "smudge"),
+        ("filter \"evil\"", "process"),
+        ("merge \"evil\"", "driver"),
+        ("gpg", "program"),
+        ("gc", "recentObjectsHook"),
+        ("hook \"evil\"", "command"),
+    ] {
+        config.push_str(&format!("[{section}]\n{key} = \"{program}\"\n"));
+    }
+    config.push_str(
+        "[merge]\nverifySignatures = true\n[gc]\nauto = 1\n[filter \"evil\"]\nrequired\n",
+    );
+    config.push_str("[branch \"main\"]\nmergeOptions = --no-ff --verify-signatures\n");
+    std::fs::write(fixture.root().join(".git/config"), config).unwrap();
+    let hooks = fixture.root().join(".git/hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    for name in [
+        "post-merge",
+        "reference-transaction",
+        "post-index-change",
+        "pre-auto-gc",
+    ] {
+        use std::os::unix::fs::PermissionsExt;
+        let hook = hooks.join(name);
+        std::fs::write(&hook, format!("#!/bin/sh\n{program}\n")).unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let applied = origin.apply(&scratch, "made").await.unwrap();
+    let branch = "main".to_owned();
+    assert_eq!(applied, Applied::FastForward { branch });
+    let now = std::fs::read_to_string(fixture.root().join("file")).unwrap();
+    assert_eq!(now, "two");
+    assert!(!canary.exists());
+}

@@ -4,7 +4,6 @@
 //! is cut, so that the stream stays whole; one that is gone, or no file any more, ends the archive with an error.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,6 +13,7 @@ use rustix::fs::OFlags;
 use tar::{EntryType, Header};
 
 use super::snapshot::{Entry, Kind, join};
+use super::stored::Blobs;
 use super::{Error, Tree};
 
 /// How much is put together before it is written.
@@ -35,6 +35,19 @@ impl Tree {
         mtime: u64,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
+        self.write_tar_below("", root, uid, gid, mtime, out)
+    }
+
+    /// The same with names below `above`, which ends with a slash and is not in the archive.
+    pub(crate) fn write_tar_below(
+        &self,
+        above: &str,
+        root: &str,
+        uid: u32,
+        gid: u32,
+        mtime: u64,
+        out: &mut dyn Write,
+    ) -> Result<(), Error> {
         let Some(top) = self.directory(root) else {
             return self.write_end(out);
         };
@@ -49,6 +62,7 @@ impl Tree {
             template,
         };
         let snapshot = &self.snapshot;
+        let mut blobs = self.blobs(top)?;
         let prefix = snapshot.path(&snapshot.directories[top]).len();
         for at in snapshot.subtree(top) {
             let directory = &snapshot.directories[at];
@@ -58,18 +72,42 @@ impl Tree {
             let full = snapshot.path(directory);
             let relative = &full[full.len().min(prefix + usize::from(prefix > 0))..];
             if !relative.is_empty() {
-                let name = [relative, b"/"].concat();
+                let name = [above.as_bytes(), relative, b"/"].concat();
                 archive.header(EntryType::Directory, 0o755, 0, &name, b"")?;
             }
             for entry in &snapshot.entries[directory.entries.clone()] {
                 if entry.kind.is_there() {
                     let name = snapshot.get(entry.name);
-                    let path = self.root.join(OsStr::from_bytes(&join(full, name)));
-                    archive.entry(entry, &join(relative, name), &path)?;
+                    let relative = [above.as_bytes(), &join(relative, name)].concat();
+                    let full = join(full, name);
+                    if entry.is_stored {
+                        archive.stored(entry, &relative, &full, &mut blobs, &self.root)?;
+                    } else {
+                        let path = self.root.join(OsStr::from_bytes(&full));
+                        archive.entry(entry, &relative, &path)?;
+                    }
                 }
             }
         }
         archive.end()
+    }
+
+    /// What Git stores of the files at and below a directory that it does not store as they lie there.
+    fn blobs(&self, top: usize) -> Result<Blobs, Error> {
+        let snapshot = &self.snapshot;
+        let mut wanted = Vec::new();
+        for at in snapshot.subtree(top) {
+            let directory = &snapshot.directories[at];
+            for entry in &snapshot.entries[directory.entries.clone()] {
+                if entry.kind.is_there() && entry.is_stored {
+                    wanted.push((snapshot.entry_path(directory, entry), entry.hash));
+                }
+            }
+        }
+        Blobs::open(&self.git, &self.root, &wanted).map_err(|source| Error::File {
+            path: self.root.clone(),
+            source,
+        })
     }
 
     fn write_end(&self, out: &mut dyn Write) -> Result<(), Error> {
@@ -120,6 +158,40 @@ impl Archive<'_> {
         }
     }
 
+    /// A file that Git stores as something else than what lies there.
+    fn stored(
+        &mut self,
+        entry: &Entry,
+        name: &[u8],
+        path: &[u8],
+        blobs: &mut Blobs,
+        root: &Path,
+    ) -> Result<(), Error> {
+        let failed = |source: io::Error| Error::File {
+            path: root.join(OsStr::from_bytes(path)),
+            source,
+        };
+        let (size, mut content) = blobs.read(path, &entry.hash).map_err(failed)?;
+        match entry.kind {
+            Kind::Link => {
+                let mut target = Vec::new();
+                let mut content = (&mut content).take(size);
+                content.read_to_end(&mut target).map_err(failed)?;
+                self.header(EntryType::Symlink, 0o777, 0, name, &target)?;
+            }
+            kind => {
+                let mode = if kind == Kind::Executable {
+                    0o755
+                } else {
+                    0o644
+                };
+                self.header(EntryType::Regular, mode, size, name, b"")?;
+                self.content(&mut content, size, failed)?;
+            }
+        }
+        blobs.end(path).map_err(failed)
+    }
+
     fn header(
         &mut self,
         kind: EntryType,
@@ -166,7 +238,7 @@ impl Archive<'_> {
     /// Exactly `size` bytes of the file.
     fn content(
         &mut self,
-        file: &mut File,
+        file: &mut dyn Read,
         size: u64,
         failed: impl Fn(io::Error) -> Error,
     ) -> Result<(), Error> {

@@ -11,11 +11,11 @@ use sha1::{Digest, Sha1};
 
 use super::Skipped;
 use super::hash::Hash;
-use super::snapshot::{Directory, Entry, Kind, Snapshot, Text};
+use super::snapshot::{Content, Directory, Entry, Kind, ModeRule, Rule, Snapshot, Text};
 use super::stamp::Stamp;
 
 /// Starts every file; the number changes whenever the rest does.
-const MAGIC: &[u8; 24] = b"upsun-local source v1\r\n\0";
+const MAGIC: &[u8; 24] = b"upsun-local source v2\r\n\0";
 /// Magic and checksum.
 const HEADER: usize = MAGIC.len() + 8;
 
@@ -104,6 +104,11 @@ fn bytes(root: &Path, cached: &Cached) -> Vec<u8> {
             out.stamp(&entry.stamp);
             out.number(entry.size);
             out.0.extend_from_slice(&entry.hash);
+            out.0.extend_from_slice(&[
+                place_of(&CONTENTS, &entry.rule.content),
+                place_of(&MODES, &entry.rule.mode),
+                u8::from(entry.was_asked) | u8::from(entry.is_stored) << 1,
+            ]);
         }
     }
     signed(out.0)
@@ -114,6 +119,23 @@ pub(super) fn signed(mut bytes: Vec<u8>) -> Vec<u8> {
     let sum = checksum(&bytes[HEADER..]).to_le_bytes();
     bytes[MAGIC.len()..HEADER].copy_from_slice(&sum);
     bytes
+}
+
+/// What the codes of rules mean.
+const CONTENTS: [Content; 7] = [
+    Content::Plain,
+    Content::Lines,
+    Content::Git,
+    Content::Lfs,
+    Content::Blocked,
+    Content::BlockedLfs,
+    Content::Pinned,
+];
+const MODES: [ModeRule; 3] = [ModeRule::OfDisk, ModeRule::File, ModeRule::Executable];
+
+fn place_of<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    let at = all.iter().position(|other| other == one);
+    at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
 }
 
 fn code(kind: Kind) -> u8 {
@@ -253,8 +275,9 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&mut self) -> Option<Entry> {
-        Some(Entry {
-            name: self.place()?,
+        let name = self.place()?;
+        let mut entry = Entry {
+            name,
             kind: match self.array::<1>()? {
                 [0] => Kind::Absent,
                 [1] => Kind::File,
@@ -266,6 +289,16 @@ impl<'a> Reader<'a> {
             stamp: self.stamp()?,
             size: self.number()?,
             hash: self.array()?,
-        })
+            rule: Rule::default(),
+            was_asked: false,
+            is_stored: false,
+            is_doubtful: false,
+        };
+        let [content, mode, flags] = self.array()?;
+        entry.rule.content = *CONTENTS.get(usize::from(content))?;
+        entry.rule.mode = *MODES.get(usize::from(mode))?;
+        entry.was_asked = flags & 1 != 0;
+        entry.is_stored = flags & 2 != 0;
+        Some(entry)
     }
 }

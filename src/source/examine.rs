@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::Skipped;
 use super::hash::{self, Hash};
-use super::snapshot::{Entry, Kind, Snapshot};
+use super::snapshot::{Content, Entry, Kind, ModeRule, Snapshot};
 use super::stamp::Stamp;
 
 /// How many files of one directory a thread takes at once, so that a directory with many is shared out.
@@ -24,7 +24,7 @@ const MOST_THREADS: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     /// Files that are not as the snapshot has them.
-    entries: Vec<(usize, Entry)>,
+    pub entries: Vec<(usize, Entry)>,
     /// Directories that are not.
     directories: Vec<(usize, Stamp)>,
     /// What is left out.
@@ -51,7 +51,7 @@ impl Findings {
                     .partition_point(|directory| directory.entries.end <= at);
                 changed[directory] = true;
             }
-            news |= !same || old.stamp != entry.stamp;
+            news |= !same || old != entry;
         }
         snapshot.sum_up(&mut changed);
         news
@@ -211,6 +211,11 @@ impl Examiner<'_> {
                 Ok(stat) => {
                     let stamp = Stamp::of(&stat);
                     if stamp == entry.stamp {
+                        if entry.is_doubtful {
+                            // It need not be read again for that.
+                            let same = *entry;
+                            self.found(at, same);
+                        }
                         continue;
                     }
                     let kind = FileType::from_raw_mode(stat.st_mode);
@@ -233,23 +238,27 @@ impl Examiner<'_> {
     ) -> io::Result<Entry> {
         let entry = &self.snapshot.entries[at];
         let name = self.snapshot.get(entry.name);
+        let content = entry.rule.content;
+        let mut is_doubtful = content.is_asked();
         let (kind, stamp, size, hash) = match kind {
+            FileType::RegularFile if is_doubtful => {
+                (mode(entry, stamp), stamp, stamp.size, Hash::default())
+            }
             FileType::RegularFile => {
                 self.buffer.resize(hash::PIECE, 0);
                 let blob = hash::file(directory, name, &mut self.buffer)?;
-                // Git only asks whether the owner may execute a file.
-                let kind = if blob.stamp.mode & 0o100 == 0 {
-                    Kind::File
-                } else {
-                    Kind::Executable
-                };
-                (kind, blob.stamp, blob.size, blob.hash)
+                is_doubtful = content == Content::Lines && blob.has_return;
+                (mode(entry, blob.stamp), blob.stamp, blob.size, blob.hash)
             }
             FileType::Symlink => {
                 let (size, hash) = hash::link(directory, name)?;
+                is_doubtful = content == Content::Pinned;
                 (Kind::Link, stamp, size, hash)
             }
-            FileType::Directory => (Kind::Absent, Stamp::UNKNOWN, 0, Hash::default()),
+            FileType::Directory => {
+                is_doubtful = false;
+                (Kind::Absent, Stamp::UNKNOWN, 0, Hash::default())
+            }
             other => return Ok(self.left_out(at, odd(other).to_owned())),
         };
         Ok(Entry {
@@ -258,6 +267,10 @@ impl Examiner<'_> {
             stamp: stamp.settled(self.began),
             size,
             hash,
+            rule: entry.rule,
+            was_asked: is_doubtful,
+            is_stored: false,
+            is_doubtful,
         })
     }
 
@@ -271,14 +284,7 @@ impl Examiner<'_> {
     }
 
     fn left_out(&mut self, at: usize, reason: String) -> Entry {
-        let directory = self
-            .snapshot
-            .directories
-            .partition_point(|directory| directory.entries.end <= at);
-        let path = self.snapshot.entry_path(
-            &self.snapshot.directories[directory],
-            &self.snapshot.entries[at],
-        );
+        let path = self.snapshot.path_at(at);
         self.findings.skipped.push(Skipped {
             path: PathBuf::from(std::ffi::OsStr::from_bytes(&path)),
             reason,
@@ -288,17 +294,32 @@ impl Examiner<'_> {
 
     /// An entry without content, which the next scan looks at again.
     fn without(&self, at: usize, kind: Kind) -> Entry {
+        let Entry { name, rule, .. } = self.snapshot.entries[at];
         Entry {
-            name: self.snapshot.entries[at].name,
+            name,
             kind,
             stamp: Stamp::UNKNOWN,
             size: 0,
             hash: Hash::default(),
+            rule,
+            was_asked: false,
+            is_stored: false,
+            is_doubtful: false,
         }
     }
 
     fn found(&mut self, at: usize, entry: Entry) {
         self.findings.entries.push((at, entry));
+    }
+}
+
+/// What a regular file is to Git.
+fn mode(entry: &Entry, stamp: Stamp) -> Kind {
+    match entry.rule.mode {
+        // Git only asks whether the owner may execute a file.
+        ModeRule::OfDisk if stamp.mode & 0o100 != 0 => Kind::Executable,
+        ModeRule::Executable => Kind::Executable,
+        ModeRule::OfDisk | ModeRule::File => Kind::File,
     }
 }
 

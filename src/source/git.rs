@@ -1,6 +1,11 @@
 //! Asks Git which files it would deploy: those it tracks and those it does not ignore, submodules' included.
+//!
+//! Every Git of this program is started by [`Git::command`], which keeps the repository's own code from running.
 
+mod conversions;
 mod directories;
+mod door;
+mod guard;
 mod private;
 mod watches;
 
@@ -14,7 +19,7 @@ use sha1::{Digest, Sha1};
 
 use super::hash::Hash;
 use super::listing::{Listing, is_ours, os_path};
-use super::snapshot::join;
+use super::snapshot::{Kind, join};
 
 /// What would make Git look at another repository than the one it is started in: a hook that runs
 /// us sets them.
@@ -35,6 +40,8 @@ const LOCAL: &[&str] = &[
 pub(crate) struct Git {
     pub(super) program: OsString,
     pub(super) variables: Vec<(OsString, OsString)>,
+    /// Settings that take the place of those of one repository that name programs; `None` until it was asked for them.
+    pub(crate) overrides: Option<Vec<String>>,
 }
 
 /// Why Git does not say.
@@ -55,7 +62,16 @@ impl Git {
             program: "git".into(),
             variables: std::env::vars_os()
                 .filter(|(name, _)| !LOCAL.iter().any(|local| name == local))
+                .map(|(name, value)| {
+                    if name == "PATH" {
+                        let value = door::path(&value);
+                        (name, value)
+                    } else {
+                        (name, value)
+                    }
+                })
                 .collect(),
+            overrides: None,
         }
     }
 
@@ -94,6 +110,8 @@ impl Git {
         ];
         let own = own.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         git.variables.extend(own);
+        // Its settings are the ones that are written there by this program.
+        git.overrides = Some(Vec::new());
         git
     }
 
@@ -129,7 +147,7 @@ impl Git {
     }
 
     /// Another program that runs in a directory, for which `git` looks at the same repository.
-    pub(crate) fn beside(&self, program: &str, directory: &Path) -> Command {
+    pub(crate) fn beside(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -138,23 +156,47 @@ impl Git {
         command
     }
 
-    /// A `git` that runs in a directory, with pipes to it.
+    /// A `git` that runs in a directory, with pipes to it. None of the repository's code runs with it, and nothing is
+    /// fetched. A command that may run filters, or other programs that a setting names, needs [`Git::guarded`].
     pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        debug_assert!(
+            self.overrides.is_some() || door::runs_no_program(arguments),
+            "{arguments:?} may run what the repository names"
+        );
+        let no_hooks = match arguments.first() {
+            Some(&"rev-parse") => &[],
+            _ => door::NO_HOOKS,
+        };
+        let mut command = self.beside(&self.program, directory);
         command
-            .env_clear()
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            // We only look, and we read its words.
-            .env("GIT_OPTIONAL_LOCKS", "0")
+            .envs(door::VARIABLES.iter().copied())
+            // Its words are read by this program.
             .env("LC_ALL", "C")
-            .current_dir(directory)
-            // A monitor would be started and stay.
-            .args(["-c", "core.fsmonitor=false"])
+            .args(door::OPTIONS)
+            .args(no_hooks)
+            .args(self.overrides.iter().flatten())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// The same for a shell script, with the overrides of a repository: a function that takes the place of `git` in it.
+    pub(crate) fn shell_function(overrides: &[String]) -> String {
+        let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
+        let variables = door::VARIABLES
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quote(value)));
+        let options = door::OPTIONS.iter().chain(door::NO_HOOKS).copied();
+        let options = options
+            .chain(overrides.iter().map(String::as_str))
+            .map(quote);
+        let words: Vec<String> = variables
+            .chain(["command git".to_owned()])
+            .chain(options)
+            .collect();
+        format!("git() {{ {} \"$@\"; }}", words.join(" "))
     }
 }
 
@@ -203,12 +245,23 @@ pub(super) fn list(git: &Git, root: &Path, listing: &mut Listing) -> Result<(), 
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) files: Vec<Vec<u8>>,
+    /// What the index says of each of the files.
+    known: Vec<Known>,
     pub(super) submodules: Vec<Vec<u8>>,
     pub(super) nested: Vec<Vec<u8>>,
     /// Files that a sparse checkout may have left out.
     pub(super) sparse: Vec<Vec<u8>>,
     /// What would not be where it says, and is left out.
     outside: Vec<Vec<u8>>,
+}
+
+/// What the index says of a file.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// `None` where it does not have the file.
+    kind: Option<Kind>,
+    /// Whether Git was told to take no notice of what lies there.
+    is_pinned: bool,
 }
 
 pub(super) fn parse(output: &[u8]) -> Said {
@@ -218,12 +271,13 @@ pub(super) fn parse(output: &[u8]) -> Said {
             continue;
         };
         if *tag == b'?' {
-            let (path, list) = match rest.strip_suffix(b"/") {
-                Some(path) => (path, &mut said.nested),
-                None => (rest, &mut said.files),
-            };
-            if is_inside(path) {
-                list.push(path.to_vec());
+            if let Some(path) = rest.strip_suffix(b"/") {
+                if is_inside(path) {
+                    said.nested.push(path.to_vec());
+                }
+            } else if is_inside(rest) {
+                said.files.push(rest.to_vec());
+                said.known.push(Known::default());
             }
             continue;
         }
@@ -240,10 +294,18 @@ pub(super) fn parse(output: &[u8]) -> Said {
             said.submodules.push(path);
             continue;
         }
-        if *tag == b'S' {
+        if tag.eq_ignore_ascii_case(&b'S') {
             said.sparse.push(path.clone());
         }
         said.files.push(path);
+        said.known.push(Known {
+            kind: Some(match &rest[..tab.min(6)] {
+                b"100755" => Kind::Executable,
+                b"120000" => Kind::Link,
+                _ => Kind::File,
+            }),
+            is_pinned: *tag == b'S' || tag.is_ascii_lowercase(),
+        });
     }
     // A conflict lists a path up to three times.
     said.submodules.dedup();
@@ -265,7 +327,8 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
         &[
             "ls-files",
             "-z",
-            "-t",
+            // With capital and small letters.
+            "-v",
             "--stage",
             "--cached",
             "--others",
@@ -283,10 +346,12 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
             "--show-toplevel",
         ],
     );
-    let config = git.start(&place, &["config", "--list", "--show-origin", "-z"]);
-    let (files, places, config) = (answer(files), answer(places), answer(config));
+    let config = guard::ask(git, &place);
+    let (files, places, config) = (answer(files), answer(places), answer(config).ok());
     let said = parse(&files?);
-    watches::find(git, &place, places.ok(), config.ok(), listing);
+    let settings = conversions::Settings::of(config.as_deref().unwrap_or_default());
+    let guard = guard::of_settings(config.as_deref().unwrap_or_default())?;
+    let has_attributes = watches::find(git, &place, places.ok(), config, listing);
 
     for path in &said.outside {
         listing.skip(
@@ -294,6 +359,14 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
             "its path leads out of the repository, so that Git would not check it out",
         );
     }
+    let deciding = conversions::Deciding {
+        git,
+        place: &place,
+        settings,
+        blocked: &guard.filters,
+        has_attributes,
+    };
+    conversions::find(&deciding, prefix, &said, listing);
     report_sparse(&place, prefix, &said.sparse, listing);
     let mut closed: HashSet<Vec<u8>> = HashSet::new();
     let mut inner = Vec::new();

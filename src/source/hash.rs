@@ -26,6 +26,8 @@ pub(super) struct Blob {
     /// How many bytes the id is of.
     pub size: u64,
     pub hash: Hash,
+    /// Whether there is a carriage return in it.
+    pub has_return: bool,
 }
 
 fn header(kind: &str, size: u64) -> Sha1 {
@@ -53,7 +55,14 @@ pub(super) fn file(
         }
         let stamp = Stamp::of(&stat);
         let mut hasher = header("blob", stamp.size);
-        let missing = read(opened.as_fd(), stamp.size, buffer, &mut hasher)?;
+        let mut has_return = false;
+        let missing = read(
+            opened.as_fd(),
+            stamp.size,
+            buffer,
+            &mut hasher,
+            &mut has_return,
+        )?;
         if missing > 0 && attempt < ATTEMPTS {
             attempt += 1;
             rustix::fs::seek(&opened, rustix::fs::SeekFrom::Start(0))?;
@@ -64,6 +73,7 @@ pub(super) fn file(
             stamp,
             size: stamp.size,
             hash: hasher.finalize().into(),
+            has_return,
         });
     }
 }
@@ -74,6 +84,7 @@ fn read(
     size: u64,
     buffer: &mut [u8],
     hasher: &mut Sha1,
+    has_return: &mut bool,
 ) -> io::Result<u64> {
     let mut left = size;
     while left > 0 {
@@ -86,6 +97,7 @@ fn read(
             break;
         }
         hasher.update(&buffer[..got]);
+        *has_return |= buffer[..got].contains(&b'\r');
         left -= got as u64;
     }
     Ok(left)

@@ -1,11 +1,13 @@
 //! Which files of a repository are deployed, and what would change the answer.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::Skipped;
 use super::git::{self, Git, Refusal};
+use super::snapshot::Rule;
 use super::walk::{self, Ignoring};
 
 /// The answer. Paths are relative to the repository.
@@ -17,6 +19,8 @@ pub(super) struct Listing {
     pub directories: Vec<Vec<u8>>,
     /// Files anywhere that decide what is ignored; some may not be there.
     pub watches: Vec<PathBuf>,
+    /// The files that Git may not store as they lie there, by path.
+    pub rules: HashMap<Vec<u8>, Rule>,
     /// What is left out, and why.
     pub skipped: Vec<Skipped>,
     /// Whether the listing stays true as long as directories and watches do not change.

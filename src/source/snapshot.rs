@@ -10,7 +10,7 @@ use super::hash::{self, Hash};
 use super::stamp::Stamp;
 
 /// A piece of the snapshot's text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Text {
     pub start: u32,
     pub length: u32,
@@ -43,14 +43,68 @@ impl Kind {
     }
 }
 
-/// A file or symbolic link.
-#[derive(Debug, Clone, Copy)]
+/// How the bytes of a file become those that Git stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Content {
+    /// They are those.
+    #[default]
+    Plain,
+    /// They are, unless there is a carriage return in them.
+    Lines,
+    /// Git has to be asked.
+    Git,
+    /// The same; it is a file of Git LFS.
+    Lfs,
+    /// Git has to be asked, and does not run the file's filter, as only the repository's configuration defines that.
+    Blocked,
+    /// The same; it is a file of Git LFS.
+    BlockedLfs,
+    /// Git was told to take no notice of what lies there.
+    Pinned,
+}
+
+impl Content {
+    /// Whether nothing can be said without Git.
+    pub(super) fn is_asked(self) -> bool {
+        !matches!(self, Content::Plain | Content::Lines)
+    }
+}
+
+/// Who says whether a file is executable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ModeRule {
+    /// The disk.
+    #[default]
+    OfDisk,
+    /// It is not, whatever the disk says.
+    File,
+    /// It is.
+    Executable,
+}
+
+/// How a file becomes what Git stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rule {
+    pub content: Content,
+    pub mode: ModeRule,
+}
+
+/// A file or symbolic link, as Git stores it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub name: Text,
     pub kind: Kind,
+    /// Of what lies there.
     pub stamp: Stamp,
     pub size: u64,
     pub hash: Hash,
+    pub rule: Rule,
+    /// Whether Git was asked what it stores.
+    pub was_asked: bool,
+    /// Whether that is something else than what lies there.
+    pub is_stored: bool,
+    /// Whether Git is still to be asked.
+    pub is_doubtful: bool,
 }
 
 /// A directory that was listed, whether Git deploys something of it or not.
@@ -97,7 +151,11 @@ pub(super) fn directory_order(a: &[u8], b: &[u8]) -> Ordering {
 impl Snapshot {
     /// The snapshot of a listing, with nothing known of its files yet. Files in a directory that was not
     /// listed are not there: the directory is gone, or something else has its name.
-    pub(super) fn build(files: &[Vec<u8>], directories: &[Vec<u8>]) -> Snapshot {
+    pub(super) fn build(
+        files: &[Vec<u8>],
+        directories: &[Vec<u8>],
+        rules: &HashMap<Vec<u8>, Rule>,
+    ) -> Snapshot {
         let mut all: HashSet<&[u8]> = directories.iter().map(Vec::as_slice).collect();
         all.insert(b"");
         let mut below: HashMap<&[u8], Vec<&[u8]>> = HashMap::with_capacity(all.len());
@@ -121,6 +179,11 @@ impl Snapshot {
             names.sort_unstable();
             names.dedup();
             for name in names {
+                let rule = if rules.is_empty() {
+                    None
+                } else {
+                    rules.get(&join(path, name))
+                };
                 let name = snapshot.keep(name);
                 snapshot.entries.push(Entry {
                     name,
@@ -128,6 +191,10 @@ impl Snapshot {
                     stamp: Stamp::UNKNOWN,
                     size: 0,
                     hash: Hash::default(),
+                    rule: rule.copied().unwrap_or_default(),
+                    was_asked: false,
+                    is_stored: false,
+                    is_doubtful: false,
                 });
             }
             let path = snapshot.keep(path);
@@ -170,6 +237,14 @@ impl Snapshot {
         join(self.path(directory), self.get(entry.name))
     }
 
+    /// The path of the file that stands at a place.
+    pub(super) fn path_at(&self, at: usize) -> Vec<u8> {
+        let directory = self
+            .directories
+            .partition_point(|directory| directory.entries.end <= at);
+        self.entry_path(&self.directories[directory], &self.entries[at])
+    }
+
     /// Where a directory stands.
     pub(super) fn find_directory(&self, path: &[u8]) -> Option<usize> {
         self.directories
@@ -198,8 +273,9 @@ impl Snapshot {
         top..top + count
     }
 
-    /// Takes over what an older snapshot knows of the same files.
-    pub(super) fn adopt(&mut self, old: &Snapshot) {
+    /// Takes over what an older snapshot knows of the same files. What Git said of them holds as long as nothing that
+    /// decides it has changed.
+    pub(super) fn adopt(&mut self, old: &Snapshot, holds: bool) {
         for at in 0..self.directories.len() {
             let range = self.directories[at].entries.clone();
             let Some(known) = old.find_directory(self.path(&self.directories[at])) else {
@@ -212,8 +288,15 @@ impl Snapshot {
                 let name = self.get(self.entries[entry].name);
                 while known.next_if(|known| old.get(known.name) < name).is_some() {}
                 if let Some(same) = known.next_if(|known| old.get(known.name) == name) {
-                    let name = self.entries[entry].name;
-                    self.entries[entry] = Entry { name, ..*same };
+                    let Entry { name, rule, .. } = self.entries[entry];
+                    if same.rule == rule {
+                        let is_doubtful = same.was_asked && !holds;
+                        self.entries[entry] = Entry {
+                            name,
+                            is_doubtful,
+                            ..*same
+                        };
+                    }
                 }
             }
         }

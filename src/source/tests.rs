@@ -1,6 +1,7 @@
 //! Repositories in temporary directories, compared with what Git itself makes of them.
 
 mod caching;
+mod conversions;
 mod ids;
 mod odd;
 mod packing;
@@ -40,6 +41,7 @@ impl Repo {
                 ("HOME".into(), folder.path().join("home").into()),
                 ("GIT_CONFIG_NOSYSTEM".into(), "1".into()),
             ],
+            overrides: None,
         };
         Repo { folder, git }
     }
@@ -101,7 +103,11 @@ impl Repo {
         let _ = fs::remove_file(&index);
         let real = self.path(".git/index");
         if real.exists() {
-            fs::copy(real, &index).unwrap();
+            fs::copy(&real, &index).unwrap();
+            // Git does not believe what is younger than its index.
+            let modified = fs::metadata(real).unwrap().modified().unwrap();
+            let copy = fs::File::options().write(true).open(&index).unwrap();
+            copy.set_modified(modified).unwrap();
         }
         let git = |arguments: &[&str]| {
             let mut command = self.command(&self.path(""));

@@ -187,3 +187,110 @@ fn the_repository_is_never_written_to() {
         .unwrap();
     assert_eq!(before, after);
 }
+
+/// Where links of any kind lead.
+const LINKS: &[(&str, &str)] = &[
+    ("to-shared", "../../shared"),
+    ("to-file", "../../shared/settings.json"),
+    ("deep/up", "../../../shared/settings.json"),
+    ("far", "../../../../../../../../etc/hostname"),
+    ("absolute", "/shared/settings.json"),
+    ("root", "/"),
+    ("itself", "itself"),
+    ("odd", "./a//b/."),
+    ("dangling", "nowhere"),
+    ("inside", "file"),
+    ("through-mount", "data/../../outside"),
+    ("on-mount", "data/x"),
+];
+
+#[test]
+fn links_that_lead_anywhere_are_copied_as_they_are() {
+    let list = "find . -type l -printf '%P %l\\n' | LC_ALL=C sort; cat inside; cat to-file || true; echo y >data/x; cat on-mount";
+    let project = TestProject::on_engine(&app(&format!(
+        "source: {{ root: apps/web }}\nmounts: {{ data: {{ source: storage }} }}\n{}",
+        operations_of(&[
+            ("list", list),
+            ("spoil", "rm -r data/links/* && echo z >data/x")
+        ])
+    )));
+    project
+        .file("shared/settings.json", "{}")
+        .file("apps/web/file", "inside\n")
+        .file("apps/web/deep/x", "");
+    let links = project.root().join("links");
+    std::fs::create_dir_all(links.join("links/deep")).unwrap();
+    for (name, target) in LINKS {
+        symlink(target, project.root().join("apps/web").join(name)).unwrap();
+        symlink(target, links.join("links").join(name)).unwrap();
+    }
+    let mut expected: Vec<String> = LINKS
+        .iter()
+        .map(|(name, target)| format!("{name} {target}\n"))
+        .collect();
+    expected.sort();
+    let expected = expected.concat();
+    let outcome = project.run(&["run", "list"]).expect(0);
+    assert_eq!(outcome.stdout, format!("{expected}inside\ny\n"));
+    assert!(
+        outcome.stderr.contains("to-file: No such file"),
+        "{}",
+        outcome.stderr
+    );
+
+    // The same on a mount, in a snapshot, and in the copy that `--undo` makes.
+    let links = links.display().to_string();
+    project
+        .run(&[
+            "mount", "upload", "--mount", "data", "--local", &links, "-y",
+        ])
+        .expect(0);
+    let look = "find data/links -type l -printf '%P %l\\n' | LC_ALL=C sort";
+    let on_mount = || {
+        let exec = ["exec", "--", "sh", "-c", look];
+        project.run(&exec).expect(0).stdout
+    };
+    assert_eq!(on_mount(), expected);
+    project.run(&["mount", "snapshot"]).expect(0);
+    let undone = project.run(&["run", "spoil", "--undo"]).expect(0);
+    assert!(
+        undone.stderr.contains("D /data/links/"),
+        "{}",
+        undone.stderr
+    );
+    assert_eq!(on_mount(), expected);
+    project.run(&["run", "spoil"]).expect(0);
+    project.run(&["mount", "restore", "-y"]).expect(0);
+    assert_eq!(on_mount(), expected);
+}
+
+#[test]
+fn the_build_has_what_git_would_deploy() {
+    let project = TestProject::on_engine(&app(&operations_of(&[
+        ("script", "./run.sh"),
+        ("load", "head -c 42 models/m.bin"),
+    ])));
+    // A stand-in for Git LFS.
+    let clean = "printf 'version https://git-lfs.github.com/spec/v1\\\\noid sha256:%s\\\\n' \
+                 $(sha256sum | cut -d' ' -f1)";
+    let config = format!("[core]\n\tautocrlf = true\n[filter \"lfs\"]\n\tclean = \"{clean}\"\n");
+    let user = project.root().join("../gitconfig");
+    std::fs::write(&user, config).unwrap();
+    project
+        .file("run.sh", "#!/bin/sh\r\necho hello from script\r\n")
+        .file(".gitattributes", "*.bin filter=lfs -text\n")
+        .file("models/m.bin", &"content ".repeat(1000));
+    let path = project.root().join("run.sh");
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    git(&project, &["init", "--quiet"]);
+    let run = |words: &[&str]| {
+        let mut command = project.command(words);
+        command.env("GIT_CONFIG_GLOBAL", &user);
+        crate::support::outcome(&mut command, &project.root()).expect(0)
+    };
+    let loaded = run(&["run", "load"]);
+    assert_eq!(loaded.stdout, "version https://git-lfs.github.com/spec/v1");
+    assert_eq!(run(&["run", "script"]).stdout, "hello from script\n");
+    let note = "`models/m.bin` is in Git LFS: the app gets the pointer";
+    assert!(loaded.stderr.contains(note), "{}", loaded.stderr);
+}

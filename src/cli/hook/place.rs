@@ -48,7 +48,12 @@ impl Place {
 /// Refuses a repository without files: it has no `.upsun/` either, but that is not what is wrong with it.
 pub(super) fn refuse_bare(directory: &Path) -> Result<(), Failure> {
     let lines = ask(&Git::of_process(), directory, &["--is-bare-repository"]);
-    if lines.is_ok_and(|lines| lines[0] == "true") {
+    let is_bare = match &lines {
+        Ok(lines) => lines[0] == "true",
+        // Since 2.38, Git does not look at one that it was not told of.
+        Err(failure) => failure.message.contains("cannot use bare repository"),
+    };
+    if is_bare {
         return Err(Failure::usage(format!(
             "`{}` is a bare repository: there are no files in it to check before a push",
             directory.display()

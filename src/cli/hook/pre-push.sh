@@ -8,6 +8,8 @@ upsun_local_hook() (
     say() {
         printf 'upsun-local: %s\n' "$*" >&2
     }
+    # Git is only asked here, and runs nothing that the repository names.
+    @GIT@
     is_pushed() {
         feed | while IFS= read -r line; do
             line=${line% *} line=${line% *}

@@ -36,9 +36,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         return Ok(0);
     };
     let (git, top, directory) = found(&root)?;
+    let git = git
+        .guarded(&top)
+        .map_err(|reason| Failure::usage(format!("Git cannot read this repository: {reason}")))?;
+    let overrides = git.overrides.as_deref().unwrap_or_default();
+    let script = [&Git::shell_function(overrides), "\n", SCRIPT].concat();
     let err = git
         .beside("sh", &top)
-        .args(["-c", SCRIPT, "upsun-local"])
+        .args(["-c", &script, "upsun-local"])
         .arg(program())
         .arg(directory)
         .args(&arguments.arguments)

@@ -1,4 +1,5 @@
-# What `upsun-local hook run` does, at the top of the work tree. $1 is the program, $2 the project's directory.
+# What `upsun-local hook run` does, at the top of the work tree. $1 is the program, $2 the project's directory. A
+# function `git` comes before it, which runs nothing that the repository names.
 # A push is held until `upsun-local check` passes for every branch in it, and `upsun-local test` of the apps that it
 # changes, where it is of what is checked out.
 
@@ -91,7 +92,7 @@ BRANCHES
 [ -n "$is_tested" ] || exit 0
 
 list_uncommitted() {
-    git --literal-pathspecs status --porcelain --untracked-files=normal -- "$directory" | awk '
+    git --literal-pathspecs status --porcelain --untracked-files=normal --ignore-submodules=dirty -- "$directory" | awk '
         NR <= 3 { names = names (NR > 1 ? ", " : "") substr($0, 4) }
         END { print names (NR > 3 ? " and " NR - 3 " more" : "") }'
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::bounded::{self, MEBIBYTE};
 use crate::plan::steps::quote;
+use crate::source::Git;
 
 const SCRIPT: &str = include_str!("pre-push.sh");
 /// What tells a script of ours, of whichever version.
@@ -51,6 +52,7 @@ impl Script {
         };
         let projects: Vec<String> = self.projects.iter().map(line).collect();
         let mut text = SCRIPT
+            .replacen("@GIT@", &Git::shell_function(&[]), 1)
             .replacen("@PROGRAM@", &quote(program), 1)
             .replacen("@PROJECTS@", &projects.join("\n"), 1)
             .into_bytes();

@@ -63,7 +63,7 @@ pub(super) fn find(
                     } else {
                         unsure.push((path, kind));
                     }
-                } else if name == ".gitignore" {
+                } else if name == ".gitignore" || name == ".gitattributes" {
                     listing.watches.push(entry.path());
                 } else if !kind.is_file() && !kind.is_symlink() {
                     unsure.push((path, kind));

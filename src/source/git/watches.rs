@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use super::super::listing::{Listing, os_path};
 use super::{Git, answer};
 
-/// Notes the files besides those of the work tree that decide what Git lists.
+/// Where Git looks for attributes of all repositories, as it is usually built.
+const ATTRIBUTES: [&str; 2] = ["/etc/gitattributes", "/usr/local/etc/gitattributes"];
+
+/// Notes the files besides those of the work tree that decide what Git lists. Returns whether there may be attributes
+/// in one of them.
 pub(super) fn find(
     git: &Git,
     place: &Path,
     places: Option<Vec<u8>>,
     config: Option<Vec<u8>>,
     listing: &mut Listing,
-) {
+) -> bool {
     let known = places.and_then(|said| {
         let lines: Vec<&[u8]> = said
             .strip_suffix(b"\n")?
@@ -34,13 +38,16 @@ pub(super) fn find(
         (known, config, place.canonicalize())
     else {
         listing.is_reusable = false;
-        return;
+        return true;
     };
+    let mut attributes: Vec<PathBuf> = ATTRIBUTES.map(PathBuf::from).to_vec();
+    attributes.push(exclude.with_file_name("attributes"));
     listing.watches.extend([index, exclude]);
     if let Ok(below) = real.strip_prefix(&top) {
         for above in below.ancestors().skip(1) {
             let above = top.join(above);
             listing.watches.push(above.join(".gitignore"));
+            attributes.push(above.join(".gitattributes"));
             // Another repository in between would be asked instead.
             let inner = above.join(".git");
             if above != top {
@@ -50,10 +57,14 @@ pub(super) fn find(
     } else {
         listing.is_reusable = false;
     }
-    find_config(git, place, &config, listing);
+    attributes.extend(find_config(git, place, &config, listing));
+    let has_attributes = attributes.iter().any(|path| path.exists());
+    listing.watches.extend(attributes);
+    has_attributes
 }
 
-fn find_config(git: &Git, place: &Path, config: &[u8], listing: &mut Listing) {
+/// The same for configuration. Returns the user's file of attributes.
+fn find_config(git: &Git, place: &Path, config: &[u8], listing: &mut Listing) -> Option<PathBuf> {
     let home = git.variable("HOME").map(PathBuf::from);
     let settings = git
         .variable("XDG_CONFIG_HOME")
@@ -63,30 +74,37 @@ fn find_config(git: &Git, place: &Path, config: &[u8], listing: &mut Listing) {
     let mut files: HashSet<PathBuf> = HashSet::from(["/etc/gitconfig".into()]);
     files.extend(home.map(|home| home.join(".gitconfig")));
     files.extend(settings.as_ref().map(|folder| folder.join("config")));
-    let mut own_excludes = false;
+    let (mut own_excludes, mut own_attributes) = (false, false);
     let mut parts = config.split(|byte| *byte == 0);
-    while let (Some(origin), Some(setting)) = (parts.next(), parts.next()) {
+    while let (Some(_scope), Some(origin), Some(setting)) =
+        (parts.next(), parts.next(), parts.next())
+    {
         if let Some(path) = origin.strip_prefix(b"file:") {
             files.insert(place.join(os_path(path)));
         }
-        own_excludes |= setting
-            .to_ascii_lowercase()
-            .starts_with(b"core.excludesfile");
+        let setting = setting.to_ascii_lowercase();
+        own_excludes |= setting.starts_with(b"core.excludesfile");
+        own_attributes |= setting.starts_with(b"core.attributesfile");
     }
     listing.watches.extend(files);
-    if own_excludes {
-        let path = git.start(place, &["config", "-z", "--type=path", "core.excludesFile"]);
-        match answer(path) {
+    let mut named = |is_set: bool, key: &str, usual: &str| {
+        if !is_set {
+            return settings.as_ref().map(|folder| folder.join(usual));
+        }
+        match answer(git.start(place, &["config", "-z", "--type=path", key])) {
             // What a relative path is relative to depends on the command.
             Ok(path) if path.starts_with(b"/") => {
                 let path = path.strip_suffix(b"\0").unwrap_or(&path);
-                listing.watches.push(PathBuf::from(os_path(path)));
+                Some(PathBuf::from(os_path(path)))
             }
-            _ => listing.is_reusable = false,
+            _ => {
+                listing.is_reusable = false;
+                None
+            }
         }
-    } else {
-        listing
-            .watches
-            .extend(settings.map(|folder| folder.join("ignore")));
-    }
+    };
+    let excludes = named(own_excludes, "core.excludesFile", "ignore");
+    let attributes = named(own_attributes, "core.attributesFile", "attributes");
+    listing.watches.extend(excludes);
+    attributes
 }
