@@ -75,10 +75,14 @@ impl Workspace {
         } else {
             super::settings::of(context, &root)?
         };
-        let project = Project::of(&root, settings.project.as_deref(), &context.home)
-            .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
+        let project = Project::of(&root, settings.project.as_deref(), &context.home)?;
         let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
-        let mut warnings: Vec<_> = loaded
+        let state = context.home.state_dir().ok().and_then(|it| it.warning);
+        let state = state.map(|warning| {
+            let hint = "`XDG_STATE_HOME` can name another directory".to_owned();
+            (warning, Some(hint))
+        });
+        let problems = loaded
             .problems
             .iter()
             .filter(|problem| problem.is_warning())
@@ -88,8 +92,8 @@ impl Workspace {
                     format!("{place}: {}", problem.message),
                     problem.hint.clone(),
                 )
-            })
-            .collect();
+            });
+        let mut warnings: Vec<_> = state.into_iter().chain(problems).collect();
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
