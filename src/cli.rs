@@ -293,13 +293,11 @@ pub fn main() -> ExitCode {
         Command::Man => completion::man(),
         command => start(&context, command),
     };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            failure.print(&context);
-            ExitCode::from(failure.code)
-        }
-    }
+    let code = result.unwrap_or_else(|failure| {
+        failure.print(&context);
+        failure.code
+    });
+    context.end(code)
 }
 
 /// Whether it is the name of a command.
