@@ -56,6 +56,8 @@ pub enum Error {
 pub struct Lock {
     /// Open for as long as the lock is held; says what its holder does.
     file: File,
+    /// Where the file is.
+    path: PathBuf,
     abandoned: bool,
 }
 
@@ -97,7 +99,11 @@ impl Lock {
             let _ = file.set_len(0);
             let _ = file.rewind();
             let _ = writeln!(file, "{}", note(what));
-            return Ok(Lock { file, abandoned });
+            return Ok(Lock {
+                file,
+                path: place.path,
+                abandoned,
+            });
         }
         Err(failed(io::ErrorKind::NotFound.into()))
     }
@@ -177,11 +183,12 @@ impl Lock {
         }
     }
 
-    /// Removes the file of a lock that is held. Those who wait for it make a new one.
-    pub fn remove(self, path: &Path) {
-        if private::is_at(&self.file, path) {
-            let _ = std::fs::remove_file(path);
+    /// Lets go of it and removes its file. Those who wait for it make a new one.
+    pub fn remove(self) {
+        if private::is_at(&self.file, &self.path) {
+            let _ = std::fs::remove_file(&self.path);
         }
+        self.release();
     }
 }
 
@@ -425,7 +432,7 @@ mod tests {
         std::fs::remove_dir_all(dir.path().join("queue-lock")).unwrap();
         wait_until(|| waiting(&path) == 1);
         // `clean` takes its own lock's file with it.
-        first.remove(&path);
+        first.remove();
         waits.join().unwrap();
         assert!(path.exists());
         assert!(!is_waited_in(&dir.path().join("queue-lock")));

@@ -243,11 +243,12 @@ impl Project {
             LABEL_REPOSITORY.to_owned(),
             self.root.to_string_lossy().into_owned(),
         );
-        labels.insert(LABEL_OWNER.to_owned(), self.identity.owner.clone());
+        let owner = Some(self.identity.owner.as_str()).filter(|owner| !owner.is_empty());
         let directory = self.identity.directory.as_deref();
         for (name, value) in [
             (LABEL_ENVIRONMENT, environment),
             (LABEL_APP, app),
+            (LABEL_OWNER, owner),
             (LABEL_DIRECTORY, directory),
         ] {
             if let Some(value) = value {

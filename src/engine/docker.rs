@@ -169,6 +169,9 @@ impl Engine for DockerEngine {
     async fn volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
         self.list_volumes(labels).await
     }
+    async fn volume_sizes(&self) -> Result<std::collections::BTreeMap<String, u64>> {
+        self.measure_volumes().await
+    }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
         self.make_volume(spec).await
     }
