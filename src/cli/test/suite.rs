@@ -301,12 +301,15 @@ impl<E: Engine> Suite<'_, E> {
             let Ok(before) = before else { continue };
             let restored = before.restored.take();
             if before.is_lost.get() {
+                // The next command tries again.
                 continue;
             }
             self.sandbox
                 .warn_unlike(place, &restored, &before.flags, BEFORE_RUN)
                 .await;
-            if !restored.is_incomplete {
+            if restored.is_incomplete {
+                before.store.give_up(BEFORE_RUN);
+            } else {
                 before.store.remove(BEFORE_RUN)?;
             }
         }
@@ -362,14 +365,6 @@ impl<E: Engine> Suite<'_, E> {
             .iter()
             .map(|(plan, image)| self.workspace.planned(plan, image, self.tree, pull, false))
             .collect();
-        let store = store(self.workspace, &place);
-        if store.has(BEFORE_RUN) {
-            return Err(of(Error::NotUndone {
-                container: place,
-                snapshot: BEFORE_RUN.to_owned(),
-                flags: flags(self.workspace, &plan.app, case.found.worker),
-            }));
-        }
         let containers = sandbox.containers().await.map_err(of)?;
         if !container.is_current(&containers) && !state.is_warned.replace(true) {
             self.workspace.warn(sandbox.events, self.tree).await;
@@ -383,6 +378,14 @@ impl<E: Engine> Suite<'_, E> {
             .ensure_ready(&planned, container, &containers, address.as_deref())
             .await
             .map_err(of)?;
+        let store = store(self.workspace, &place);
+        if store.has(BEFORE_RUN) {
+            return Err(of(Error::NotUndone {
+                container: place,
+                snapshot: BEFORE_RUN.to_owned(),
+                flags: flags(self.workspace, &plan.app, case.found.worker),
+            }));
+        }
         let taken = sandbox
             .take_snapshot(&deployed.id, &place, &container.mounts, &store, BEFORE_RUN)
             .await
