@@ -258,6 +258,7 @@ impl Failure {
             E::MountsLost { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "the rest was put back; `upsun-local down` and `upsun-local up` mount it again, with the data that is on it",
             ),
+            E::OtherMounts { .. } => Failure::new(BUSY, message),
             E::Snapshot(err) => Failure::of_snapshot(&err),
             E::SourceOperation { .. } => Failure::new(OPERATION_FAILED, message),
             E::File { .. } => Failure::new(BAD_FILE, message),

@@ -555,7 +555,9 @@ impl Workspace {
         let act = async {
             // A shell beside a running operation is what helps to see what that does: it does not queue.
             let containers = sandbox.containers().await?;
-            if let Some(id) = plan.current_id(container, &containers) {
+            if let Some(id) = plan.current_id(container, &containers)
+                && !sandbox.is_to_be_mended(&container.title(&plan.app))
+            {
                 return Ok(id);
             }
             let lock = sandbox.lock("up").await?;
