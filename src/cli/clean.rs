@@ -66,11 +66,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let found = lifecycle::everywhere(&engine, false).await?;
     let chosen: Vec<&Sandboxes> = match word {
         Some(word) => vec![named(&found, word, &owner)?],
-        // Before owners were told apart, nobody else was known to be one.
-        None if arguments.all => {
-            let own = |of: &&Sandboxes| of.owner.is_none() || of.is_of(&owner);
-            found.iter().filter(own).collect()
-        }
+        None if arguments.all => found.iter().filter(|of| of.is_of(&owner)).collect(),
         None => found.iter().filter(|of| of.is_orphaned(&owner)).collect(),
     };
     let others = if arguments.all {
@@ -80,7 +76,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     };
     if others > 0 && !context.global.quiet {
         context.talk(&format!(
-            "What other users or machines made stays: {}; `upsun-local status --all` lists it\n",
+            "What was not made by you on this machine stays: {}; `upsun-local status --all` lists it\n",
             count(others, "project")
         ));
     }
@@ -127,10 +123,10 @@ fn question(chosen: &[&Sandboxes], owner: &str) -> String {
             } else {
                 ""
             };
-            let foreign = if of.owner.is_some() && !of.is_of(owner) {
-                ", made by another user or on another machine"
-            } else {
+            let foreign = if of.is_of(owner) {
                 ""
+            } else {
+                ", not made by you on this machine"
             };
             let (key, repository) = (safe(&of.key), safe(&of.repository));
             format!("\n  {key} ({repository}{gone}{foreign})")

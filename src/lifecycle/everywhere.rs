@@ -170,3 +170,123 @@ impl Sandboxes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::FakeEngine;
+    use crate::engine::spec::VolumeSpec;
+
+    fn project(root: &Path) -> Project {
+        Project {
+            id: "shop".to_owned(),
+            key: "shop-1".to_owned(),
+            root: root.to_owned(),
+            state_dir: "/s".into(),
+            identity: Identity {
+                owner: "1000-a".to_owned(),
+                directory: Some("7-7".to_owned()),
+            },
+        }
+    }
+
+    fn made(key: &str, owner: Option<&str>, repository: &Path, directory: &str) -> Sandboxes {
+        Sandboxes {
+            key: key.to_owned(),
+            owner: owner.map(str::to_owned),
+            repository: repository.display().to_string(),
+            directory: Some(directory.to_owned()),
+            ..Sandboxes::default()
+        }
+    }
+
+    #[test]
+    fn what_was_made_for_a_repository_is_told_from_what_looks_like_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (here, other) = (dir.path().join("here"), dir.path().join("other"));
+        std::fs::create_dir(&here).unwrap();
+        std::fs::create_dir(&other).unwrap();
+        let (gone, project) = (dir.path().join("gone"), project(&here));
+        let (own, theirs) = (Some("1000-a"), Some("1001-b"));
+        for (key, owner, repository, directory, expected) in [
+            // Its own objects are no others.
+            ("shop-1", own, &here, "7-7", false),
+            // Under another id, and before owners were noted.
+            ("old-2", own, &here, "7-7", true),
+            ("old-2", own, &here, "8-8", true),
+            ("old-2", None, &here, "7-7", true),
+            // Before it was moved.
+            ("shop-2", own, &gone, "7-7", true),
+            // Another directory that is gone; one that is there, whatever its number; another owner's.
+            ("shop-2", own, &gone, "8-8", false),
+            ("shop-2", own, &other, "7-7", false),
+            ("shop-2", theirs, &here, "7-7", false),
+            ("shop-2", theirs, &gone, "7-7", false),
+            ("shop-2", None, &gone, "7-7", false),
+        ] {
+            let made = made(key, owner, repository, directory);
+            assert_eq!(made.was_made_for(&project), expected, "{made:?}");
+        }
+        // Without a number, nothing is known to have been moved.
+        let mut project = project;
+        project.identity.directory = None;
+        let mut moved = made("shop-2", own, &gone, "");
+        moved.directory = None;
+        assert!(!moved.was_made_for(&project));
+    }
+
+    #[test]
+    fn only_what_is_certainly_gone_and_ones_own_is_an_orphan() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = dir.path().to_owned();
+        let (gone, relative) = (here.join("gone/er"), PathBuf::from("gone"));
+        for (owner, repository, expected) in [
+            (Some("1000-a"), &gone, true),
+            (Some("1000-a"), &here, false),
+            (Some("1000-a"), &relative, false),
+            (Some("1001-b"), &gone, false),
+            (None, &gone, false),
+        ] {
+            let made = made("shop-2", owner, repository, "7-7");
+            assert_eq!(made.is_orphaned("1000-a"), expected, "{made:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn objects_are_counted_by_project_and_environment() {
+        let engine = FakeEngine::new(&[]);
+        let labels = |key: &str, environment: Option<&str>| {
+            let mut labels = project(Path::new("/r")).new_labels(environment, None, "storage");
+            labels.insert(LABEL_PROJECT.to_owned(), key.to_owned());
+            labels
+        };
+        for (name, labels) in [
+            ("a", labels("one", Some("local"))),
+            ("b", labels("one", None)),
+            ("c", labels("two", Some("local"))),
+            ("d", labels("", Some("local"))),
+            ("e", Labels::new()),
+        ] {
+            let volume = VolumeSpec {
+                name: name.to_owned(),
+                labels,
+                directory_of: None,
+                memory: None,
+            };
+            engine.create_volume(&volume).await.unwrap();
+        }
+        let found = everywhere(&engine, true).await.unwrap();
+        let shown: Vec<(&str, Vec<&str>)> = found
+            .iter()
+            .map(|of| {
+                let names = of.environments.keys().map(String::as_str);
+                (of.key.as_str(), names.collect())
+            })
+            .collect();
+        assert_eq!(shown, [("one", vec!["", "local"]), ("two", vec!["local"])]);
+        assert!(found.iter().all(|of| of.is_of("1000-a")));
+        let extent = &found[0].environments["local"];
+        assert_eq!((extent.volumes, extent.size), (1, Some(0)));
+        assert!(extent.since.is_some());
+    }
+}

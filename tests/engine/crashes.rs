@@ -294,7 +294,7 @@ fn a_kill_inside_of_a_test_or_an_undo_is_mended_by_the_next_command() {
     project.file(
         ".upsun-local.yaml",
         &format!(
-            "project: {}\ntests:\n  - {{ operation: spoil }}\n  - {{ operation: look }}\n",
+            "project: {}\ntests:\n  spoil: {{ operation: spoil }}\n  look: {{ operation: look }}\n",
             project.id
         ),
     );

@@ -102,8 +102,7 @@ fn state(extent: &Extent) -> String {
 fn remark(of: &Sandboxes, owner: &str) -> &'static str {
     match (of.is_of(owner), of.is_missing()) {
         (true, true) => " (gone)",
-        (false, _) if of.owner.is_some() => " (of another user or machine)",
-        (false, true) => " (gone, or of another machine)",
-        _ => "",
+        (true, false) => "",
+        (false, _) => " (not yours, or of another machine)",
     }
 }
