@@ -396,7 +396,9 @@ mod tests {
             Err(Error::Busy { holder }) if holder.contains("`run 0`")
         ));
         first.release();
-        all.into_iter().for_each(|waits| waits.join().unwrap());
+        for waits in all {
+            waits.join().unwrap();
+        }
         assert_eq!(*order.lock().unwrap(), (0..COUNT).collect::<Vec<_>>());
         assert_eq!(waiting(&path), 0);
         Lock::try_take(&path, "down").unwrap();

@@ -139,11 +139,11 @@ fn question(chosen: &[&Sandboxes], owner: &str) -> String {
 }
 
 fn target(of: &Sandboxes, state: &Path) -> Target {
-    let names = of.environments.keys().filter(|name| !name.is_empty());
+    let mut names = of.environments.keys().filter(|name| !name.is_empty());
     Target {
         project: of.project(state),
         environment: Environment {
-            name: names.cloned().next().unwrap_or_default(),
+            name: names.next().cloned().unwrap_or_default(),
             kind: String::new(),
         },
     }
