@@ -111,6 +111,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let before = self
             .take_snapshot(&deployed.id, &title, mounts, &undo.store, undo.name)
             .await?;
+        let _held = undo.store.hold(undo.name);
         let containers = self.containers().await?;
         let result = self.run_operation(planned, run, &containers).await;
         let undone = async {

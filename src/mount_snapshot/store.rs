@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::Index;
@@ -225,9 +226,23 @@ impl Store {
         let _ = std::fs::write(self.note(name), "");
     }
 
+    /// Keeps a snapshot from being taken for one that nobody will put back, for as long as what is returned lives. The
+    /// kernel lets go of it when the process ends, however it ends.
+    pub fn hold(&self, name: &str) -> Option<File> {
+        let archive = File::open(self.archive(name)).ok()?;
+        flock(&archive, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(archive)
+    }
+
     /// Whether there is one of that name that is to be put back by the next command.
     pub fn is_pending(&self, name: &str) -> bool {
-        self.has(name) && !self.note(name).exists()
+        let is_held = || {
+            File::open(self.archive(name)).is_ok_and(|archive| {
+                let taken = flock(&archive, FlockOperation::NonBlockingLockShared);
+                taken == Err(rustix::io::Errno::WOULDBLOCK)
+            })
+        };
+        self.has(name) && !self.note(name).exists() && !is_held()
     }
 
     /// Whether that is so of any container of an environment.

@@ -43,6 +43,8 @@ struct Prepared {
 struct Before {
     index: Index,
     store: Store,
+    /// What keeps others from putting it back meanwhile.
+    _held: Option<std::fs::File>,
     /// Whether what is there now could not be put back to that.
     is_lost: Cell<bool>,
     /// What was not as before after the last test, although it was put back.
@@ -392,6 +394,7 @@ impl<E: Engine> Suite<'_, E> {
             .map_err(of)?;
         Ok(Before {
             index: taken.index,
+            _held: store.hold(BEFORE_RUN),
             store,
             is_lost: Cell::new(false),
             restored: RefCell::default(),
