@@ -1,5 +1,6 @@
 //! `clean`: removes everything that was made for this repository, or for any.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -192,6 +193,8 @@ async fn remove<E: Engine>(
 ) -> Result<u8, Failure> {
     let shutdown = context.shutdown()?;
     let listening = context.listen(false, &shutdown);
+    // Nothing is started.
+    let none = BTreeSet::new();
     let mut removed = 0;
     let mut refused = None;
     for target in &targets {
@@ -201,6 +204,7 @@ async fn remove<E: Engine>(
             environment: &target.environment,
             events: &listening.events,
             shutdown: &shutdown,
+            foreign: &none,
         };
         match sandbox.until_left(one(&sandbox)).await {
             Ok(count) => removed += count,
@@ -225,6 +229,7 @@ async fn remove<E: Engine>(
             environment: &target.environment,
             events: &listening.events,
             shutdown: &shutdown,
+            foreign: &none,
         };
         match sandbox.until_left(sandbox.remove_images()).await {
             Ok(count) => removed += count,

@@ -2,13 +2,13 @@
 //! plans made from them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::context::{Context, variable};
-use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
+use super::failure::{BAD_CONFIGURATION, BUSY, Failure, USAGE};
 use crate::activity::Draft;
 use crate::config::app::{App, Worker};
 use crate::config::{self, Config, Loaded};
