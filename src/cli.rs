@@ -5,6 +5,7 @@ mod access;
 mod activity;
 mod against;
 mod check;
+mod clean;
 mod columns;
 mod completion;
 mod config;
@@ -125,7 +126,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     environment_type: Option<EnvironmentType>,
-    /// Accepted as Upsun's CLI does; the project is always that of the repository
+    /// Accepted as Upsun's CLI does; but for `clean`, the project is always that of the repository
     #[arg(short = 'p', long, global = true, value_name = "ID", hide = true)]
     project: Option<String>,
     /// Answer every question with yes
@@ -237,7 +238,7 @@ enum Command {
     /// Check this machine and the engine, and say what is only approximated
     Doctor(doctor::Arguments),
     /// Remove everything that was made for this repository: containers, mount data, builds, caches
-    Clean(down::CleanArguments),
+    Clean(clean::Arguments),
     /// Print the configuration with all files merged, and includes and anchors written out
     Config(config::Arguments),
     /// Print a JSON Schema of the configuration, for editors
@@ -294,13 +295,11 @@ pub fn main() -> ExitCode {
         Command::Man => completion::man(),
         command => start(&context, command),
     };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            failure.print(&context);
-            ExitCode::from(failure.code)
-        }
-    }
+    let code = result.unwrap_or_else(|failure| {
+        failure.print(&context);
+        failure.code
+    });
+    context.end(code)
 }
 
 /// Whether it is the name of a command.
@@ -327,8 +326,9 @@ fn point_elsewhere(elsewhere: upsun_names::Elsewhere) -> u8 {
 fn refuse(err: &clap::Error) -> u8 {
     // clap's own usage code is 2; ours is that of sysexits.
     match err.print() {
-        Ok(()) if !err.use_stderr() => 0,
-        _ => failure::USAGE,
+        _ if err.use_stderr() => failure::USAGE,
+        Ok(()) => 0,
+        Err(why) => Failure::unwritten(&why).code,
     }
 }
 
@@ -372,7 +372,7 @@ fn start(context: &Context, command: Command) -> Result<u8, Failure> {
             Command::SourceOperation(command) => source_operation::run(context, command).await,
             Command::Variables(arguments) => variables::run(context, &arguments),
             Command::Doctor(arguments) => doctor::run(context, &arguments).await,
-            Command::Clean(arguments) => down::clean(context, &arguments).await,
+            Command::Clean(arguments) => clean::run(context, &arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),
             Command::Man => completion::man(),
         }

@@ -10,6 +10,7 @@ pub mod docker;
 pub(crate) mod fake;
 pub mod spec;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -212,6 +213,8 @@ pub trait Engine: Send + Sync {
     fn volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send {
         only(self.listed_volumes(labels), labels, |volume| &volume.labels)
     }
+    /// How much is on each volume, in bytes, as far as it is known. Takes the longer the more there is.
+    fn volume_sizes(&self) -> impl Future<Output = Result<BTreeMap<String, u64>>> + Send;
     /// Creates a volume; fine when one of that name is there.
     fn create_volume(&self, spec: &VolumeSpec) -> impl Future<Output = Result<()>> + Send;
     /// Removes a volume with what is in it; fine when it is gone already.

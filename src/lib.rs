@@ -15,7 +15,7 @@
 //!                  scratch ← source, lock        (the clone that a source operation works on)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
-//!  leaves          bounded  event  shutdown  project  settings  source
+//!  leaves          bounded  event  private  shutdown  project  settings  source
 //! ```
 //!
 //! [`config`] turns files into a typed [`config::Config`] or all the problems, each with its place.
@@ -40,6 +40,7 @@ pub mod mount_snapshot;
 pub mod mount_suggestion;
 pub mod php_ini;
 pub mod plan;
+pub mod private;
 pub mod project;
 pub mod relationships;
 pub mod reporter;

@@ -7,6 +7,8 @@ mod build;
 mod crons;
 mod data;
 mod deploy;
+mod emptied;
+mod everywhere;
 mod execute;
 mod foreign;
 mod image;
@@ -14,6 +16,7 @@ mod leftovers;
 mod mail;
 mod mark;
 mod memory;
+mod mend;
 mod mounts;
 mod operation;
 mod output;
@@ -36,6 +39,7 @@ use std::pin::Pin;
 
 pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
+pub use self::everywhere::{Extent, Sandboxes, everywhere};
 pub use self::execute::{Command, End, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mark::Mark;
@@ -248,6 +252,12 @@ pub enum Error {
         /// The mounts, relative to the app's root.
         mounts: Vec<String>,
     },
+    /// A snapshot is of mounts that the container does not have.
+    #[error("`{container}` has other mounts now")]
+    OtherMounts {
+        /// The app or `app--worker`.
+        container: String,
+    },
     /// A snapshot of mounts.
     #[error(transparent)]
     Snapshot(#[from] crate::mount_snapshot::Error),
@@ -313,7 +323,9 @@ impl<E: Engine> Sandbox<'_, E> {
         if lock.was_abandoned() {
             self.end_abandoned().await?;
             self.remove_trials().await?;
+            self.clear_unfinished();
         }
+        self.mend_running().await?;
         Ok(lock)
     }
 
@@ -334,9 +346,10 @@ impl<E: Engine> Sandbox<'_, E> {
         let began = tokio::time::Instant::now();
         let mut asked = 0;
         while began.elapsed() < FORCE_LIMIT {
-            match self.try_lock(what) {
-                Err(Error::Lock(lock::Error::Busy { .. })) => {}
-                other => return other.map(Some),
+            // Whoever waits for it has to wait for this, too.
+            match Lock::snatch(&self.lock_path(), what) {
+                Err(lock::Error::Busy { .. }) => {}
+                other => return Ok(Some(other?)),
             }
             if ASK_AGAIN
                 .get(asked)
@@ -345,7 +358,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 Lock::ask_to_end(&self.lock_path());
                 asked += 1;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         Ok(None)
     }

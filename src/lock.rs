@@ -1,21 +1,30 @@
 //! One activity at a time per environment, across processes: a lock on a file of the state directory.
 //! The kernel lets go of it when its holder ends, however it ends.
 
-use std::fs::{File, OpenOptions};
+mod queue;
+
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 
+use self::queue::{Ticket, Turn};
 use crate::event::{Event, Events};
+use crate::private;
 use crate::shutdown::{Shutdown, Urgency};
 
-/// How often a waiting process looks whether the lock is free.
-const POLL: Duration = Duration::from_millis(50);
+/// How often a waiting process looks whether it is its turn: the first one so often, those behind it more seldom.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How often the last one in a long queue looks.
+const SELDOM: Duration = Duration::from_millis(200);
+
+/// How often a lock file may be taken away while it is locked.
+const RETRIES: usize = 100;
 
 /// Why there is no lock.
 #[derive(Debug, thiserror::Error)]
@@ -47,47 +56,61 @@ pub enum Error {
 pub struct Lock {
     /// Open for as long as the lock is held; says what its holder does.
     file: File,
+    /// Where the file is.
+    path: PathBuf,
     abandoned: bool,
 }
 
 impl Lock {
-    /// Takes the lock or fails at once. `what` is told to those who find it taken.
+    /// Takes the lock or fails at once, also where somebody waits for it. `what` is told to those who find it taken.
     pub fn try_take(path: &Path, what: &str) -> Result<Lock, Error> {
+        match queue::first_of(path) {
+            Some(holder) => Err(Error::Busy { holder }),
+            None => Lock::snatch(path, what),
+        }
+    }
+
+    /// Takes the lock or fails at once, before all who wait for it.
+    pub fn snatch(path: &Path, what: &str) -> Result<Lock, Error> {
         let failed = |source| Error::File {
             path: path.to_owned(),
             source,
         };
-        let (mut file, is_writable) = open(path).map_err(failed)?;
-        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-        let mut holder = String::new();
-        let _ = file.read_to_string(&mut holder);
-        let holder = holder.trim();
-        match locked {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let holder = if holder.is_empty() {
-                    "another upsun-local"
-                } else {
-                    holder
-                };
-                return Err(Error::Busy {
-                    holder: holder.to_owned(),
-                });
+        for _ in 0..RETRIES {
+            let (mut file, place) = open(path).map_err(failed)?;
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            let holder = holder.trim();
+            match locked {
+                // `clean` took it away in between: nobody else finds this one.
+                Ok(()) if !private::is_at(&file, &place.path) => continue,
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(Error::Busy {
+                        holder: named(holder),
+                    });
+                }
+                Err(errno) => return Err(failed(errno.into())),
             }
-            Err(errno) => return Err(failed(errno.into())),
+            // Nobody can have noted anything in one that cannot be written.
+            let abandoned = !holder.is_empty() || !place.is_writable;
+            // Told to humans, and to whoever comes after one that was killed; a failure to write it is no failure.
+            let _ = file.set_len(0);
+            let _ = file.rewind();
+            let _ = writeln!(file, "{}", note(what));
+            return Ok(Lock {
+                file,
+                path: place.path,
+                abandoned,
+            });
         }
-        // Nobody can have noted anything in one that cannot be written.
-        let abandoned = !holder.is_empty() || !is_writable;
-        // Told to humans, and to whoever comes after one that was killed; a failure to write it is no failure.
-        let _ = file.set_len(0);
-        let _ = file.rewind();
-        let _ = writeln!(file, "`{what}` (process {})", std::process::id());
-        Ok(Lock { file, abandoned })
+        Err(failed(io::ErrorKind::NotFound.into()))
     }
 
     /// Whether somebody holds it. Changes nothing of what its last holder left.
     pub fn is_taken(path: &Path) -> bool {
-        let Ok(file) = File::open(path) else {
+        let Ok(file) = private::read(path) else {
             return false;
         };
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
@@ -96,7 +119,7 @@ impl Lock {
     /// Asks whoever holds the lock to end, as a signal to it would: once, or again to be quick about it. Says
     /// nothing and does nothing where it cannot be told for certain who that is.
     pub fn ask_to_end(path: &Path) {
-        let Ok((mut file, _)) = open(path) else {
+        let Ok((mut file, place)) = open(path) else {
             return;
         };
         let mut text = String::new();
@@ -106,7 +129,7 @@ impl Lock {
             .next()
             .and_then(|rest| rest.trim().trim_end_matches(')').parse().ok());
         if let Some(number) = number {
-            let path = file_of(&file).unwrap_or_else(|| path.to_owned());
+            let path = file_of(&file).unwrap_or(place.path);
             signal_holder(number, &path, Signal::TERM);
         }
     }
@@ -123,76 +146,120 @@ impl Lock {
         let _ = self.file.set_len(0);
     }
 
-    /// Takes the lock, waiting for as long as somebody else has it.
+    /// Takes the lock, waiting for as long as somebody else has it. Those who wait are served in the order in which they
+    /// came.
     pub async fn take(
         path: &Path,
         what: &str,
         events: &Events,
         shutdown: &Shutdown,
     ) -> Result<Lock, Error> {
+        match Lock::try_take(path, what) {
+            Err(Error::Busy { .. }) => {}
+            other => return other,
+        }
+        // Where no queue can be made, all try their luck.
+        let mut ticket = Ticket::draw(path, &note(what)).ok();
         let mut told = None;
         loop {
-            match Lock::try_take(path, what) {
-                Err(Error::Busy { holder }) => {
-                    if told.as_ref() != Some(&holder) {
-                        events
-                            .send(Event::Waiting {
-                                holder: holder.clone(),
-                            })
-                            .await;
-                        told = Some(holder.clone());
-                    }
-                    tokio::select! {
-                        () = tokio::time::sleep(POLL) => {}
-                        () = shutdown.reached(Urgency::Cancel) => return Err(Error::Interrupted { holder }),
-                    }
-                }
-                other => return other,
+            let turn = ticket.as_mut().map_or(Turn::Now, Ticket::turn);
+            let (holder, pause) = match turn {
+                Turn::After(first, count) => (holder_of(path).unwrap_or(first), count),
+                Turn::Now => match Lock::snatch(path, what) {
+                    Err(Error::Busy { holder }) => (holder, 0),
+                    other => return other,
+                },
+            };
+            if told.as_ref() != Some(&holder) {
+                let holder = holder.clone();
+                told = Some(holder.clone());
+                events.send(Event::Waiting { holder }).await;
+            }
+            let pause = POLL.saturating_mul(u32::try_from(pause + 1).unwrap_or(u32::MAX));
+            tokio::select! {
+                () = tokio::time::sleep(pause.min(SELDOM)) => {}
+                () = shutdown.reached(Urgency::Cancel) => return Err(Error::Interrupted { holder }),
             }
         }
     }
+
+    /// Lets go of it and removes its file. Those who wait for it make a new one.
+    pub fn remove(self) {
+        if private::is_at(&self.file, &self.path) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+        self.release();
+    }
 }
 
-/// Opens the file to lock, and says whether it can be written. A lock needs no more than a file that everybody finds:
-/// one that is there already, or one elsewhere.
-fn open(path: &Path) -> io::Result<(File, bool)> {
-    make(path).map(|file| (file, true)).or_else(|err| {
-        let as_it_is = File::open(path).map(|file| (file, false));
-        // What is wrong with the first of them is the one to mend.
-        as_it_is
-            .or_else(|_| Ok((make(&elsewhere(path)?)?, true)))
-            .map_err(|_: io::Error| err)
-    })
+/// Whether a directory beside a lock is there for processes that wait for it.
+pub fn is_waited_in(directory: &Path) -> bool {
+    queue::is_waited_in(directory)
+}
+
+/// What a process tells of itself to those who find it before them.
+fn note(what: &str) -> String {
+    format!("`{what}` (process {})", std::process::id())
+}
+
+fn named(holder: &str) -> String {
+    let holder = if holder.is_empty() {
+        "another upsun-local"
+    } else {
+        holder
+    };
+    holder.to_owned()
+}
+
+/// What the holder of a lock says of itself.
+fn holder_of(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    open(path).ok()?.0.read_to_string(&mut text).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Where a lock is.
+struct Place {
+    path: PathBuf,
+    is_writable: bool,
+}
+
+/// Opens the file to lock. A lock needs no more than a file that all processes of this user find: one that is there
+/// already, or one elsewhere.
+fn open(path: &Path) -> io::Result<(File, Place)> {
+    let at = |path: &Path, is_writable| Place {
+        path: path.to_owned(),
+        is_writable,
+    };
+    make(path)
+        .map(|file| (file, at(path, true)))
+        .or_else(|err| {
+            let as_it_is = private::read(path).map(|file| (file, at(path, false)));
+            // What is wrong with the first of them is the one to mend.
+            as_it_is
+                .or_else(|_| {
+                    let elsewhere = elsewhere(path)?;
+                    Ok((make(&elsewhere)?, at(&elsewhere, true)))
+                })
+                .map_err(|_: io::Error| err)
+        })
 }
 
 fn make(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+            .recursive(true)
+            .create(parent)?;
     }
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    private::file(path)
 }
 
 /// Where a lock is instead of in a directory that cannot be written: in one of this user's own, by a name that follows
 /// from its path.
 fn elsewhere(path: &Path) -> io::Result<PathBuf> {
-    let user = rustix::process::geteuid().as_raw();
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty());
     let parent = runtime.map_or_else(std::env::temp_dir, PathBuf::from);
-    let directory = parent.join(format!("upsun-local-{user}"));
-    match std::fs::DirBuilder::new().mode(0o700).create(&directory) {
-        Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return Err(err),
-        _ => {}
-    }
-    // In a directory that everybody can write somebody else may have been there first.
-    let found = directory.symlink_metadata()?;
-    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+    let directory = private::directory_in(&parent)?;
     let name = crate::project::hash(path.as_os_str().as_encoded_bytes());
     Ok(directory.join(format!("{name}.lock")))
 }
@@ -225,6 +292,9 @@ pub fn signal_holder(number: u32, path: &Path, signal: Signal) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::thread::JoinHandle;
+
     use super::*;
 
     #[test]
@@ -260,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_can_be_interrupted() {
+    async fn whoever_waits_can_be_interrupted_and_leaves_the_queue() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         let _first = Lock::try_take(&path, "up").unwrap();
@@ -272,5 +342,114 @@ mod tests {
             .unwrap_err();
         assert!(matches!(err, Error::Interrupted { .. }));
         assert!(matches!(receiver.recv().await, Some(Event::Waiting { .. })));
+        assert_eq!(queue::first_of(&path), None);
+    }
+
+    /// Waits on a thread of its own, and says so when it has the lock.
+    fn wait_in_line(path: &Path, number: usize, order: &Arc<Mutex<Vec<usize>>>) -> JoinHandle<()> {
+        let (path, order) = (path.to_owned(), Arc::clone(order));
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (events, _receiver) = Events::channel();
+                let what = format!("run {number}");
+                let lock = Lock::take(&path, &what, &events, &Shutdown::new()).await;
+                order.lock().unwrap().push(number);
+                lock.unwrap().release();
+            });
+        })
+    }
+
+    fn wait_until(so: impl Fn() -> bool) {
+        let began = std::time::Instant::now();
+        while !so() {
+            assert!(began.elapsed() < Duration::from_secs(30), "in vain");
+            std::thread::yield_now();
+        }
+    }
+
+    fn waiting(path: &Path) -> usize {
+        let queue = path.with_file_name("queue-lock");
+        let names = std::fs::read_dir(queue).into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| !name.starts_with('.')).count()
+    }
+
+    #[test]
+    fn those_who_wait_are_served_in_the_order_in_which_they_came() {
+        const COUNT: usize = 40;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::try_take(&path, "up").unwrap();
+        let order = Arc::default();
+        let all: Vec<_> = (0..COUNT)
+            .map(|number| {
+                let waits = wait_in_line(&path, number, &order);
+                wait_until(|| waiting(&path) == number + 1);
+                waits
+            })
+            .collect();
+        // Whoever will not wait does not come before them either, not even in the moment between two of them.
+        assert!(matches!(
+            Lock::try_take(&path, "down"),
+            Err(Error::Busy { holder }) if holder.contains("`run 0`")
+        ));
+        first.release();
+        for waits in all {
+            waits.join().unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), (0..COUNT).collect::<Vec<_>>());
+        assert_eq!(waiting(&path), 0);
+        Lock::try_take(&path, "down").unwrap();
+    }
+
+    #[test]
+    fn nobody_waits_for_one_that_was_killed_in_the_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::try_take(&path, "up").unwrap();
+        // What a killed process leaves: its file, and no lock on it.
+        let queue = dir.path().join("queue-lock");
+        std::fs::create_dir(&queue).unwrap();
+        std::fs::write(queue.join("1"), "`run killed` (process 1)\n").unwrap();
+        let order = Arc::default();
+        let waits = wait_in_line(&path, 2, &order);
+        let waits_there = || queue::first_of(&path).is_some_and(|note| note.contains("`run 2`"));
+        wait_until(waits_there);
+        first.release();
+        waits.join().unwrap();
+        assert_eq!(*order.lock().unwrap(), [2]);
+    }
+
+    #[test]
+    fn a_queue_that_is_cleared_away_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::try_take(&path, "clean").unwrap();
+        let order = Arc::default();
+        let waits = wait_in_line(&path, 1, &order);
+        wait_until(|| waiting(&path) == 1);
+        assert!(is_waited_in(&dir.path().join("queue-lock")));
+        std::fs::remove_dir_all(dir.path().join("queue-lock")).unwrap();
+        wait_until(|| waiting(&path) == 1);
+        // `clean` takes its own lock's file with it.
+        first.remove();
+        waits.join().unwrap();
+        assert!(path.exists());
+        assert!(!is_waited_in(&dir.path().join("queue-lock")));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_lock_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("lock"), dir.path().join("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        let lock = Lock::try_take(&path, "run a").unwrap();
+        assert!(Lock::try_take(&path, "run b").is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        lock.release();
+        std::fs::remove_file(elsewhere(&path).unwrap()).unwrap();
     }
 }

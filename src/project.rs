@@ -1,9 +1,12 @@
 //! Which project this is, and what its objects in the engine are called.
 //!
-//! Two checkouts never share a name: the project's id carries a hash of the repository's real path,
-//! unless the user gave it an id.
+//! Two checkouts never share a name, and neither do two users of one checkout: names carry a hash of the repository's
+//! real path and of who works on it. Who that is follows from the user, the state directory with its locks, and the
+//! machine, so that whoever shares no locks shares no containers, on a remote engine too.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use sha1::{Digest, Sha1};
 
@@ -38,6 +41,11 @@ pub const LABEL_VERSION: &str = "local.upsun.version";
 /// The repository's path, for people who wonder where an object comes from.
 pub const LABEL_REPOSITORY: &str = "local.upsun.repository";
 
+/// Who made it: [`Identity::owner`].
+pub const LABEL_OWNER: &str = "local.upsun.owner";
+/// Which directory the repository is, wherever it is moved to: [`Identity::directory`].
+pub const LABEL_DIRECTORY: &str = "local.upsun.directory";
+
 /// The longest name that is also a host name.
 const LONGEST: usize = 63;
 
@@ -49,13 +57,50 @@ const LARGEST_LINK: u64 = 64 * 1024;
 pub struct Project {
     /// Its id, as `PLATFORM_PROJECT` says it: letters, digits and `-`.
     pub id: String,
-    /// What its objects are called after: the id with a hash of the repository's real path, because two
-    /// checkouts of one project must share nothing.
+    /// What its objects are called after: the id, or the repository's folder, with a hash of the repository's real
+    /// path and of the owner, because two checkouts of one project must share nothing, nor must two users.
     pub key: String,
     /// The repository's root, with symbolic links resolved.
     pub root: PathBuf,
-    /// Where we keep locks and caches of this project, outside the repository.
+    /// Where locks and caches of this project are kept, outside the repository.
     pub state_dir: PathBuf,
+    /// Who works on which directory.
+    pub identity: Identity,
+}
+
+/// Who works on which directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The user's id, with a hash of it, of the state directory and of the machine: `1000-1a2b3c4d`.
+    pub owner: String,
+    /// The number of the repository's directory in its file system and when it was made; it keeps both when it is
+    /// moved. `None` where the file system does not say.
+    pub directory: Option<String>,
+}
+
+impl Identity {
+    /// Of whoever keeps state in that directory.
+    fn of(state: &Path) -> Self {
+        let user = crate::private::user();
+        // Containers have none: two machines that use one engine are told apart by it.
+        let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
+        let mut bytes = format!("{user}/").into_bytes();
+        bytes.extend_from_slice(machine.trim_ascii());
+        bytes.push(b'/');
+        let state = std::fs::canonicalize(state).unwrap_or_else(|_| state.to_owned());
+        bytes.extend_from_slice(state.as_os_str().as_encoded_bytes());
+        Identity {
+            owner: format!("{user}-{}", &hash(&bytes)[..8]),
+            directory: None,
+        }
+    }
+}
+
+/// What a directory keeps when it is moved within its file system.
+fn number_of(directory: &Path) -> Option<String> {
+    let found = directory.metadata().ok()?;
+    let made = found.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{}-{}", found.ino(), made.as_nanos()))
 }
 
 /// The environment variables that say where state is kept.
@@ -67,30 +112,87 @@ pub struct Home {
     pub home: Option<PathBuf>,
 }
 
+/// Where the state of all projects is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDirectory {
+    /// The directory, which nobody else can enter. It is missing where it cannot be made.
+    pub path: PathBuf,
+    /// Why it is not the one that it should be.
+    pub warning: Option<String>,
+}
+
 impl Home {
-    /// The directory for the state of all projects.
-    pub fn state_dir(&self) -> PathBuf {
-        self.state
-            .clone()
-            .filter(|path| path.is_absolute())
-            .or_else(|| Some(self.home.as_ref()?.join(".local/state")))
-            .unwrap_or_else(std::env::temp_dir)
-            .join("upsun-local")
+    /// The directory for the state of all projects. One that belongs to somebody else, or that others can enter, is not
+    /// used; then it is this user's own directory below the one for temporary files.
+    pub fn state_dir(&self) -> std::io::Result<StateDirectory> {
+        let absolute = |path: &Option<PathBuf>| path.clone().filter(|path| path.is_absolute());
+        let home = || Some(absolute(&self.home)?.join(".local/state"));
+        let wanted = absolute(&self.state).or_else(home);
+        let mut warning = None;
+        if let Some(path) = wanted.map(|parent| parent.join("upsun-local")) {
+            match crate::private::directory(&path) {
+                Err(refused) if refused.is_unsafe() => {
+                    warning = Some(format!("{} is not used: {refused}", path.display()));
+                }
+                // Where it cannot be made, whatever needs it says so.
+                _ => {
+                    return Ok(StateDirectory {
+                        path,
+                        warning: None,
+                    });
+                }
+            }
+        }
+        let path = crate::private::directory_in(&std::env::temp_dir())?;
+        let warning =
+            warning.map(|why| format!("{why}; state is kept in {} instead", path.display()));
+        Ok(StateDirectory { path, warning })
     }
+
+    /// Who keeps state there.
+    pub fn owner(&self) -> std::io::Result<String> {
+        Ok(Identity::of(&self.state_dir()?.path).owner)
+    }
+}
+
+/// Why there is no project.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The repository is not there.
+    #[error("{path}: {source}")]
+    Root {
+        /// Its root.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no place for state that nobody else can write to.
+    #[error("there is no directory for state: {0}")]
+    State(std::io::Error),
 }
 
 impl Project {
     /// The project of the repository at `root`. The id is, in this order: the one that Upsun's own CLI
     /// keeps in `.upsun/local/project.yaml`, the one of the settings, or one made from folder and path.
-    pub fn of(root: &Path, settings_id: Option<&str>, home: &Home) -> std::io::Result<Project> {
-        let root = std::fs::canonicalize(root)?;
-        let path_hash = &hash(root.as_os_str().as_encoded_bytes())[..8];
+    pub fn of(root: &Path, settings_id: Option<&str>, home: &Home) -> Result<Project, Error> {
+        let root = std::fs::canonicalize(root).map_err(|source| Error::Root {
+            path: root.to_owned(),
+            source,
+        })?;
+        let state = home.state_dir().map_err(Error::State)?.path;
+        let identity = Identity {
+            directory: number_of(&root),
+            ..Identity::of(&state)
+        };
+        let path = root.as_os_str().as_encoded_bytes();
+        let path_hash = &hash(path)[..8];
+        let own_hash = &hash(&[path, b"\0", identity.owner.as_bytes()].concat())[..8];
         let given = linked_id(&root)
             .or_else(|| settings_id.map(str::to_owned))
             .map(|id| plain(&id, 24))
             .filter(|id| !id.is_empty());
         let (id, key) = if let Some(id) = given {
-            let key = format!("{id}-{path_hash}");
+            let key = format!("{id}-{own_hash}");
             (id, key)
         } else {
             let folder = root
@@ -102,15 +204,18 @@ impl Project {
             } else {
                 folder
             };
-            let id = format!("{folder}-{path_hash}");
-            (id.clone(), id)
+            (
+                format!("{folder}-{path_hash}"),
+                format!("{folder}-{own_hash}"),
+            )
         };
-        let state_dir = home.state_dir().join(&key);
+        let state_dir = state.join(&key);
         Ok(Project {
             id,
             key,
             root,
             state_dir,
+            identity,
         })
     }
 
@@ -138,7 +243,14 @@ impl Project {
             LABEL_REPOSITORY.to_owned(),
             self.root.to_string_lossy().into_owned(),
         );
-        for (name, value) in [(LABEL_ENVIRONMENT, environment), (LABEL_APP, app)] {
+        let owner = Some(self.identity.owner.as_str()).filter(|owner| !owner.is_empty());
+        let directory = self.identity.directory.as_deref();
+        for (name, value) in [
+            (LABEL_ENVIRONMENT, environment),
+            (LABEL_APP, app),
+            (LABEL_OWNER, owner),
+            (LABEL_DIRECTORY, directory),
+        ] {
             if let Some(value) = value {
                 labels.insert(name.to_owned(), value.to_owned());
             }
@@ -216,6 +328,61 @@ mod tests {
             key: id.into(),
             root: "/r".into(),
             state_dir: "/s".into(),
+            identity: Identity::default(),
+        }
+    }
+
+    /// State below a directory of the test's own.
+    fn home(path: &Path) -> Home {
+        Home {
+            state: Some(path.to_owned()),
+            home: None,
+        }
+    }
+
+    #[test]
+    fn two_users_of_a_checkout_share_its_id_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("shop");
+        std::fs::create_dir(&root).unwrap();
+        for id in [None, Some("abc")] {
+            let [one, again, other] = ["one", "one", "other"]
+                .map(|name| Project::of(&root, id, &home(&dir.path().join(name))).unwrap());
+            assert_eq!(one, again);
+            assert_eq!(one.id, other.id);
+            assert_ne!(one.key, other.key);
+            assert_ne!(one.name(&["a"]), other.name(&["a"]));
+            assert_ne!(one.identity.owner, other.identity.owner);
+            assert!(
+                one.state_dir
+                    .starts_with(dir.path().join("one/upsun-local"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_directory_is_known_by_its_number_after_it_was_moved() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        std::fs::create_dir(&old).unwrap();
+        let before = number_of(&old);
+        std::fs::rename(&old, &new).unwrap();
+        assert_eq!(number_of(&new), before);
+        std::fs::create_dir(&old).unwrap();
+        assert!(before.is_none() || number_of(&old) != before);
+    }
+
+    #[test]
+    fn state_is_never_kept_in_the_working_directory_or_where_everybody_is() {
+        let relative = Home {
+            state: Some("state".into()),
+            home: Some("home".into()),
+        };
+        for home in [relative, Home::default()] {
+            let found = home.state_dir().unwrap();
+            let name = format!("upsun-local-{}", crate::private::user());
+            assert_eq!(found.path, std::env::temp_dir().join(name));
+            assert_eq!(found.warning, None);
         }
     }
 

@@ -49,10 +49,12 @@ pub fn spawn(
             }
             if let Err(err) = reporter.report(event) {
                 broken = true;
-                if err.kind() != io::ErrorKind::BrokenPipe {
+                if err.kind() == io::ErrorKind::BrokenPipe {
+                    shutdown.press(SIGPIPE);
+                } else {
                     talk(format!("error: standard output cannot be written: {err}\n").as_bytes());
+                    shutdown.give_up_output();
                 }
-                shutdown.press(SIGPIPE);
             }
         }
         reporter.finish();

@@ -50,6 +50,8 @@ enum Cause {
     Change,
     /// `watch` is gone.
     Orphaned,
+    /// Standard output cannot be written.
+    Unwritable,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -112,6 +114,11 @@ impl Shutdown {
         self.press_for(Cause::Signal(signal));
     }
 
+    /// What is printed cannot be written, and that was said.
+    pub fn give_up_output(&self) {
+        self.press_for(Cause::Unwritable);
+    }
+
     fn press_for(&self, cause: Cause) {
         self.sender.send_modify(|state| {
             state.urgency = state.urgency.next();
@@ -125,7 +132,7 @@ impl Shutdown {
     }
 
     /// 128 plus the number of the first signal, once one came: 130, 143 or 129. What stands for a signal has the
-    /// code of that one.
+    /// code of that one; output that cannot be written is a fault.
     pub fn exit_code(&self) -> Option<u8> {
         let cause = self.sender.borrow().cause?;
         Some(match cause {
@@ -133,7 +140,26 @@ impl Shutdown {
             Cause::Request => 143,
             Cause::Change => 130,
             Cause::Orphaned => 129,
+            Cause::Unwritable => 70,
         })
+    }
+
+    /// The signal that this process is to end by, so that a shell that runs it in a loop ends too. What only stands for
+    /// a signal is none, nor is a reader that is gone.
+    pub fn signal(&self) -> Option<u8> {
+        match self.sender.borrow().cause? {
+            Cause::Signal(number) if number != 13 => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody needs a word about it: what is read no more, what was told, what `watch` does again.
+    pub fn is_explained(&self) -> bool {
+        let cause = self.sender.borrow().cause;
+        matches!(
+            cause,
+            Some(Cause::Signal(13) | Cause::Unwritable | Cause::Change)
+        )
     }
 
     /// What the first wish to stop is called by those who had it.
@@ -141,17 +167,13 @@ impl Shutdown {
         match self.sender.borrow().cause {
             Some(Cause::Signal(1)) => "SIGHUP",
             Some(Cause::Signal(13)) => "a closed standard output",
+            Some(Cause::Unwritable) => "a standard output that cannot be written",
             Some(Cause::Signal(15)) => "SIGTERM",
             Some(Cause::Request) => "`activity cancel`",
             Some(Cause::Change) => "a changed file",
             Some(Cause::Orphaned) => "the end of `watch`",
             _ => "Ctrl-C",
         }
-    }
-
-    /// Whether it is to make room for a turn of `watch` that knows better.
-    pub fn is_for_a_change(&self) -> bool {
-        self.sender.borrow().cause == Some(Cause::Change)
     }
 
     /// Waits until it is at least so urgent.

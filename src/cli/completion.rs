@@ -49,8 +49,7 @@ pub(super) fn man() -> Result<u8, Failure> {
 
 fn print(text: &[u8]) -> Result<u8, Failure> {
     use std::io::Write;
-    match std::io::stdout().lock().write_all(text) {
-        Ok(()) => Ok(0),
-        Err(_) => Err(Failure::silent(141)),
-    }
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text).and_then(|()| stdout.flush());
+    written.map(|()| 0).map_err(|err| Failure::unwritten(&err))
 }

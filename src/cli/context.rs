@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub(super) struct Context {
     /// What must not stand in anything we say, once the settings are read.
     pub secrets: OnceLock<Secrets>,
     /// Whether the user wants to stop, once signals are caught.
-    pub stopping: OnceLock<Shutdown>,
+    stopping: OnceLock<Shutdown>,
 }
 
 /// A listener for events that is waited for at the end.
@@ -151,13 +152,8 @@ impl Context {
     /// The same, for what need not be text.
     pub(super) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Ok(()) => Ok(()),
-            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(141)),
-            Err(err) => Err(Failure::fault(format!(
-                "standard output cannot be written: {err}"
-            ))),
-        }
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        written.map_err(|err| Failure::unwritten(&err))
     }
 
     /// How much to say.
@@ -214,8 +210,28 @@ impl Context {
             None => shutdown.listen(),
         };
         listening.map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
-        let _ = self.stopping.set(shutdown.clone());
+        self.heed(&shutdown);
         Ok(shutdown)
+    }
+
+    /// Lets the end of this process show what stopped it.
+    pub(super) fn heed(&self, shutdown: &Shutdown) {
+        // A command that listens twice hears the same twice.
+        let _ = self.stopping.set(shutdown.clone());
+    }
+
+    /// Ends the process with a code. After a signal it ends by that signal, once everything is tidied up: shells show
+    /// the same code, and a script that calls this in a loop ends with it.
+    /// Source: <https://www.cons.org/cracauer/sigint.html>
+    pub(super) fn end(&self, code: u8) -> ExitCode {
+        let signal = self.stopping.get().and_then(Shutdown::signal);
+        // The kernel lets the first process of a container ignore what it sends to itself.
+        let can_die = !rustix::process::getpid().is_init();
+        if let Some(signal) = signal.filter(|signal| code == 128 + signal && can_die) {
+            let _ = io::stdout().flush();
+            let _ = signal_hook::low_level::emulate_default_handler(signal.into());
+        }
+        ExitCode::from(code)
     }
 
     /// Connects to the engine. `setting` is the settings' choice, below `--engine`.

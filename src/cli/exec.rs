@@ -220,7 +220,7 @@ fn write(piece: &Output, into: Option<&File>) -> Result<(), Failure> {
         }
         (Output::Stderr(bytes), _) => std::io::stderr().lock().write_all(bytes),
     };
-    written.map_err(|_| Failure::silent(141))
+    written.map_err(|err| Failure::unwritten(&err))
 }
 
 async fn resize(engine: &impl Engine, exec: &str) {

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::reporter::style::{Style, safe};
-use crate::{engine, lifecycle, lock, shutdown, source};
+use crate::{engine, lifecycle, lock, project, shutdown, source};
 
 /// Unknown, missing or ambiguous words on the command line.
 pub(super) const USAGE: u8 = 64;
@@ -54,6 +54,23 @@ impl Failure {
     /// Our own fault.
     pub(super) fn fault(message: impl Into<String>) -> Self {
         Failure::new(FAULT, message)
+    }
+
+    /// What is printed cannot be written. A reader that is gone needs no word.
+    pub(super) fn unwritten(err: &std::io::Error) -> Self {
+        if err.kind() == std::io::ErrorKind::BrokenPipe {
+            return Failure::silent(141);
+        }
+        Failure::fault(format!("standard output cannot be written: {err}"))
+    }
+
+    /// There is no place for state that is this user's alone.
+    pub(super) fn no_state(err: &std::io::Error) -> Self {
+        Failure::new(
+            CANNOT_MAKE,
+            format!("there is no directory for state that only this user can enter: {err}"),
+        )
+        .hint("set `HOME`, or `XDG_STATE_HOME`, to a directory of your own")
     }
 
     /// Nothing more to say.
@@ -124,6 +141,15 @@ impl From<engine::Error> for Failure {
     }
 }
 
+impl From<project::Error> for Failure {
+    fn from(err: project::Error) -> Self {
+        match err {
+            project::Error::Root { .. } => Failure::new(BAD_FILE, err.to_string()),
+            project::Error::State(err) => Failure::no_state(&err),
+        }
+    }
+}
+
 impl From<lock::Error> for Failure {
     fn from(err: lock::Error) -> Self {
         let message = err.to_string();
@@ -172,17 +198,22 @@ impl Failure {
             (&err, shutdown.exit_code())
         {
             // Whoever reads no more needs no word, nor does whoever watches and will see it done again.
-            return if code == 141 || shutdown.is_for_a_change() {
+            return if shutdown.is_explained() {
                 Failure::silent(code)
             } else {
                 Failure::new(code, message)
             };
         }
-        if let (E::Engine(engine::Error::Unusable { .. }), Some(code)) =
-            (&err, shutdown.exit_code())
-        {
-            return Failure::new(code, message);
+        // What goes wrong while the user ends it is worth a word, but it is not what ended it.
+        let failure = Failure::of_lifecycle(err, message);
+        match shutdown.exit_code() {
+            Some(code) => Failure { code, ..failure },
+            None => failure,
         }
+    }
+
+    fn of_lifecycle(err: lifecycle::Error, message: String) -> Self {
+        use lifecycle::Error as E;
         match err {
             E::Engine(err) => err.into(),
             E::Lock(err) => err.into(),
@@ -234,6 +265,7 @@ impl Failure {
             E::MountsLost { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "the rest was put back; `upsun-local down` and `upsun-local up` mount it again, with the data that is on it",
             ),
+            E::OtherMounts { .. } => Failure::new(BUSY, message),
             E::Snapshot(err) => Failure::of_snapshot(&err),
             E::SourceOperation { .. } => Failure::new(OPERATION_FAILED, message),
             E::File { .. } => Failure::new(BAD_FILE, message),

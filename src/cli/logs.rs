@@ -148,5 +148,5 @@ fn write(piece: &Output) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes)
         .and_then(|()| out.flush())
-        .map_err(|_| Failure::silent(141))
+        .map_err(|err| Failure::unwritten(&err))
 }

@@ -50,7 +50,9 @@ impl Pushed {
         let (here, base, tree) = against::both(context, which, |root, settings| {
             let project = Project::of(root, settings.project.as_deref(), &context.home);
             let state = project.map(|project| project.state_dir);
-            let state = state.unwrap_or_else(|_| context.home.state_dir());
+            let state = state.or_else(|_| context.home.state_dir().map(|state| state.path));
+            // Without one, nothing is remembered of the files.
+            let state = state.unwrap_or_else(|_| "/dev/null".into());
             source::scan(root, &state)
         })?;
         let tree: Tree = tree?;

@@ -1,5 +1,7 @@
 //! `status`: what is up.
 
+mod everywhere;
+
 use clap::Args;
 use serde_json::json;
 
@@ -16,6 +18,9 @@ use crate::services::mail;
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// List everything on the engine that was made for any repository, also for those that are gone
+    #[arg(long)]
+    all: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::run::Format,
@@ -23,6 +28,9 @@ pub(super) struct Arguments {
 
 /// Prints the containers of all environments of this project.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    if arguments.all {
+        return everywhere::run(context, arguments.format).await;
+    }
     let workspace = Workspace::open_lenient(context)?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let all = engine.containers(&workspace.project.labels()).await?;

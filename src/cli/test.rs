@@ -104,11 +104,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let shutdown = context.shutdown()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
+    let unwritten = std::cell::RefCell::new(None);
     let show = |verdict: &Verdict| {
         let is_good = matches!(verdict.status, Status::Passed | Status::Skipped(_));
         // A reader that is gone wants no more lines; the result is the exit code then.
         if is_shown && !(context.global.quiet && is_good) {
-            let _ = context.print(&tests::line(verdict, context.out_style));
+            let printed = context.print(&tests::line(verdict, context.out_style));
+            let failed = printed.err().filter(|failure| failure.code == FAULT);
+            if let Some(failure) = failed {
+                unwritten.borrow_mut().get_or_insert(failure);
+            }
         }
     };
     let (verdicts, result) =
@@ -117,6 +122,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     // Whoever reads the results finds there what went wrong with us, too.
     result?;
     reported?;
+    if let Some(failure) = unwritten.into_inner() {
+        return Err(failure);
+    }
     if !context.global.quiet {
         context.talk(&format!("{}\n", tests::summary(&verdicts)));
     }

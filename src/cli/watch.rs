@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Err(err) => return Ok(super::refuse(&err)),
     };
     // Options may stand anywhere.
+    let outer = context;
     let context = &Context::of_process(work.global.clone());
     let root = root(context)?;
     let root = std::fs::canonicalize(&root)
@@ -63,8 +64,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         .ok()
         .and_then(|settings| settings.project);
     let cache = Project::of(&root, named.as_deref(), &context.home)
-        .map_or_else(|_| context.home.state_dir(), |project| project.state_dir);
+        .map(|project| project.state_dir)
+        .or_else(|_| context.home.state_dir().map(|state| state.path))
+        .map_err(|err| Failure::no_state(&err))?;
     let shutdown = context.shutdown()?;
+    outer.heed(&shutdown);
     let (at, scope) = (root.clone(), work.scope.clone());
     let mut watch = Watch::start(
         &root,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::context::{Context, variable};
-use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure, USAGE};
+use super::failure::{BAD_CONFIGURATION, BUSY, Failure, USAGE};
 use super::warnings::{self, Running, Warning};
 use crate::activity::Draft;
 use crate::config::app::{App, Worker};
@@ -76,10 +76,13 @@ impl Workspace {
         } else {
             super::settings::of(context, &root)?
         };
-        let project = Project::of(&root, settings.project.as_deref(), &context.home)
-            .map_err(|err| Failure::new(BAD_FILE, format!("{}: {err}", root.display())))?;
+        let project = Project::of(&root, settings.project.as_deref(), &context.home)?;
         let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
         let mut warnings = warnings::of(&loaded);
+        if let Some(warning) = context.home.state_dir().ok().and_then(|it| it.warning) {
+            let hint = "`XDG_STATE_HOME` can name another directory".to_owned();
+            warnings.insert(0, Warning::general(warning, Some(hint)));
+        }
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
@@ -554,7 +557,9 @@ impl Workspace {
         let act = async {
             // A shell beside a running operation is what helps to see what that does: it does not queue.
             let containers = sandbox.containers().await?;
-            if let Some(id) = plan.current_id(container, &containers) {
+            if let Some(id) = plan.current_id(container, &containers)
+                && !sandbox.is_to_be_mended(&container.title(&plan.app))
+            {
                 return Ok(id);
             }
             let lock = sandbox.lock("up").await?;

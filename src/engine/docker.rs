@@ -239,6 +239,9 @@ impl Engine for DockerEngine {
         let answer = self.list_volumes(labels);
         self.patience.within("list volumes", LOOK, answer).await
     }
+    async fn volume_sizes(&self) -> Result<std::collections::BTreeMap<String, u64>> {
+        self.measure_volumes().await
+    }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
         let answer = self.make_volume(spec);
         self.patience

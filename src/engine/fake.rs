@@ -11,6 +11,7 @@ mod process;
 mod running;
 mod store;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -372,6 +373,11 @@ impl Engine for FakeEngine {
 
     async fn listed_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
         self.ask("volumes", "", |store| Ok(store.volumes(labels)))
+            .await
+    }
+
+    async fn volume_sizes(&self) -> Result<BTreeMap<String, u64>> {
+        self.ask("volume_sizes", "", |store| Ok(store.volume_sizes()))
             .await
     }
 

@@ -410,7 +410,7 @@ impl<E: Engine> Sandbox<'_, E> {
 }
 
 /// Whether a build is finished: its volume is there, and so is its mark.
-fn is_built(build: &BuildPlan, volumes: &[Volume]) -> bool {
+pub(super) fn is_built(build: &BuildPlan, volumes: &[Volume]) -> bool {
     let there = |name: &str| volumes.iter().any(|volume| volume.name == name);
     there(&build.volume.name) && there(&build.mark.name)
 }

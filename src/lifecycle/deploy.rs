@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::build::is_built;
 use super::execute::{Command, End};
 use super::{Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
 use crate::engine::spec::{Container, LogRange, Output};
@@ -213,10 +214,11 @@ impl<E: Engine> Sandbox<'_, E> {
             self.ensure_volumes(planned, plan, &volumes).await?;
             self.ensure_network(&planned.plan.network).await?;
             self.checkpoint()?;
-            let id = self.create(planned, plan).await?;
-            self.start_checked(&id, &title).await?;
-            id
+            let is_reused = !planned.rebuild && is_built(&planned.plan.build, &volumes);
+            self.start_on_build(planned, plan, is_reused, &volumes)
+                .await?
         };
+        self.mend(&id, &title, Some(&plan.mounts)).await?;
         if !is_web {
             self.wait_until_ready(&id, &title, None).await?;
         }
@@ -267,7 +269,11 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(failed)
     }
 
-    async fn create(&self, planned: &Planned<'_>, plan: &ContainerPlan) -> Result<String> {
+    pub(super) async fn create(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+    ) -> Result<String> {
         let mut spec = plan.container.clone();
         if !plan.hooks.is_empty() {
             spec.name.push_str(STARTING);
@@ -282,7 +288,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    async fn start_checked(&self, id: &str, title: &str) -> Result<()> {
+    pub(super) async fn start_checked(&self, id: &str, title: &str) -> Result<()> {
         if let Err(err) = self.engine.start_container(id).await {
             // A container that never ran is of no use to anybody.
             let _ = self.engine.remove_container(id).await;

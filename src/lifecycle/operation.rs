@@ -74,6 +74,23 @@ impl<E: Engine> Sandbox<'_, E> {
         let report = self
             .run_operation_in(&deployed.id, planned, run, hooks_failed)
             .await?;
+        let is_bad = report.outcome == Outcome::Failure && !deployed.fresh;
+        // Without its code it did nothing that counts.
+        if is_bad && self.is_emptied(&deployed.id, run.container).await? {
+            self.warn_emptied(&planned.plan.app).await;
+            let again = Planned {
+                rebuild: true,
+                ..planned.clone()
+            };
+            let containers = self.containers().await?;
+            let deployed = self
+                .ensure_ready(&again, run.container, &containers, run.listens_at)
+                .await?;
+            let hooks_failed = !deployed.failed_hooks.is_empty();
+            return self
+                .run_operation_in(&deployed.id, &again, run, hooks_failed)
+                .await;
+        }
         if let (Outcome::Failure, Some(silence)) = (report.outcome, deployed.silence) {
             let hint = "an operation that sends requests to the app needs it to listen; `upsun-local logs` shows what it says";
             self.events.warn(silence, Some(hint.to_owned())).await;

@@ -101,7 +101,10 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<Report> {
         let mounts = &run.container.mounts;
         let title = run.container.title(&planned.plan.app);
-        // What an earlier run left must not be replaced by what that one wrote.
+        let deployed = self
+            .ensure_ready(planned, run.container, containers, run.listens_at)
+            .await?;
+        // What an earlier run left, and could not be put back, must not be replaced by what that one wrote.
         if undo.store.has(undo.name) {
             return Err(Error::NotUndone {
                 container: title,
@@ -109,12 +112,10 @@ impl<E: Engine> Sandbox<'_, E> {
                 flags: undo.flags.clone(),
             });
         }
-        let deployed = self
-            .ensure_ready(planned, run.container, containers, run.listens_at)
-            .await?;
         let before = self
             .take_snapshot(&deployed.id, &title, mounts, &undo.store, undo.name)
             .await?;
+        let _held = undo.store.hold(undo.name);
         let containers = self.containers().await?;
         let result = self.run_operation(planned, run, &containers).await;
         let undone = async {
@@ -132,6 +133,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.warn_unlike(&title, &restored, &undo.flags, undo.name)
                 .await;
             if restored.is_incomplete {
+                undo.store.give_up(undo.name);
                 return Ok(());
             }
             undo.store.remove(undo.name)?;

@@ -6,9 +6,13 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::Index;
+
+/// What the names of files begin with that are being written; no snapshot's name does.
+const UNFINISHED: &str = ".tmp";
 
 /// How many characters a name can have.
 const LONGEST: usize = 100;
@@ -102,7 +106,7 @@ impl Store {
         let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
         for directory in directories.into_iter().flatten().flatten() {
             // The index first: without it there is no snapshot.
-            for extension in ["json", "tar"] {
+            for extension in ["json", "tar", "given-up"] {
                 let file = directory.path().join(format!("{name}.{extension}"));
                 let _ = std::fs::remove_file(file);
             }
@@ -128,7 +132,9 @@ impl Store {
             .mode(0o700)
             .create(&self.directory)
             .map_err(failed)?;
-        tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)
+        let mut file = tempfile::Builder::new();
+        file.prefix(UNFINISHED);
+        file.tempfile_in(&self.directory).map_err(failed)
     }
 
     /// Keeps a snapshot, in the place of one of the same name.
@@ -144,6 +150,7 @@ impl Store {
         let bytes = serde_json::to_vec(taken).map_err(|err| failed(err.into()))?;
         let new = self.begin()?;
         io::Write::write_all(&mut new.as_file(), &bytes).map_err(failed)?;
+        let _ = std::fs::remove_file(self.note(name));
         // An index never stands beside an archive that is not its own.
         match std::fs::remove_file(&path) {
             Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(failed(err)),
@@ -213,6 +220,61 @@ impl Store {
         self.index(name).exists()
     }
 
+    /// Notes that a snapshot is not to be put back by itself any more: the user was told, and may go on without it.
+    pub fn give_up(&self, name: &str) {
+        // Without the note it is tried once more.
+        let _ = std::fs::write(self.note(name), "");
+    }
+
+    /// Keeps a snapshot from being taken for one that nobody will put back, for as long as what is returned lives. The
+    /// kernel lets go of it when the process ends, however it ends.
+    pub fn hold(&self, name: &str) -> Option<File> {
+        let archive = File::open(self.archive(name)).ok()?;
+        flock(&archive, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(archive)
+    }
+
+    /// Whether there is one of that name that is to be put back by the next command.
+    pub fn is_pending(&self, name: &str) -> bool {
+        let is_held = || {
+            File::open(self.archive(name)).is_ok_and(|archive| {
+                let taken = flock(&archive, FlockOperation::NonBlockingLockShared);
+                taken == Err(rustix::io::Errno::WOULDBLOCK)
+            })
+        };
+        self.has(name) && !self.note(name).exists() && !is_held()
+    }
+
+    /// Whether that is so of any container of an environment.
+    pub fn is_any_pending(state_directory: &Path, environment: &str, name: &str) -> bool {
+        let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
+        let mut directories = directories.into_iter().flatten().flatten();
+        directories.any(|directory| {
+            let store = Store {
+                directory: directory.path(),
+                container: String::new(),
+            };
+            store.is_pending(name)
+        })
+    }
+
+    fn note(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.given-up"))
+    }
+
+    /// Removes what processes that were killed left of snapshots of an environment.
+    pub fn clear_unfinished(state_directory: &Path, environment: &str) {
+        let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
+        for directory in directories.into_iter().flatten().flatten() {
+            let files = std::fs::read_dir(directory.path());
+            for file in files.into_iter().flatten().flatten() {
+                if file.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                    let _ = std::fs::remove_file(file.path());
+                }
+            }
+        }
+    }
+
     /// The names of all of them, in order.
     pub fn names(&self) -> Result<Vec<String>, Error> {
         let failed = |source| Error::File {
@@ -236,6 +298,7 @@ impl Store {
     /// Removes one.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         Self::check(name)?;
+        let _ = std::fs::remove_file(self.note(name));
         for path in [self.index(name), self.archive(name)] {
             match std::fs::remove_file(&path) {
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {

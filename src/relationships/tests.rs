@@ -53,6 +53,7 @@ impl World {
             key: "shop-1234".into(),
             root: "/r".into(),
             state_dir: "/s".into(),
+            identity: crate::project::Identity::default(),
         };
         let settings = Settings::parse(
             "services: {far: {external: 'memcached://far.example'}}",

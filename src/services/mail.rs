@@ -140,6 +140,7 @@ mod tests {
             key: "shop-1234".into(),
             root: "/r".into(),
             state_dir: "/s".into(),
+            identity: crate::project::Identity::default(),
         };
         plan(&Wanted {
             project: &project,

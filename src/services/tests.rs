@@ -27,6 +27,7 @@ impl Plans {
                 key: "shop-1234".into(),
                 root: "/r".into(),
                 state_dir: "/s".into(),
+                identity: crate::project::Identity::default(),
             },
             config: loaded
                 .config

@@ -210,6 +210,118 @@ fn a_container_that_is_paused_does_not_hang_the_next_run_for_ever() {
     }
 }
 
+#[test]
+fn ctrl_c_on_a_paused_container_is_ctrl_c_all_the_same() {
+    let project = TestProject::on_engine(&operations(&[
+        ("long", "echo ready; sleep 7651"),
+        ("next", "echo next"),
+    ]));
+    let run = Running::start(&project, &["run", "long"]);
+    run.wait_for_output("ready");
+    docker(&["pause", &container(&project)]);
+    run.signal(Signal::INT);
+    let outcome = run.wait().expect(130);
+    assert!(outcome.stderr.contains("paused"), "{}", outcome.stderr);
+    assert_eq!(project.run(&["run", "next"]).expect(0).stdout, "next\n");
+    assert!(!runs(&project, "sleep 7651"));
+}
+
+/// Deletes all that is in the volume of the only build.
+fn empty_build(project: &TestProject) {
+    let build = volumes(project, "build").remove(0);
+    let volume = format!("{build}:/build");
+    docker(&[
+        "run",
+        "--rm",
+        "-v",
+        &volume,
+        "debian:bookworm",
+        "find",
+        "/build",
+        "-mindepth",
+        "1",
+        "-delete",
+    ]);
+}
+
+#[test]
+fn an_emptied_build_is_noticed_and_made_again() {
+    let project = TestProject::on_engine(&config());
+    project.run(&["up"]).expect(0);
+    // Under a container that runs, and under one that is to be started.
+    for is_down in [false, true] {
+        if is_down {
+            project.run(&["down"]).expect(0);
+        }
+        empty_build(&project);
+        let outcome = project.run(&["run", "look"]).expect(0);
+        assert!(
+            outcome.stdout.contains("built\ndeployed\n"),
+            "{}",
+            outcome.stdout
+        );
+        for said in ["the build of `app` was emptied", "Building"] {
+            assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+        }
+        let again = project.run(&["run", "look"]).expect(0);
+        assert!(!again.stderr.contains("Building"), "{}", again.stderr);
+    }
+    expect_one_of_each(&project);
+}
+
+#[test]
+fn an_emptied_build_without_mounts_is_made_again_too() {
+    let project = TestProject::on_engine(&operations(&[("look", "cat file")]));
+    project.file("file", "here\n");
+    project.run(&["up"]).expect(0);
+    project.run(&["down"]).expect(0);
+    empty_build(&project);
+    let outcome = project.run(&["run", "look"]).expect(0);
+    assert_eq!(outcome.stdout, "here\n");
+    assert!(outcome.stderr.contains("was emptied"), "{}", outcome.stderr);
+    // An operation that fails for another reason is not run twice.
+    project.run(&["exec", "--", "true"]).expect(0);
+}
+
+#[test]
+fn a_kill_inside_of_a_test_or_an_undo_is_mended_by_the_next_command() {
+    let project = TestProject::on_engine(&app(&format!(
+        "mounts: {{ data: {{ source: storage }} }}\n{}",
+        operations_of(&[
+            ("spoil", "echo two >data/held; echo ready; sleep 7661"),
+            ("look", "cat data/held"),
+        ])
+    )));
+    project.file(
+        ".upsun-local.yaml",
+        &format!(
+            "project: {}\ntests:\n  spoil: {{ operation: spoil }}\n  look: {{ operation: look }}\n",
+            project.id
+        ),
+    );
+    project
+        .run(&["exec", "--", "dash", "-c", "echo one >data/held"])
+        .expect(0);
+    for arguments in [&["-v", "test"][..], &["run", "spoil", "--undo"]] {
+        for next in [
+            &["run", "look"][..],
+            &["test", "look"],
+            &["run", "look", "--undo"],
+            &["exec", "--", "cat", "data/held"],
+        ] {
+            let run = Running::start(&project, arguments);
+            wait_until("it is spoilt", || runs(&project, "sleep 7661"));
+            run.signal(Signal::KILL);
+            run.wait().expect(-9);
+            let mended = project.run(next).expect(0);
+            assert!(mended.stderr.contains("was cut off"), "{}", mended.stderr);
+            let look = project.run(&["run", "look"]).expect(0);
+            assert_eq!(look.stdout, "one\n", "{arguments:?} {next:?}");
+            assert!(!runs(&project, "sleep 7661"));
+        }
+    }
+}
+
 /// A socket in front of the engine's that can be cut.
 pub(crate) struct Relay {
     pub(crate) address: String,

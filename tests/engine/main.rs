@@ -33,6 +33,7 @@ mod roles;
 mod routes;
 mod run_output;
 mod run_script;
+mod sandboxes;
 mod secrets;
 mod services;
 mod source;

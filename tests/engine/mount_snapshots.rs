@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::engine::{app, operations_of};
+use crate::engine::{app, container, docker, operations_of};
 use crate::support::TestProject;
 
 fn project() -> TestProject {
@@ -201,20 +201,71 @@ fn a_damaged_snapshot_touches_nothing_and_hides_no_other() {
     }
 }
 
+/// Leaves a snapshot as a run that was killed would have left it.
+fn cut_off(project: &TestProject) -> Vec<std::path::PathBuf> {
+    project.run(&["mount", "snapshot", "mine"]).expect(0);
+    let state = project.root().parent().expect("a parent").to_owned();
+    let names = ["mine.tar", "mine.json"];
+    let files = names.iter().flat_map(|name| kept(&state, name));
+    files
+        .map(|path| {
+            let name = path.to_string_lossy().replace("mine.", "before-run.");
+            std::fs::rename(path, &name).expect("renamed");
+            name.into()
+        })
+        .collect()
+}
+
 #[test]
-fn what_was_cut_off_is_told_and_goes_with_the_data() {
+fn what_was_cut_off_is_put_back_by_the_next_command_whatever_it_is() {
     let project = project();
     shell(&project, "echo one >data/held");
-    project.run(&["mount", "snapshot", "mine"]).expect(0);
-    // As a run that was killed would have left it.
-    let state = project.root().parent().expect("a parent").to_owned();
-    for path in kept(&state, "mine.json")
-        .iter()
-        .chain(&kept(&state, "mine.tar"))
-    {
-        let name = path.to_string_lossy().replace("mine.", "before-run.");
-        std::fs::rename(path, name).expect("renamed");
+    for arguments in [
+        ["up"].as_slice(),
+        &["exec", "--", "true"],
+        &["run", "spoil", "--undo"],
+        &["mount", "size"],
+        &["mount", "diff"],
+        &["mount", "restore", "-y", "before-run"],
+    ] {
+        project.run(&["mount", "snapshot"]).expect(0);
+        cut_off(&project);
+        docker(&[
+            "exec",
+            &container(&project),
+            "dash",
+            "-c",
+            "echo spoilt >data/held",
+        ]);
+        let told = project.run(arguments).expect(0).stderr;
+        assert!(told.contains("was cut off"), "{arguments:?}: {told}");
+        assert_eq!(shell(&project, "cat data/held"), "one\n", "{arguments:?}");
+        let quiet = project.run(&["--quiet", "exec", "--", "true"]).expect(0);
+        assert_eq!(quiet.stderr, "");
     }
+    // Also where the container does not run any more, before a hook of its deploy sees them.
+    cut_off(&project);
+    docker(&[
+        "exec",
+        &container(&project),
+        "dash",
+        "-c",
+        "echo spoilt >data/held",
+    ]);
+    project.run(&["down"]).expect(0);
+    let told = project.run(&["up"]).expect(0).stderr;
+    assert!(told.contains("was cut off"), "{told}");
+    assert_eq!(shell(&project, "cat data/held"), "one\n");
+}
+
+#[test]
+fn what_was_cut_off_and_cannot_be_put_back_is_told_and_goes_with_the_data() {
+    let project = project();
+    shell(&project, "echo one >data/held");
+    let [archive, _] = cut_off(&project).try_into().expect("two files");
+    std::fs::write(archive, "damaged").expect("written");
+    let told = project.run(&["up"]).expect(0).stderr;
+    assert!(told.contains("could not be put back"), "{told}");
     for arguments in [
         ["run", "spoil"].as_slice(),
         &["up"],

@@ -9,7 +9,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::engine::{LIMIT, wait_until};
-use crate::support::{Outcome, TestProject};
+use crate::support::{Outcome, TestProject, code};
 
 /// A started process. It is killed when a test ends without waiting for it.
 pub(crate) struct Running {
@@ -108,7 +108,6 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Outcome {
-        use std::os::unix::process::ExitStatusExt;
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
@@ -127,9 +126,7 @@ impl Running {
             }
         }
         Outcome {
-            code: status
-                .code()
-                .unwrap_or_else(|| -status.signal().unwrap_or(1)),
+            code: code(status),
             stdout: self.stdout(),
             stderr: self.stderr(),
         }

@@ -189,3 +189,43 @@ fn ten_runs_at_once_each_get_their_own_output() {
     }
     assert_eq!(containers(&project).len(), 1);
 }
+
+#[test]
+fn runs_that_wait_are_served_in_the_order_in_which_they_came() {
+    const COUNT: usize = 20;
+    let project = TestProject::on_engine(&app(&format!(
+        "mounts: {{ data: {{ source: storage }} }}\n{}",
+        operations_of(&[
+            ("gate", GATE),
+            ("say", "echo $WORD >>data/order"),
+            ("look", "cat data/order"),
+        ])
+    )));
+    let first = Running::start(&project, &["run", "gate"]);
+    first.wait_for_output("in");
+    let mut all: Vec<Running> = (0..COUNT)
+        .map(|number| {
+            let word = format!("env:WORD={number}");
+            let run = Running::start(&project, &["run", "say", "--variable", &word]);
+            run.wait_for_talk("Waiting");
+            run
+        })
+        .collect();
+    // One that is killed and one that is interrupted keep nobody from their turn.
+    let killed = all.remove(3);
+    killed.signal(Signal::KILL);
+    killed.wait().expect(-9);
+    let interrupted = all.remove(7);
+    interrupted.signal(Signal::INT);
+    interrupted.wait().expect(130);
+    open_gate(&project);
+    first.wait().expect(0);
+    for run in all {
+        run.wait().expect(0);
+    }
+    let expected: String = (0..COUNT)
+        .filter(|number| ![3, 8].contains(number))
+        .map(|number| format!("{number}\n"))
+        .collect();
+    assert_eq!(project.run(&["run", "look"]).expect(0).stdout, expected);
+}

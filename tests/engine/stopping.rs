@@ -303,8 +303,8 @@ fn a_reader_that_does_not_read_does_not_keep_it_from_being_stopped() {
         "{:?}",
         began.elapsed()
     );
-    let code = child.wait().expect("it ended").code();
-    assert!(matches!(code, Some(130)), "{code:?}");
+    let code = crate::support::code(child.wait().expect("it ended"));
+    assert_eq!(code, 130);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_full_disk_under_the_output_is_told() {
     let output = command.stdout(full).stderr(Stdio::piped()).spawn();
     let output = output.and_then(std::process::Child::wait_with_output);
     let output = output.expect("it runs");
-    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(output.status.code(), Some(70));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
         stderr.contains("error: standard output cannot be written: No space left"),
@@ -343,4 +343,57 @@ fn cancelling_names_what_cancelled_it() {
             outcome.stderr
         );
     }
+}
+
+#[test]
+fn a_script_that_runs_it_in_a_loop_ends_with_it() {
+    use std::os::unix::process::ExitStatusExt;
+    let project = TestProject::on_engine(&operations(&[("wait", "echo ready; sleep 7511")]));
+    project.run(&["up"]).expect(0);
+    for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15), (Signal::HUP, 1)] {
+        let mut child = project
+            .command(&["run", "wait"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal)
+            .expect("it is there");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(number));
+        // It tidied up first.
+        assert!(!runs(&project, "sleep 7511"));
+    }
+    // A shell ends its loop when it was sent the same signal and what it ran died of it.
+    let mut binary = project.command(&[]);
+    let program = binary.get_program().to_owned();
+    let mut shell = std::process::Command::new("bash");
+    for (name, value) in binary.env("PROGRAM", program).get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let script = "for i in 1 2 3; do echo round $i; \"$PROGRAM\" run wait; done; echo through";
+    shell.args(["-c", script]).current_dir(project.root());
+    let mut shell = std::os::unix::process::CommandExt::process_group(&mut shell, 0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("bash starts");
+    let mut reader = BufReader::new(shell.stdout.take().expect("a pipe"));
+    let mut said = String::new();
+    while !said.contains("ready") {
+        assert_ne!(reader.read_line(&mut said).expect("a line"), 0, "{said}");
+    }
+    // As a terminal does with Ctrl-C.
+    let group = rustix::process::Pid::from_child(&shell);
+    rustix::process::kill_process_group(group, Signal::INT).expect("it is there");
+    std::io::Read::read_to_string(&mut reader, &mut said).expect("text");
+    shell.wait().expect("it ends");
+    assert_eq!(said, "round 1\nready\n");
 }

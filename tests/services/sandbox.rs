@@ -40,6 +40,7 @@ impl Sandbox {
             id,
             root: "/nowhere".into(),
             state_dir: "/nowhere".into(),
+            identity: upsun_local::project::Identity::default(),
         };
         let network = project.name(&["main"]);
         engine

@@ -139,6 +139,16 @@ impl TestProject {
     }
 }
 
+/// The code that a shell shows: also of a process that a signal ended which a user sends. Other signals are negative.
+pub fn code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, Some(signal @ (1 | 2 | 15))) => 128 + signal,
+        (None, signal) => -signal.unwrap_or(1),
+    }
+}
+
 /// Runs a command to its end; the repository's path is told as `[REPO]`.
 pub fn outcome(command: &mut Command, root: &Path) -> Outcome {
     let output = command.output().expect("the binary runs");
@@ -147,7 +157,7 @@ pub fn outcome(command: &mut Command, root: &Path) -> Outcome {
         String::from_utf8_lossy(bytes).replace(&root.display().to_string(), "[REPO]")
     };
     Outcome {
-        code: output.status.code().unwrap_or(-1),
+        code: code(output.status),
         stdout: text(&output.stdout),
         stderr: text(&output.stderr),
     }

@@ -156,7 +156,9 @@ pub(super) async fn run(
                 sandbox
                     .warn_unlike(&title, &restored, &flags, &arguments.name)
                     .await;
-                if arguments.name == BEFORE_RUN && !restored.is_incomplete {
+                // Whoever took the lock may have put it back already.
+                if store.has(BEFORE_RUN) && arguments.name == BEFORE_RUN && !restored.is_incomplete
+                {
                     // A further run may take it again now.
                     store.remove(&arguments.name)?;
                 }
@@ -267,9 +269,12 @@ pub(in crate::cli) async fn warn_not_undone(
         return;
     }
     for (title, flags) in not_undone(workspace) {
-        events
-            .warn(not_undone_message(&title), Some(not_undone_hint(&flags)))
-            .await;
+        // The others are put back as soon as their containers are up.
+        if !store(workspace, &title).is_pending(BEFORE_RUN) {
+            events
+                .warn(not_undone_message(&title), Some(not_undone_hint(&flags)))
+                .await;
+        }
     }
 }
 
@@ -279,11 +284,12 @@ pub(in crate::cli) fn tell_not_undone(context: &Context, workspace: &Workspace) 
         if context.global.quiet {
             return;
         }
-        let text = format!(
-            "{} ({})",
-            not_undone_message(&title),
+        let hint = if store(workspace, &title).is_pending(BEFORE_RUN) {
+            "the next command that uses them puts them back".to_owned()
+        } else {
             not_undone_hint(&flags)
-        );
+        };
+        let text = format!("{} ({hint})", not_undone_message(&title));
         let warning = context.style.warning("warning");
         context.talk(&format!("{warning}: {}\n", safe(&text)));
     }

@@ -44,6 +44,8 @@ struct Prepared {
 struct Before {
     index: Index,
     store: Store,
+    /// What keeps others from putting it back meanwhile.
+    _held: Option<std::fs::File>,
     /// Whether what is there now could not be put back to that.
     is_lost: Cell<bool>,
     /// What was not as before after the last test, although it was put back.
@@ -302,12 +304,15 @@ impl<E: Engine> Suite<'_, E> {
             let Ok(before) = before else { continue };
             let restored = before.restored.take();
             if before.is_lost.get() {
+                // The next command tries again.
                 continue;
             }
             self.sandbox
                 .warn_unlike(place, &restored, &before.flags, BEFORE_RUN)
                 .await;
-            if !restored.is_incomplete {
+            if restored.is_incomplete {
+                before.store.give_up(BEFORE_RUN);
+            } else {
                 before.store.remove(BEFORE_RUN)?;
             }
         }
@@ -363,14 +368,6 @@ impl<E: Engine> Suite<'_, E> {
             .iter()
             .map(|(plan, image)| self.workspace.planned(plan, image, self.tree, pull, false))
             .collect();
-        let store = store(self.workspace, &place);
-        if store.has(BEFORE_RUN) {
-            return Err(of(Error::NotUndone {
-                container: place,
-                snapshot: BEFORE_RUN.to_owned(),
-                flags: flags(self.workspace, &plan.app, case.found.worker),
-            }));
-        }
         let containers = sandbox.containers().await.map_err(of)?;
         if !container.is_current(&containers) && !state.is_warned.replace(true) {
             self.workspace
@@ -386,12 +383,21 @@ impl<E: Engine> Suite<'_, E> {
             .ensure_ready(&planned, container, &containers, address.as_deref())
             .await
             .map_err(of)?;
+        let store = store(self.workspace, &place);
+        if store.has(BEFORE_RUN) {
+            return Err(of(Error::NotUndone {
+                container: place,
+                snapshot: BEFORE_RUN.to_owned(),
+                flags: flags(self.workspace, &plan.app, case.found.worker),
+            }));
+        }
         let taken = sandbox
             .take_snapshot(&deployed.id, &place, &container.mounts, &store, BEFORE_RUN)
             .await
             .map_err(of)?;
         Ok(Before {
             index: taken.index,
+            _held: store.hold(BEFORE_RUN),
             store,
             is_lost: Cell::new(false),
             restored: RefCell::default(),

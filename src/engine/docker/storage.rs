@@ -1,6 +1,6 @@
 //! Volumes and networks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
@@ -27,6 +27,29 @@ impl DockerEngine {
                 labels: volume.labels.into_iter().collect(),
                 created: volume.created_at.unwrap_or_default(),
                 mountpoint: volume.mountpoint,
+            })
+            .collect())
+    }
+
+    pub(super) async fn measure_volumes(&self) -> Result<BTreeMap<String, u64>> {
+        // `GET /system/df` answers with `Volumes`, as a list of volumes does. bollard reads only what the newest API
+        // has in place of that, and engines go on to answer what older ones had.
+        let docker = self.docker.clone().with_request_modifier(|mut request| {
+            let uri = request.uri().to_string().replace("/volumes", "/system/df");
+            if let Ok(uri) = uri.parse() {
+                *request.uri_mut() = uri;
+            }
+            request
+        });
+        let found = docker
+            .list_volumes(None::<bollard::query_parameters::ListVolumesOptions>)
+            .await?;
+        let sizes = found.volumes.unwrap_or_default().into_iter();
+        Ok(sizes
+            .filter_map(|volume| {
+                // One that could not be measured has -1.
+                let size = u64::try_from(volume.usage_data?.size).ok()?;
+                Some((volume.name, size))
             })
             .collect())
     }

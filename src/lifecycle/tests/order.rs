@@ -230,6 +230,8 @@ async fn what_concerns_the_deploy_only_makes_a_new_container_from_the_same_build
             &format!("remove_container {old}"),
             "create_container local-shop-starting",
             "start_container",
+            // Whether anything is left of the build.
+            "exec our own",
             "exec echo deploying",
             "exec echo deployed",
             "rename_container local-shop",

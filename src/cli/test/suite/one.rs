@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 use super::super::super::failure::Failure;
 use super::super::super::run::listens_at;
 use super::super::cases::{Case, verdict};
-use super::{BEFORE_RUN, Before, Suite, flags};
+use super::{BEFORE_RUN, Before, Suite};
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
@@ -129,10 +129,9 @@ impl<E: Engine> Suite<'_, E> {
             before.is_lost.set(true);
             let failure = Failure::of(err, self.sandbox.shutdown);
             Status::Error(format!(
-                "the mounts of {} could not be put back: {}; `upsun-local mount restore{} {BEFORE_RUN}` tries again",
+                "the mounts of {} could not be put back: {}; the next command that uses them tries again",
                 case.place(),
-                failure.message,
-                flags(self.workspace, &case.found.app.name, case.found.worker)
+                failure.message
             ))
         })
     }

@@ -1,5 +1,7 @@
 //! Files, volumes and networks.
 
+use std::collections::BTreeMap;
+
 use super::{HeldContainer, HeldVolume, Phase, Store, no_container};
 use crate::engine::fake::files::{Entry, Files, Node, below, joined, members};
 use crate::engine::spec::{Labels, ListedNetwork, Volume, VolumeSpec};
@@ -199,6 +201,20 @@ impl Store {
                 labels: volume.spec.labels.clone(),
                 created: volume.created.clone(),
                 mountpoint: format!("/fake/volumes/{}/_data", volume.spec.name),
+            })
+            .collect()
+    }
+
+    pub(in crate::engine::fake) fn volume_sizes(&self) -> BTreeMap<String, u64> {
+        let size = |entry: &Entry| match &entry.node {
+            Node::File(content) => content.len() as u64,
+            Node::Directory | Node::Link(_) => 0,
+        };
+        let volumes = self.volumes.iter();
+        volumes
+            .map(|(name, held)| {
+                let sizes = held.files.iter().map(|(_, entry)| size(entry));
+                (name.clone(), sizes.sum())
             })
             .collect()
     }

@@ -1,0 +1,118 @@
+//! A build whose volume somebody emptied, or took files out of, behind the back of `upsun-local`: it is made again.
+
+use super::{Error, Planned, Result, Sandbox};
+use crate::engine::spec::{ExecSpec, Volume};
+use crate::engine::{Engine, Error as EngineError};
+use crate::plan::ContainerPlan;
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// Creates and starts a container. A build that was there before, and that it cannot start with or that holds no
+    /// file, is made again first.
+    pub(super) async fn start_on_build(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        is_reused: bool,
+        volumes: &[Volume],
+    ) -> Result<String> {
+        let title = plan.title(&planned.plan.app);
+        match self.create_and_start(planned, plan, &title).await {
+            Err(Error::Engine(err)) if is_reused && lacks_mount_point(&err) => {}
+            Ok(id) if is_reused && self.is_emptied(&id, plan).await? => {
+                self.engine.remove_container(&id).await?;
+            }
+            other => return other,
+        }
+        self.warn_emptied(&planned.plan.app).await;
+        let again = Planned {
+            rebuild: true,
+            ..planned.clone()
+        };
+        self.ensure_build(&again, volumes).await?;
+        self.create_and_start(planned, plan, &title).await
+    }
+
+    async fn create_and_start(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        title: &str,
+    ) -> Result<String> {
+        let id = self.create(planned, plan).await?;
+        self.start_checked(&id, title).await?;
+        Ok(id)
+    }
+
+    /// Says that a build is made again because nothing is left of it.
+    pub(super) async fn warn_emptied(&self, app: &str) {
+        let message = format!(
+            "the build of `{app}` was emptied or damaged by something else: it is made again"
+        );
+        self.events.warn(message, None).await;
+    }
+
+    /// Whether the build that a running container has holds no file at all. Every build holds some of the source.
+    pub(super) async fn is_emptied(&self, container: &str, plan: &ContainerPlan) -> Result<bool> {
+        let mut command = ["/bin/dash", "-c", LOOK, "upsun-local"]
+            .map(str::to_owned)
+            .to_vec();
+        command.extend(first_file(&plan.mounts));
+        let spec = ExecSpec {
+            command,
+            ..ExecSpec::default()
+        };
+        match self.capture(container, &spec).await {
+            Ok((code, said, _)) => Ok(code == 0 && said.trim() == "none"),
+            // It has ended, which whoever uses it finds out.
+            Err(Error::Engine(EngineError::Conflict(_) | EngineError::NotFound(_))) => Ok(false),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+/// Whether a container does not start because a directory for a mount is missing in its build, and cannot be made there.
+/// runc and crun say `mkdir …: read-only file system`.
+fn lacks_mount_point(err: &EngineError) -> bool {
+    err.to_string()
+        .to_lowercase()
+        .contains("read-only file system")
+}
+
+/// Says whether `find`, which is its arguments, finds nothing.
+const LOOK: &str = "found=$(\"$@\") || exit 1; [ -n \"$found\" ] || echo none";
+
+/// Prints the path of a file of the build: of none that is on a mount, also where that lies on the same file system.
+fn first_file(mounts: &[String]) -> Vec<String> {
+    let mut words = vec!["find".to_owned(), "/app".to_owned()];
+    for mount in mounts {
+        let path: String = format!("/app/{mount}")
+            .chars()
+            .flat_map(|c| {
+                let is_pattern = "*?[]\\".contains(c);
+                is_pattern.then_some('\\').into_iter().chain([c])
+            })
+            .collect();
+        words.extend([
+            "-path".to_owned(),
+            path,
+            "-prune".to_owned(),
+            "-o".to_owned(),
+        ]);
+    }
+    words.extend(["!", "-type", "d", "-print", "-quit"].map(str::to_owned));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_left_out_by_its_path_and_not_by_a_pattern() {
+        let words = first_file(&["data".to_owned(), "a[b]*".to_owned()]);
+        assert_eq!(
+            words.join(" "),
+            "find /app -path /app/data -prune -o -path /app/a\\[b\\]\\* -prune -o ! -type d -print -quit"
+        );
+    }
+}
