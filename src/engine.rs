@@ -20,7 +20,7 @@ use tokio::io::AsyncWrite;
 
 use self::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
-    LogRange, Output, Progress, Volume, VolumeSpec,
+    ListedNetwork, LogRange, Output, Progress, Volume, VolumeSpec, carries,
 };
 
 /// Why an engine did not do what it was asked.
@@ -111,14 +111,23 @@ pub struct Exec {
 }
 
 /// A container engine.
+///
+/// What it lists is asked for in two steps: an engine answers `listed_…`, and everybody else asks for `containers`,
+/// `volumes`, `networks` and `images`, which leave out what was not asked for. Podman before 4.6 takes several labels
+/// for alternatives, and what is removed must not depend on an engine's reading of them.
 pub trait Engine: Send + Sync {
     /// What it says of itself.
     fn info(&self) -> impl Future<Output = Result<EngineInfo>> + Send;
 
     /// The image of that reference, if the engine has it.
     fn image(&self, reference: &str) -> impl Future<Output = Result<Option<Image>>> + Send;
-    /// All images that carry these labels (an empty value asks for the label only).
-    fn images(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Image>>> + Send;
+    /// The images that the engine lists for these labels (an empty value asks for the label only). There may be others
+    /// among them.
+    fn listed_images(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Image>>> + Send;
+    /// All images that carry all of these labels.
+    fn images(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Image>>> + Send {
+        only(self.listed_images(labels), labels, |image| &image.labels)
+    }
     /// Fetches an image from its registry.
     fn pull_image(
         &self,
@@ -134,8 +143,17 @@ pub trait Engine: Send + Sync {
     /// Removes an image; fine when it is gone already.
     fn remove_image(&self, reference: &str) -> impl Future<Output = Result<()>> + Send;
 
-    /// All containers, running or not, that carry these labels.
-    fn containers(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Container>>> + Send;
+    /// The containers, running or not, that the engine lists for these labels. There may be others among them.
+    fn listed_containers(
+        &self,
+        labels: &Labels,
+    ) -> impl Future<Output = Result<Vec<Container>>> + Send;
+    /// All containers, running or not, that carry all of these labels.
+    fn containers(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Container>>> + Send {
+        only(self.listed_containers(labels), labels, |container| {
+            &container.labels
+        })
+    }
     /// Creates a container and returns its id.
     fn create_container(&self, spec: &ContainerSpec)
     -> impl Future<Output = Result<String>> + Send;
@@ -180,15 +198,28 @@ pub trait Engine: Send + Sync {
     /// A path of a container as a tar stream.
     fn download(&self, container: &str, path: &str) -> ByteStream;
 
-    /// All volumes that carry these labels.
-    fn volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send;
+    /// The volumes that the engine lists for these labels. There may be others among them.
+    fn listed_volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send;
+    /// All volumes that carry all of these labels.
+    fn volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send {
+        only(self.listed_volumes(labels), labels, |volume| &volume.labels)
+    }
     /// Creates a volume; fine when one of that name is there.
     fn create_volume(&self, spec: &VolumeSpec) -> impl Future<Output = Result<()>> + Send;
     /// Removes a volume with what is in it; fine when it is gone already.
     fn remove_volume(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
 
-    /// The names of all networks that carry these labels.
-    fn networks(&self, labels: &Labels) -> impl Future<Output = Result<Vec<String>>> + Send;
+    /// The networks that the engine lists for these labels. There may be others among them.
+    fn listed_networks(
+        &self,
+        labels: &Labels,
+    ) -> impl Future<Output = Result<Vec<ListedNetwork>>> + Send;
+    /// All networks that carry all of these labels.
+    fn networks(&self, labels: &Labels) -> impl Future<Output = Result<Vec<ListedNetwork>>> + Send {
+        only(self.listed_networks(labels), labels, |network| {
+            &network.labels
+        })
+    }
     /// Creates a network; fine when one of that name is there.
     fn create_network(
         &self,
@@ -196,5 +227,16 @@ pub trait Engine: Send + Sync {
         labels: &Labels,
     ) -> impl Future<Output = Result<()>> + Send;
     /// Removes a network; fine when it is gone already.
-    fn remove_network(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
+    fn remove_network(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// What of an engine's answer carries all the labels that it was asked for.
+async fn only<T>(
+    answer: impl Future<Output = Result<Vec<T>>> + Send,
+    wanted: &Labels,
+    labels: impl Fn(&T) -> &Labels + Send,
+) -> Result<Vec<T>> {
+    let mut all = answer.await?;
+    all.retain(|found| carries(labels(found), wanted));
+    Ok(all)
 }

@@ -56,7 +56,7 @@ impl<E: Engine> Trial<'_, E> {
             self.engine.remove_container(&container.id).await?;
         }
         for network in self.engine.networks(&labels).await? {
-            self.engine.remove_network(&network).await?;
+            self.engine.remove_network(&network.id).await?;
         }
         let mut volumes = self.engine.volumes(&labels).await?;
         // Those that stand for directories come last by their names and go first.
@@ -265,6 +265,7 @@ on_every_engine! {
     containers::what_is_not_there_is_not_found_or_gone_already,
     containers::an_image_that_is_not_there_has_an_error_of_its_own,
     containers::labels_filter_by_name_and_by_value,
+    containers::what_carries_one_label_of_two_is_not_listed,
     containers::logs_hold_what_the_first_process_wrote,
     containers::a_followed_log_ends_with_its_container,
     execs::a_command_has_output_errors_and_a_code,

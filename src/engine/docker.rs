@@ -12,7 +12,7 @@ use bollard::Docker;
 pub use self::connect::Surroundings;
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
-    LogRange, Progress, Volume, VolumeSpec,
+    ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
 };
 use super::{ByteStream, Engine, Exec, OutputStream, Result};
 
@@ -101,7 +101,7 @@ impl Engine for DockerEngine {
     async fn image(&self, reference: &str) -> Result<Option<Image>> {
         self.find_image(reference).await
     }
-    async fn images(&self, labels: &Labels) -> Result<Vec<Image>> {
+    async fn listed_images(&self, labels: &Labels) -> Result<Vec<Image>> {
         self.list_images(labels).await
     }
     async fn pull_image(
@@ -122,7 +122,7 @@ impl Engine for DockerEngine {
         self.delete_image(reference).await
     }
 
-    async fn containers(&self, labels: &Labels) -> Result<Vec<Container>> {
+    async fn listed_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
         self.list_containers(labels).await
     }
     async fn create_container(&self, spec: &ContainerSpec) -> Result<String> {
@@ -166,7 +166,7 @@ impl Engine for DockerEngine {
         self.pack(container, path)
     }
 
-    async fn volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
+    async fn listed_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
         self.list_volumes(labels).await
     }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
@@ -175,13 +175,13 @@ impl Engine for DockerEngine {
     async fn remove_volume(&self, name: &str) -> Result<()> {
         self.delete_volume(name).await
     }
-    async fn networks(&self, labels: &Labels) -> Result<Vec<String>> {
+    async fn listed_networks(&self, labels: &Labels) -> Result<Vec<ListedNetwork>> {
         self.list_networks(labels).await
     }
     async fn create_network(&self, name: &str, labels: &Labels) -> Result<()> {
         self.make_network(name, labels).await
     }
-    async fn remove_network(&self, name: &str) -> Result<()> {
-        self.delete_network(name).await
+    async fn remove_network(&self, id: &str) -> Result<()> {
+        self.delete_network(id).await
     }
 }

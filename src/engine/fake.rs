@@ -22,10 +22,10 @@ pub(crate) use self::faults::{Call, Fault};
 use self::process::Program;
 pub(crate) use self::process::{Living, Process};
 use self::running::PIPE;
-pub(crate) use self::store::{Phase, Store};
+pub(crate) use self::store::{Answers, Phase, Store};
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
-    LogRange, Progress, Volume, VolumeSpec,
+    ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
 };
 use super::{ByteStream, Engine, Error, Exec, OutputStream, Result};
 
@@ -183,7 +183,7 @@ impl Engine for FakeEngine {
         .await
     }
 
-    async fn images(&self, labels: &Labels) -> Result<Vec<Image>> {
+    async fn listed_images(&self, labels: &Labels) -> Result<Vec<Image>> {
         self.ask("images", "", |store| Ok(store.images(labels)))
             .await
     }
@@ -234,7 +234,7 @@ impl Engine for FakeEngine {
         .await
     }
 
-    async fn containers(&self, labels: &Labels) -> Result<Vec<Container>> {
+    async fn listed_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
         self.ask("containers", "", |store| Ok(store.containers(labels)))
             .await
     }
@@ -370,7 +370,7 @@ impl Engine for FakeEngine {
         Box::pin(futures_util::stream::once(async move { item }))
     }
 
-    async fn volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
+    async fn listed_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
         self.ask("volumes", "", |store| Ok(store.volumes(labels)))
             .await
     }
@@ -387,7 +387,7 @@ impl Engine for FakeEngine {
             .await
     }
 
-    async fn networks(&self, labels: &Labels) -> Result<Vec<String>> {
+    async fn listed_networks(&self, labels: &Labels) -> Result<Vec<ListedNetwork>> {
         self.ask("networks", "", |store| Ok(store.networks(labels)))
             .await
     }
@@ -403,8 +403,8 @@ impl Engine for FakeEngine {
         .await
     }
 
-    async fn remove_network(&self, name: &str) -> Result<()> {
-        self.ask("remove_network", name, |store| store.remove_network(name))
+    async fn remove_network(&self, id: &str) -> Result<()> {
+        self.ask("remove_network", id, |store| store.remove_network(id))
             .await
     }
 }

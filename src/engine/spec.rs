@@ -9,6 +9,15 @@ use serde::Serialize;
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
+/// Whether labels hold all that is wanted; an empty value asks for the label only.
+pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(name, value)| {
+        labels
+            .get(name)
+            .is_some_and(|found| value.is_empty() || found == value)
+    })
+}
+
 /// A container to create.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ContainerSpec {
@@ -174,6 +183,17 @@ pub struct Volume {
     pub created: String,
     /// Where the engine keeps it, on the engine's own machine.
     pub mountpoint: String,
+}
+
+/// A network as the engine lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedNetwork {
+    /// The engine's id.
+    pub id: String,
+    /// Its name, which several may have.
+    pub name: String,
+    /// Labels.
+    pub labels: Labels,
 }
 
 /// An image in the engine's store.

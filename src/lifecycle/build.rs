@@ -66,7 +66,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.ensure_image(planned.image, planned.pull).await?;
         let result = self.build(planned).await;
         // The container goes in any case, and a build that is not finished goes with it.
-        let removed = self.engine.remove_container(&build.container.name).await;
+        let removed = self.remove_named(&build.container.name).await;
         if let Err(err) = result {
             let _ = self.engine.remove_volume(&build.volume.name).await;
             return Err(err);

@@ -319,7 +319,12 @@ impl<E: Engine> Sandbox<'_, E> {
             .networks(&self.project.environment_labels(&self.environment.name))
             .await?;
         // A crash may have left two, which making it puts right as well.
-        if there.iter().filter(|name| **name == network.name).count() != 1 {
+        if there
+            .iter()
+            .filter(|found| found.name == network.name)
+            .count()
+            != 1
+        {
             self.engine
                 .create_network(&network.name, &network.labels)
                 .await?;

@@ -90,18 +90,27 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Creates a container in the place of any other of its name: whoever holds the lock is the only one who
-    /// makes containers of such names, so another one was left by a crash.
+    /// Creates a container in the place of any other of the project that has its name: whoever holds the lock is the
+    /// only one who makes containers of such names, so another one was left by a crash. What somebody else made stays.
     pub(super) async fn create_anew(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
         let began = Instant::now();
         loop {
             match self.engine.create_container(spec).await {
                 Err(EngineError::Conflict(_)) if began.elapsed() < LIMIT => {
-                    self.engine.remove_container(&spec.name).await?;
+                    self.remove_named(&spec.name).await?;
                     tokio::time::sleep(PAUSE).await;
                 }
                 other => return other,
             }
         }
+    }
+
+    /// Removes the project's container of that name, if there is one.
+    pub(super) async fn remove_named(&self, name: &str) -> Result<(), EngineError> {
+        let all = self.engine.containers(&self.project.labels()).await?;
+        if all.iter().any(|found| found.name == name) {
+            self.engine.remove_container(name).await?;
+        }
+        Ok(())
     }
 }

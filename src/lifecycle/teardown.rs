@@ -69,10 +69,10 @@ impl<E: Engine> Sandbox<'_, E> {
             removed += 1;
         }
         for network in self.engine.networks(&labels).await? {
-            self.engine.remove_network(&network).await?;
+            self.engine.remove_network(&network.id).await?;
             self.emit(Event::Removed {
                 kind: "network",
-                name: network,
+                name: network.name,
             })
             .await;
             removed += 1;

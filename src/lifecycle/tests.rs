@@ -7,6 +7,7 @@ mod faults;
 mod foreign;
 mod mounts;
 mod order;
+mod others;
 mod run;
 mod services;
 mod shell;

@@ -1,7 +1,7 @@
 //! Containers: created, started, stopped, renamed, removed; their logs.
 
 use super::*;
-use crate::engine::spec::ContainerState;
+use crate::engine::spec::{ContainerState, ImageBuild};
 
 pub(super) async fn a_container_is_created_then_runs_then_has_ended<E: Engine>(
     trial: &Trial<'_, E>,
@@ -159,6 +159,56 @@ pub(super) async fn labels_filter_by_name_and_by_value<E: Engine>(trial: &Trial<
     assert_eq!(all[0].labels.get(&own).map(String::as_str), Some("b"));
     both.insert(LABEL_PROJECT.to_owned(), "another".to_owned());
     assert_eq!(trial.engine.containers(&both).await.unwrap(), []);
+}
+
+/// Objects of every kind with the first of two labels, with the second, and with both.
+pub(super) async fn what_carries_one_label_of_two_is_not_listed<E: Engine>(trial: &Trial<'_, E>) {
+    let engine = trial.engine;
+    let extra = |name: &str| {
+        let mut labels = trial.labels();
+        labels.insert(format!("local.upsun.test-{name}"), trial.id.clone());
+        labels
+    };
+    let (first, second) = (extra("first"), extra("second"));
+    let mut both = first.clone();
+    both.extend(second.clone());
+    for (part, labels) in [("one", first), ("two", second), ("both", both.clone())] {
+        let mut spec = trial.container(part);
+        spec.labels = labels.clone();
+        trial.create(&spec).await;
+        let network = trial.name(part);
+        engine.create_network(&network, &labels).await.unwrap();
+        let volume = VolumeSpec {
+            name: trial.name(part),
+            labels: labels.clone(),
+            directory_of: None,
+            memory: None,
+        };
+        engine.create_volume(&volume).await.unwrap();
+        let build = ImageBuild {
+            tag: format!("upsun-local/{}:{part}", trial.id),
+            context: archive(&[("Dockerfile", &format!("FROM {IMAGE}\n"))]),
+            labels,
+            arguments: std::collections::BTreeMap::new(),
+        };
+        engine.build_image(&build, &|_| {}).await.unwrap();
+    }
+    // Neither label nor both together stand for the trial's own.
+    both.remove(LABEL_PROJECT);
+    let name = trial.name("both");
+    let containers = engine.containers(&both).await.unwrap();
+    let volumes = engine.volumes(&both).await.unwrap();
+    let networks = engine.networks(&both).await.unwrap();
+    let images = engine.images(&both).await.unwrap();
+    let names: Vec<&String> = containers
+        .iter()
+        .map(|container| &container.name)
+        .chain(volumes.iter().map(|volume| &volume.name))
+        .chain(networks.iter().map(|network| &network.name))
+        .collect();
+    assert_eq!(names, [&name; 3]);
+    let tags: Vec<&String> = images.iter().flat_map(|image| &image.tags).collect();
+    assert_eq!(tags, [&format!("upsun-local/{}:both", trial.id)]);
 }
 
 pub(super) async fn logs_hold_what_the_first_process_wrote<E: Engine>(trial: &Trial<'_, E>) {

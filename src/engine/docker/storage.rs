@@ -9,7 +9,7 @@ use bollard::query_parameters::{
 
 use super::error::gone_is_fine;
 use super::{DockerEngine, label_filter};
-use crate::engine::spec::{Labels, Volume, VolumeSpec};
+use crate::engine::spec::{Labels, ListedNetwork, Volume, VolumeSpec, carries};
 use crate::engine::{Error, Result};
 
 impl DockerEngine {
@@ -74,40 +74,47 @@ impl DockerEngine {
         gone_is_fine(self.docker.remove_volume(name, Some(options)).await)
     }
 
-    pub(super) async fn list_networks(&self, labels: &Labels) -> Result<Vec<String>> {
-        let options = ListNetworksOptionsBuilder::default()
-            .filters(&label_filter(labels))
-            .build();
-        let found = self.docker.list_networks(Some(options)).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|network| network.name)
-            .collect())
+    pub(super) async fn list_networks(&self, labels: &Labels) -> Result<Vec<ListedNetwork>> {
+        self.filtered_networks(label_filter(labels)).await
     }
 
-    /// The ids of all networks of just that name; the engine lets there be several.
-    async fn networks_named(&self, name: &str) -> Result<Vec<String>> {
-        let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
+    async fn filtered_networks(
+        &self,
+        filters: HashMap<String, Vec<String>>,
+    ) -> Result<Vec<ListedNetwork>> {
         let options = ListNetworksOptionsBuilder::default()
             .filters(&filters)
             .build();
         let found = self.docker.list_networks(Some(options)).await?;
-        let mut ids: Vec<String> = found
+        Ok(found
             .into_iter()
-            .filter(|network| network.name.as_deref() == Some(name))
-            .filter_map(|network| network.id)
-            .collect();
-        ids.sort();
-        Ok(ids)
+            .map(|network| ListedNetwork {
+                id: network.id.unwrap_or_default(),
+                name: network.name.unwrap_or_default(),
+                labels: network.labels.unwrap_or_default().into_iter().collect(),
+            })
+            .collect())
+    }
+
+    /// All networks of just that name, in an order that everybody sees; the engine lets there be several.
+    async fn networks_named(&self, name: &str) -> Result<Vec<ListedNetwork>> {
+        let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
+        let mut found = self.filtered_networks(filters).await?;
+        found.retain(|network| network.name == name);
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(found)
     }
 
     pub(super) async fn make_network(&self, name: &str, labels: &Labels) -> Result<()> {
         if self.networks_named(name).await?.is_empty() {
             self.create_network_of(name, labels).await?;
         }
-        // Somebody who was killed may have asked for it too, and a name that two networks have is of no use.
-        for second in self.networks_named(name).await?.iter().skip(1) {
-            gone_is_fine(self.docker.remove_network(second).await)?;
+        // Somebody who was killed may have asked for it too, and a name that two networks have is of no use. One that
+        // somebody else made stays.
+        let mut same = self.networks_named(name).await?;
+        same.retain(|network| carries(&network.labels, labels));
+        for second in same.iter().skip(1) {
+            gone_is_fine(self.docker.remove_network(&second.id).await)?;
         }
         Ok(())
     }
@@ -135,10 +142,7 @@ impl DockerEngine {
         }
     }
 
-    pub(super) async fn delete_network(&self, name: &str) -> Result<()> {
-        for id in self.networks_named(name).await? {
-            gone_is_fine(self.docker.remove_network(&id).await)?;
-        }
-        Ok(())
+    pub(super) async fn delete_network(&self, id: &str) -> Result<()> {
+        gone_is_fine(self.docker.remove_network(id).await)
     }
 }

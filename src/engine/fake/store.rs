@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::files::Files;
 use super::process::Living;
 use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, Image, Labels, Output, VolumeSpec,
+    Container, ContainerSpec, ContainerState, ExecSpec, Image, Labels, Output, VolumeSpec, carries,
 };
 use crate::engine::{Error, Result};
 
@@ -25,6 +25,18 @@ pub(crate) enum Phase {
     Running,
     /// It ended with that code.
     Exited(i64),
+}
+
+/// Which objects are listed to somebody who asks for labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Answers {
+    /// Those that carry all of them.
+    #[default]
+    All,
+    /// Those that carry any of them, as Podman before 4.6 does.
+    Any,
+    /// Every object there is.
+    Everything,
 }
 
 /// A container.
@@ -68,15 +80,10 @@ pub(crate) struct Store {
     pub(crate) images: BTreeMap<String, Image>,
     /// What can be pulled.
     pub(crate) registry: BTreeSet<String>,
+    /// How lists are answered.
+    pub(crate) answers: Answers,
     execs: BTreeMap<String, (String, Arc<Living>)>,
     count: u32,
-}
-
-fn carries(all: &Labels, wanted: &Labels) -> bool {
-    wanted.iter().all(|(name, value)| {
-        all.get(name)
-            .is_some_and(|found| value.is_empty() || found == value)
-    })
 }
 
 fn no_container(id: &str) -> Error {
@@ -93,11 +100,23 @@ impl Store {
         format!("{:012x}", self.next())
     }
 
+    /// Whether an object with these labels is listed to somebody who asks for those.
+    fn lists(&self, labels: &Labels, wanted: &Labels) -> bool {
+        let mut each = wanted
+            .iter()
+            .map(|(name, value)| Labels::from([(name.clone(), value.clone())]));
+        match self.answers {
+            Answers::All => carries(labels, wanted),
+            Answers::Any => wanted.is_empty() || each.any(|one| carries(labels, &one)),
+            Answers::Everything => true,
+        }
+    }
+
     // Images.
 
     pub(super) fn images(&self, labels: &Labels) -> Vec<Image> {
         let mut all: Vec<Image> = self.images.values().cloned().collect();
-        all.retain(|image| carries(&image.labels, labels));
+        all.retain(|image| self.lists(&image.labels, labels));
         all.dedup_by(|a, b| a.id == b.id);
         all
     }
@@ -157,7 +176,7 @@ impl Store {
     pub(super) fn containers(&self, labels: &Labels) -> Vec<Container> {
         self.containers
             .iter()
-            .filter(|(_, container)| carries(&container.spec.labels, labels))
+            .filter(|(_, container)| self.lists(&container.spec.labels, labels))
             .map(|(id, container)| Container {
                 id: id.clone(),
                 name: container.name.clone(),

@@ -1,8 +1,8 @@
 //! Files, volumes and networks.
 
-use super::{HeldContainer, HeldVolume, Phase, Store, carries, no_container};
+use super::{HeldContainer, HeldVolume, Phase, Store, no_container};
 use crate::engine::fake::files::{Entry, Files, Node, below, joined, members};
-use crate::engine::spec::{Labels, Volume, VolumeSpec};
+use crate::engine::spec::{Labels, ListedNetwork, Volume, VolumeSpec};
 use crate::engine::{Error, Result};
 
 /// Where a path of a container really lies.
@@ -193,7 +193,7 @@ impl Store {
     pub(in crate::engine::fake) fn volumes(&self, labels: &Labels) -> Vec<Volume> {
         self.volumes
             .values()
-            .filter(|volume| carries(&volume.spec.labels, labels))
+            .filter(|volume| self.lists(&volume.spec.labels, labels))
             .map(|volume| Volume {
                 name: volume.spec.name.clone(),
                 labels: volume.spec.labels.clone(),
@@ -250,11 +250,15 @@ impl Store {
 
     // Networks.
 
-    pub(in crate::engine::fake) fn networks(&self, labels: &Labels) -> Vec<String> {
+    pub(in crate::engine::fake) fn networks(&self, labels: &Labels) -> Vec<ListedNetwork> {
         self.networks
             .iter()
-            .filter(|(_, found)| carries(found, labels))
-            .map(|(name, _)| name.clone())
+            .filter(|(_, found)| self.lists(found, labels))
+            .map(|(name, labels)| ListedNetwork {
+                id: name.clone(),
+                name: name.clone(),
+                labels: labels.clone(),
+            })
             .collect()
     }
 
