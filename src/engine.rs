@@ -47,6 +47,14 @@ pub enum Error {
         /// The API version it speaks.
         found: String,
     },
+    /// It answers not at all, or without an end.
+    #[error("the container engine was asked to {call}, and {what}")]
+    Unusable {
+        /// What it was asked for: `list containers`.
+        call: &'static str,
+        /// What came of it: `did not answer within 30 s`.
+        what: String,
+    },
     /// There is no such object.
     #[error("{0}")]
     NotFound(String),

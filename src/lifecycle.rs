@@ -13,6 +13,7 @@ mod image;
 mod leftovers;
 mod mail;
 mod mark;
+mod memory;
 mod mounts;
 mod operation;
 mod output;
@@ -38,6 +39,7 @@ pub use self::deploy::Deployed;
 pub use self::execute::{Command, End, shell_command};
 pub use self::image::{ImageRecipe, Pull};
 pub use self::mark::Mark;
+pub use self::memory::MEMORY_HINT;
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
 pub use self::snapshots::{Restored, Undo};
@@ -114,6 +116,17 @@ pub enum Error {
         what: String,
         /// What is known of its end.
         detail: String,
+    },
+    /// The container had used all the memory that it may have, and was killed.
+    #[error(
+        "the container of `{container}` was killed{}: it had used all the memory that it may have",
+        during.as_ref().map(|what| format!(" while `{what}` ran in it")).unwrap_or_default()
+    )]
+    OutOfMemory {
+        /// The app, `app--worker` or service.
+        container: String,
+        /// What ran in it.
+        during: Option<String>,
     },
     /// The container ended right after its start.
     #[error("the container of `{container}` does not stay up: it ended with code {exit_code}{log}")]

@@ -1,6 +1,7 @@
 //! Turns the typed configuration into plain data that an engine can carry out: one [`AppPlan`] per app.
 //! Pure: nothing here talks to an engine, reads a clock or the environment.
 
+mod build;
 pub mod front;
 pub mod router;
 pub mod steps;
@@ -11,10 +12,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use self::build::{BUILD_NETWORK, build_network};
 use self::front::FrontPlan;
 use crate::config::app::{App, Commands, Mount, MountSource, Worker};
 use crate::engine::spec::{
-    ContainerSpec, Labels, Link, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
+    ContainerSpec, Labels, Link, MemoryLimit, Network, Tmpfs, VolumeDirectory, VolumeMount,
+    VolumeSpec,
 };
 use crate::event::Step;
 use crate::images::SUPERVISE;
@@ -22,10 +25,8 @@ use crate::php_ini;
 use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
 use crate::services::ServicePlan;
 
-/// Changes whenever an earlier version's builds must not be taken for this version's.
-const BUILD_VERSION: u32 = 1;
 /// Changes whenever an earlier version's containers must not be taken for this version's.
-const DEPLOY_VERSION: u32 = 1;
+const DEPLOY_VERSION: u32 = 2;
 
 /// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
 const PIDS: i64 = 4096;
@@ -97,6 +98,27 @@ pub struct Inputs<'a> {
     pub front: Option<String>,
     /// Whether nothing inside the environment sends requests to it: it is for this machine only.
     pub front_on_demand: bool,
+    /// What its containers may take.
+    pub resources: Resources,
+}
+
+/// What each container of an app may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// Memory, with what is in `/tmp`.
+    pub memory: MemoryLimit,
+    /// The size of `/tmp` in bytes, unless memory is less than twice as much.
+    pub tmp: u64,
+}
+
+impl Default for Resources {
+    /// Upsun documents 8 GB for `/tmp`. Memory is only taken by what is written.
+    fn default() -> Self {
+        Resources {
+            memory: MemoryLimit::Share,
+            tmp: 8 * 1024 * 1024 * 1024,
+        }
+    }
 }
 
 /// What one container reaches by its relationships.
@@ -161,6 +183,8 @@ pub struct BuildPlan {
     pub cache: VolumeSpec,
     /// The container that it runs in.
     pub container: ContainerSpec,
+    /// The network of that container.
+    pub network: NetworkPlan,
     /// What runs in it, in order.
     pub steps: Vec<BuildStep>,
     /// Directories that must be there to mount on, relative to the app's root.
@@ -216,7 +240,7 @@ impl ContainerPlan {
 pub fn app(inputs: &Inputs<'_>) -> AppPlan {
     let app = inputs.app;
     let network = network(inputs.project, inputs.environment);
-    let build = build(inputs);
+    let build = build::plan(inputs);
     let web = container(inputs, &build, &network, None);
     let workers = app
         .workers
@@ -243,98 +267,6 @@ fn network(project: &Project, environment: &Environment) -> NetworkPlan {
     NetworkPlan {
         name: project.name(&[&environment.name]),
         labels: project.new_labels(Some(&environment.name), None, "network"),
-    }
-}
-
-fn build(inputs: &Inputs<'_>) -> BuildPlan {
-    let Inputs {
-        project, app, user, ..
-    } = inputs;
-    let steps = steps::build(app, inputs.has_file);
-    let mount_points: BTreeSet<String> = std::iter::once(&app.mounts)
-        .chain(app.workers.iter().map(|worker| &worker.mounts))
-        .flatten()
-        .map(|mount| mount.path.clone())
-        .collect();
-    // It changes with the project's configuration too, of which a build depends on its part only.
-    let mut build_variables = inputs.build_variables.clone();
-    build_variables.remove("PLATFORM_TREE_ID");
-    let id = project::hash(
-        json!([
-            BUILD_VERSION,
-            inputs.tree,
-            inputs.build_image,
-            inputs.build_relevant,
-            build_variables,
-            steps,
-            mount_points,
-            user,
-        ])
-        .to_string()
-        .as_bytes(),
-    );
-    let short = &id[..12];
-    let labelled = |kind: &str| {
-        let mut labels = project.new_labels(None, Some(&app.name), kind);
-        labels.insert(LABEL_BUILD.to_owned(), id.clone());
-        labels
-    };
-    let volume = VolumeSpec {
-        name: project.name(&[&app.name, "build", short]),
-        labels: labelled("build"),
-        directory_of: None,
-        memory: None,
-    };
-    let mark = VolumeSpec {
-        name: project.name(&[&app.name, "built", short]),
-        labels: labelled("built"),
-        directory_of: None,
-        memory: None,
-    };
-    // One for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
-    let cache = VolumeSpec {
-        name: project.name(&["cache"]),
-        labels: project.new_labels(None, None, "cache"),
-        directory_of: None,
-        memory: None,
-    };
-    let mount = |volume: &VolumeSpec, target: &str| VolumeMount {
-        volume: volume.name.clone(),
-        target: target.to_owned(),
-        read_only: false,
-    };
-    let mut container = ContainerSpec {
-        name: project.name(&[&app.name, "building", short]),
-        image: inputs.image.to_owned(),
-        command: ["sleep", "100000"].map(str::to_owned).to_vec(),
-        user: user.spec(),
-        working_dir: "/app".to_owned(),
-        hostname: format!("{}-build", host_name(&app.name)),
-        variables: inputs.build_variables.clone(),
-        labels: labelled("building"),
-        volumes: vec![
-            mount(&volume, "/app"),
-            mount(&cache, crate::variables::CACHE_DIRECTORY),
-        ],
-        stop_grace: Duration::from_secs(1),
-        pids_limit: Some(PIDS),
-        ..ContainerSpec::default()
-    };
-    // What it says is in `PLATFORM_VARIABLES` too, so the build's id depends on it already.
-    php_ini::install(
-        &mut container,
-        inputs.build_php_ini.as_deref(),
-        php_ini::BUILD_DIRECTORY,
-    );
-    BuildPlan {
-        volume,
-        mark,
-        cache,
-        container,
-        steps,
-        mount_points: mount_points.into_iter().collect(),
-        user: *user,
-        id,
     }
 }
 
@@ -395,13 +327,11 @@ fn container(
     } else {
         None
     };
-    let mut tmpfs = vec![
-        // Upsun documents 8 GB. Memory is only taken by what is written.
-        Tmpfs {
-            target: "/tmp".to_owned(),
-            options: "rw,exec,mode=1777,size=8g".to_owned(),
-        },
-    ];
+    let mut tmpfs = vec![Tmpfs {
+        target: "/tmp".to_owned(),
+        options: "rw,exec,mode=1777".to_owned(),
+        size: inputs.resources.tmp,
+    }];
     match &socket {
         Some(volume) => volumes.push(VolumeMount {
             volume: volume.name.clone(),
@@ -410,7 +340,8 @@ fn container(
         }),
         None => tmpfs.push(Tmpfs {
             target: "/run".to_owned(),
-            options: format!("rw,mode=0755,uid={},gid={},size=64m", user.uid, user.gid),
+            options: format!("rw,mode=0755,uid={},gid={}", user.uid, user.gid),
+            size: 64 * 1024 * 1024,
         }),
     }
     let title = worker.map_or_else(
@@ -442,6 +373,7 @@ fn container(
             .map(|(name, address)| (name.clone(), address.clone()))
             .collect(),
         pids_limit: Some(PIDS),
+        memory: inputs.resources.memory,
         stop_grace: STOP_GRACE,
         ..ContainerSpec::default()
     };

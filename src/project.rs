@@ -22,8 +22,8 @@ pub const LABEL_WORKER: &str = "local.upsun.worker";
 pub const LABEL_SERVICE: &str = "local.upsun.service";
 /// On the volume of a service's data: the type and version whose format they have, such as `postgresql:17`.
 pub const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
-/// What the object is for: `web`, `worker`, `build`, `built`, `storage`, `instance`, `tmp`, `directory`, `cache`, `network`, `image`,
-/// `service`, `service-data`, `front`, `run`, `source`.
+/// What the object is for: `web`, `worker`, `build`, `built`, `storage`, `instance`, `tmp`, `directory`, `cache`, `network`,
+/// `build-network`, `image`, `service`, `service-data`, `front`, `run`, `source`.
 pub const LABEL_KIND: &str = "local.upsun.kind";
 /// The build's id.
 pub const LABEL_BUILD: &str = "local.upsun.build";

@@ -34,14 +34,14 @@ use serde_json::{Value, json};
 
 use self::draft::Draft;
 use crate::config::{self, versions};
-use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
+use crate::engine::spec::{ContainerSpec, MemoryLimit, Network, VolumeMount, VolumeSpec};
 use crate::images::Clients;
 use crate::project::{self, LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE, Project};
 use crate::settings::ServiceSettings;
 use crate::suggestion::{nearest, quoted_list};
 
 /// Changes whenever an earlier version's containers must not be taken for this version's.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How many processes may live in a service's container at once.
 const PIDS: i64 = 4096;
@@ -61,6 +61,8 @@ pub struct Inputs<'a> {
     pub images: &'a IndexMap<String, String>,
     /// The name of the environment's network.
     pub network: &'a str,
+    /// How much memory its container may take.
+    pub memory: MemoryLimit,
 }
 
 impl Inputs<'_> {
@@ -259,6 +261,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         hosts: draft.hosts,
         ports: draft.ports,
         pids_limit: Some(PIDS),
+        memory: inputs.memory,
         capabilities: draft.capabilities,
         shared_memory: draft.shared_memory,
         stop_grace: draft.stop_grace,

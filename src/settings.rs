@@ -9,6 +9,7 @@ mod hidden;
 pub mod load;
 mod merge;
 mod reach;
+mod resources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -24,6 +25,7 @@ use self::decode::{
 pub(crate) use self::decode::{one_or_more, variables};
 use self::explain::{explain, explain_yaml};
 pub(crate) use self::hidden::hidden;
+pub use self::resources::Resources;
 use crate::bounded::{self, MEBIBYTE};
 use crate::config::outline::Outline;
 use crate::config::rules::{self, RULES};
@@ -76,6 +78,8 @@ pub struct Settings {
     /// `mail`: whether mail is on, and a server takes what apps send.
     #[serde(deserialize_with = "mail")]
     pub mail: Option<Mail>,
+    /// `resources`: how much memory containers may take, and how large `/tmp` is.
+    pub resources: Resources,
     /// `check`: which warnings about the configuration are of no interest.
     pub check: Check,
     /// Images of `images` that only a file of the repository names: the engine's registry must know them.

@@ -51,6 +51,7 @@ impl Workspace {
             settings: self.settings.services.get(name),
             images: &self.settings.images,
             network,
+            memory: self.resources().memory,
         }
     }
 

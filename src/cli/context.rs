@@ -36,6 +36,8 @@ pub(super) struct Context {
     pub own_settings: OwnFile,
     /// What must not stand in anything we say, once the settings are read.
     pub secrets: OnceLock<Secrets>,
+    /// Whether the user wants to stop, once signals are caught.
+    pub stopping: OnceLock<Shutdown>,
 }
 
 /// A listener for events that is waited for at the end.
@@ -120,6 +122,7 @@ impl Context {
             home,
             own_settings: OwnFile::of(path_variable("XDG_CONFIG_HOME"), path_variable("HOME")),
             secrets: OnceLock::new(),
+            stopping: OnceLock::new(),
         }
     }
 
@@ -200,12 +203,20 @@ impl Context {
             None => shutdown.listen(),
         };
         listening.map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
+        let _ = self.stopping.set(shutdown.clone());
         Ok(shutdown)
     }
 
     /// Connects to the engine. `setting` is the settings' choice, below `--engine`.
     pub(super) async fn engine(&self, setting: Option<&str>) -> Result<DockerEngine, Failure> {
-        Ok(DockerEngine::connect(&self.surroundings(setting)).await?)
+        let stopping = self.stopping.get().cloned();
+        let connected = DockerEngine::connect(&self.surroundings(setting), stopping.clone()).await;
+        connected.map_err(
+            |err| match stopping.and_then(|stopping| stopping.exit_code()) {
+                Some(code) => Failure::new(code, err.to_string()),
+                None => err.into(),
+            },
+        )
     }
 
     fn surroundings(&self, setting: Option<&str>) -> Surroundings {

@@ -113,6 +113,7 @@ impl Workspace {
             settings: self.settings.services.get(&service.name),
             images: &self.settings.images,
             network: &network,
+            memory: self.resources().memory,
         })
         .map_err(|err| super::connections::failed(&err))
     }

@@ -100,6 +100,9 @@ impl From<engine::Error> for Failure {
                 Failure::new(NO_ENGINE, format!("{message}; tried:{tried}")).hint(hint)
             }
             E::Lost(_) => Failure::new(NO_ENGINE, message).hint("is the engine running? `upsun-local doctor` looks"),
+            E::Unusable { .. } => Failure::new(NO_ENGINE, message).hint(
+                "`docker ps` shows whether it answers at all; restart it, or name another one with `--engine` or `DOCKER_HOST`",
+            ),
             E::TooOld { .. } => Failure::new(NO_ENGINE, message).hint("update Docker to 20.10 or newer"),
             E::ImageNotFound { image, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
                 "name another image in .upsun-local.yaml: `images: {{ \"<type>\": <image> }}`, or fetch this one with `docker pull {image}`"
@@ -175,6 +178,11 @@ impl Failure {
                 Failure::new(code, message)
             };
         }
+        if let (E::Engine(engine::Error::Unusable { .. }), Some(code)) =
+            (&err, shutdown.exit_code())
+        {
+            return Failure::new(code, message);
+        }
         match err {
             E::Engine(err) => err.into(),
             E::Lock(err) => err.into(),
@@ -190,6 +198,10 @@ impl Failure {
             )),
             E::ContainerGone { .. } => {
                 Failure::new(NO_ENGINE, message).hint("`upsun-local up` starts it again")
+            }
+            E::OutOfMemory { during, .. } => {
+                let code = if during.is_some() { NO_ENGINE } else { CANNOT_MAKE };
+                Failure::new(code, message).hint(lifecycle::MEMORY_HINT)
             }
             E::ContainerEnded { .. } => {
                 Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine")

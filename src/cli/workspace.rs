@@ -13,7 +13,7 @@ use crate::activity::Draft;
 use crate::config::app::{App, Worker};
 use crate::config::{self, Config, Loaded};
 use crate::engine::Engine;
-use crate::engine::spec::Container;
+use crate::engine::spec::{Container, MemoryLimit};
 use crate::event::Events;
 use crate::images::{self, Certificates};
 use crate::lifecycle::{ImageRecipe, Planned, Pull, Sandbox};
@@ -203,6 +203,16 @@ impl Workspace {
         }
     }
 
+    /// What each container may take.
+    pub(super) fn resources(&self) -> plan::Resources {
+        let settings = self.settings.resources;
+        let default = plan::Resources::default();
+        plan::Resources {
+            memory: settings.memory.map_or(default.memory, MemoryLimit::Bytes),
+            tmp: settings.tmp.unwrap_or(default.tmp),
+        }
+    }
+
     /// Plans an app.
     pub(super) fn plan(
         &self,
@@ -271,6 +281,7 @@ impl Workspace {
             services: services.into_values().chain(mail).collect(),
             front,
             front_on_demand,
+            resources: self.resources(),
         });
         Ok((plan, recipe))
     }

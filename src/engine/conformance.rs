@@ -223,7 +223,7 @@ async fn docker() -> super::docker::DockerEngine {
         runtime_dir: variable("XDG_RUNTIME_DIR").map(Into::into),
         ..Default::default()
     };
-    super::docker::DockerEngine::connect(&surroundings)
+    super::docker::DockerEngine::connect(&surroundings, None)
         .await
         .unwrap()
 }
@@ -268,6 +268,8 @@ on_every_engine! {
     containers::what_carries_one_label_of_two_is_not_listed,
     containers::logs_hold_what_the_first_process_wrote,
     containers::a_followed_log_ends_with_its_container,
+    containers::a_log_keeps_its_end_and_no_more_than_its_limit,
+    containers::what_takes_more_memory_than_it_may_is_killed_and_said_to_be,
     execs::a_command_has_output_errors_and_a_code,
     execs::a_command_has_its_variables_directory_and_user,
     execs::input_reaches_a_command_until_it_is_closed,

@@ -5,22 +5,34 @@ mod connect;
 mod containers;
 mod error;
 mod images;
+mod patience;
 mod storage;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use std::sync::Arc;
 
 use bollard::Docker;
+use tokio::sync::OnceCell;
 
 pub use self::connect::Surroundings;
+use self::patience::{CHANGE, LOOK, Patience, REMOVAL};
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
     ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
 };
 use super::{ByteStream, Engine, Exec, OutputStream, Result};
+use crate::shutdown::Shutdown;
 
 /// A connection to one engine.
 #[derive(Clone)]
 pub struct DockerEngine {
     docker: Docker,
     address: String,
+    patience: Patience,
+    /// The memory of the engine's machine in bytes, once somebody asked.
+    memory: Arc<OnceCell<u64>>,
 }
 
 impl std::fmt::Debug for DockerEngine {
@@ -32,30 +44,33 @@ impl std::fmt::Debug for DockerEngine {
 }
 
 impl DockerEngine {
-    /// Connects as the `docker` command would. What was tried is in the error when nothing answers.
-    pub async fn connect(surroundings: &Surroundings) -> Result<Self> {
-        let (docker, address) = connect::connect(surroundings).await?;
-        Ok(DockerEngine { docker, address })
+    /// Connects as the `docker` command would. What was tried is in the error when nothing answers. Once the user wants
+    /// to stop, no call is waited for much longer.
+    pub async fn connect(surroundings: &Surroundings, shutdown: Option<Shutdown>) -> Result<Self> {
+        Self::connect_with(surroundings, Patience::new(shutdown)).await
     }
-}
 
-/// Labels as the list calls want them.
-fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
-    let texts = labels
-        .iter()
-        .map(|(name, value)| {
-            if value.is_empty() {
-                name.clone()
-            } else {
-                format!("{name}={value}")
-            }
+    async fn connect_with(surroundings: &Surroundings, patience: Patience) -> Result<Self> {
+        let (docker, address) = connect::connect(surroundings, &patience).await?;
+        Ok(DockerEngine {
+            docker,
+            address,
+            patience,
+            memory: Arc::default(),
         })
-        .collect();
-    std::collections::HashMap::from([("label".to_owned(), texts)])
-}
+    }
 
-impl Engine for DockerEngine {
-    async fn info(&self) -> Result<EngineInfo> {
+    /// The memory of the engine's machine in bytes; 0 where it does not say.
+    async fn machine_memory(&self) -> Result<u64> {
+        let ask = || async {
+            let info = self.docker.info().await?;
+            let memory = info.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
+            Ok(memory.unwrap_or_default())
+        };
+        self.memory.get_or_try_init(ask).await.copied()
+    }
+
+    async fn describe(&self) -> Result<EngineInfo> {
         let (info, version) = tokio::join!(self.docker.info(), self.docker.version());
         let (info, version) = (info?, version?);
         let name = version
@@ -97,12 +112,36 @@ impl Engine for DockerEngine {
                 .unwrap_or_default(),
         })
     }
+}
+
+/// Labels as the list calls want them.
+fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
+    let texts = labels
+        .iter()
+        .map(|(name, value)| {
+            if value.is_empty() {
+                name.clone()
+            } else {
+                format!("{name}={value}")
+            }
+        })
+        .collect();
+    std::collections::HashMap::from([("label".to_owned(), texts)])
+}
+
+impl Engine for DockerEngine {
+    async fn info(&self) -> Result<EngineInfo> {
+        let answer = self.describe();
+        self.patience.within("describe itself", LOOK, answer).await
+    }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>> {
-        self.find_image(reference).await
+        let answer = self.find_image(reference);
+        self.patience.within("look at an image", LOOK, answer).await
     }
     async fn listed_images(&self, labels: &Labels) -> Result<Vec<Image>> {
-        self.list_images(labels).await
+        let answer = self.list_images(labels);
+        self.patience.within("list images", LOOK, answer).await
     }
     async fn pull_image(
         &self,
@@ -119,45 +158,76 @@ impl Engine for DockerEngine {
         self.build(build, line).await
     }
     async fn remove_image(&self, reference: &str) -> Result<()> {
-        self.delete_image(reference).await
+        let answer = self.delete_image(reference);
+        self.patience
+            .within("remove an image", REMOVAL, answer)
+            .await
     }
-
     async fn listed_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
-        self.list_containers(labels).await
+        let answer = self.list_containers(labels);
+        self.patience.within("list containers", LOOK, answer).await
     }
     async fn create_container(&self, spec: &ContainerSpec) -> Result<String> {
-        self.create(spec).await
+        let answer = self.create(spec);
+        self.patience
+            .within("create a container", CHANGE, answer)
+            .await
     }
     async fn start_container(&self, id: &str) -> Result<()> {
-        self.start(id).await
+        let answer = self.start(id);
+        self.patience
+            .within("start a container", CHANGE, answer)
+            .await
     }
     async fn rename_container(&self, id: &str, name: &str) -> Result<()> {
-        self.rename(id, name).await
+        let answer = self.rename(id, name);
+        self.patience
+            .within("rename a container", CHANGE, answer)
+            .await
     }
     async fn stop_container(&self, id: &str) -> Result<()> {
-        self.stop(id).await
+        // It has its own grace period, of which only the engine knows.
+        let answer = self.stop(id);
+        self.patience.with_grace("stop a container", answer).await
     }
     async fn remove_container(&self, id: &str) -> Result<()> {
-        self.delete_container(id).await
+        let answer = self.delete_container(id);
+        self.patience
+            .within("remove a container", REMOVAL, answer)
+            .await
     }
     async fn container_state(&self, id: &str) -> Result<Option<ContainerState>> {
-        self.state(id).await
+        let answer = self.state(id);
+        self.patience
+            .within("look at a container", LOOK, answer)
+            .await
     }
     async fn changed_paths(&self, id: &str) -> Result<Vec<String>> {
-        self.changes(id).await
+        let answer = self.changes(id);
+        self.patience
+            .within("list what a container wrote", REMOVAL, answer)
+            .await
     }
     fn logs(&self, id: &str, range: LogRange) -> OutputStream {
         self.read_logs(id, range)
     }
-
     async fn exec(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
-        self.start_command(container, spec).await
+        let answer = self.start_command(container, spec);
+        self.patience
+            .within("run a command in a container", CHANGE, answer)
+            .await
     }
     async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        self.command_exit_code(exec).await
+        let answer = self.command_exit_code(exec);
+        self.patience
+            .within("look at a command", LOOK, answer)
+            .await
     }
     async fn resize_exec(&self, exec: &str, width: u16, height: u16) -> Result<()> {
-        self.resize(exec, width, height).await
+        let answer = self.resize(exec, width, height);
+        self.patience
+            .within("resize a terminal", LOOK, answer)
+            .await
     }
     async fn upload(&self, container: &str, path: &str, archive: ByteStream) -> Result<()> {
         self.unpack(container, path, archive).await
@@ -165,23 +235,36 @@ impl Engine for DockerEngine {
     fn download(&self, container: &str, path: &str) -> ByteStream {
         self.pack(container, path)
     }
-
     async fn listed_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
-        self.list_volumes(labels).await
+        let answer = self.list_volumes(labels);
+        self.patience.within("list volumes", LOOK, answer).await
     }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
-        self.make_volume(spec).await
+        let answer = self.make_volume(spec);
+        self.patience
+            .within("create a volume", CHANGE, answer)
+            .await
     }
     async fn remove_volume(&self, name: &str) -> Result<()> {
-        self.delete_volume(name).await
+        let answer = self.delete_volume(name);
+        self.patience
+            .within("remove a volume", REMOVAL, answer)
+            .await
     }
     async fn listed_networks(&self, labels: &Labels) -> Result<Vec<ListedNetwork>> {
-        self.list_networks(labels).await
+        let answer = self.list_networks(labels);
+        self.patience.within("list networks", LOOK, answer).await
     }
     async fn create_network(&self, name: &str, labels: &Labels) -> Result<()> {
-        self.make_network(name, labels).await
+        let answer = self.make_network(name, labels);
+        self.patience
+            .within("create a network", CHANGE, answer)
+            .await
     }
     async fn remove_network(&self, id: &str) -> Result<()> {
-        self.delete_network(id).await
+        let answer = self.delete_network(id);
+        self.patience
+            .within("remove a network", REMOVAL, answer)
+            .await
     }
 }

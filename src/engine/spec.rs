@@ -45,7 +45,7 @@ pub struct ContainerSpec {
     pub tmpfs: Vec<Tmpfs>,
     /// Whether the root file system is read-only.
     pub read_only: bool,
-    /// The network to join; `None` for the engine's default one.
+    /// The network to join; `None` for none at all. The engine's default one is everybody's, and never joined.
     pub network: Option<Network>,
     /// A container whose network interfaces this one shares, by name or id; then `network`, `hosts`,
     /// `hostname` and `ports` are that one's.
@@ -56,6 +56,12 @@ pub struct ContainerSpec {
     pub hosts: BTreeMap<String, String>,
     /// The most processes that may live in it at once.
     pub pids_limit: Option<i64>,
+    /// How much memory it may take, with what is in its temporary file systems.
+    #[serde(skip_serializing_if = "is_default")]
+    pub memory: MemoryLimit,
+    /// How much of what its first process prints is kept.
+    #[serde(skip_serializing_if = "is_default")]
+    pub log_limit: LogLimit,
     /// Kernel capabilities, such as `CHOWN`; all others are dropped.
     pub capabilities: Vec<String>,
     /// The size of `/dev/shm` in bytes; `None` for the engine's default.
@@ -67,6 +73,45 @@ pub struct ContainerSpec {
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_secs())
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// How much memory a container may take. What takes more is ended by the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryLimit {
+    /// Half of what the engine's machine has.
+    #[default]
+    Share,
+    /// So many bytes, and never more than seven eighths of what the engine's machine has.
+    Bytes(u64),
+}
+
+impl MemoryLimit {
+    /// In bytes, on a machine with so many; `None` where nobody knows how many those are.
+    pub fn on(self, machine: u64) -> Option<u64> {
+        let most = machine / 8 * 7;
+        match self {
+            MemoryLimit::Share => Some(machine / 2),
+            MemoryLimit::Bytes(bytes) if machine == 0 => Some(bytes),
+            MemoryLimit::Bytes(bytes) => Some(bytes.min(most)),
+        }
+        .filter(|bytes| *bytes > 0)
+    }
+}
+
+/// How much of a container's log is kept, in bytes. What is older goes first, a large part at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct LogLimit(pub u64);
+
+impl Default for LogLimit {
+    fn default() -> Self {
+        LogLimit(20 * 1024 * 1024)
+    }
 }
 
 /// A volume in a container.
@@ -85,8 +130,18 @@ pub struct VolumeMount {
 pub struct Tmpfs {
     /// The absolute path inside.
     pub target: String,
-    /// Mount options, such as `exec,mode=1777`.
+    /// Mount options but the size, such as `exec,mode=1777`.
     pub options: String,
+    /// How much it holds in bytes, where the container's memory is at least twice as much; otherwise half of that. So
+    /// it is full before the kernel has to end anything.
+    pub size: u64,
+}
+
+impl Tmpfs {
+    /// How much it holds in a container that may take so much memory.
+    pub fn size_within(&self, memory: Option<u64>) -> u64 {
+        memory.map_or(self.size, |memory| self.size.min(memory / 2))
+    }
 }
 
 /// A network to join.
@@ -227,6 +282,8 @@ pub struct ImageBuild {
     pub labels: Labels,
     /// Build arguments.
     pub arguments: BTreeMap<String, String>,
+    /// The name of the network that its steps are run in; empty for none.
+    pub network: String,
 }
 
 /// A command to run in a running container.
@@ -309,4 +366,59 @@ pub struct EngineInfo {
     pub memory: u64,
     /// Processors.
     pub processors: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1024 * 1024 * 1024;
+
+    #[test]
+    fn the_limit_of_memory_leaves_something_to_the_machine() {
+        let cases = [
+            (MemoryLimit::Share, 16 * GIB, Some(8 * GIB)),
+            (MemoryLimit::Bytes(2 * GIB), 16 * GIB, Some(2 * GIB)),
+            (MemoryLimit::Bytes(1000 * GIB), 16 * GIB, Some(14 * GIB)),
+            (MemoryLimit::Bytes(2 * GIB), 0, Some(2 * GIB)),
+            (MemoryLimit::Share, 0, None),
+        ];
+        for (limit, machine, expected) in cases {
+            assert_eq!(limit.on(machine), expected, "{limit:?} on {machine}");
+        }
+    }
+
+    #[test]
+    fn a_temporary_file_system_is_full_before_memory_is() {
+        let tmpfs = Tmpfs {
+            target: "/tmp".to_owned(),
+            options: String::new(),
+            size: 8 * GIB,
+        };
+        assert_eq!(tmpfs.size_within(Some(64 * GIB)), 8 * GIB);
+        assert_eq!(tmpfs.size_within(Some(4 * GIB)), 2 * GIB);
+        assert_eq!(tmpfs.size_within(None), 8 * GIB);
+    }
+
+    #[test]
+    fn labels_are_carried_when_all_of_them_are() {
+        let labels = |all: &[(&str, &str)]| -> Labels {
+            let own = all
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            own.collect()
+        };
+        let found = labels(&[("a", "1"), ("b", "2")]);
+        for wanted in [
+            &[][..],
+            &[("a", "1")],
+            &[("a", "")],
+            &[("a", "1"), ("b", "2")],
+        ] {
+            assert!(carries(&found, &labels(wanted)), "{wanted:?}");
+        }
+        for wanted in [&[("a", "2")][..], &[("c", "")], &[("a", "1"), ("b", "1")]] {
+            assert!(!carries(&found, &labels(wanted)), "{wanted:?}");
+        }
+    }
 }

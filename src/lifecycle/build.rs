@@ -6,19 +6,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::execute::{Command, End};
+use super::execute::{Command, End, KILLED};
 use super::{Error, Mark, Planned, Result, Sandbox, archive};
-use crate::engine::Engine;
 use crate::engine::spec::{Output, Volume};
+use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
 use crate::lock::Lock;
-use crate::plan::BuildPlan;
+use crate::plan::{BuildPlan, NetworkPlan};
 use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 use crate::source;
 
 /// Upsun ends a build after an hour.
 /// Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html>
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How long a short command of our own may take once the user wants to stop.
+const HURRY: Duration = Duration::from_secs(10);
 
 /// How many finished builds of an app are kept.
 const KEEP: usize = 3;
@@ -95,11 +98,14 @@ impl<E: Engine> Sandbox<'_, E> {
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
         self.checkpoint()?;
+        if !build.steps.is_empty() {
+            self.ensure_network(&build.network).await?;
+        }
         let container = self.create_anew(&build.container).await?;
         self.upload_source(planned, &container).await?;
         if !build.steps.is_empty() {
             self.checkpoint()?;
-            self.engine.start_container(&container).await?;
+            self.start_on(&build.network, &container).await?;
             let deadline = Instant::now() + BUILD_LIMIT;
             for step in &build.steps {
                 self.checkpoint()?;
@@ -116,6 +122,17 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         Ok(())
+    }
+
+    /// Starts a container on the network of builds, which the `down` of another environment may just have removed.
+    pub(super) async fn start_on(&self, network: &NetworkPlan, id: &str) -> Result<()> {
+        match self.engine.start_container(id).await {
+            Err(EngineError::NotFound(_)) => {
+                self.ensure_network(network).await?;
+                Ok(self.engine.start_container(id).await?)
+            }
+            other => Ok(other?),
+        }
     }
 
     async fn upload_source(&self, planned: &Planned<'_>, container: &str) -> Result<()> {
@@ -218,6 +235,10 @@ impl<E: Engine> Sandbox<'_, E> {
         if exit_code == 0 {
             Ok(())
         } else {
+            if exit_code != KILLED {
+                // A package manager ends with a code of its own.
+                self.explain_kill(container, app).await;
+            }
             Err(Error::Build {
                 app: app.clone(),
                 step,
@@ -330,23 +351,45 @@ impl<E: Engine> Sandbox<'_, E> {
         use futures_util::StreamExt;
         let mut exec = self.engine.exec(container, spec).await?;
         let (mut out, mut errors) = (Vec::new(), Vec::new());
-        while let Some(piece) = exec.output.next().await {
-            match piece? {
-                Output::Stdout(bytes) => out.extend_from_slice(&bytes),
-                Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
+        let mut hurried = std::pin::pin!(self.hurried());
+        loop {
+            let piece = tokio::select! {
+                biased;
+                piece = exec.output.next() => piece,
+                // An engine that says no more must hold nobody who wants to stop.
+                () = &mut hurried => return Err(Error::Interrupted),
+            };
+            match piece {
+                Some(Ok(Output::Stdout(bytes))) => out.extend_from_slice(&bytes),
+                Some(Ok(Output::Stderr(bytes))) => errors.extend_from_slice(&bytes),
+                Some(Err(err)) => return Err(err.into()),
+                None => break,
             }
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok((self.ended(&exec.id).await?, text(out), text(errors)))
     }
 
+    /// Ends some time after the user wanted to stop.
+    async fn hurried(&self) {
+        self.shutdown
+            .reached(crate::shutdown::Urgency::Cancel)
+            .await;
+        tokio::time::sleep(HURRY).await;
+    }
+
     /// The exit code of a command whose output has ended, which the engine may learn a little later.
     pub async fn ended(&self, exec: &str) -> Result<i64> {
+        let mut hurried = std::pin::pin!(self.hurried());
         loop {
             if let Some(code) = self.engine.exec_exit_code(exec).await? {
                 return Ok(code);
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+                // An engine that never knows must hold nobody who wants to stop.
+                () = &mut hurried => return Err(Error::Interrupted),
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 /// What the name of a container ends with until its deploy is through.
 pub(super) const STARTING: &str = "-starting";
 
+/// How long the last lines of a log may take to arrive.
+const LOG_LIMIT: Duration = Duration::from_secs(10);
+
 /// A container that is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
@@ -283,6 +286,13 @@ impl<E: Engine> Sandbox<'_, E> {
             return Err(err.into());
         }
         match self.engine.container_state(id).await? {
+            Some(state) if state.out_of_memory && !state.running => {
+                let _ = self.engine.remove_container(id).await;
+                Err(Error::OutOfMemory {
+                    container: title.to_owned(),
+                    during: None,
+                })
+            }
             Some(state) if !state.running => {
                 let log = self.log_tail(id).await;
                 let _ = self.engine.remove_container(id).await;
@@ -306,18 +316,19 @@ impl<E: Engine> Sandbox<'_, E> {
                 ..LogRange::default()
             },
         );
-        while let Some(Ok(piece)) = stream.next().await {
-            log.extend_from_slice(piece.bytes());
-        }
+        let read = async {
+            while let Some(Ok(piece)) = stream.next().await {
+                log.extend_from_slice(piece.bytes());
+            }
+        };
+        // It goes with an error that must be told, also when the engine says no more.
+        let _ = tokio::time::timeout(LOG_LIMIT, read).await;
         let text = String::from_utf8_lossy(&log);
         text.lines().map(|line| format!("\n  {line}")).collect()
     }
 
     pub(super) async fn ensure_network(&self, network: &NetworkPlan) -> Result<()> {
-        let there = self
-            .engine
-            .networks(&self.project.environment_labels(&self.environment.name))
-            .await?;
+        let there = self.engine.networks(&self.project.labels()).await?;
         // A crash may have left two, which making it puts right as well.
         if there
             .iter()

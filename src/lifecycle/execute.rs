@@ -16,6 +16,9 @@ use crate::shutdown::Urgency;
 const COMMAND: &str = include_str!("scripts/command.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
 
+/// The exit code of what SIGKILL ended.
+pub(super) const KILLED: i64 = 137;
+
 /// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
 const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
@@ -160,10 +163,14 @@ impl<E: Engine> Sandbox<'_, E> {
                 }
             }
         }
-        match reason {
-            Some(end) => Ok(end),
-            None => Ok(End::Exited(self.exit_code(command, &exec.id).await?)),
+        if let Some(end) = reason {
+            return Ok(end);
         }
+        let code = self.exit_code(command, &exec.id).await?;
+        if code == KILLED {
+            self.explain_kill(command.container, command.title).await;
+        }
+        Ok(End::Exited(code))
     }
 
     async fn start(&self, command: &Command<'_>) -> Result<crate::engine::Exec> {
@@ -242,7 +249,12 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let detail = match state {
             Ok(Some(state)) if state.running => String::new(),
-            Ok(Some(state)) if state.out_of_memory => ": it ran out of memory".to_owned(),
+            Ok(Some(state)) if state.out_of_memory => {
+                return Error::OutOfMemory {
+                    container: command.title.to_owned(),
+                    during: Some(command.what.to_owned()),
+                };
+            }
             Ok(Some(state)) => format!(": it ended with code {}", state.exit_code),
             Ok(None) => ": it was removed".to_owned(),
             Err(err) => return err.into(),

@@ -75,6 +75,9 @@ impl<E: Engine> Sandbox<'_, E> {
             base,
         })
         .await;
+        // What an image says is to be done in those made from it is done here.
+        let network = crate::plan::build_network(self.project);
+        self.ensure_network(&network).await?;
         let mut labels = recipe.labels.clone();
         labels.insert(LABEL_BASE.to_owned(), ids);
         let build = ImageBuild {
@@ -82,6 +85,7 @@ impl<E: Engine> Sandbox<'_, E> {
             context: recipe.context.clone(),
             labels,
             arguments: recipe.arguments.clone(),
+            network: network.name,
         };
         let notices = std::sync::Mutex::new(Vec::new());
         let line = |line: &str| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::execute::{Command, End};
+use super::execute::{Command, End, KILLED};
 use super::output::Tail;
 use super::{Deployed, Mark, Planned, Result, Sandbox};
 use crate::config::app::Operation;
@@ -176,6 +176,9 @@ impl<E: Engine> Sandbox<'_, E> {
             End::TimedOut => (Outcome::Timeout, 124),
             End::Cancelled | End::Left => (Outcome::Cancelled, 130),
         };
+        if outcome == Outcome::Failure && exit_code != KILLED && tail.speaks_of_a_kill() {
+            self.explain_kill(command.container, command.title).await;
+        }
         let read_only = (outcome == Outcome::Failure)
             .then(|| tail.refused_write(mounts))
             .flatten();

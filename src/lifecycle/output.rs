@@ -49,6 +49,13 @@ impl Tail {
         self.bytes.extend_from_slice(piece);
     }
 
+    /// Whether the output says that something was killed, by a shell or a runtime that then ended with a code of its own.
+    pub(super) fn speaks_of_a_kill(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.bytes);
+        text.lines()
+            .any(|line| line.contains("Killed") || line.contains("SIGKILL"))
+    }
+
     /// The refused write that the output speaks of last, if it does. `mounts` are the app's, relative to
     /// its root; a path on one of them is not what failed.
     pub(super) fn refused_write(&self, mounts: &[String]) -> Option<ReadOnlyWrite> {

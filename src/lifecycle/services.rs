@@ -229,6 +229,10 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn check_service_runs(&self, plan: &ServicePlan, id: &str) -> Result<()> {
         match self.engine.container_state(id).await? {
             Some(state) if state.running => Ok(()),
+            Some(state) if state.out_of_memory => Err(Error::OutOfMemory {
+                container: plan.name.clone(),
+                during: None,
+            }),
             state => Err(Error::ServiceEnded {
                 service: plan.name.clone(),
                 exit_code: state.map_or(0, |state| state.exit_code),

@@ -134,6 +134,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .insert(LABEL_RUN.to_owned(), run.id.to_owned());
         // It is started twice, and the second time an operation has had its way with what `PATH` leads to.
         container.command = ["/bin/sleep", "100000"].map(str::to_owned).to_vec();
+        self.ensure_network(&planned.plan.build.network).await?;
         let id = self.create_anew(&container).await?;
         let result = self.run_in(planned, run, &id).await;
         let removed = self.engine.remove_container(&id).await;
@@ -150,7 +151,7 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<SourceReport> {
         let send = self.send(run.parent, planned.plan.build.user, id);
         self.unless_cancelled(send).await?;
-        self.engine.start_container(id).await?;
+        self.start_on(&planned.plan.build.network, id).await?;
         self.checkpoint()?;
         let app = &planned.plan.app;
         self.emit(Event::OperationStarted {

@@ -8,7 +8,7 @@ use crate::engine::spec::Labels;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
 use crate::mount_snapshot::{BEFORE_RUN, Store};
-use crate::plan::{front, router};
+use crate::plan::{BUILD_NETWORK, front, router};
 use crate::project::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
 use crate::{relationships, routes};
 
@@ -77,6 +77,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
             removed += 1;
         }
+        removed += self.remove_build_network().await?;
         if down != Down::KeepVolumes {
             // What a run that was cut off would have put back is deleted with the rest. Snapshots with a name stay.
             let (state, environment) = (&self.project.state_dir, &self.environment.name);
@@ -84,6 +85,30 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         removed += self.remove_volumes(&labels, down).await?;
         Ok(Kept { removed })
+    }
+
+    /// Removes the network of builds, unless something of another environment is on it: an engine has addresses for some
+    /// thirty networks only.
+    async fn remove_build_network(&self) -> Result<usize> {
+        let mut labels = self.project.labels();
+        labels.insert(LABEL_KIND.to_owned(), BUILD_NETWORK.to_owned());
+        let mut removed = 0;
+        for network in self.engine.networks(&labels).await? {
+            match self.engine.remove_network(&network.id).await {
+                Ok(()) => removed += 1,
+                Err(err @ (EngineError::Lost(_) | EngineError::Unavailable { .. })) => {
+                    return Err(err.into());
+                }
+                // It is in use.
+                Err(_) => continue,
+            }
+            self.emit(Event::Removed {
+                kind: "network",
+                name: network.name,
+            })
+            .await;
+        }
+        Ok(removed)
     }
 
     async fn remove_volumes(&self, labels: &Labels, down: Down) -> Result<usize> {

@@ -177,6 +177,7 @@ impl World {
                 front: relationships::is_reached(&app.name, &config)
                     .then(|| plan::front::IMAGE.to_owned()),
                 front_on_demand: false,
+                resources: plan::Resources::default(),
             })
         });
         Prepared {

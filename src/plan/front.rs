@@ -22,7 +22,7 @@ pub const IMAGE_NAME: &str = "nginx";
 pub const KIND: &str = "front";
 
 /// Changes whenever an earlier version's fronts must not be taken for this version's.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 
@@ -94,7 +94,8 @@ pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &Container
             .collect(),
         tmpfs: vec![Tmpfs {
             target: "/tmp".to_owned(),
-            options: "rw,mode=1777,size=1g".to_owned(),
+            options: "rw,mode=1777".to_owned(),
+            size: 1024 * 1024 * 1024,
         }],
         network_of: Some(of.container.name.clone()),
         pids_limit: Some(64),

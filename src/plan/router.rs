@@ -68,7 +68,8 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
         labels: project.new_labels(Some(&environment.name), None, KIND),
         tmpfs: vec![Tmpfs {
             target: "/tmp".to_owned(),
-            options: "rw,mode=1777,size=1g".to_owned(),
+            options: "rw,mode=1777".to_owned(),
+            size: 1024 * 1024 * 1024,
         }],
         network: Some(Network {
             name: network.name.clone(),

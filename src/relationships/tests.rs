@@ -1,5 +1,6 @@
 use super::*;
 use crate::config;
+use crate::engine::spec::MemoryLimit;
 use crate::settings::Settings;
 
 const CONFIG: &str = "
@@ -69,6 +70,7 @@ impl World {
                     settings: settings.services.get(name),
                     images: &settings.images,
                     network: "n",
+                    memory: MemoryLimit::Share,
                 });
                 (name.clone(), plan.unwrap())
             })

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::{Error, Inputs, Ready, ServicePlan, finish, image};
 use crate::config::Service;
 use crate::config::problem::Place;
-use crate::engine::spec::{Link, Port};
+use crate::engine::spec::{Link, MemoryLimit, Port};
 use crate::project::{self, LABEL_KIND, LABEL_SERVICE, Project};
 use crate::settings;
 
@@ -63,6 +63,7 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<ServicePlan, Error> {
         settings: None,
         images: wanted.images,
         network: wanted.network,
+        memory: MemoryLimit::Share,
     };
     let mut draft = Draft::nothing()
         .variable("MP_SMTP_BIND_ADDR", format!("0.0.0.0:{SMTP_PORT}"))

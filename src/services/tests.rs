@@ -43,6 +43,7 @@ impl Plans {
             settings: self.settings.services.get(service),
             images: &self.settings.images,
             network: "upsun-shop-1234-main",
+            memory: MemoryLimit::Share,
         })
     }
 }

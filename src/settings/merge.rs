@@ -41,6 +41,10 @@ impl Settings {
             },
             services: joined(upper.services, below.services),
             mail: if has("mail") { upper.mail } else { below.mail },
+            resources: super::Resources {
+                memory: upper.resources.memory.or(below.resources.memory),
+                tmp: upper.resources.tmp.or(below.resources.tmp),
+            },
             check: super::Check {
                 ignore: [upper.check.ignore, below.check.ignore].concat(),
             },

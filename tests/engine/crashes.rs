@@ -21,7 +21,8 @@ fn expect_one_of_each(project: &TestProject) {
     for kind in ["build", "built", "cache", "storage", "directory"] {
         assert_eq!(volumes(project, kind).len(), 1, "{kind}");
     }
-    assert_eq!(networks(project).len(), 1);
+    // That of the environment, and that of builds.
+    assert_eq!(networks(project).len(), 2);
 }
 
 fn config() -> String {

@@ -196,7 +196,8 @@ fn everything_that_is_made_carries_the_labels() {
     };
     project.run(&["up"]).expect(0);
     assert_eq!(volumes(&project, "").len(), count(&["volume"]));
-    assert_eq!(count(&["network"]), 1);
+    // That of the environment, and that of builds.
+    assert_eq!(count(&["network"]), 2);
     assert_eq!(count(&["container"]), 1);
     let labels = inspect(&container(&project))["Config"]["Labels"].clone();
     for (name, value) in [

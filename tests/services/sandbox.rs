@@ -33,7 +33,7 @@ impl Sandbox {
             home: std::env::var_os("HOME").map(Into::into),
             ..Surroundings::default()
         };
-        let engine = DockerEngine::connect(&surroundings).await.unwrap();
+        let engine = DockerEngine::connect(&surroundings, None).await.unwrap();
         let id = format!("test-{}-{name}", std::process::id());
         let project = Project {
             key: id.clone(),
@@ -89,6 +89,7 @@ impl Sandbox {
             settings: None,
             images: &IndexMap::new(),
             network: &self.network,
+            memory: upsun_local::engine::spec::MemoryLimit::Share,
         })
         .unwrap();
         let spec = plan.container.clone().unwrap();

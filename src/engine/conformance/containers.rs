@@ -1,7 +1,7 @@
 //! Containers: created, started, stopped, renamed, removed; their logs.
 
 use super::*;
-use crate::engine::spec::{ContainerState, ImageBuild};
+use crate::engine::spec::{ContainerState, ImageBuild, LogLimit, MemoryLimit};
 
 pub(super) async fn a_container_is_created_then_runs_then_has_ended<E: Engine>(
     trial: &Trial<'_, E>,
@@ -190,6 +190,7 @@ pub(super) async fn what_carries_one_label_of_two_is_not_listed<E: Engine>(trial
             context: archive(&[("Dockerfile", &format!("FROM {IMAGE}\n"))]),
             labels,
             arguments: std::collections::BTreeMap::new(),
+            network: String::new(),
         };
         engine.build_image(&build, &|_| {}).await.unwrap();
     }
@@ -243,4 +244,35 @@ pub(super) async fn a_followed_log_ends_with_its_container<E: Engine>(trial: &Tr
     };
     let (log, ()) = tokio::join!(trial.log(&id, follow), stop);
     assert_eq!(log, "");
+}
+
+pub(super) async fn a_log_keeps_its_end_and_no_more_than_its_limit<E: Engine>(
+    trial: &Trial<'_, E>,
+) {
+    let mut spec = trial.container("one");
+    spec.command = words("seq 100000");
+    spec.log_limit = LogLimit(256 * 1024);
+    let id = trial.start(&spec).await;
+    trial.wait_until_ended(&id).await;
+    let log = trial.log(&id, LogRange::default()).await;
+    assert!(log.ends_with("\n99999\n100000\n"), "{}", log.len());
+    assert!(!log.starts_with("1\n"), "{}", log.len());
+    assert!(log.len() <= 256 * 1024, "{}", log.len());
+    let last = LogRange {
+        tail: Some(1),
+        ..LogRange::default()
+    };
+    assert_eq!(trial.log(&id, last).await, "100000\n");
+}
+
+pub(super) async fn what_takes_more_memory_than_it_may_is_killed_and_said_to_be<E: Engine>(
+    trial: &Trial<'_, E>,
+) {
+    let mut spec = trial.container("one");
+    spec.command = words("tail /dev/zero");
+    spec.memory = MemoryLimit::Bytes(32 * 1024 * 1024);
+    let id = trial.start(&spec).await;
+    assert_eq!(trial.wait_until_ended(&id).await, 137);
+    let state = trial.engine.container_state(&id).await.unwrap().unwrap();
+    assert!(state.out_of_memory, "{state:?}");
 }

@@ -147,6 +147,7 @@ pub(super) async fn a_read_only_container_can_only_write_to_volumes_and_memory<E
     spec.tmpfs = vec![Tmpfs {
         target: "/run".to_owned(),
         options: "rw,mode=1777".to_owned(),
+        size: 1024 * 1024,
     }];
     let id = trial.start(&spec).await;
     assert_eq!(trial.run(&id, "touch /data/x").await.0, 0);

@@ -12,6 +12,7 @@ async fn build<E: Engine>(trial: &Trial<'_, E>) -> String {
         context: archive(&[("Dockerfile", &format!("FROM {IMAGE}\n"))]),
         labels: trial.labels(),
         arguments: std::collections::BTreeMap::new(),
+        network: String::new(),
     };
     let lines = Mutex::new(Vec::new());
     trial

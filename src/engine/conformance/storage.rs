@@ -166,4 +166,12 @@ pub(super) async fn a_container_does_not_start_on_a_network_that_is_not_there<E:
     let id = trial.create(&spec).await;
     let err = trial.engine.start_container(&id).await.unwrap_err();
     assert!(matches!(&err, Error::NotFound(_)), "{err:?}");
+    // It is found by its name, whoever made it and when.
+    let name = trial.name("net");
+    trial
+        .engine
+        .create_network(&name, &trial.labels())
+        .await
+        .unwrap();
+    trial.engine.start_container(&id).await.unwrap();
 }

@@ -11,13 +11,18 @@ use serde_json::Value;
 use sha2_hex::hex_of_sha256;
 
 use super::error::reason;
+use super::patience::Patience;
+use super::transport::{self, Place};
 use crate::engine::{Error, Result};
 
 /// The oldest API that is spoken: Docker 20.10's. It is spoken to newer engines too, unless they refuse.
 const OLDEST: (usize, usize) = (1, 41);
 
-/// No call may take longer than this to begin to answer, in seconds. Long ones (pull, build) answer at once and go on.
+/// No call may take longer than this to begin to answer, in seconds; most have a shorter limit in [`super::patience`].
 const TIMEOUT: u64 = 600;
+
+/// How long an engine may take to say that it is there.
+const GREETING: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The parts of this process's environment that say where the engine is.
 #[derive(Debug, Clone, Default)]
@@ -51,12 +56,15 @@ struct Candidate {
 }
 
 /// Connects, and returns the client together with the address it talks to.
-pub(super) async fn connect(surroundings: &Surroundings) -> Result<(Docker, String)> {
+pub(super) async fn connect(
+    surroundings: &Surroundings,
+    patience: &Patience,
+) -> Result<(Docker, String)> {
     let mut tried = Vec::new();
     let mut denied = false;
     let (candidates, explicit) = candidates(surroundings, &mut tried);
     for candidate in candidates {
-        match try_one(&candidate).await {
+        match try_one(&candidate, patience).await {
             Ok(docker) => return Ok((docker, candidate.address)),
             Err(Attempt::TooOld(found)) => {
                 return Err(Error::TooOld {
@@ -88,7 +96,7 @@ enum Attempt {
     TooOld(String),
 }
 
-async fn try_one(candidate: &Candidate) -> Result<Docker, Attempt> {
+async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, Attempt> {
     let (scheme, rest) = candidate
         .address
         .split_once("://")
@@ -109,11 +117,15 @@ async fn try_one(candidate: &Candidate) -> Result<Docker, Attempt> {
     loop {
         let docker = client(candidate, scheme, rest, version)
             .map_err(|err| Attempt::Failed(reason(&err)))?;
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), docker.ping()).await;
-        let err = match answer {
+        let ping = async { Ok(docker.ping().await) };
+        let err = match patience
+            .within("say that it is there", GREETING, ping)
+            .await
+        {
             Ok(Ok(_)) => return Ok(docker),
             Ok(Err(err)) => reason(&err),
-            Err(_) => return Err(Attempt::Failed("no answer within 20 s".to_owned())),
+            Err(Error::Unusable { what, .. }) => return Err(Attempt::Failed(what)),
+            Err(err) => return Err(Attempt::Failed(reason(&err))),
         };
         if let Some(found) = version_after(&err, "aximum supported API version is ") {
             return Err(Attempt::TooOld(format!("{}.{}", found.0, found.1)));
@@ -135,8 +147,12 @@ fn client(
         major_version: version.0,
         minor_version: version.1,
     };
+    let custom = |place: Place, address: String| {
+        let transport = move |request| transport::send(place.clone(), request);
+        Docker::connect_with_custom_transport(transport, Some(address), TIMEOUT, &version)
+    };
     match scheme {
-        "unix" => Docker::connect_with_unix(rest, TIMEOUT, &version),
+        "unix" => custom(Place::Socket(rest.into()), "http://localhost".to_owned()),
         "ssh" => Docker::connect_with_ssh(&candidate.address, TIMEOUT, &version, None),
         _ => match &candidate.certificates {
             Some(directory) => Docker::connect_with_ssl(
@@ -147,7 +163,10 @@ fn client(
                 TIMEOUT,
                 &version,
             ),
-            None => Docker::connect_with_http(&format!("tcp://{rest}"), TIMEOUT, &version),
+            None => custom(
+                Place::Address(rest.trim_end_matches('/').to_owned()),
+                format!("http://{rest}"),
+            ),
         },
     }
 }
@@ -341,7 +360,8 @@ mod tests {
                 wanted: Some(address.into()),
                 ..Surroundings::default()
             };
-            let Err(Error::Unavailable { tried, .. }) = connect(&s).await else {
+            let Err(Error::Unavailable { tried, .. }) = connect(&s, &Patience::new(None)).await
+            else {
                 panic!("{address}");
             };
             assert!(tried[0].ends_with("cannot begin with `-`"), "{tried:?}");

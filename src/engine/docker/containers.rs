@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
-    PortBinding,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
+    Mount, MountType, NetworkingConfig, PortBinding,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
@@ -19,12 +19,19 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::error::{gone_is_fine, is_disk_full};
 use super::{DockerEngine, label_filter};
 use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogRange, Output, Port,
+    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogLimit, LogRange, Output, Port,
 };
 use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
 
 /// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
 const OUTPUT_BUFFER: usize = 256 * 1024;
+
+/// An address for every container on a network of ours. It makes all link-local addresses neighbours on a network
+/// where nobody has them, and this one, where clouds hand out credentials, the container's own.
+const LINK_LOCAL: &str = "169.254.169.254";
+
+/// When the machine's memory is used up, the kernel ends containers before anything of the user's.
+const FIRST_TO_GO: i64 = 500;
 
 /// How long to wait for a removal that somebody else asked for.
 const REMOVAL: std::time::Duration = std::time::Duration::from_secs(20);
@@ -60,9 +67,10 @@ impl DockerEngine {
         let options = CreateContainerOptionsBuilder::default()
             .name(&spec.name)
             .build();
+        let memory = spec.memory.on(self.machine_memory().await?);
         let created = self
             .docker
-            .create_container(Some(options), container_body(spec))
+            .create_container(Some(options), container_body(spec, memory))
             .await;
         match created {
             Ok(created) => Ok(created.id),
@@ -308,8 +316,8 @@ fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
     })
 }
 
-/// The engine's own form of a container.
-fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
+/// The engine's own form of a container, which may take so much memory.
+fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateBody {
     let mounts = spec
         .volumes
         .iter()
@@ -324,7 +332,11 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
     let tmpfs: HashMap<String, String> = spec
         .tmpfs
         .iter()
-        .map(|tmpfs| (tmpfs.target.clone(), tmpfs.options.clone()))
+        .map(|tmpfs| {
+            let size = tmpfs.size_within(memory);
+            let options = format!("{},size={size}", tmpfs.options);
+            (tmpfs.target.clone(), options)
+        })
         .collect();
     let networking = spec.network.as_ref().map(|network| NetworkingConfig {
         endpoints_config: Some(HashMap::from([(
@@ -338,6 +350,10 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
                         .map(|link| format!("{}:{}", link.container, link.alias))
                         .collect(),
                 ),
+                ipam_config: Some(EndpointIpamConfig {
+                    link_local_ips: Some(vec![LINK_LOCAL.to_owned()]),
+                    ..EndpointIpamConfig::default()
+                }),
                 ..EndpointSettings::default()
             },
         )])),
@@ -373,7 +389,8 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
                 .network_of
                 .as_ref()
                 .map(|container| format!("container:{container}"))
-                .or_else(|| spec.network.as_ref().map(|network| network.name.clone())),
+                .or_else(|| spec.network.as_ref().map(|network| network.name.clone()))
+                .or_else(|| Some("none".to_owned())),
             port_bindings: Some(spec.ports.iter().map(binding).collect()),
             shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
             extra_hosts: Some(
@@ -383,6 +400,11 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
                     .collect(),
             ),
             pids_limit: spec.pids_limit,
+            memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+            // With as much again of swap the machine would stand still before the kernel ends anything.
+            memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+            oom_score_adj: Some(FIRST_TO_GO),
+            log_config: Some(log_config(spec.log_limit)),
             init: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),
             cap_add: Some(spec.capabilities.clone()),
@@ -390,6 +412,19 @@ fn container_body(spec: &ContainerSpec) -> ContainerCreateBody {
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// Always the same driver: an engine may have a default one that keeps nothing, or everything.
+fn log_config(limit: LogLimit) -> HostConfigLogConfig {
+    let half = limit.0 / 2;
+    HostConfigLogConfig {
+        typ: Some("json-file".to_owned()),
+        config: Some(
+            [("max-size", half.to_string()), ("max-file", "2".to_owned())]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+        ),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Turns what bollard and the engine say into [`Error`].
 
 use std::error::Error as StdError;
+use std::io;
 
 use bollard::errors::Error as Bollard;
 
+use super::transport::TooLong;
 use crate::engine::Error;
 
 /// What says only which library met an error.
@@ -56,8 +58,29 @@ fn is_port_taken(message: &str) -> bool {
     message.contains("port is already allocated") || message.contains("address already in use")
 }
 
+/// Whether an answer was given up as it had no end.
+fn is_too_long(err: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(err);
+    while let Some(err) = next {
+        let inner = err.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(inner) = inner
+            && inner.is::<TooLong>()
+        {
+            return true;
+        }
+        next = err.source();
+    }
+    false
+}
+
 impl From<Bollard> for Error {
     fn from(err: Bollard) -> Self {
+        if is_too_long(&err) {
+            return Error::Unusable {
+                call: "do something",
+                what: TooLong.to_string(),
+            };
+        }
         match err {
             Bollard::DockerResponseServerError {
                 status_code,

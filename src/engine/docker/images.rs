@@ -125,6 +125,11 @@ impl DockerEngine {
             .t(&build.tag)
             .labels(&labels)
             .buildargs(&arguments)
+            .networkmode(if build.network.is_empty() {
+                "none"
+            } else {
+                &build.network
+            })
             .rm(true)
             .forcerm(true)
             .build();
@@ -210,6 +215,10 @@ fn pull_error(image: &str, err: Error) -> Error {
     let image = image.to_owned();
     match err {
         Error::DiskFull(_) | Error::Lost(_) => err,
+        Error::Unusable { what, .. } => Error::Unusable {
+            call: "pull an image",
+            what,
+        },
         Error::NotFound(reason) => Error::ImageNotFound { image, reason },
         err => {
             let reason = match err {

@@ -23,6 +23,8 @@ pub(super) fn knows(command: &[String]) -> bool {
                 | "id"
                 | "tar"
                 | "touch"
+                | "seq"
+                | "tail"
         )
     )
 }
@@ -70,6 +72,18 @@ pub(super) async fn run(mut process: Process) -> i64 {
             0
         }
         "tar" => unpack(&mut process).await,
+        "seq" => {
+            let last: u32 = argument.and_then(|text| text.parse().ok()).unwrap_or(0);
+            for number in 1..=last {
+                process.print(format!("{number}\n")).await;
+            }
+            0
+        }
+        // `tail /dev/zero` only: it keeps a line that never ends.
+        "tail" => {
+            process.store().exhaust(process.container());
+            137
+        }
         "touch" => make_file(&process, &argument.unwrap_or_default()).await,
         _ => 0,
     }

@@ -50,7 +50,13 @@ pub(crate) struct HeldContainer {
     pub(crate) phase: Phase,
     image_id: String,
     created: i64,
+    /// Whether something of it was killed for want of memory.
+    pub(crate) out_of_memory: bool,
     log: Vec<Output>,
+    /// How much is in it, in bytes.
+    log_size: usize,
+    /// The first piece of it that is still there.
+    log_start: usize,
     layer: Files,
     processes: Vec<Arc<Living>>,
     /// How often it was started, to tell the end of one start from that of another.
@@ -226,7 +232,10 @@ impl Store {
             phase: Phase::Created,
             image_id,
             created: i64::from(self.count),
+            out_of_memory: false,
             log: Vec::new(),
+            log_size: 0,
+            log_start: 0,
             layer,
             processes: Vec::new(),
             starts: 0,
@@ -326,7 +335,7 @@ impl Store {
                 Phase::Exited(code) => code,
                 _ => 0,
             },
-            out_of_memory: false,
+            out_of_memory: container.out_of_memory,
         })
     }
 
@@ -373,6 +382,13 @@ impl Store {
             .ok_or_else(|| Error::NotFound(format!("No such exec instance: {exec}")))
     }
 
+    /// Something of a container took more memory than the container may have.
+    pub(crate) fn exhaust(&mut self, container: &str) {
+        if let Some(held) = self.containers.get_mut(container) {
+            held.out_of_memory = true;
+        }
+    }
+
     pub(super) fn add_process(&mut self, container: &str, process: Arc<Living>) {
         match self.containers.get_mut(container) {
             Some(held) if held.phase == Phase::Running => held.processes.push(process),
@@ -394,7 +410,17 @@ impl Store {
 
     pub(super) fn append_log(&mut self, container: &str, output: Output) {
         if let Some(held) = self.containers.get_mut(container) {
+            held.log_size += output.bytes().len();
             held.log.push(output);
+            let limit = usize::try_from(held.spec.log_limit.0).unwrap_or(usize::MAX);
+            // A follower counts pieces, so that those that went stay as empty ones.
+            while held.log_size > limit
+                && let Some(oldest) = held.log.get_mut(held.log_start)
+            {
+                held.log_size -= oldest.bytes().len();
+                *oldest = Output::Stdout(bytes::Bytes::new());
+                held.log_start += 1;
+            }
         }
     }
 

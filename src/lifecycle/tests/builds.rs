@@ -139,3 +139,117 @@ async fn a_rebuild_replaces_a_build_and_what_runs_on_it_in_every_environment() {
         .collect();
     assert_eq!(names, [world.project.name(&["staging", "shop"])]);
 }
+
+/// The calls that are about networks, and which container is made after which.
+fn networks(calls: &[Call]) -> Vec<&str> {
+    let of_networks = |call: &&Call| call.name.ends_with("_network");
+    calls
+        .iter()
+        .filter(of_networks)
+        .map(|call| call.name)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_container_of_a_project_is_on_a_network_of_its_own_or_on_none() {
+    let world = World::new(SHOP);
+    world.engine.take_calls();
+    let plans = world.prepare().plans;
+    let name = plans[0].build.network.name.clone();
+    let building = plans[0].build.container.network.clone().unwrap();
+    assert_eq!(building.name, name);
+    world.up().await.unwrap();
+    let store = world.engine.store();
+    for held in store.containers.values() {
+        let network = held
+            .spec
+            .network
+            .as_ref()
+            .map(|network| network.name.as_str());
+        let labels = network.map(|name| &store.networks[name]);
+        let is_own = |labels: &crate::engine::spec::Labels| {
+            labels.get(crate::project::LABEL_PROJECT) == Some(&world.project.key)
+        };
+        assert!(labels.is_none_or(is_own), "{}", held.name);
+        assert_ne!(network, Some(name.as_str()), "{}", held.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_network_of_builds_is_made_once_and_goes_with_down() {
+    let world = World::new(SHOP);
+    let name = world.prepare().plans[0].build.network.name.clone();
+    world.up().await.unwrap();
+    assert!(world.engine.store().networks.contains_key(&name));
+    world.file("server.js", "listen(8080)");
+    world.engine.take_calls();
+    world.up().await.unwrap();
+    let calls = world.engine.take_calls();
+    assert!(
+        calls
+            .iter()
+            .any(|call| call.subject == "echo building" || call.name == "exec")
+    );
+    assert_eq!(networks(&calls), [""; 0]);
+    world
+        .on(async |sandbox| sandbox.down(crate::lifecycle::Down::KeepVolumes).await)
+        .await
+        .unwrap();
+    assert_eq!(world.engine.store().networks.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_whose_network_another_down_removed_makes_it_again() {
+    let world = World::new(SHOP);
+    world.engine.fault_on(
+        "start_container",
+        0,
+        crate::engine::fake::Fault::Refuse(|| {
+            crate::engine::Error::NotFound("network upsun-shop-builds not found".to_owned())
+        }),
+    );
+    world.up().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_built_on_the_network_of_builds() {
+    let world = World::new(SHOP);
+    world.up().await.unwrap();
+    let calls = world.engine.take_calls();
+    let at = |name: &str| calls.iter().position(|call| call.name == name).unwrap();
+    assert!(at("create_network") < at("build_image"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_that_is_killed_for_want_of_memory_says_so() {
+    let world = World::new(&SHOP.replace("echo building", "hog"));
+    world.up().await.unwrap_err();
+    assert_eq!(warnings(&world), [memory_warning()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_is_killed_for_want_of_memory_says_so_and_no_other() {
+    let world = World::new(&SHOP.replace("echo hello", "hog"));
+    world.run().await.unwrap();
+    assert_eq!(warnings(&world), [memory_warning()]);
+    let world = World::new(&SHOP.replace("echo hello", "exit 137"));
+    world.run().await.unwrap();
+    assert_eq!(warnings(&world), []);
+}
+
+fn memory_warning() -> (String, Option<String>) {
+    (
+        "a process of `shop` was killed: its container had used all the memory that it may have"
+            .to_owned(),
+        Some(crate::lifecycle::MEMORY_HINT.to_owned()),
+    )
+}
+
+fn warnings(world: &World) -> Vec<(String, Option<String>)> {
+    let told = world.take_told();
+    let warnings = told.into_iter().filter_map(|event| match event {
+        Event::Warning { message, hint } => Some((message, hint)),
+        _ => None,
+    });
+    warnings.collect()
+}

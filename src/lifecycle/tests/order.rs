@@ -46,6 +46,7 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
         world.changed(),
         [
             &format!("pull_image {BASE}"),
+            "create_network builds-1332aaa249",
             "build_image upsun-local/nodejs-24:1",
             // What a crash may have left.
             "remove_volume shop-built-…",

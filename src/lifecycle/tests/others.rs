@@ -133,6 +133,7 @@ impl World {
                     context: bytes::Bytes::new(),
                     labels: other.labels.clone(),
                     arguments: BTreeMap::new(),
+                    network: String::new(),
                 };
                 engine.build_image(&build, &|_| {}).await.unwrap();
             }

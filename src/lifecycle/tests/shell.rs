@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::engine::fake::{Living, Process};
 use crate::images::SUPERVISE;
+use crate::lifecycle::memory::OUT_OF_MEMORY;
 
 const COMMAND: &str = include_str!("../scripts/command.sh");
 const CANCEL: &str = include_str!("../scripts/cancel.sh");
@@ -49,12 +50,21 @@ pub(super) async fn run(process: Process) -> i64 {
     match command[2].as_str() {
         ABANDONED => abandoned(&process).await,
         COMMAND => script(&process, &command[5..].concat()).await,
+        OUT_OF_MEMORY => {
+            let id = process.container().to_owned();
+            let exhausted = process.store().containers[&id].out_of_memory;
+            if exhausted {
+                process.print("1\n").await;
+            }
+            0
+        }
         CANCEL => cancel(&process, &command[6], &command[7]).await,
         _ => 0,
     }
 }
 
-/// `echo`, `sleep`, `exit`, `trap '' TERM`, `pkill` by a word of the script, `linger` (a child that keeps
+/// `echo`, `sleep`, `exit`, `hog` (is killed for want of memory),
+/// `trap '' TERM`, `pkill` by a word of the script, `linger` (a child that keeps
 /// the output open for so many seconds), `leap` (it cannot be caught); everything else succeeds.
 async fn script(process: &Process, script: &str) -> i64 {
     for line in script.split(['\n', ';']) {
@@ -62,6 +72,11 @@ async fn script(process: &Process, script: &str) -> i64 {
         match name {
             "echo" => process.print(format!("{rest}\n")).await,
             "sleep" => pause(rest).await,
+            "hog" => {
+                let id = process.container().to_owned();
+                process.store().exhaust(&id);
+                return 137;
+            }
             "exit" => return rest.parse().unwrap(),
             "trap" => process.catch_term(),
             "pkill" => {

@@ -1,0 +1,222 @@
+//! An engine that answers without an end, or not at all.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::engine::Error;
+use crate::shutdown::Shutdown;
+
+/// What a hostile engine does with everything but the greeting.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    /// It takes the request and says nothing.
+    Nothing,
+    /// The head of an answer, and then nothing.
+    Head,
+    /// A list that goes on and on.
+    WithoutEnd,
+    /// An error whose message goes on and on.
+    ErrorWithoutEnd,
+}
+
+struct Hostile {
+    _directory: tempfile::TempDir,
+    socket: PathBuf,
+    /// The requests' first lines.
+    asked: mpsc::UnboundedReceiver<String>,
+}
+
+impl Hostile {
+    fn new(answer: Answer) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("engine.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (sender, asked) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, answer, sender.clone()));
+            }
+        });
+        Hostile {
+            _directory: directory,
+            socket,
+            asked,
+        }
+    }
+
+    async fn engine(&self, patience: Patience) -> DockerEngine {
+        let surroundings = Surroundings {
+            wanted: Some(format!("unix://{}", self.socket.display())),
+            ..Surroundings::default()
+        };
+        DockerEngine::connect_with(&surroundings, patience)
+            .await
+            .unwrap()
+    }
+}
+
+async fn serve(mut stream: UnixStream, answer: Answer, asked: mpsc::UnboundedSender<String>) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => request.extend_from_slice(&buffer[..read]),
+        }
+    }
+    let text = String::from_utf8_lossy(&request);
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    let is_greeting = line.contains("/_ping ");
+    let _ = asked.send(line);
+    let head = match answer {
+        _ if is_greeting => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+        Answer::Nothing => "",
+        Answer::Head => "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[",
+        Answer::WithoutEnd => "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[",
+        Answer::ErrorWithoutEnd => {
+            "HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n{\"message\":\""
+        }
+    };
+    let _ = stream.write_all(head.as_bytes()).await;
+    let is_endless = matches!(answer, Answer::WithoutEnd | Answer::ErrorWithoutEnd);
+    if is_endless && !is_greeting {
+        let piece = vec![b' '; 1024 * 1024];
+        // Until nobody reads it any more.
+        while stream.write_all(&piece).await.is_ok() {}
+        return;
+    }
+    if !is_greeting {
+        let _ = stream.read(&mut buffer).await;
+    }
+}
+
+const SHORT: Duration = Duration::from_millis(50);
+
+fn is_silent(err: &Error, call: &str) -> bool {
+    let expected =
+        format!("the container engine was asked to {call}, and did not answer within 0.05 s");
+    err.to_string() == expected
+}
+
+#[tokio::test]
+async fn no_call_is_waited_for_without_an_end() {
+    for answer in [Answer::Nothing, Answer::Head] {
+        let hostile = Hostile::new(answer);
+        let engine = hostile.engine(Patience::of(SHORT, None)).await;
+        let labels = Labels::new();
+        let errors = [
+            (engine.info().await.unwrap_err(), "describe itself"),
+            (
+                engine.containers(&labels).await.unwrap_err(),
+                "list containers",
+            ),
+            (engine.volumes(&labels).await.unwrap_err(), "list volumes"),
+            (engine.networks(&labels).await.unwrap_err(), "list networks"),
+            (engine.images(&labels).await.unwrap_err(), "list images"),
+            (engine.image("x").await.unwrap_err(), "look at an image"),
+            (
+                engine.container_state("x").await.unwrap_err(),
+                "look at a container",
+            ),
+            (
+                engine
+                    .create_container(&ContainerSpec::default())
+                    .await
+                    .unwrap_err(),
+                "create a container",
+            ),
+            (
+                engine.exec_exit_code("x").await.unwrap_err(),
+                "look at a command",
+            ),
+        ];
+        for (err, call) in errors {
+            assert!(is_silent(&err, call), "{answer:?}: {err}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_left() {
+    for answer in [Answer::WithoutEnd, Answer::ErrorWithoutEnd] {
+        let hostile = Hostile::new(answer);
+        let engine = hostile.engine(Patience::new(None)).await;
+        let labels = Labels::new();
+        for (err, call) in [
+            (
+                engine.containers(&labels).await.unwrap_err(),
+                "list containers",
+            ),
+            (engine.volumes(&labels).await.unwrap_err(), "list volumes"),
+        ] {
+            let expected = format!(
+                "the container engine was asked to {call}, and its answer is longer than 64 MiB"
+            );
+            assert_eq!(err.to_string(), expected, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_without_an_end_is_left_where_output_may_be_long() {
+    let hostile = Hostile::new(Answer::ErrorWithoutEnd);
+    let engine = hostile.engine(Patience::new(None)).await;
+    let err = engine.pull_image("x", &|_| {}).await.unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "the container engine was asked to pull an image, and its answer is longer than 64 MiB"
+    );
+}
+
+#[tokio::test]
+async fn the_first_wish_to_stop_ends_the_wait_for_a_silent_engine() {
+    let mut hostile = Hostile::new(Answer::Nothing);
+    let shutdown = Shutdown::new();
+    let patience = Patience::new(Some(shutdown.clone()));
+    let engine = hostile.engine(patience).await;
+    let labels = Labels::new();
+    let press = async {
+        // The greeting, then the list.
+        while let Some(line) = hostile.asked.recv().await {
+            if line.contains("/containers/json") {
+                break;
+            }
+        }
+        shutdown.press(2);
+    };
+    let (result, ()) = tokio::join!(engine.containers(&labels), press);
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the container engine was asked to list containers, and did not answer after Ctrl-C"
+    );
+}
+
+#[tokio::test]
+async fn the_first_wish_to_stop_ends_the_wait_for_a_greeting() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("engine.sock");
+    // Nobody accepts what comes here.
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let shutdown = Shutdown::new();
+    shutdown.press(2);
+    let surroundings = Surroundings {
+        wanted: Some(format!("unix://{}", socket.display())),
+        ..Surroundings::default()
+    };
+    let patience = Patience::new(Some(shutdown));
+    let err = DockerEngine::connect_with(&surroundings, patience)
+        .await
+        .unwrap_err();
+    let Error::Unavailable { tried, .. } = err else {
+        panic!("{err:?}");
+    };
+    assert!(
+        tried[0].ends_with(": did not answer after Ctrl-C"),
+        "{tried:?}"
+    );
+}

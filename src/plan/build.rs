@@ -1,0 +1,127 @@
+//! Plans the build of an app: its volumes, its container, and the network that it has for itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{BuildPlan, Inputs, NetworkPlan, PIDS, host_name, steps};
+use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
+use crate::php_ini;
+use crate::project::{self, LABEL_BUILD, Project};
+
+/// Changes whenever an earlier version's builds must not be taken for this version's.
+const BUILD_VERSION: u32 = 1;
+
+/// The kind of the network of builds.
+pub const BUILD_NETWORK: &str = "build-network";
+
+/// The network of a project's builds and source operations. No service, app or container of anybody else is on it, and
+/// nothing of the engine's default network.
+pub fn build_network(project: &Project) -> NetworkPlan {
+    NetworkPlan {
+        // No environment has a name with that character.
+        name: project.name(&["+builds"]),
+        labels: project.new_labels(None, None, BUILD_NETWORK),
+    }
+}
+
+pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
+    let Inputs {
+        project, app, user, ..
+    } = inputs;
+    let steps = steps::build(app, inputs.has_file);
+    let mount_points: BTreeSet<String> = std::iter::once(&app.mounts)
+        .chain(app.workers.iter().map(|worker| &worker.mounts))
+        .flatten()
+        .map(|mount| mount.path.clone())
+        .collect();
+    // It changes with the project's configuration too, of which a build depends on its part only.
+    let mut build_variables = inputs.build_variables.clone();
+    build_variables.remove("PLATFORM_TREE_ID");
+    let id = project::hash(
+        json!([
+            BUILD_VERSION,
+            inputs.tree,
+            inputs.build_image,
+            inputs.build_relevant,
+            build_variables,
+            steps,
+            mount_points,
+            user,
+        ])
+        .to_string()
+        .as_bytes(),
+    );
+    let short = &id[..12];
+    let labelled = |kind: &str| {
+        let mut labels = project.new_labels(None, Some(&app.name), kind);
+        labels.insert(LABEL_BUILD.to_owned(), id.clone());
+        labels
+    };
+    let volume = VolumeSpec {
+        name: project.name(&[&app.name, "build", short]),
+        labels: labelled("build"),
+        directory_of: None,
+        memory: None,
+    };
+    let mark = VolumeSpec {
+        name: project.name(&[&app.name, "built", short]),
+        labels: labelled("built"),
+        directory_of: None,
+        memory: None,
+    };
+    // One for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
+    let cache = VolumeSpec {
+        name: project.name(&["cache"]),
+        labels: project.new_labels(None, None, "cache"),
+        directory_of: None,
+        memory: None,
+    };
+    let mount = |volume: &VolumeSpec, target: &str| VolumeMount {
+        volume: volume.name.clone(),
+        target: target.to_owned(),
+        read_only: false,
+    };
+    let network = build_network(project);
+    let mut container = ContainerSpec {
+        name: project.name(&[&app.name, "building", short]),
+        image: inputs.image.to_owned(),
+        command: ["sleep", "100000"].map(str::to_owned).to_vec(),
+        user: user.spec(),
+        working_dir: "/app".to_owned(),
+        hostname: format!("{}-build", host_name(&app.name)),
+        variables: inputs.build_variables.clone(),
+        labels: labelled("building"),
+        volumes: vec![
+            mount(&volume, "/app"),
+            mount(&cache, crate::variables::CACHE_DIRECTORY),
+        ],
+        stop_grace: Duration::from_secs(1),
+        pids_limit: Some(PIDS),
+        memory: inputs.resources.memory,
+        network: Some(Network {
+            name: network.name.clone(),
+            aliases: Vec::new(),
+            links: Vec::new(),
+        }),
+        ..ContainerSpec::default()
+    };
+    // What it says is in `PLATFORM_VARIABLES` too, so the build's id depends on it already.
+    php_ini::install(
+        &mut container,
+        inputs.build_php_ini.as_deref(),
+        php_ini::BUILD_DIRECTORY,
+    );
+    BuildPlan {
+        volume,
+        mark,
+        cache,
+        container,
+        network,
+        steps,
+        mount_points: mount_points.into_iter().collect(),
+        user: *user,
+        id,
+    }
+}
