@@ -57,7 +57,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "resources",
-        "CPU, memory and disk sizes are not limited; `instance` and `tmp` mounts have no 8 GB limit",
+        "CPU and disk sizes are not limited; each container may take half of the engine's memory (`resources.memory` in .upsun-local.yaml), whatever its size on Upsun; `/tmp` holds 8 GB, but at most half of that; `instance` and `tmp` mounts have no 8 GB limit",
+    ),
+    (
+        "network",
+        "containers reach what this machine offers on all its addresses, not only on 127.0.0.1; a service also answers an app without the relationship that finds out its address",
     ),
     (
         "clients",
