@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::execute::{Command, End};
-use super::{Error, Mark, Planned, Result, Sandbox, archive};
+use super::output::Tail;
+use super::{Error, Failed, Mark, Planned, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{Output, Volume};
 use crate::event::{Event, Step, Text};
 use crate::lock::Lock;
+use crate::not_started;
 use crate::plan::BuildPlan;
 use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 use crate::source;
@@ -196,7 +198,10 @@ impl<E: Engine> Sandbox<'_, E> {
             step,
             output: Text(output),
         };
-        let end = self.execute(&command, event, |_| ()).await?;
+        let mut tail = Tail::default();
+        let end = self
+            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .await?;
         let exit_code = match end {
             End::Exited(code) => code,
             End::Cancelled | End::Left => return Err(Error::Interrupted),
@@ -218,6 +223,18 @@ impl<E: Engine> Sandbox<'_, E> {
         if exit_code == 0 {
             Ok(())
         } else {
+            // Everything of the app can be written during a build.
+            if not_started::read(exit_code, "").is_some() {
+                let failed = Failed {
+                    container,
+                    mounts: &[],
+                    source: Some(planned.source()),
+                    script,
+                    exit_code,
+                    output: &tail.text(),
+                };
+                self.tell_advice(app, &failed).await;
+            }
             Err(Error::Build {
                 app: app.clone(),
                 step,

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::ending::Finished;
 pub use self::screen::{Screen, Streams};
+use self::suggested::Suggested;
 use super::Reporter;
 use super::style::{self, Style, safe};
 use crate::engine::spec::Output;
@@ -57,6 +58,8 @@ pub struct Terminal<S = Streams> {
     last: u8,
     /// Whether a second Ctrl-C would come here.
     is_reached: bool,
+    /// Whether what runs is a source operation, which works on a clone and needs no mounts.
+    is_on_clone: bool,
 }
 
 impl Terminal {
@@ -89,6 +92,7 @@ impl<S: Screen> Terminal<S> {
             hidden: Vec::new(),
             last: b'\n',
             is_reached: true,
+            is_on_clone: false,
         }
     }
 
@@ -431,10 +435,18 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::MountsSuggested {
                 container,
                 suggestion,
+                result,
                 services,
                 check,
                 must_pass,
-            } => self.suggested(&container, &suggestion, &services, check.as_ref(), must_pass),
+            } => self.suggested(&Suggested {
+                container: &safe(&container),
+                suggestion: &suggestion,
+                result,
+                services: &services,
+                check: check.as_ref(),
+                must_pass,
+            }),
             Event::MountsWritten { file, mounts } => {
                 let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe(&file));
                 self.say("");
@@ -498,19 +510,22 @@ impl<S: Screen> Reporter for Terminal<S> {
                 result,
                 duration,
                 read_only,
+                not_started,
             } => {
-                let operation = self.style.strong(safe(&operation));
+                let strong = self.style.strong(safe(&operation));
                 let place = place(&app, worker.as_deref());
                 self.operation_finished(&Finished {
-                    subject: format!("{operation} on {place} as {role}"),
+                    subject: format!("{strong} on {place} as {role}"),
                     exit_code,
                     result,
                     duration,
                     read_only: read_only.as_ref(),
-                    is_operation: true,
+                    not_started: not_started.as_ref(),
+                    operation: Some(operation.as_str()).filter(|_| !self.is_on_clone),
                 });
             }
             Event::CloneStarted { branch, commit } => {
+                self.is_on_clone = true;
                 let what = format!("`{}` at {}", safe(&branch), short_commit(&commit));
                 self.step("Cloning", &what);
             }
@@ -570,6 +585,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 result,
                 duration,
                 read_only,
+                not_started,
             } => {
                 self.finish_lines(result == Outcome::Success);
                 self.operation_finished(&Finished {
@@ -578,9 +594,15 @@ impl<S: Screen> Reporter for Terminal<S> {
                     result,
                     duration,
                     read_only: read_only.as_ref(),
-                    is_operation: false,
+                    not_started: not_started.as_ref(),
+                    operation: None,
                 });
             }
+            Event::Advice {
+                read_only,
+                not_started,
+                ..
+            } => self.advise(read_only.as_ref(), not_started.as_ref(), None),
             Event::CronSkipped { app, cron, reason } => {
                 let line = format!(
                     "{} {}: {}",
