@@ -3,6 +3,7 @@
 
 mod access;
 mod activity;
+mod advice;
 mod against;
 mod check;
 mod clean;

@@ -1,12 +1,16 @@
 //! What happens, told as plain data. The lifecycle emits events; terminal, JSON and whoever else
 //! listens consume them. Nothing here prints.
 
+mod advice;
+
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
 
 use crate::engine::spec::Output;
+
+pub use self::advice::{Advice, Hidden, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -197,6 +201,8 @@ pub enum Event {
         /// The mounts that it needs where it cannot.
         #[serde(flatten)]
         suggestion: crate::mount_suggestion::Suggestion,
+        /// How it ended there: `success`, `failure` or `timeout`.
+        result: Outcome,
         /// The services that it reaches, which are the app's own.
         services: Vec<String>,
         /// How it went with those mounts. None when it had failed before, or wrote nothing.
@@ -278,6 +284,8 @@ pub enum Event {
         duration: Duration,
         /// What it tried to write where nothing may be written.
         read_only: Option<ReadOnlyWrite>,
+        /// What it could not start, with the exit codes 126 and 127.
+        not_started: Option<NotStarted>,
     },
     /// HEAD is being cloned for a source operation.
     CloneStarted {
@@ -365,6 +373,17 @@ pub enum Event {
         duration: Duration,
         /// What it tried to write where nothing may be written.
         read_only: Option<ReadOnlyWrite>,
+        /// What it could not start, with the exit codes 126 and 127.
+        not_started: Option<NotStarted>,
+    },
+    /// What helps with something else that failed: a step of a build or a deploy, or a command.
+    Advice {
+        /// The container, or what ran in it.
+        container: String,
+        /// What it tried to write where nothing may be written.
+        read_only: Option<ReadOnlyWrite>,
+        /// What it could not start, with the exit codes 126 and 127.
+        not_started: Option<NotStarted>,
     },
     /// The time of a cron passed without a run.
     CronSkipped {
@@ -481,39 +500,6 @@ impl Trouble {
             None
         }
     }
-}
-
-/// A write that was refused, most often by the read-only file system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReadOnlyWrite {
-    /// The path, as the message named it; `None` where it named none.
-    pub path: Option<String>,
-    /// The mount that would make it writable, as its key in `mounts`, where one would.
-    pub mount: Option<String>,
-    /// The `source` that fits that mount.
-    pub source: Option<&'static str>,
-    /// Why it was refused.
-    pub cause: Refusal,
-}
-
-/// Why a write was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refusal {
-    /// No mount is there.
-    NoMount,
-    /// It is a file at the top of the app, where no mount can help: mounts are directories.
-    FileAtTop,
-    /// In its directory is a mount, and one around that would need the same source.
-    HoldsMount,
-    /// A mount is there, and it refused the write.
-    OnMount,
-    /// It is outside the app's directory.
-    OutsideApp,
-    /// The message names no path.
-    Unnamed,
-    /// There is no space left.
-    DiskFull,
 }
 
 /// Output on its way to whoever listens. As JSON: `stream` and `text` (UTF-8; what is not becomes U+FFFD).

@@ -38,6 +38,7 @@ pub mod mask;
 pub mod mount_advice;
 pub mod mount_snapshot;
 pub mod mount_suggestion;
+pub mod not_started;
 pub mod php_ini;
 pub mod plan;
 pub mod private;

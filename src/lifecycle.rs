@@ -2,6 +2,7 @@
 //! What happens goes out as [`Event`]s; nothing here prints.
 
 mod abandoned;
+mod advice;
 mod archive;
 mod build;
 mod crons;
@@ -37,6 +38,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
 
+pub use self::advice::{Failed, Source};
 pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
 pub use self::everywhere::{Extent, Sandboxes, everywhere};
@@ -46,6 +48,7 @@ pub use self::mark::Mark;
 pub use self::memory::MEMORY_HINT;
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
+pub use self::output::Tail;
 pub use self::snapshots::{Restored, Undo};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
@@ -452,4 +455,14 @@ pub struct Planned<'a> {
     pub rebuild: bool,
     /// Whether this machine sends requests to the app.
     pub routed: bool,
+}
+
+impl Planned<'_> {
+    /// What Git has of the app.
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            tree: self.tree,
+            root: &self.plan.source_root,
+        }
+    }
 }

@@ -1,6 +1,22 @@
-//! Which mount would make a path writable, and from which source. Pure.
+//! What to say of a write that was refused: which mount would make its path writable, from which source, and what that
+//! mount would hide. Pure.
+//!
+//! [`messages`] reads paths out of what a program printed. They count when they were looked up in the container
+//! ([`Found`]): a mount is proposed for a directory that is there, or could be made there, on the read-only file system,
+//! and only where it hides nothing that the app needs.
 
-use crate::event::{ReadOnlyWrite, Refusal};
+mod blocks;
+pub mod messages;
+pub mod place;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use self::messages::{Candidate, Complaint, Reading, What};
+use self::place::Found;
+use crate::config::edit;
+use crate::event::{Hidden, ReadOnlyWrite, Refusal};
 
 /// Directories of things that can be made again: `tmp` is for them.
 const CACHES: [&str; 6] = ["cache", ".cache", "tmp", "temp", ".tmp", ".npm"];
@@ -10,8 +26,8 @@ const OF_PROCESSES: [&str; 8] = [
     "log", "logs", ".logs", "run", "pids", ".pm2", "sockets", "sessions",
 ];
 
-/// Directories that hold what the build made; a mount over one of them would hide that.
-const BUILT: [&str; 6] = ["node_modules", "vendor", "src", "app", "web", "public_html"];
+/// Files that keep a directory in Git and are nothing else.
+const PLACEHOLDERS: [&str; 4] = [".gitkeep", ".gitignore", ".keep", ".placeholder"];
 
 /// Files whose names have nothing of a file's, besides those that end in `rc` and the like.
 const FILES: [&str; 6] = [
@@ -23,16 +39,42 @@ const FILES: [&str; 6] = [
     ".viminfo",
 ];
 
-/// What to say of a write to `path`, an absolute one, that was refused. `mounts` are those of the app, relative to
-/// its root.
-pub fn of(path: &str, mounts: &[String]) -> ReadOnlyWrite {
-    let (mount, cause) = decide(path, mounts);
-    ReadOnlyWrite {
-        path: Some(path.to_owned()),
-        source: mount.as_deref().map(source),
-        mount,
-        cause,
-    }
+/// How many of the files that a mount would hide are told by name.
+const NAMED: usize = 3;
+
+/// How many directories are told that have to be made on a mount.
+const DIRECTORIES: usize = 8;
+
+/// What is known of the app around a path.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The mounts of the app, relative to its root.
+    pub mounts: &'a [String],
+    /// Whether a path, relative to the app's root, is a file of the repository.
+    pub is_tracked: &'a dyn Fn(&str) -> bool,
+    /// The directories below one that the build has, relative to the app's root, as far as that is known.
+    pub directories: &'a dyn Fn(&str) -> Vec<String>,
+}
+
+/// What to say of an output, of whose paths this was found.
+pub fn of(
+    reading: &Reading,
+    found: &[(Candidate, Found)],
+    around: &Around<'_>,
+) -> Option<ReadOnlyWrite> {
+    found
+        .iter()
+        .find_map(|(candidate, found)| decide(candidate, found, around))
+        .or_else(|| {
+            reading
+                .is_full
+                .then(|| ReadOnlyWrite::of(Refusal::DiskFull))
+        })
+        .or_else(|| {
+            reading
+                .is_refused
+                .then(|| ReadOnlyWrite::of(Refusal::Unnamed))
+        })
 }
 
 /// The `source` that fits a mount: `storage` keeps results, `tmp` caches, `instance` what one container's own
@@ -48,48 +90,198 @@ pub fn source(mount: &str) -> &'static str {
     }
 }
 
-fn decide(path: &str, mounts: &[String]) -> (Option<String>, Refusal) {
-    let Some(inside) = path.strip_prefix("/app/") else {
-        return (None, Refusal::OutsideApp);
-    };
-    let inside = inside.trim_end_matches('/');
-    let covers = |mount: &String| inside == mount || inside.starts_with(&format!("{mount}/"));
-    if mounts.iter().any(covers) {
-        return (None, Refusal::OnMount);
+/// Whether a file is only there so that Git keeps its directory.
+pub fn is_placeholder(path: &str) -> bool {
+    PLACEHOLDERS.contains(&path.rsplit('/').next().unwrap_or(path))
+}
+
+/// What to say of a path that a message names; `None` where what was found speaks against it.
+pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Option<ReadOnlyWrite> {
+    if found.rest.iter().any(|name| name == "..") {
+        return None;
     }
-    let parts: Vec<&str> = inside.split('/').filter(|part| !part.is_empty()).collect();
-    let Some((name, directories)) = parts.split_last() else {
-        return (None, Refusal::OutsideApp);
+    let advice = |cause| {
+        Some(ReadOnlyWrite {
+            path: Some(found.path.clone()),
+            ..ReadOnlyWrite::of(cause)
+        })
     };
-    let Some(first) = directories.first() else {
-        return if is_file(name) {
-            (None, Refusal::FileAtTop)
-        } else {
-            (Some((*name).to_owned()), Refusal::NoMount)
+    let inside = match found.directory.strip_prefix("/app") {
+        Some(inside) if inside.is_empty() || inside.starts_with('/') => {
+            inside.trim_start_matches('/')
+        }
+        _ if candidate.complaint == Complaint::Missing || !is_refused_there(candidate, found) => {
+            return None;
+        }
+        // Of what is not there, the kernel says just that.
+        _ if found.rest.len() > usize::from(candidate.what != What::Entry) => return None,
+        _ => return advice(Refusal::OutsideApp),
+    };
+    let mount = around.mounts.iter().find(|mount| is_in(inside, mount));
+    if candidate.complaint == Complaint::Missing {
+        return hidden_by_mount(mount?, inside, found, around);
+    }
+    if !is_refused_there(candidate, found) {
+        return None;
+    }
+    if mount.is_some() {
+        return advice(Refusal::OnMount);
+    }
+    let first_missing = match (found.rest.as_slice(), candidate.what) {
+        // Of an entry only its directory was looked up.
+        (rest, What::Entry) => rest.first(),
+        ([name], What::Unknown) if found.is_file || is_file(name) => None,
+        (rest, _) => rest.first(),
+    };
+    // What may be a file in a directory that only waits for such is taken for one.
+    if candidate.what == What::Unknown && found.rest.len() == 1 {
+        let of_parent = in_directory(inside, found, around);
+        if of_parent.mount.is_some() && of_parent.directories.is_empty() {
+            return Some(of_parent);
+        }
+    }
+    // Nothing is hidden by a mount on a directory that is not there.
+    if let Some(name) = first_missing {
+        let mut mount = format!("{inside}/{name}");
+        // What is around a cache, or around logs, is none: what comes there later would be lost.
+        let is_last_a_file = candidate.what == What::Unknown;
+        let directories = found.rest.len() - usize::from(is_last_a_file && found.rest.len() > 1);
+        let names = found.rest.get(1..directories).unwrap_or_default();
+        let ends = names.iter().position(|name| source(name) != "storage");
+        if let Some(end) = ends.filter(|_| source(&mount) == "storage") {
+            mount = format!("{mount}/{}", names[..=end].join("/"));
+        }
+        return Some(proposed(
+            found,
+            mount.trim_start_matches('/'),
+            None,
+            Vec::new(),
+        ));
+    }
+    Some(in_directory(inside, found, around))
+}
+
+/// What to say of something in a directory that is there. `inside` is that one, relative to the app's root.
+fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWrite {
+    let advice = |cause| ReadOnlyWrite {
+        path: Some(found.path.clone()),
+        ..ReadOnlyWrite::of(cause)
+    };
+    if inside.is_empty() {
+        return advice(Refusal::FileAtTop);
+    }
+    let below = format!("{inside}/");
+    let is_on_mount = |path: &str| around.mounts.iter().any(|mount| is_in(path, mount));
+    let mut files: Vec<String> = found
+        .files
+        .iter()
+        .map(|file| format!("{below}{file}"))
+        .filter(|file| !is_on_mount(file))
+        .collect();
+    files.sort();
+    let needed: Vec<&String> = files
+        .iter()
+        .filter(|file| !is_placeholder(file))
+        .filter(|file| source(inside) != "tmp" || (around.is_tracked)(file))
+        .collect();
+    if !needed.is_empty() {
+        let hides = hidden(inside, needed.len(), needed.into_iter());
+        return ReadOnlyWrite {
+            hides: Some(hides),
+            ..advice(Refusal::Hides)
         };
-    };
-    let below = format!("{first}/");
-    let beside_a_mount = mounts.iter().any(|mount| mount.starts_with(&below));
-    let mount = if BUILT.contains(first) || beside_a_mount {
-        // Only the part that is written.
-        let is_cache = *first == "node_modules" && directories.get(1) == Some(&".cache");
-        let depth = if is_cache { 2 } else { directories.len() };
-        directories[..depth].join("/")
-    } else {
-        (*first).to_owned()
-    };
-    let holds = |path: &str| {
-        let below = format!("{path}/");
-        mounts.iter().any(|mount| mount.starts_with(&below))
-    };
-    if !holds(&mount) {
-        (Some(mount), Refusal::NoMount)
-    } else if is_file(name) || holds(inside) {
-        // A mount around another one is only taken when both have the same source.
-        (None, Refusal::HoldsMount)
-    } else {
-        (Some(inside.to_owned()), Refusal::NoMount)
     }
+    if around.mounts.iter().any(|mount| mount.starts_with(&below)) {
+        return advice(Refusal::HoldsMount);
+    }
+    let made_again: Vec<&String> = files.iter().filter(|file| !is_placeholder(file)).collect();
+    let hides = (!made_again.is_empty())
+        .then(|| hidden(inside, made_again.len(), made_again.iter().copied()));
+    // A placeholder says that its directory is wanted.
+    let kept: BTreeSet<String> = files
+        .iter()
+        .filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()))
+        .filter(|directory| directory != inside)
+        .collect();
+    proposed(found, inside, hides, leaves(&kept))
+}
+
+/// Whether the kernel would refuse to write there.
+fn is_refused_there(candidate: &Candidate, found: &Found) -> bool {
+    // It says that something is read-only where the directory is there, and else that nothing is there. What is
+    // relative may be so to another directory than the one where it was looked for.
+    let is_likely = !found.is_relative || found.rest.len() <= 1;
+    let is_certain = candidate.what != What::Entry || found.rest.is_empty() || !found.is_relative;
+    found.is_read_only && is_likely && is_certain
+}
+
+fn proposed(
+    found: &Found,
+    mount: &str,
+    hides: Option<Hidden>,
+    directories: Vec<String>,
+) -> ReadOnlyWrite {
+    if !edit::can_be_path(mount) {
+        return ReadOnlyWrite {
+            path: Some(found.path.clone()),
+            ..ReadOnlyWrite::of(Refusal::Hides)
+        };
+    }
+    ReadOnlyWrite {
+        path: Some(found.path.clone()),
+        mount: Some(mount.to_owned()),
+        source: Some(source(mount)),
+        cause: Refusal::NoMount,
+        hides,
+        directories,
+    }
+}
+
+/// What is missing on a mount although the build has its directory: the mount hides that.
+fn hidden_by_mount(
+    mount: &str,
+    inside: &str,
+    found: &Found,
+    around: &Around<'_>,
+) -> Option<ReadOnlyWrite> {
+    let all = (around.directories)(mount);
+    let mut wanted = inside.to_owned();
+    let is_hidden = found.rest.iter().any(|name| {
+        wanted = format!("{wanted}/{name}");
+        all.contains(&wanted)
+    });
+    is_hidden.then(|| ReadOnlyWrite {
+        path: Some(found.path.clone()),
+        mount: Some(mount.to_owned()),
+        directories: leaves(&all.into_iter().collect()),
+        ..ReadOnlyWrite::of(Refusal::HiddenByMount)
+    })
+}
+
+fn hidden<'a>(directory: &str, files: usize, names: impl Iterator<Item = &'a String>) -> Hidden {
+    Hidden {
+        directory: directory.to_owned(),
+        files,
+        some: names.take(NAMED).cloned().collect(),
+    }
+}
+
+/// The directories that have to be named to make all of them with `mkdir -p`.
+fn leaves(all: &BTreeSet<String>) -> Vec<String> {
+    let holds = |directory: &String| {
+        let below = format!("{directory}/");
+        all.iter().any(|other| other.starts_with(&below))
+    };
+    all.iter()
+        .filter(|directory| !holds(directory))
+        .take(DIRECTORIES)
+        .cloned()
+        .collect()
+}
+
+fn is_in(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A name with an extension is a file's, and so is that of a program's settings; `.next` and `logs` are directories
@@ -101,82 +293,4 @@ fn is_file(name: &str) -> bool {
                 || ["rc", "_history", "_profile"]
                     .iter()
                     .any(|end| name.ends_with(end)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_is_as_small_as_it_may_be_and_has_the_source_that_fits() {
-        let mounts = ["var".to_owned(), "data/kept".to_owned()];
-        for (path, mount, source, cause) in [
-            (
-                "/app/.next",
-                Some(".next"),
-                Some("storage"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/.next/trace",
-                Some(".next"),
-                Some("storage"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/.cache/a/b",
-                Some(".cache"),
-                Some("tmp"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/node_modules/.cache/x/y",
-                Some("node_modules/.cache"),
-                Some("tmp"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/.pm2/pm2.log",
-                Some(".pm2"),
-                Some("instance"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/logs/a.log",
-                Some("logs"),
-                Some("instance"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/vendor/x/f",
-                Some("vendor/x"),
-                Some("storage"),
-                Refusal::NoMount,
-            ),
-            (
-                "/app/data/new/f",
-                Some("data/new"),
-                Some("storage"),
-                Refusal::NoMount,
-            ),
-            ("/app/data/f.txt", None, None, Refusal::HoldsMount),
-            (
-                "/app/data/other",
-                Some("data/other"),
-                Some("storage"),
-                Refusal::NoMount,
-            ),
-            ("/app/out.txt", None, None, Refusal::FileAtTop),
-            ("/app/.bashrc", None, None, Refusal::FileAtTop),
-            ("/app/.env", None, None, Refusal::FileAtTop),
-            ("/app/.python_history", None, None, Refusal::FileAtTop),
-            ("/app/var/x", None, None, Refusal::OnMount),
-            ("/etc/x", None, None, Refusal::OutsideApp),
-            ("/app/", None, None, Refusal::OutsideApp),
-        ] {
-            let advice = of(path, &mounts);
-            let found = (advice.mount.as_deref(), advice.source, advice.cause);
-            assert_eq!(found, (mount, source, cause), "{path}");
-        }
-    }
 }

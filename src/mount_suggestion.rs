@@ -5,10 +5,12 @@
 
 mod files;
 mod known;
+mod layouts;
+mod sources;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -16,11 +18,11 @@ pub use self::files::{Files, LIST};
 use self::files::{Kind, Touch, touches};
 pub use self::known::Known;
 use self::known::Room;
+use self::layouts::{Place, Written};
+use self::sources::{new_mount, split};
 use crate::config::edit;
+use crate::event::ReadOnlyWrite;
 use crate::mount_advice;
-
-/// Files that keep a directory in Git and are nothing else.
-const PLACEHOLDERS: [&str; 4] = [".gitkeep", ".gitignore", ".keep", ".placeholder"];
 
 /// What programs leave where they can, and do without where they cannot: Python's bytecode, npm's own log.
 const DISPENSABLE: [&str; 3] = [
@@ -50,6 +52,9 @@ pub struct Suggestion {
     pub mounts: Vec<NewMount>,
     /// What no mount makes writable.
     pub elsewhere: Vec<Elsewhere>,
+    /// Other mounts for the same writes, to be tried when it does not pass with those.
+    #[serde(skip)]
+    pub alternatives: Vec<Vec<NewMount>>,
     /// Whether anything at all was written that is not on a mount, needed or not.
     #[serde(skip)]
     pub wrote: bool,
@@ -73,6 +78,9 @@ pub struct NewMount {
     pub bytes: u64,
     /// How many files of the build it will hide.
     pub hides: usize,
+    /// Some of them, relative to the app's root.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
 }
 
 /// Who wrote a path.
@@ -142,6 +150,9 @@ struct Directory<'a> {
     gone: usize,
     /// The files that a mount would hide although they are needed.
     stayed: Vec<&'a str>,
+    /// The directories below it that the build has although nothing is in them, and the placeholders in such: somebody
+    /// will look for them.
+    kept: Vec<&'a str>,
 }
 
 /// Suggests mounts. `outside` are absolute paths outside the app that were written.
@@ -169,7 +180,9 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
     let directories = directories(&touched, built, ended, known);
     let is_written_anew = |path: &str| {
         let found = directories.get(path);
-        let is_anew = found.is_some_and(|found| found.made > 0 && found.stayed.is_empty());
+        let is_anew = found.is_some_and(|found| {
+            found.made > 0 && found.stayed.is_empty() && found.kept.is_empty()
+        });
         is_anew && can_be_mount(path)
     };
     let mut roots: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -187,8 +200,13 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
             .then_some(*path)
             .into_iter()
             .chain(ancestors(path))
-            .take_while(|directory| is_written_anew(directory))
-            .last();
+            .enumerate()
+            // A mount around others is only wanted where something is written right beside them.
+            .take_while(|(at, directory)| {
+                is_written_anew(directory) && (*at == 0 || !known.is_around_mounts(directory))
+            })
+            .last()
+            .map(|(_, directory)| directory);
         match highest {
             Some(root) => roots.entry(root).or_default().push(path),
             None => tell(path, why_not(path, *touch, is_directory, &directories)),
@@ -203,25 +221,47 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
             tell(path, Reason::HoldsMount { directory });
         }
     }
-    let mut mounts = Vec::new();
-    for (path, source) in parts {
+    let placed = |(path, source): Place<'_>| {
         let source_path = match known.room(path, source) {
             Room::Own => None,
             Room::Other(name) => Some(name),
-            Room::Nowhere(mount) => {
-                for touched in touched.keys().filter(|touched| is_in(touched, path)) {
-                    let (directory, mount) = (path.to_owned(), mount.clone());
-                    tell(touched, Reason::Shown { directory, mount });
-                }
-                continue;
-            }
+            Room::Nowhere(mount) => return Err(mount),
         };
         let writer = writer(&|other| is_in(other, path));
-        mounts.push(NewMount {
+        Ok(NewMount {
             source_path,
             writer,
-            ..new_mount(path, source, &touched, built, ended)
-        });
+            ..new_mount(path, source, &touched, built, ended, known)
+        })
+    };
+    let mut mounts = Vec::new();
+    for part in parts {
+        match placed(part) {
+            Ok(mount) => mounts.push(mount),
+            Err(mount) => {
+                for touched in touched.keys().filter(|touched| is_in(touched, part.0)) {
+                    let (directory, mount) = (part.0.to_owned(), mount.clone());
+                    tell(touched, Reason::Shown { directory, mount });
+                }
+            }
+        }
+    }
+    let layouts = Written {
+        touched: &touched,
+        directories: &directories,
+        ended,
+        known,
+    };
+    let mut alternatives: Vec<Vec<NewMount>> = Vec::new();
+    for layout in [layouts.narrow(&roots), layouts.wide(&roots)] {
+        let all: Result<Vec<NewMount>, String> = layout.into_iter().map(placed).collect();
+        if let Ok(all) = all
+            && !all.is_empty()
+            && all != mounts
+            && !alternatives.contains(&all)
+        {
+            alternatives.push(all);
+        }
     }
     elsewhere.extend(outside.iter().map(|path| Elsewhere {
         path: path.clone(),
@@ -231,20 +271,21 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
     Suggestion {
         mounts,
         elsewhere,
+        alternatives,
         wrote,
     }
 }
 
-/// The mount that makes a path writable which was only written when everything else was on mounts: `path` is
-/// absolute, and `suggested` are there already. None where a mount does not help, as for what the operation made a file
-/// or a link.
+/// The mount that makes a path writable which was only written when everything else was on mounts: `suggested` are there
+/// already. None where a mount does not help, as for what the operation made a file or a link.
 pub fn suggest_another(
-    path: &str,
+    refused: &ReadOnlyWrite,
     suggested: &[NewMount],
     listings: &Listings<'_>,
     known: &Known<'_>,
 ) -> Option<NewMount> {
     let built = listings.built;
+    let path = refused.path.as_deref()?;
     let inside = path.strip_prefix("/app/")?;
     let there: Vec<String> = suggested
         .iter()
@@ -258,7 +299,7 @@ pub fn suggest_another(
     let (wanted, source) = if let Some(directory) = dispensable {
         (directory.to_owned(), "tmp")
     } else {
-        let wanted = mount_advice::of(path, &there).mount?;
+        let wanted = refused.mount.clone()?;
         let source = mount_advice::source(&wanted);
         (wanted, source)
     };
@@ -290,6 +331,7 @@ pub fn suggest_another(
         files: 0,
         bytes: 0,
         hides: 0,
+        hidden: Vec::new(),
     })
 }
 
@@ -310,17 +352,29 @@ fn directories<'a>(
         for directory in own.into_iter().chain(ancestors(path)) {
             let found = directories.entry(directory).or_default();
             found.made += usize::from(is_made);
-            found.gone += usize::from(*touch == Touch::Gone);
+            found.gone += usize::from(*touch == Touch::Gone && !(known.is_tracked)(path));
         }
     }
     for (path, file) in &built.0 {
         let is_replaced = matches!(touched.get(path.as_str()), Some(Touch::Made | Touch::Gone));
-        let is_left_out = is_on_mount(path, known) || is_dispensable(path);
-        if file.kind == Kind::Directory || is_left_out || is_replaced || is_nothing(path, known) {
+        // What the repository has is there again with the next build.
+        let is_replaced = is_replaced && !(known.is_tracked)(path);
+        if is_on_mount(path, known) || is_dispensable(path) || is_replaced {
             continue;
         }
-        for directory in ancestors(path) {
-            directories.entry(directory).or_default().stayed.push(path);
+        let is_directory = file.kind == Kind::Directory;
+        let is_placeholder = !is_directory && mount_advice::is_placeholder(path);
+        if is_directory || is_placeholder {
+            // A directory that is there for what comes is wanted; a cache's own ones are made again.
+            let is_wanted = is_placeholder || built.is_empty(path) && !is_cache(path, known);
+            let around = ancestors(path).skip(usize::from(is_placeholder));
+            for directory in around.filter(|directory| is_wanted && !directory.is_empty()) {
+                directories.entry(directory).or_default().kept.push(path);
+            }
+        } else if !is_cache(path, known) {
+            for directory in ancestors(path) {
+                directories.entry(directory).or_default().stayed.push(path);
+            }
         }
     }
     directories
@@ -348,7 +402,9 @@ fn why_not(
         return Reason::FileAtTop;
     };
     let found = directories.get(directory);
-    let stayed: &[&str] = found.map_or(&[], |found| &found.stayed);
+    let stayed: Vec<&str> = found.map_or_else(Vec::new, |found| {
+        found.stayed.iter().chain(&found.kept).copied().collect()
+    });
     let gone = found.map_or(0, |found| found.gone);
     if stayed.is_empty() && !can_be_mount(directory) {
         return Reason::Name;
@@ -381,10 +437,14 @@ fn is_dispensable(path: &str) -> bool {
         .any(|name| whole.contains(&format!("/{name}/")))
 }
 
-/// Whether a file of the build may be hidden: what is in a cache can be made again, if it is not the repository's.
+/// Whether a file of the build may be hidden.
 fn is_nothing(path: &str, known: &Known<'_>) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    PLACEHOLDERS.contains(&name) || mount_advice::source(path) == "tmp" && !(known.is_tracked)(path)
+    mount_advice::is_placeholder(path) || is_cache(path, known)
+}
+
+/// What is in a cache can be made again, if it is not the repository's.
+fn is_cache(path: &str, known: &Known<'_>) -> bool {
+    mount_advice::source(path) == "tmp" && !(known.is_tracked)(path)
 }
 
 /// Names that are not UTF-8 are not known here: they come with a replacement character.
@@ -395,100 +455,4 @@ fn can_be_mount(path: &str) -> bool {
 fn is_in(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// A directory as it is, or what is in it when that wants different sources. `left` gets the paths that are in a
-/// directory which holds a mount of another source.
-fn split<'a>(
-    root: &'a str,
-    paths: &[&'a str],
-    after: &Files,
-    known: &Known<'_>,
-    left: &mut Vec<&'a str>,
-) -> Vec<(&'a str, &'static str)> {
-    let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut direct = Vec::new();
-    for path in paths {
-        let rest = path.get(root.len() + 1..).unwrap_or_default();
-        match rest.split_once('/') {
-            Some((child, _)) => {
-                let child = &path[..root.len() + 1 + child.len()];
-                children.entry(child).or_default().push(path);
-            }
-            // A directory in which nothing is stands for itself.
-            None if path.len() > root.len() && after.is_directory(path) => {
-                children.entry(path).or_default().push(path);
-            }
-            None => direct.push(*path),
-        }
-    }
-    if !direct.is_empty() || children.is_empty() {
-        let source = source(root, paths, after);
-        if known.may_hold(root, source) {
-            return vec![(root, source)];
-        }
-        left.extend(direct);
-    }
-    let has_direct = !left.is_empty();
-    let parts: Vec<_> = children
-        .iter()
-        .flat_map(|(child, paths)| split(child, paths, after, known, left))
-        .collect();
-    let sources: BTreeSet<&str> = parts.iter().map(|(_, source)| *source).collect();
-    match parts.first() {
-        Some((_, source)) if sources.len() == 1 && !has_direct && known.may_hold(root, source) => {
-            vec![(root, source)]
-        }
-        _ => parts,
-    }
-}
-
-/// Which source fits what was written.
-fn source(directory: &str, paths: &[&str], after: &Files) -> &'static str {
-    let by_name = mount_advice::source(directory);
-    let is_log = |path: &&str| {
-        let extension = path.rsplit_once('.').map(|(_, extension)| extension);
-        matches!(extension, Some("log" | "pid"))
-    };
-    let is_of_process = |path: &&str| {
-        let kind = after.0.get(*path).map(|file| file.kind);
-        kind == Some(Kind::OfProcess)
-    };
-    if by_name == "storage" && (paths.iter().any(is_of_process) || paths.iter().all(is_log)) {
-        "instance"
-    } else {
-        by_name
-    }
-}
-
-fn new_mount(
-    path: &str,
-    source: &'static str,
-    touched: &BTreeMap<&str, Touch>,
-    built: &Files,
-    ended: &Files,
-) -> NewMount {
-    let written = touched
-        .keys()
-        .filter(|touched| is_in(touched, path))
-        .filter_map(|touched| ended.0.get(*touched))
-        .filter(|file| file.kind != Kind::Directory);
-    let sizes: Vec<u64> = written.map(|file| file.size).collect();
-    let hides = built
-        .below(path)
-        .filter(|(_, entry)| entry.kind != Kind::Directory)
-        .filter(|(file, _)| {
-            let name = file.rsplit('/').next().unwrap_or(file);
-            !PLACEHOLDERS.contains(&name)
-        })
-        .count();
-    NewMount {
-        path: path.to_owned(),
-        source,
-        source_path: None,
-        writer: Writer::Operation,
-        files: sizes.len(),
-        bytes: sizes.iter().sum(),
-        hides,
-    }
 }

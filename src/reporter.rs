@@ -1,5 +1,6 @@
 //! Consumers of events. They know terminals and formats; what happens does not know them.
 
+pub mod hints;
 pub mod json;
 pub mod lines;
 pub mod masked;

@@ -8,13 +8,14 @@ use clap::Args;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
+use super::advice::{self, Place};
 use super::context::{Context, variable};
 use super::failure::{DENIED, Failure};
 use super::mount::snapshots::tell_not_undone;
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::engine::spec::{ExecSpec, Output};
-use crate::lifecycle::{Mark, shell_command};
+use crate::lifecycle::{Mark, Tail, shell_command};
 use crate::roles;
 
 /// How long to read what a command still prints that is being ended.
@@ -126,6 +127,8 @@ pub(super) async fn invoke(
     // What is typed comes back from a terminal piece by piece, and would be held.
     let interactive = terminal && !arguments.mask;
     let shell = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let is_command = !invocation.command.is_empty();
+    let words = invocation.command.join(" ");
     let command: Vec<String> = match invocation.command.as_slice() {
         [] => shell(&["/bin/bash"]),
         // As `ssh` does with a command in one word: a shell reads it.
@@ -151,7 +154,7 @@ pub(super) async fn invoke(
         tell_not_undone(context, workspace);
     }
     let exec = engine.exec(&id, &spec).await?;
-    let _raw = if interactive { RawMode::enter() } else { None };
+    let raw = if interactive { RawMode::enter() } else { None };
     let mut input = exec.input;
     let (keys, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(8);
     std::thread::spawn(move || {
@@ -177,13 +180,18 @@ pub(super) async fn invoke(
     if interactive {
         resize(&engine, &exec.id).await;
     }
+    let mut tail = Tail::default();
     let unheard = loop {
         tokio::select! {
             piece = output.next() => match piece {
                 None => break maskers.finish(|piece| write(piece, into.as_ref())).err(),
-                Some(piece) => if let Err(failure) = write(&maskers.push(piece?), into.as_ref()) {
-                    break Some(failure);
-                },
+                Some(piece) => {
+                    let piece = piece?;
+                    tail.push(piece.bytes());
+                    if let Err(failure) = write(&maskers.push(piece), into.as_ref()) {
+                        break Some(failure);
+                    }
+                }
             },
             _ = resized.recv(), if interactive => resize(&engine, &exec.id).await,
             () = shutdown.reached(crate::shutdown::Urgency::Cancel) => {
@@ -204,6 +212,17 @@ pub(super) async fn invoke(
     }
     let code = sandbox.ended(&exec.id).await;
     let code = code.map_err(|err| Failure::of(err, &shutdown))?;
+    drop(raw);
+    // A shell ends with the code of its last command, and that has been seen already.
+    if code != 0 && is_command {
+        let place = Place {
+            app,
+            worker,
+            container: &id,
+        };
+        advice::tell(&sandbox, workspace, place, &words, code, &tail).await;
+        listening.finish();
+    }
     Ok(u8::try_from(code).unwrap_or(255))
 }
 

@@ -3,12 +3,14 @@
 use clap::Args;
 use futures_util::StreamExt;
 
+use super::advice::{self, Place};
 use super::context::Context;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::{LogRange, Output};
+use crate::lifecycle::Tail;
 use crate::shutdown::Urgency;
 
 /// Arguments of `logs`.
@@ -53,15 +55,35 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     };
     let mut maskers = context.maskers(&workspace, arguments.mask);
     let mut stream = engine.logs(&container.id, range);
+    let mut tail = Tail::default();
     loop {
         tokio::select! {
             () = shutdown.reached(Urgency::Cancel) => return Ok(shutdown.exit_code().unwrap_or(130)),
             piece = stream.next() => match piece {
-                None => return maskers.finish(write).map(|()| 0),
-                Some(piece) => write(&maskers.push(piece?))?,
+                None => break,
+                Some(piece) => {
+                    let piece = piece?;
+                    tail.push(piece.bytes());
+                    write(&maskers.push(piece))?;
+                }
             }
         }
     }
+    maskers.finish(write)?;
+    if let Source::App(app, worker) = source
+        && container.running
+    {
+        let listening = context.listen_masked(&workspace, false, arguments.mask, &shutdown);
+        let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
+        let place = Place {
+            app,
+            worker,
+            container: &container.id,
+        };
+        advice::tell_of_log(&sandbox, &workspace, place, &tail).await;
+        listening.finish();
+    }
+    Ok(0)
 }
 
 /// Whose log it is.

@@ -266,7 +266,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         match suggested::write(&workspace, &found, tried) {
             Ok(Written::Nothing) => {}
             Ok(Written::Added(event)) => {
-                let _ = listening.events.send(event).await;
+                let _ = listening.events.send(*event).await;
             }
             Ok(Written::Kept { why, report: own }) => {
                 kept = Some(why);

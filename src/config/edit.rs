@@ -29,6 +29,8 @@ pub struct NewMount {
     pub source: &'static str,
     /// The directory in the source where it is not the mount's own path.
     pub source_path: Option<String>,
+    /// What to say of it in a comment, where there is room for one.
+    pub comment: Option<String>,
 }
 
 /// Whether a mount can have this path.
@@ -296,6 +298,8 @@ fn tidy(mounts: &[NewMount]) -> Result<Vec<NewMount>, Refused> {
                 path,
                 source,
                 source_path,
+                // A comment ends with its line, and whatever ends a line ends it.
+                comment: mount.comment.clone().filter(|text| can_be_path(text)),
             });
         }
     }

@@ -36,7 +36,8 @@ pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Repor
             };
             bashisms::check(&piece, &script, report);
             shells::check(&piece, &script, report);
-            writes::check(app, &piece, &script, packages, report);
+            let files = |folder: &str| overrides::file_below(app, folder, repository);
+            writes::check(app, &piece, &script, packages, &files, report);
             line_ends::scripts(app, &piece, &script, repository, report);
         }
         line_ends::environment(app, repository, &mut environments, report);

@@ -8,11 +8,13 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End, KILLED};
 use super::mounts::{COMPLAINTS, keep};
-use super::{Error, Mark, Planned, Result, Sandbox, archive};
+use super::output::Tail;
+use super::{Error, Failed, Mark, Planned, Result, Sandbox, archive};
 use crate::engine::spec::{Output, Volume};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
 use crate::lock::Lock;
+use crate::not_started;
 use crate::plan::{BuildPlan, NetworkPlan};
 use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 use crate::source;
@@ -223,7 +225,10 @@ impl<E: Engine> Sandbox<'_, E> {
             step,
             output: Text(output),
         };
-        let end = self.execute(&command, event, |_| ()).await?;
+        let mut tail = Tail::default();
+        let end = self
+            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .await?;
         let exit_code = match end {
             End::Exited(code) => code,
             End::Cancelled | End::Left => return Err(Error::Interrupted),
@@ -248,6 +253,18 @@ impl<E: Engine> Sandbox<'_, E> {
             if exit_code != KILLED {
                 // A package manager ends with a code of its own.
                 self.explain_kill(container, app).await;
+            }
+            // Everything of the app can be written during a build.
+            if not_started::read(exit_code, "").is_some() {
+                let failed = Failed {
+                    container,
+                    mounts: &[],
+                    source: Some(planned.source()),
+                    script,
+                    exit_code,
+                    output: &tail.text(),
+                };
+                self.tell_advice(app, &failed).await;
             }
             Err(Error::Build {
                 app: app.clone(),

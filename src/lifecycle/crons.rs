@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::execute::Command;
 use super::operation::Report;
-use super::{Error, Mark, Result, Sandbox};
+use super::{Error, Mark, Result, Sandbox, Source};
 use crate::crons::timetable::{Entry, Skipped, Timetable};
 use crate::crons::{self, Cron};
 use crate::engine::Engine;
@@ -32,6 +32,8 @@ pub struct CronRun<'a> {
     pub container: &'a str,
     /// The paths of its mounts, relative to the app's root.
     pub mounts: &'a [String],
+    /// What Git has of the app; `None` where that is not known.
+    pub source: Option<Source<'a>>,
     /// The role under which it runs; `None` when its time has come.
     pub role: Option<&'a str>,
     /// The user who runs it.
@@ -79,7 +81,9 @@ impl<E: Engine> Sandbox<'_, E> {
                 }
             }
         };
-        let done = self.carry_out(&command, run.mounts, event).await?;
+        let done = self
+            .carry_out(&command, run.mounts, run.source, event)
+            .await?;
         self.emit(Event::CronFinished {
             app: run.app.to_owned(),
             cron: cron.name.clone(),
@@ -87,7 +91,8 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code: done.exit_code,
             result: done.outcome,
             duration: done.duration,
-            read_only: done.read_only,
+            read_only: done.advice.read_only,
+            not_started: done.advice.not_started,
         })
         .await;
         Ok(Report {
@@ -204,6 +209,7 @@ impl<E: Engine> Sandbox<'_, E> {
             cron: &entry.cron,
             container: &container.id,
             mounts,
+            source: None,
             role: None,
             user: None,
             variables,

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::build::is_built;
 use super::execute::{Command, End};
-use super::{Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
+use super::output::Tail;
+use super::{Error, Failed, Mark, Planned, Pull, Result, Sandbox, proxy, services};
 use crate::engine::spec::{Container, LogRange, Output};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
@@ -226,14 +227,14 @@ impl<E: Engine> Sandbox<'_, E> {
         let hooks: &[BuildStep] = if made { &plan.hooks } else { &[] };
         let (before, after): (Vec<_>, Vec<_>) =
             hooks.iter().partition(|hook| hook.step == Step::DeployHook);
-        failed_hooks.extend(self.run_hooks(planned, &id, &before).await?);
+        failed_hooks.extend(self.run_hooks(planned, plan, &id, &before).await?);
         // From here on requests are let in.
         if wants_front {
             let none = [];
             self.ensure_front(planned.plan, &id, &none, true, planned.pull)
                 .await?;
         }
-        failed_hooks.extend(self.run_hooks(planned, &id, &after).await?);
+        failed_hooks.extend(self.run_hooks(planned, plan, &id, &after).await?);
         if !hooks.is_empty() {
             self.engine
                 .rename_container(&id, &plan.container.name)
@@ -256,13 +257,13 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn run_hooks(
         &self,
         planned: &Planned<'_>,
+        plan: &ContainerPlan,
         container: &str,
         hooks: &[&BuildStep],
     ) -> Result<Vec<Step>> {
         let mut failed = Vec::new();
         for hook in hooks {
-            let app = &planned.plan.app;
-            if !self.hook(app, container, hook.step, &hook.script).await? {
+            if !self.hook(planned, plan, container, hook).await? {
                 failed.push(hook.step);
             }
         }
@@ -359,20 +360,22 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Runs a hook; false when it failed, which does not undo the deploy.
     pub(super) async fn hook(
         &self,
-        app: &str,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
         container: &str,
-        step: Step,
-        script: &str,
+        hook: &BuildStep,
     ) -> Result<bool> {
+        let BuildStep { step, script } = hook;
+        let (step, app) = (*step, plan.title(&planned.plan.app));
         let began = Instant::now();
         self.emit(Event::StepStarted {
-            app: app.to_owned(),
+            app: app.clone(),
             step,
         })
         .await;
         let command = Command {
             container,
-            title: app,
+            title: &app,
             what: step.key(),
             script,
             mark: Mark::of_run(),
@@ -382,19 +385,32 @@ impl<E: Engine> Sandbox<'_, E> {
             grace: Duration::from_secs(10),
         };
         let event = |output: Output| Event::StepOutput {
-            app: app.to_owned(),
+            app: app.clone(),
             step,
             output: Text(output),
         };
-        match self.execute(&command, event, |_| ()).await? {
+        let mut tail = Tail::default();
+        let end = self.execute(&command, event, |piece| tail.push(piece.bytes()));
+        match end.await? {
             End::Exited(exit_code) => {
                 self.emit(Event::StepFinished {
-                    app: app.to_owned(),
+                    app: app.clone(),
                     step,
                     exit_code,
                     duration: began.elapsed(),
                 })
                 .await;
+                if exit_code != 0 {
+                    let failed = Failed {
+                        container,
+                        mounts: &plan.mounts,
+                        source: Some(planned.source()),
+                        script,
+                        exit_code,
+                        output: &tail.text(),
+                    };
+                    self.tell_advice(&app, &failed).await;
+                }
                 Ok(exit_code == 0)
             }
             End::Cancelled | End::TimedOut | End::Left => Err(Error::Interrupted),

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End, KILLED};
 use super::output::Tail;
-use super::{Deployed, Mark, Planned, Result, Sandbox};
+use super::{Deployed, Failed, Mark, Planned, Result, Sandbox, Source};
 use crate::config::app::Operation;
 use crate::engine::Engine;
 use crate::engine::spec::{Container, Output};
-use crate::event::{Event, Outcome, ReadOnlyWrite, Text};
+use crate::event::{Advice, Event, Outcome, Text};
 use crate::plan::ContainerPlan;
 
 /// Upsun documents ten seconds for crons; operations are assumed to have the same.
@@ -45,7 +45,19 @@ pub(super) struct Done {
     pub(super) outcome: Outcome,
     pub(super) exit_code: i64,
     pub(super) duration: Duration,
-    pub(super) read_only: Option<ReadOnlyWrite>,
+    pub(super) advice: Advice,
+    /// The end of its output, where it failed.
+    pub(super) output: String,
+}
+
+impl Done {
+    fn report(&self, hooks_failed: bool) -> Report {
+        Report {
+            outcome: self.outcome,
+            exit_code: self.exit_code,
+            hooks_failed,
+        }
+    }
 }
 
 /// How an operation went.
@@ -71,10 +83,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
         let hooks_failed = !deployed.failed_hooks.is_empty();
-        let report = self
-            .run_operation_in(&deployed.id, planned, run, hooks_failed)
-            .await?;
-        let is_bad = report.outcome == Outcome::Failure && !deployed.fresh;
+        let done = self.run_operation_in(&deployed.id, planned, run).await?;
+        let is_bad = done.outcome == Outcome::Failure && !deployed.fresh;
         // Without its code it did nothing that counts.
         if is_bad && self.is_emptied(&deployed.id, run.container).await? {
             self.warn_emptied(&planned.plan.app).await;
@@ -87,15 +97,16 @@ impl<E: Engine> Sandbox<'_, E> {
                 .ensure_ready(&again, run.container, &containers, run.listens_at)
                 .await?;
             let hooks_failed = !deployed.failed_hooks.is_empty();
-            return self
-                .run_operation_in(&deployed.id, &again, run, hooks_failed)
+            let done = self.run_operation_in(&deployed.id, &again, run).await?;
+            return Ok(done.report(hooks_failed));
+        }
+        if let (Outcome::Failure, Some(silence)) = (done.outcome, &deployed.silence) {
+            let hint = "an operation that sends requests to the app needs it to listen; `upsun-local logs` shows what it says";
+            self.events
+                .warn(silence.clone(), Some(hint.to_owned()))
                 .await;
         }
-        if let (Outcome::Failure, Some(silence)) = (report.outcome, deployed.silence) {
-            let hint = "an operation that sends requests to the app needs it to listen; `upsun-local logs` shows what it says";
-            self.events.warn(silence, Some(hint.to_owned())).await;
-        }
-        Ok(report)
+        Ok(done.report(hooks_failed))
     }
 
     /// Runs an operation in a container that is up.
@@ -104,8 +115,7 @@ impl<E: Engine> Sandbox<'_, E> {
         container: &str,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
-        hooks_failed: bool,
-    ) -> Result<Report> {
+    ) -> Result<Done> {
         let app = &planned.plan.app;
         let title = run.container.title(app);
         let operation = run.operation;
@@ -132,8 +142,13 @@ impl<E: Engine> Sandbox<'_, E> {
         let event = |output| Event::OperationOutput {
             output: Text(output),
         };
-        let done = self
-            .carry_out(&command, &run.container.mounts, event)
+        let mut done = self
+            .carry_out(
+                &command,
+                &run.container.mounts,
+                Some(planned.source()),
+                event,
+            )
             .await?;
         if run.ends_the_rest && matches!(done.outcome, Outcome::Success | Outcome::Failure) {
             self.end(&command, Duration::ZERO).await?;
@@ -146,14 +161,11 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code: done.exit_code,
             result: done.outcome,
             duration: done.duration,
-            read_only: done.read_only,
+            read_only: done.advice.read_only.take(),
+            not_started: done.advice.not_started.take(),
         })
         .await;
-        Ok(Report {
-            outcome: done.outcome,
-            exit_code: done.exit_code,
-            hooks_failed,
-        })
+        Ok(done)
     }
 
     /// Brings a container up where needed. A fresh one is given a little time until its process is up.
@@ -175,11 +187,13 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(deployed)
     }
 
-    /// Runs a script to whatever end it comes to. `mounts` are those of its container.
+    /// Runs a script to whatever end it comes to. `mounts` are those of its container, `source` is what Git has of its
+    /// app.
     pub(super) async fn carry_out(
         &self,
         command: &Command<'_>,
         mounts: &[String],
+        source: Option<Source<'_>>,
         event: impl Fn(Output) -> Event,
     ) -> Result<Done> {
         let began = Instant::now();
@@ -193,17 +207,35 @@ impl<E: Engine> Sandbox<'_, E> {
             End::TimedOut => (Outcome::Timeout, 124),
             End::Cancelled | End::Left => (Outcome::Cancelled, 130),
         };
-        if outcome == Outcome::Failure && exit_code != KILLED && tail.speaks_of_a_kill() {
+        let duration = began.elapsed();
+        let is_failure = outcome == Outcome::Failure;
+        if is_failure && exit_code != KILLED && tail.speaks_of_a_kill() {
             self.explain_kill(command.container, command.title).await;
         }
-        let read_only = (outcome == Outcome::Failure)
-            .then(|| tail.refused_write(mounts))
-            .flatten();
+        let output = if is_failure {
+            tail.text()
+        } else {
+            String::new()
+        };
+        let advice = if is_failure {
+            let failed = Failed {
+                container: command.container,
+                mounts,
+                source,
+                script: command.script,
+                exit_code,
+                output: &output,
+            };
+            self.advise(&failed).await
+        } else {
+            Advice::default()
+        };
         Ok(Done {
             outcome,
             exit_code,
-            duration: began.elapsed(),
-            read_only,
+            duration,
+            advice,
+            output,
         })
     }
 }

@@ -22,11 +22,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .iter()
             .filter(|hook| hook.step == Step::PostDeployHook)
         {
-            let app = &planned.plan.app;
-            if !self
-                .hook(app, &deployed.id, hook.step, &hook.script)
-                .await?
-            {
+            if !self.hook(planned, plan, &deployed.id, hook).await? {
                 deployed.failed_hooks.push(hook.step);
             }
         }

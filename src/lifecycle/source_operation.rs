@@ -14,10 +14,12 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End};
 use super::mounts::append_tree;
+use super::output::Tail;
 use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{ContainerSpec, ExecSpec, Output};
 use crate::event::{Event, Outcome, Text};
+use crate::not_started;
 use crate::plan::{User, steps};
 use crate::project::{LABEL_KIND, LABEL_RUN};
 use crate::scratch;
@@ -184,7 +186,10 @@ impl<E: Engine> Sandbox<'_, E> {
                 output => output,
             }),
         };
-        let end = self.execute(&command, event, |_| ()).await?;
+        let mut tail = Tail::default();
+        let end = self
+            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .await?;
         let duration = began.elapsed();
         let (mut outcome, mut exit_code) = match end {
             End::Exited(0) => (Outcome::Success, 0),
@@ -206,6 +211,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(_) => (Outcome::Failure, 1),
             };
         }
+        let named = not_started::read(exit_code, &tail.text());
         self.emit(Event::OperationFinished {
             app: app.clone(),
             worker: None,
@@ -215,6 +221,7 @@ impl<E: Engine> Sandbox<'_, E> {
             result: outcome,
             duration,
             read_only: None,
+            not_started: named.map(|named| not_started::judge(exit_code, named.as_ref(), None)),
         })
         .await;
         Ok(SourceReport {

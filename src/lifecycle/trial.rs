@@ -4,6 +4,7 @@
 mod check;
 mod copies;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::copies::{Copies, outside};
@@ -11,6 +12,7 @@ use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, MountCheck, Outcome};
+use crate::mount_advice::messages::Complaint;
 use crate::mount_suggestion::{Files, Known, LIST, Listings, NewMount, Suggestion, suggest};
 use crate::plan::ContainerPlan;
 use crate::project::LABEL_KIND;
@@ -81,14 +83,29 @@ impl<E: Engine> Sandbox<'_, E> {
         // A hook that could not write may be what the operation needs.
         let hooks = run.container.hooks.iter();
         for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
-            self.hook(&title, &id, hook.step, &hook.script).await?;
+            self.hook(planned, run.container, &id, hook).await?;
         }
         if let Some(address) = run.listens_at {
             self.wait_until_up(&id, &title, Some(address)).await?;
         }
         self.checkpoint()?;
         let begun = self.files(&id, &copies.container.user).await?;
-        let mut report = self.run_operation_in(&id, planned, run, false).await?;
+        let mut done = self.run_operation_in(&id, planned, run).await?;
+        if done.outcome == Outcome::Failure {
+            // It may only want a directory that a mount would have been.
+            let made = self.make_missing(&id, run, &done.output).await;
+            if !made.is_empty() {
+                done = self.run_operation_in(&id, planned, run).await?;
+            }
+            if done.outcome == Outcome::Failure && !made.is_empty() {
+                self.remove_made(&id, &made).await;
+            }
+        }
+        let mut report = Report {
+            outcome: done.outcome,
+            exit_code: done.exit_code,
+            hooks_failed: false,
+        };
         let mut tried = Tried {
             report: report.clone(),
             suggestion: Suggestion::default(),
@@ -122,6 +139,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.emit(Event::MountsSuggested {
             container: title,
             suggestion: tried.suggestion.clone(),
+            result: tried.report.outcome,
             services: run.container.services.clone(),
             check: tried.check.clone(),
             must_pass: trying.must_pass,
@@ -172,6 +190,27 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         self.checkpoint()?;
         Ok(files)
+    }
+
+    /// Makes the directories below the app that an operation looked for in vain; those that were made.
+    async fn make_missing(&self, id: &str, run: &OperationRun<'_>, output: &str) -> Vec<String> {
+        let found = self.found(id, &run.operation.start, output).await;
+        let wanted: BTreeSet<String> = found
+            .iter()
+            .filter(|(candidate, _)| candidate.complaint == Complaint::Missing)
+            .filter_map(|(candidate, found)| found.missing_directory(candidate.what))
+            .collect();
+        let script = "for path; do mkdir -p -- \"$path\" && printf '%s\\0' \"$path\"; done";
+        let made = self.looked_up(id, script, wanted.into_iter()).await;
+        let made = made.unwrap_or_default();
+        let made = made.split('\0').filter(|path| !path.is_empty());
+        made.map(str::to_owned).collect()
+    }
+
+    /// Removes such directories again, as far as nothing is in them: they helped nothing.
+    async fn remove_made(&self, id: &str, made: &[String]) {
+        let script = "cd /app; for path; do rmdir -p -- \"${path#/app/}\"; done 2>/dev/null; :";
+        self.looked_up(id, script, made.iter().cloned()).await;
     }
 
     /// What a user of a container finds in the app's directory.

@@ -93,7 +93,7 @@ impl Files {
             .map(|(path, file)| (path.as_str(), file))
     }
 
-    fn is_empty(&self, directory: &str) -> bool {
+    pub(super) fn is_empty(&self, directory: &str) -> bool {
         self.below(directory).next().is_none()
     }
 }

@@ -68,6 +68,11 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// Whether other mounts are inside a directory.
+    pub(super) fn is_around_mounts(&self, path: &str) -> bool {
+        self.mounts.iter().any(|mount| is_below(&mount.path, path))
+    }
+
     /// Whether a mount there has no other inside it, or only such that have its own source: Upsun takes no others.
     pub(super) fn may_hold(&self, path: &str, source: &str) -> bool {
         self.mounts

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Config;
 use crate::config::app::App;
+use crate::event::Refusal;
 
 /// Files of paths and stamps; a path that ends in `/` is a directory, one that ends in `=` a socket. Another stamp is
 /// another file, one that begins with a known stamp the same file changed: `1` and `1+`.
@@ -230,6 +231,99 @@ fn a_cache_that_the_build_filled_may_be_hidden() {
 }
 
 #[test]
+fn directories_that_wait_for_files_keep_their_parents_from_becoming_mounts() {
+    let before = [
+        ("bootstrap/cache/.gitignore", "1"),
+        ("storage/framework/views/.gitignore", "1"),
+        ("storage/framework/sessions/.gitignore", "1"),
+        ("storage/logs/.gitignore", "1"),
+        ("made/by/hook/", "1"),
+        ("made/at/", "1"),
+        ("plain/.gitkeep", "1"),
+    ];
+    let after = [
+        "bootstrap/cache/packages.php",
+        "storage/framework/views/1.php",
+        "storage/logs/laravel.log",
+        "storage/exports/x.csv",
+        "made/at/x",
+        "plain/new/x",
+    ];
+    let found = with(&before, &after, "");
+    assert_eq!(
+        mounts(&found),
+        [
+            ("bootstrap/cache", "tmp"),
+            ("made/at", "storage"),
+            ("plain", "storage"),
+            ("storage/exports", "storage"),
+            ("storage/framework/views", "storage"),
+            ("storage/logs", "instance"),
+        ]
+    );
+    // What is written beside them can be on no mount.
+    let found = with(&before, &["storage/framework/down"], "");
+    assert_eq!(found.mounts, []);
+    assert!(
+        matches!(&found.elsewhere[0].reason, Reason::Hides { directory, files: 2, .. } if directory == "storage/framework"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_cache_is_not_widened_to_what_is_around_it() {
+    let found = with(
+        BUILD,
+        &["var/cache/prod/a.php", "var/cache/prod/b/c.php"],
+        "",
+    );
+    assert_eq!(mounts(&found), [("var/cache", "tmp")]);
+    let found = with(BUILD, &["var/log/prod/a", "var/log/b"], "");
+    assert_eq!(mounts(&found), [("var/log", "instance")]);
+    let found = with(BUILD, &["a/b/c", "a/d/e"], "");
+    assert_eq!(mounts(&found), [("a", "storage")]);
+}
+
+#[test]
+fn smaller_and_larger_mounts_are_there_to_be_tried() {
+    let layouts = |found: &Suggestion| -> Vec<Vec<(String, &str)>> {
+        let all = found.alternatives.iter();
+        all.map(|mounts| {
+            let mounts = mounts.iter();
+            mounts
+                .map(|mount| (mount.path.clone(), mount.source))
+                .collect()
+        })
+        .collect()
+    };
+    let place = |path: &str, source| (path.to_owned(), source);
+    let found = with(BUILD, &["out/a/x", "out/b/y"], "");
+    assert_eq!(mounts(&found), [("out", "storage")]);
+    assert_eq!(
+        layouts(&found),
+        [vec![place("out/a", "storage"), place("out/b", "storage")]]
+    );
+    // Nothing can be renamed from the cache into the rest.
+    let found = with(BUILD, &["var/cache/a", "var/data/b"], "");
+    assert_eq!(layouts(&found), [vec![place("var", "storage")]]);
+    // Placeholders may be hidden at last.
+    let found = with(&[("data/a/.gitkeep", "1")], &["data/b/x"], "");
+    assert_eq!(mounts(&found), [("data/b", "storage")]);
+    assert_eq!(layouts(&found), [vec![place("data", "storage")]]);
+    // Code may not.
+    let found = with(BUILD, &["src/new/x"], "");
+    assert_eq!(layouts(&found), [] as [Vec<(String, &str)>; 0]);
+}
+
+#[test]
+fn what_is_hidden_is_told_by_name() {
+    let before = [("vendor/cache/a", "1"), ("vendor/cache/b", "1")];
+    let found = with(&before, &["vendor/cache/c"], "");
+    assert_eq!(found.mounts[0].hides, 2);
+    assert_eq!(found.mounts[0].hidden, ["vendor/cache/a", "vendor/cache/b"]);
+}
+
+#[test]
 fn what_is_only_changed_is_not_made_anew() {
     let before = [("conf/settings.txt", "1"), ("conf/old", "1")];
     for after in [
@@ -366,6 +460,43 @@ fn a_mount_may_hold_another_one_of_its_own_source() {
 }
 
 #[test]
+fn a_mount_beside_others_is_not_put_around_them() {
+    let there = "var/kept: {source: storage}, var/log: {source: storage}";
+    let before = [("var/kept/x", "1"), ("var/log/.gitignore", "1")];
+    let found = with(&before, &["var/exports/a.csv"], there);
+    assert_eq!(mounts(&found), [("var/exports", "storage")]);
+    // Right beside them there is no other way, and what is on them is not hidden.
+    let found = with(&before, &["var/a.csv"], there);
+    assert_eq!(mounts(&found), [("var", "storage")]);
+    assert_eq!(
+        (found.mounts[0].hides, &found.mounts[0].hidden),
+        (0, &Vec::new())
+    );
+}
+
+#[test]
+fn a_file_of_the_repository_is_not_hidden_although_it_was_made_anew() {
+    let config = app("");
+    let before = [("conf/app.php", "1"), ("made/a", "1")];
+    let (built, ended) = (
+        files(&before),
+        changed(&before, &["conf/app.php", "made/a"]),
+    );
+    let listings = Listings {
+        built: &built,
+        begun: &built,
+        ended: &ended,
+    };
+    let is_tracked = |path: &str| path == "conf/app.php";
+    let found = suggest(&listings, &of(&config, &is_tracked), &[]);
+    assert_eq!(mounts(&found), [("made", "storage")]);
+    let Reason::Hides { some, files: 1, .. } = &found.elsewhere[0].reason else {
+        panic!("{found:?}");
+    };
+    assert_eq!(some, &["conf/app.php"]);
+}
+
+#[test]
 fn a_name_that_no_mount_can_have_spoils_no_other() {
     let found = with(BUILD, &["bad\u{FFFD}/x", "out/\u{FFFD}", "od\u{7}d/x"], "");
     assert_eq!(mounts(&found), [("out", "storage")]);
@@ -403,29 +534,40 @@ fn what_is_only_refused_with_the_mounts_is_added_when_nothing_is_hidden() {
     let config = app("data: {source: storage}");
     let built = files(BUILD);
     let ended = changed(BUILD, &["lnk", "pub/f"]);
-    let another = |path: &str| {
+    let another = |path: &str, mount: Option<&str>| {
+        let refused = ReadOnlyWrite {
+            path: Some(path.to_owned()),
+            mount: mount.map(str::to_owned),
+            ..ReadOnlyWrite::of(Refusal::NoMount)
+        };
         let known = of(&config, &|_| false);
         let listings = Listings {
             built: &built,
             begun: &built,
             ended: &ended,
         };
-        let found = suggest_another(path, &[], &listings, &known);
+        let found = suggest_another(&refused, &[], &listings, &known);
         found.map(|mount| (mount.path, mount.source))
     };
     let mount = |path: &str, source| Some((path.to_owned(), source));
-    assert_eq!(another("/app/later/x"), mount("later", "storage"));
     assert_eq!(
-        another("/app/src/__pycache__/a.pyc"),
+        another("/app/later/x", Some("later")),
+        mount("later", "storage")
+    );
+    assert_eq!(
+        another("/app/src/__pycache__/a.pyc", None),
         mount("src/__pycache__", "tmp")
     );
-    assert_eq!(another("/app/src/pages/b.js"), None);
-    assert_eq!(another("/app/package.json"), None);
-    assert_eq!(another("/app/data/x"), None);
+    assert_eq!(another("/app/src/pages/b.js", None), None);
+    assert_eq!(another("/app/package.json", None), None);
+    assert_eq!(another("/app/data/x", Some("data")), None);
     // What the operation made a file or a link is no directory.
-    assert_eq!(another("/app/lnk"), None);
-    assert_eq!(another("/app/lnk/x"), None);
-    assert_eq!(another("/app/pub/f/x/y"), mount("pub", "storage"));
+    assert_eq!(another("/app/lnk", Some("lnk")), None);
+    assert_eq!(another("/app/lnk/x", Some("lnk")), None);
+    assert_eq!(
+        another("/app/pub/f/x/y", Some("pub")),
+        mount("pub", "storage")
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::ending::Finished;
 pub use self::screen::{Screen, Streams};
+use self::suggested::Suggested;
 use super::Reporter;
 use super::lines::{Lines, Tail};
 use super::style::{self, Style, safe, safe_line};
@@ -70,6 +71,8 @@ pub struct Terminal<S = Streams> {
     last: u8,
     /// Whether a second Ctrl-C would come here.
     is_reached: bool,
+    /// Whether what runs is a source operation, which works on a clone and needs no mounts.
+    is_on_clone: bool,
 }
 
 impl Terminal {
@@ -105,6 +108,7 @@ impl<S: Screen> Terminal<S> {
             width: None,
             last: b'\n',
             is_reached: true,
+            is_on_clone: false,
         }
     }
 
@@ -471,10 +475,18 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::MountsSuggested {
                 container,
                 suggestion,
+                result,
                 services,
                 check,
                 must_pass,
-            } => self.suggested(&container, &suggestion, &services, check.as_ref(), must_pass),
+            } => self.suggested(&Suggested {
+                container: &safe_line(&container),
+                suggestion: &suggestion,
+                result,
+                services: &services,
+                check: check.as_ref(),
+                must_pass,
+            }),
             Event::MountsWritten { file, mounts } => {
                 let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe_line(&file));
                 self.say("");
@@ -538,19 +550,22 @@ impl<S: Screen> Reporter for Terminal<S> {
                 result,
                 duration,
                 read_only,
+                not_started,
             } => {
-                let operation = self.style.strong(safe_line(&operation));
+                let strong = self.style.strong(safe_line(&operation));
                 let place = place(&app, worker.as_deref());
                 self.operation_finished(&Finished {
-                    subject: format!("{operation} on {place} as {role}"),
+                    subject: format!("{strong} on {place} as {role}"),
                     exit_code,
                     result,
                     duration,
                     read_only: read_only.as_ref(),
-                    is_operation: true,
+                    not_started: not_started.as_ref(),
+                    operation: Some(operation.as_str()).filter(|_| !self.is_on_clone),
                 });
             }
             Event::CloneStarted { branch, commit } => {
+                self.is_on_clone = true;
                 let what = format!("`{}` at {}", safe_line(&branch), short_commit(&commit));
                 self.step("Cloning", &what);
             }
@@ -610,6 +625,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 result,
                 duration,
                 read_only,
+                not_started,
             } => {
                 self.finish_lines(result == Outcome::Success);
                 self.operation_finished(&Finished {
@@ -618,9 +634,15 @@ impl<S: Screen> Reporter for Terminal<S> {
                     result,
                     duration,
                     read_only: read_only.as_ref(),
-                    is_operation: false,
+                    not_started: not_started.as_ref(),
+                    operation: None,
                 });
             }
+            Event::Advice {
+                read_only,
+                not_started,
+                ..
+            } => self.advise(read_only.as_ref(), not_started.as_ref(), None),
             Event::CronSkipped { app, cron, reason } => {
                 let line = format!(
                     "{} {}: {}",

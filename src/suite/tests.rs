@@ -34,6 +34,7 @@ fn seen<'a>(index: &'a Index, changes: &'a [Difference]) -> Observed<'a> {
         stderr: printed(""),
         timeout: Some(Duration::from_millis(1500)),
         read_only: None,
+        not_started: None,
         mounts: index,
         changes,
     }
@@ -110,6 +111,22 @@ fn patterns_of_text_read_as_on_a_screen() {
     assert!(matches("^done$", "done\r\nmore"));
     assert!(matches(r"\d+ pages", "12 pages"));
     assert!(TextPattern::new("x").unwrap().matches(b"\xff\xfex"));
+}
+
+#[test]
+fn a_text_on_the_other_stream_is_said_to_be_there() {
+    let (index, definition) = (index(&[]), one("    stdout: 'OK'\n    stderr: 'Done'\n"));
+    let mut observed = Observed {
+        stderr: printed("[OK] sent\n"),
+        ..seen(&index, &[])
+    };
+    assert_eq!(
+        judge(&definition, &mut observed),
+        [
+            "standard output does not match `OK`; standard error matches it",
+            "standard error does not match `Done`; standard output matches it",
+        ]
+    );
 }
 
 #[test]

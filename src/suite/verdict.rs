@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Definition, Expected, Printed};
-use crate::event::{Outcome, ReadOnlyWrite};
+use super::{Definition, Expected, Printed, TextPattern};
+use crate::event::{NotStarted, Outcome, ReadOnlyWrite};
 use crate::mount_snapshot::{Change, Difference, Index};
+use crate::reporter::hints;
 
 /// What was seen of a run.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Observed<'a> {
     pub timeout: Option<Duration>,
     /// What it tried to write where nothing may be written.
     pub read_only: Option<&'a ReadOnlyWrite>,
+    /// What it could not start.
+    pub not_started: Option<&'a NotStarted>,
     /// What is on the mounts afterwards.
     pub mounts: &'a Index,
     /// What is different there from before.
@@ -45,24 +48,26 @@ pub fn judge(expected: &Definition, seen: &mut Observed<'_>) -> Vec<String> {
             )),
         }
     }
-    if let Some(path) = seen.read_only.and_then(|write| write.path.as_deref())
-        && !wrong.is_empty()
-    {
-        wrong.push(format!(
-            "it wrote to `{path}`, where nothing can be written on Upsun; `upsun-local run {}` says more",
-            expected.operation
+    if !wrong.is_empty() {
+        wrong.extend(hints::sentences(seen.read_only, seen.not_started));
+    }
+    for pattern in &expected.stdout {
+        let (here, there) = (&mut seen.stdout, &mut seen.stderr);
+        wrong.extend(missing(
+            ["standard output", "standard error"],
+            pattern,
+            here,
+            there,
         ));
     }
-    for (name, patterns, printed) in [
-        ("standard output", &expected.stdout, &mut seen.stdout),
-        ("standard error", &expected.stderr, &mut seen.stderr),
-    ] {
-        for pattern in patterns {
-            if !printed.is_matched_by(pattern) {
-                let remark = printed.remark();
-                wrong.push(format!("{name} does not match `{pattern}`{remark}"));
-            }
-        }
+    for pattern in &expected.stderr {
+        let (here, there) = (&mut seen.stderr, &mut seen.stdout);
+        wrong.extend(missing(
+            ["standard error", "standard output"],
+            pattern,
+            here,
+            there,
+        ));
     }
     for pattern in &expected.files {
         if !seen.mounts.0.keys().any(|path| pattern.matches(path)) {
@@ -77,6 +82,28 @@ pub fn judge(expected: &Definition, seen: &mut Observed<'_>) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What is to be said of a text that is not on a stream: it may be on the other one.
+fn missing(
+    [name, other]: [&str; 2],
+    pattern: &TextPattern,
+    here: &mut Printed,
+    there: &mut Printed,
+) -> Option<String> {
+    if here.is_matched_by(pattern) {
+        return None;
+    }
+    let remark = here.remark();
+    let is_there = there.is_matched_by(pattern);
+    let elsewhere = if is_there {
+        format!("; {other} matches it")
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "{name} does not match `{pattern}`{remark}{elsewhere}"
+    ))
 }
 
 /// What is wrong with a second run of something that is idempotent.

@@ -47,10 +47,10 @@ fn a_refused_write_is_explained_whatever_the_language_says() {
             "bash",
             "bash -c 'echo x >logs/x/y'",
             "/app/logs/x/y",
-            r#""/logs":"#,
+            r#""/logs/x":"#,
         ),
         ("make", "mkdir -p build/cache", "/app/build", r#""/build":"#),
-        ("copy", "cp /etc/hostname data", "/app/data", r#""/data":"#),
+        ("copy", "cp /etc/hostname data", "/app/data", ""),
         (
             "node",
             "node -e 'require(\"fs\").mkdirSync(\"/app/.next\")'",
@@ -79,7 +79,7 @@ fn a_refused_write_is_explained_whatever_the_language_says() {
     let scripts: Vec<(&str, &str)> = table.iter().map(|row| (row.0, row.1)).collect();
     let project = TestProject::on_engine(&operations(&scripts));
     for directory in ["public", "logs/x", ".cache"] {
-        project.file(&format!("{directory}/kept"), "");
+        project.file(&format!("{directory}/.gitkeep"), "");
     }
     for (operation, _, path, mount) in table {
         let outcome = project.run(&["run", operation]);

@@ -20,6 +20,7 @@ mod crons;
 mod deploy;
 mod file_system;
 mod fronts;
+mod hints;
 mod isolation;
 mod mail;
 mod mount_commands;

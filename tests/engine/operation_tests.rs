@@ -86,7 +86,7 @@ last: { operation: count, stdout: '^0$' }",
         "standard output does not match `many`",
         "no mount holds `data/x`",
         "it changed nothing on a mount that is `data`",
-        "it wrote to `/app/outside`, where nothing can be written on Upsun",
+        "it wrote to `/app/outside`, which is read-only on Upsun",
         "admin may run it: it needs contributor only",
         "viewer may not run it: it needs contributor",
     ] {

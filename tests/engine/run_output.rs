@@ -50,7 +50,9 @@ fn a_command_that_is_not_found_is_explained() {
         outcome.stderr
     );
     assert!(
-        outcome.stderr.contains("hint: 127 means"),
+        outcome
+            .stderr
+            .contains("hint: `no-such-command` is neither on `PATH` nor in"),
         "{}",
         outcome.stderr
     );

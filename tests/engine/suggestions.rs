@@ -249,6 +249,75 @@ fn a_failure_passes_its_code_on_and_writes_nothing() {
     assert_nothing_is_left(&project);
 }
 
+/// Directories that wait for files, one that is missing, and files that cannot go from one mount to another.
+#[test]
+fn the_mounts_that_pass_are_found_among_smaller_and_larger_ones() {
+    let table = [
+        // Their parents would hide the other one.
+        (
+            "placeholders",
+            "[ -d state/views ] && echo x >state/cache/x",
+            &["\"/state/cache\": # 1 file, 2 B\n        source: tmp"][..],
+        ),
+        // A cache and results beside each other, between which nothing can be renamed.
+        (
+            "renamed",
+            "mkdir -p work/cache work/data; echo x >work/cache/x; perl -e 'rename(\"work/cache/x\", \"work/data/x\") or die $!; rename(\"work/data/x\", \"work/cache/x\") or die $!; open F, \">\", \"work/data/y\"'",
+            &["\"/work\": # 2 files", "with this mount it passes"],
+        ),
+        // Only a mount would have made it.
+        (
+            "missing",
+            "echo x >sessions/all/x",
+            &["\"/sessions/all\": # 1 file", "with this mount it passes"],
+        ),
+        (
+            "fails",
+            "exit 3",
+            &["it failed where it could write everywhere: missing mounts are not the reason\n"],
+        ),
+    ];
+    let operations: Vec<(&str, &str)> = table.iter().map(|row| (row.0, row.1)).collect();
+    let project = TestProject::on_engine(&app(&operations_of(&operations)));
+    project
+        .file("state/cache/.gitignore", "*\n!.gitignore\n")
+        .file("state/views/.gitignore", "*\n!.gitignore\n");
+    for (operation, _, all) in table {
+        let outcome = project.run(&["run", operation, "--suggest-mounts"]);
+        for said in all {
+            assert!(
+                outcome.stderr.contains(said),
+                "{operation}: {said}: {}",
+                outcome.stderr
+            );
+        }
+    }
+    assert_nothing_is_left(&project);
+}
+
+#[test]
+fn what_an_earlier_mount_left_does_not_help_a_new_one() {
+    // Where it cannot write everywhere, it needs what only an earlier run left.
+    let script = "set -e; mkdir -p old; [ -w src ] || [ -e old/left ]; echo x >old/x";
+    let project = project(script);
+    let text = config(&project);
+    let with = text.replace(
+        "# kept too\n",
+        "# kept too\n      old: { source: storage, source_path: old }\n",
+    );
+    let with = with.replace("echo before >data/old", "echo before >old/left");
+    project.file(".upsun/config.yaml", &with);
+    project.run(&["run", "fill"]).expect(0);
+    project.run(&["run", "writes"]).expect(0);
+    project.file(".upsun/config.yaml", &text);
+    let tried = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(0);
+    for said in ["\"/old\": # 1 file", "with this mount it does not pass"] {
+        assert!(tried.stderr.contains(said), "{said}: {}", tried.stderr);
+    }
+}
+
 #[test]
 fn a_configuration_that_cannot_be_edited_for_certain_stays_as_it_is() {
     let project = project("mkdir out; echo x >out/x");

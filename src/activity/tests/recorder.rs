@@ -52,6 +52,7 @@ fn finished(exit_code: i64) -> Event {
         result: Outcome::Failure,
         duration: Duration::from_millis(1500),
         read_only: None,
+        not_started: None,
     }
 }
 
@@ -136,6 +137,17 @@ fn a_run_comes_to_a_record_and_a_log() {
         Built app in 2.5 s
     the token is ******, no line
        failed clear on app--queue as viewer: exit code 3 in 1.5 s
+
+    hint: its output names no cause that is known here. What may help:
+
+        upsun-local run clear --suggest-mounts
+            tells whether the read-only file system is the cause
+
+        upsun-local exec
+            opens a shell where it ran
+
+        upsun-local logs
+            shows what the app's own process printed
     error: ******
     "#);
     activity.process = 1;
@@ -264,6 +276,7 @@ fn crons_that_run_by_themselves_are_activities_of_their_own() {
         result,
         duration: Duration::from_secs(1),
         read_only: None,
+        not_started: None,
     };
     let output = Text(Output::Stdout(Bytes::from_static(b"tidied\n")));
     for (result, state) in [

@@ -12,6 +12,7 @@ use crate::config::edit::{self, Refused, add_mounts};
 use crate::event::{Event, Outcome};
 use crate::lifecycle::{Report, Tried};
 use crate::mount_suggestion::NewMount;
+use crate::reporter::style::count;
 use crate::source::Tree;
 
 /// What became of the file.
@@ -19,7 +20,7 @@ pub(super) enum Written {
     /// There was nothing to add.
     Nothing,
     /// It has more mounts now.
-    Added(Event),
+    Added(Box<Event>),
     /// It is as it was.
     Kept {
         /// Why.
@@ -134,6 +135,15 @@ pub(super) fn write(
             path: mount.path.clone(),
             source: mount.source,
             source_path: mount.source_path.clone(),
+            comment: (mount.hides > 0).then(|| {
+                let is_all = mount.hides == mount.hidden.len();
+                let more = if is_all { "" } else { ", …" };
+                format!(
+                    "hides {} of the build: {}{more}",
+                    count(mount.hides, "file"),
+                    mount.hidden.join(", ")
+                )
+            }),
         })
         .collect();
     let edited = add_mounts(&text, &found.app.name, found.worker, &new).map_err(|err| {
@@ -147,10 +157,10 @@ pub(super) fn write(
         return Ok(Written::Nothing);
     }
     replace(&path, &edited).map_err(of_file)?;
-    Ok(Written::Added(Event::MountsWritten {
+    Ok(Written::Added(Box::new(Event::MountsWritten {
         file: name.clone(),
         mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
-    }))
+    })))
 }
 
 /// Either the old content or the new one is there at any moment, whatever happens. Whoever may not write to a file

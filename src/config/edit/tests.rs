@@ -11,6 +11,7 @@ pub(super) fn mount(path: &str, source: &'static str) -> NewMount {
         path: path.to_owned(),
         source,
         source_path: None,
+        comment: None,
     }
 }
 
@@ -36,6 +37,48 @@ pub(super) fn check_lines(marked: &str, add: impl Fn(&str) -> Result<String, Ref
     let written = add(&windows(&old)).map_err(|refused| refused.to_string());
     let expected: String = windows(marked).replace("\n+", "\n");
     assert_eq!(written, Ok(expected), "with the line ends of Windows");
+}
+
+#[test]
+fn what_a_mount_hides_stands_beside_it() {
+    let hides = |text: &str| {
+        let comment = Some("hides 1 file of the build: .next/cache/a".to_owned());
+        let mount = NewMount {
+            comment,
+            ..mount(".next/cache", "tmp")
+        };
+        add_mounts(text, "web", None, &[mount])
+    };
+    check_lines(
+        "\
+applications:
+  web:
+    mounts:
+      'a':
+        source: tmp
++      '/.next/cache': # hides 1 file of the build: .next/cache/a
++        source: tmp
+",
+        hides,
+    );
+    check_lines(
+        "\
+applications:
+  web:
+    mounts:
+      a: { source: tmp }
++      /.next/cache: { source: tmp } # hides 1 file of the build: .next/cache/a
+",
+        hides,
+    );
+    // What could end the comment is left out.
+    let bad = NewMount {
+        comment: Some("a\nb: c".to_owned()),
+        ..mount(".next/cache", "tmp")
+    };
+    let text = "applications:\n  web:\n    mounts:\n      a: { source: tmp }\n";
+    let added = add_mounts(text, "web", None, &[bad]).unwrap();
+    assert!(!added.contains('#'), "{added}");
 }
 
 #[test]

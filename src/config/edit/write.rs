@@ -187,10 +187,14 @@ impl Style {
             let key = self.key(&mount.path);
             let indent = " ".repeat(column);
             if self.braces.is_some() {
-                lines.push(format!("{indent}{}", self.one_line(&key, mount)));
+                lines.push(format!(
+                    "{indent}{}{}",
+                    self.one_line(&key, mount),
+                    comment(mount)
+                ));
             } else {
                 let inner = " ".repeat(column + self.step);
-                lines.push(format!("{indent}{}:", self.quoted(&key)));
+                lines.push(format!("{indent}{}:{}", self.quoted(&key), comment(mount)));
                 lines.push(format!("{inner}source: {}", mount.source));
                 if let Some(path) = &mount.source_path {
                     lines.push(format!("{inner}source_path: {}", self.quoted(path)));
@@ -229,6 +233,12 @@ impl Style {
             _ => format!("'{}'", key.replace('\'', "''")),
         }
     }
+}
+
+/// What stands after a mount on its line.
+fn comment(mount: &NewMount) -> String {
+    let text = mount.comment.as_ref();
+    text.map_or_else(String::new, |text| format!(" # {text}"))
 }
 
 /// Whether a text needs no quotes in any reader of YAML.

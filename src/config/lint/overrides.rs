@@ -98,13 +98,7 @@ pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, rep
             continue;
         }
         *left -= 1;
-        let Some(folder) = join(&source_root, &path) else {
-            continue;
-        };
-        let Some(file) = repository
-            .on_disk(&folder)
-            .and_then(|folder| first_file(&folder))
-        else {
+        let Some(file) = file_in(&source_root, &path, repository) else {
             continue;
         };
         let message = format!(
@@ -120,6 +114,16 @@ pub(super) fn mounts(app: &Entry, repository: &Repository, left: &mut usize, rep
                 .docs("/create-apps/troubleshoot-mounts.html"),
         );
     }
+}
+
+/// A file of the repository below a folder of an app, which a mount there would hide.
+pub(super) fn file_below(app: &Entry, folder: &str, repository: &Repository) -> Option<String> {
+    file_in(&source::root(app), folder, repository)
+}
+
+fn file_in(source_root: &str, folder: &str, repository: &Repository) -> Option<String> {
+    let folder = join(source_root, folder)?;
+    first_file(&repository.on_disk(&folder)?)
 }
 
 /// A file that Git does not ignore and that is not there only to keep the folder.

@@ -48,6 +48,9 @@ const PROBABLE_WRITERS: [(&[&str], &[&str]); 6] = [
     (&["remix", "build"], &["build"]),
 ];
 
+/// Directories that the build fills with what the app cannot do without.
+const INSTALLED: [&str; 2] = ["node_modules", "vendor"];
+
 /// How many problems of one script are told.
 const MOST: usize = 20;
 /// How many scripts of a package may call each other.
@@ -78,6 +81,7 @@ pub(super) fn check(
     piece: &Piece<'_>,
     script: &Script<'_>,
     packages: &PackageScripts,
+    file_below: &dyn Fn(&str) -> Option<String>,
     report: &mut Report,
 ) {
     if piece.phase == Phase::Build {
@@ -109,9 +113,7 @@ pub(super) fn check(
                     piece.what
                 );
                 let problem = warn(report, "U406", piece, command.at, message);
-                let source = crate::mount_advice::source(folder);
-                let hint = format!("add under `mounts`: `/{folder}: {{source: {source}}}`");
-                report.add(problem.hint(hint).docs(DOCS));
+                report.add(problem.hint(remedy(folder, file_below(folder))).docs(DOCS));
             }
         }
         let is_pm2 = words
@@ -128,6 +130,22 @@ pub(super) fn check(
             break;
         }
     }
+}
+
+/// What helps: no mount where that would hide what the build installs, or what the repository has.
+fn remedy(folder: &str, file: Option<String>) -> String {
+    if INSTALLED.contains(&folder) {
+        return format!(
+            "do it in the build (`build.flavor`, `hooks.build` or `dependencies`): a mount on `/{folder}` would hide what the build installs there"
+        );
+    }
+    if let Some(file) = file {
+        return format!(
+            "do it in the build hook, or let it write elsewhere: a mount on `/{folder}` would hide `{file}` of the repository"
+        );
+    }
+    let source = crate::mount_advice::source(folder);
+    format!("add under `mounts`: `/{folder}: {{source: {source}}}`")
 }
 
 /// The command without what only finds and starts it.

@@ -108,6 +108,31 @@ applications:
 }
 
 #[test]
+fn no_mount_is_proposed_that_would_hide_something() {
+    let repo = Repo::new(&[
+        (
+            ".upsun/config.yaml",
+            r"
+applications:
+  app:
+    type: php:8.4
+    operations:
+      install: { commands: { start: composer install } }
+      packages: { commands: { start: npm ci } }
+      site: { commands: { start: npx gatsby build } }
+",
+        ),
+        ("public/index.php", "<?php"),
+    ]);
+    insta::assert_snapshot!(list(&repo.load()), @r"
+    warning U406 .upsun/config.yaml:6:37: `composer` in the operation `install` writes to `vendor`, which is read-only without a mount (do it in the build (`build.flavor`, `hooks.build` or `dependencies`): a mount on `/vendor` would hide what the build installs there)
+    warning U406 .upsun/config.yaml:7:38: `npm` in the operation `packages` writes to `node_modules`, which is read-only without a mount (do it in the build (`build.flavor`, `hooks.build` or `dependencies`): a mount on `/node_modules` would hide what the build installs there)
+    warning U406 .upsun/config.yaml:8:34: `gatsby` in the operation `site` writes to `public`, which is read-only without a mount (do it in the build hook, or let it write elsewhere: a mount on `/public` would hide `index.php` of the repository)
+    warning U406 .upsun/config.yaml:8:34: `gatsby` in the operation `site` writes to `.cache`, which is read-only without a mount (add under `mounts`: `/.cache: {source: tmp}`)
+    ");
+}
+
+#[test]
 fn mounts_and_workers_that_hide_something() {
     let repo = Repo::new(&[
         (

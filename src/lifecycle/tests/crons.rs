@@ -279,6 +279,7 @@ async fn a_cron_by_hand_prints_what_an_operation_does() {
     let report = world
         .on(async |sandbox| {
             let run = crate::lifecycle::CronRun {
+                source: None,
                 app: "shop",
                 cron: &crons[0],
                 container: &deployed[0].id,

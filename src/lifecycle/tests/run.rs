@@ -5,6 +5,8 @@ use crate::engine::Error as EngineError;
 use crate::engine::fake::Fault;
 use crate::event::{Outcome, ReadOnlyWrite, Refusal};
 use crate::images::SUPERVISE;
+use crate::mount_advice::place::LOOK;
+use std::time::Duration;
 
 /// An app with one operation.
 fn operation(script: &str) -> World {
@@ -51,7 +53,8 @@ async fn an_operation_tells_what_it_does_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_write_is_explained_with_the_mount_that_would_help() {
-    let world = operation("echo touch: cannot touch 'var/x': Read-only file system;exit 1");
+    let world = operation("echo touch: cannot touch '/app/var/x': Read-only file system;exit 1");
+    answers(&world, "/app\0var\0-\0\0id 1 0:1 / / ro - x x ro\n");
     world.run().await.unwrap();
     let told = world.take_told();
     let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
@@ -61,9 +64,56 @@ async fn a_refused_write_is_explained_with_the_mount_that_would_help() {
         path: Some("/app/var/x".to_owned()),
         mount: Some("var".to_owned()),
         source: Some("storage"),
-        cause: Refusal::NoMount,
+        ..ReadOnlyWrite::of(Refusal::NoMount)
     };
     assert_eq!(*read_only, Some(wanted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_does_not_answer_in_time_only_leaves_less_to_say() {
+    let world = operation("echo touch: cannot touch 'var/x': Read-only file system;exit 1");
+    world.up().await.unwrap();
+    world.engine.program(is_look, |_| async {
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        0
+    });
+    let began = tokio::time::Instant::now();
+    world.run().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10));
+    let told = world.take_told();
+    let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    let unnamed = ReadOnlyWrite::of(Refusal::Unnamed);
+    assert_eq!(*read_only, Some(unnamed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_fails_is_explained_as_an_operation_is() {
+    let world = World::new(
+        "applications:\n  shop:\n    type: nodejs:24\n    hooks: { deploy: \"echo mkdir: cannot create directory 'out': Read-only file system;exit 1\" }\n    web: { commands: { start: node server.js } }\n",
+    );
+    answers(&world, "/app\0out\0-\0\0id 1 0:1 / / ro - x x ro\n");
+    world.up().await.unwrap();
+    let told = world.take_told();
+    let mount = told.iter().find_map(|event| match event {
+        Event::Advice { read_only, .. } => read_only.as_ref()?.mount.clone(),
+        _ => None,
+    });
+    assert_eq!(mount.as_deref(), Some("out"), "{told:?}");
+}
+
+/// Whether a command looks up paths of messages.
+fn is_look(command: &[String]) -> bool {
+    command.get(2).is_some_and(|script| script == LOOK)
+}
+
+/// Lets the container say what is there.
+fn answers(world: &World, text: &'static str) {
+    world.engine.program(is_look, move |process| async move {
+        process.print(text).await;
+        0
+    });
 }
 
 #[tokio::test(start_paused = true)]

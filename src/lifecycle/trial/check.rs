@@ -11,7 +11,7 @@ use super::copies::Copies;
 use crate::engine::Engine;
 use crate::engine::spec::Output;
 use crate::event::{Event, MountCheck, Outcome, Text, Trouble};
-use crate::mount_suggestion::{Listings, Suggestion, suggest_another};
+use crate::mount_suggestion::{Listings, NewMount, Suggestion, suggest_another};
 use crate::plan::ContainerPlan;
 
 /// How often to try again with a mount that only turned out to be needed when the others were there.
@@ -21,8 +21,8 @@ const ROUNDS: usize = 4;
 const SEARCHED: usize = 16 * 1024;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs the operation with the suggested mounts, and adds those that it turns out to need besides. None when it
-    /// cannot be said how the container would be.
+    /// Runs the operation with the suggested mounts, and where it does not pass, with smaller and with larger ones. None
+    /// when it cannot be said how the container would be.
     pub(super) async fn check_mounts(
         &self,
         planned: &Planned<'_>,
@@ -32,28 +32,61 @@ impl<E: Engine> Sandbox<'_, E> {
         listings: &Listings<'_>,
         suggestion: &mut Suggestion,
     ) -> Result<Option<MountCheck>> {
+        let own = self
+            .check_layout(
+                planned,
+                run,
+                deployed,
+                trying,
+                listings,
+                &mut suggestion.mounts,
+            )
+            .await?;
+        let Some(own) = own else { return Ok(None) };
+        if own.result != Outcome::Failure || suggestion.is_hopeless(&own) {
+            return Ok(Some(own));
+        }
+        for mut mounts in std::mem::take(&mut suggestion.alternatives) {
+            let check = self
+                .check_layout(planned, run, deployed, trying, listings, &mut mounts)
+                .await?;
+            let Some(check) = check else { continue };
+            if matches!(check.result, Outcome::Success | Outcome::Cancelled) {
+                suggestion.mounts = mounts;
+                return Ok(Some(check));
+            }
+        }
+        Ok(Some(own))
+    }
+
+    /// The same with one set of mounts, to which those are added that it turns out to need besides.
+    async fn check_layout(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        deployed: &Deployed,
+        trying: &Trying<'_>,
+        listings: &Listings<'_>,
+        mounts: &mut Vec<NewMount>,
+    ) -> Result<Option<MountCheck>> {
         let mut round = 1;
         loop {
-            let Some(plan) = (trying.with_mounts)(&suggestion.mounts) else {
+            let Some(plan) = (trying.with_mounts)(mounts) else {
                 return Ok(None);
             };
             let check = self
-                .check_once(planned, run, deployed, &plan, suggestion.mounts.len())
+                .check_once(planned, run, deployed, &plan, mounts.len())
                 .await?;
-            let refused = check
+            let another = check
                 .read_only
                 .as_ref()
-                .and_then(|write| write.path.as_ref());
-            let another = refused
                 .filter(|_| check.result == Outcome::Failure && round < ROUNDS)
-                .and_then(|path| suggest_another(path, &suggestion.mounts, listings, trying.known));
+                .and_then(|write| suggest_another(write, mounts, listings, trying.known));
             let Some(another) = another else {
                 return Ok(Some(check));
             };
-            suggestion.mounts.push(another);
-            suggestion
-                .mounts
-                .sort_by(|one, other| one.path.cmp(&other.path));
+            mounts.push(another);
+            mounts.sort_by(|one, other| one.path.cmp(&other.path));
             round += 1;
         }
     }
@@ -121,9 +154,12 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: run.timeout,
             grace: GRACE,
         };
-        let done = self.carry_out(&command, &plan.mounts, event).await?;
+        let done = self
+            .carry_out(&command, &plan.mounts, Some(planned.source()), event)
+            .await?;
         let said = String::from_utf8_lossy(&said.borrow()).into_owned();
         let refused = done
+            .advice
             .read_only
             .as_ref()
             .and_then(|write| write.path.as_deref());
@@ -141,7 +177,7 @@ impl<E: Engine> Sandbox<'_, E> {
             result: done.outcome,
             exit_code: done.exit_code,
             duration: done.duration,
-            read_only: done.read_only.filter(|_| !is_mount),
+            read_only: done.advice.read_only.filter(|_| !is_mount),
             trouble,
         };
         self.emit(Event::MountCheckFinished {

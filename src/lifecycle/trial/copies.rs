@@ -117,9 +117,17 @@ impl Copies {
                     quote(&format!("{FROM}/{number}/{}", of.path)),
                     quote(&format!("{TO}/{number}/{}", of.path)),
                 );
-                script.push_str(&format!(
-                    "mkdir -p {to} || failed=1\nif [ -d {from} ]; then cp -a {from}/. {to}/ || failed=1; fi\n"
-                ));
+                script.push_str(&format!("mkdir -p {to} || failed=1\n"));
+                // A mount is new and empty, whatever an earlier one left in its place.
+                if there
+                    .directories
+                    .iter()
+                    .any(|own| own.name == directory.name)
+                {
+                    script.push_str(&format!(
+                        "if [ -d {from} ]; then cp -a {from}/. {to}/ || failed=1; fi\n"
+                    ));
+                }
                 let part = format!("{}{DIRECTORY}", directories.len());
                 let stands_in = VolumeSpec {
                     directory_of: Some(VolumeDirectory {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Terminal;
 use super::screen::Screen;
-use crate::event::{Outcome, ReadOnlyWrite, Refusal};
+use crate::event::{NotStarted, Outcome, ReadOnlyWrite, Refusal};
+use crate::reporter::hints;
 use crate::reporter::style::{self, safe_line};
 
 /// An operation or a cron that ended.
@@ -19,8 +20,10 @@ pub(super) struct Finished<'a> {
     pub(super) duration: Duration,
     /// What it tried to write where nothing may be written.
     pub(super) read_only: Option<&'a ReadOnlyWrite>,
-    /// Whether it can be tried with `run --suggest-mounts`.
-    pub(super) is_operation: bool,
+    /// What it could not start.
+    pub(super) not_started: Option<&'a NotStarted>,
+    /// The operation that can be tried with `run --suggest-mounts`.
+    pub(super) operation: Option<&'a str>,
 }
 
 impl<S: Screen> Terminal<S> {
@@ -32,7 +35,8 @@ impl<S: Screen> Terminal<S> {
             result,
             duration,
             read_only,
-            is_operation,
+            not_started,
+            operation,
         } = finished;
         let time = style::duration(*duration);
         let line = match result {
@@ -54,50 +58,64 @@ impl<S: Screen> Terminal<S> {
         } else {
             self.insist(&line);
         }
-        if let Some(write) = read_only {
-            let text = self.explain(write);
-            self.insist(&text);
-            if *is_operation && matches!(write.cause, Refusal::NoMount | Refusal::Unnamed) {
-                self.insist("\n`--suggest-mounts` runs it where it can write everywhere, and finds all mounts that it needs");
-            }
-        } else if *result == Outcome::Failure && *exit_code == 127 {
-            let text = format!(
-                "\n{}: 127 means that a command was not found: is it installed by the build, and on `PATH`? (`npx`, `vendor/bin/…`, `dependencies`)",
-                self.style.hint("hint")
-            );
-            self.insist(&text);
+        if *result != Outcome::Failure {
+            return;
+        }
+        self.advise(*read_only, *not_started, *operation);
+        if read_only.is_none() && not_started.is_none() {
+            let text = self.what_to_try(*operation);
+            self.say(&text);
         }
     }
 
-    pub(super) fn explain(&self, write: &ReadOnlyWrite) -> String {
-        let hint = self.style.hint("hint");
-        let path = safe_line(write.path.as_deref().unwrap_or_default());
-        let wrote = format!("\n{hint}: it wrote to `{path}`, which is");
-        match write.cause {
-            Refusal::NoMount => {
-                let mount = write.mount.as_deref().unwrap_or_default();
-                let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
-                let source = write.source.unwrap_or("storage");
-                format!(
-                    "{wrote} read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
-                )
-            }
-            Refusal::HoldsMount => format!(
-                "{wrote} read-only on Upsun once the app is built, and in its directory is another mount; let it write into that one, or to `/tmp`"
-            ),
-            Refusal::FileAtTop => format!(
-                "{wrote} read-only on Upsun once the app is built; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
-            ),
-            Refusal::OnMount => format!("{wrote} on a mount, and the mount refused it"),
-            Refusal::OutsideApp => format!(
-                "{wrote} read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
-            ),
-            Refusal::Unnamed => format!(
-                "\n{hint}: it wrote where it is read-only on Upsun once the app is built, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`"
-            ),
-            Refusal::DiskFull => format!(
-                "\n{hint}: the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`"
-            ),
+    /// What helps with something that failed.
+    pub(super) fn advise(
+        &mut self,
+        read_only: Option<&ReadOnlyWrite>,
+        not_started: Option<&NotStarted>,
+        operation: Option<&str>,
+    ) {
+        if let Some(not_started) = not_started {
+            let text = self.hint(&hints::not_started(not_started));
+            self.insist(&text);
         }
+        let Some(write) = read_only else { return };
+        let text = self.explain(write);
+        self.insist(&text);
+        let way = match (write.cause, operation) {
+            (Refusal::NoMount, Some(_)) => {
+                "`--suggest-mounts` runs it where it can write everywhere, and finds all mounts that it needs"
+            }
+            (Refusal::Unnamed, Some(_)) => {
+                "`--suggest-mounts` runs it where it can write everywhere, and finds out where it writes"
+            }
+            (Refusal::Unnamed, None) => {
+                "an operation with the same command finds out where it writes: `upsun-local run <operation> --suggest-mounts`"
+            }
+            _ => return,
+        };
+        self.insist(&format!("\n{way}"));
+    }
+
+    /// The next steps after a failure of which nothing is known.
+    fn what_to_try(&self, operation: Option<&str>) -> String {
+        let suggest = operation.map_or_else(String::new, |operation| {
+            let command = format!("run {} --suggest-mounts", hints::word(operation));
+            format!(
+                "\n\n    upsun-local {}\n        tells whether the read-only file system is the cause",
+                safe_line(&command)
+            )
+        });
+        self.hint(&format!(
+            "its output names no cause that is known here. What may help:{suggest}\n\n    upsun-local exec\n        opens a shell where it ran\n\n    upsun-local logs\n        shows what the app's own process printed"
+        ))
+    }
+
+    fn hint(&self, text: &str) -> String {
+        format!("\n{}: {text}", self.style.hint("hint"))
+    }
+
+    pub(super) fn explain(&self, write: &ReadOnlyWrite) -> String {
+        self.hint(&hints::refused(write))
     }
 }

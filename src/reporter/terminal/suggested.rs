@@ -11,30 +11,62 @@ use crate::reporter::style::{self, safe_line};
 /// Above so many lines, the paths of a directory that has others in it share one.
 const LINES: usize = 20;
 
+/// What was found where an operation could write everywhere.
+pub(super) struct Suggested<'a> {
+    /// Where it ran.
+    pub(super) container: &'a str,
+    pub(super) suggestion: &'a Suggestion,
+    /// How it ended there.
+    pub(super) result: Outcome,
+    /// The services that it reaches.
+    pub(super) services: &'a [String],
+    /// How it went with those mounts.
+    pub(super) check: Option<&'a MountCheck>,
+    /// Whether it is a failure when it does not pass with them.
+    pub(super) must_pass: bool,
+}
+
 impl<S: Screen> Terminal<S> {
     /// What was found, and whether that is enough.
-    pub(super) fn suggested(
-        &mut self,
-        container: &str,
-        suggestion: &Suggestion,
-        services: &[String],
-        check: Option<&MountCheck>,
-        must_pass: bool,
-    ) {
-        let container = safe_line(container);
+    pub(super) fn suggested(&mut self, suggested: &Suggested<'_>) {
+        let Suggested {
+            container,
+            suggestion,
+            result,
+            services,
+            check,
+            must_pass,
+        } = *suggested;
         let Suggestion {
             mounts, elsewhere, ..
         } = suggestion;
+        let has_passed = result == Outcome::Success;
         let passes = check.is_none_or(|check| check.result == Outcome::Success);
-        if mounts.is_empty() && elsewhere.is_empty() && passes {
+        if mounts.is_empty() && elsewhere.is_empty() && passes && has_passed {
             let line = format!("{container} needs no other mounts for that");
             self.step("Tried", &line);
         }
         if !mounts.is_empty() {
-            self.mounts(&container, mounts);
+            self.mounts(container, mounts, has_passed);
         }
         for line in lines(elsewhere) {
             let line = format!("{}: {line}", self.style.warning("warning"));
+            self.insist(&line);
+        }
+        if !has_passed {
+            let how = match result {
+                Outcome::Timeout => "its time was over",
+                _ => "it failed",
+            };
+            let rest = if mounts.is_empty() && elsewhere.is_empty() {
+                "missing mounts are not the reason"
+            } else {
+                "missing mounts are not the reason, or not the only one"
+            };
+            let line = format!(
+                "\n{}: {how} where it could write everywhere: {rest}",
+                self.style.hint("hint")
+            );
             self.insist(&line);
         }
         if let Some(check) = check {
@@ -57,13 +89,15 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    fn mounts(&mut self, container: &str, mounts: &[NewMount]) {
-        let plural = if mounts.len() == 1 { "" } else { "s" };
-        let mut text = format!(
-            "\n{}: {container} needs {} more mount{plural} for that:\n\n    mounts:",
-            self.style.hint("hint"),
-            mounts.len()
-        );
+    fn mounts(&mut self, container: &str, mounts: &[NewMount], has_passed: bool) {
+        let count = style::count(mounts.len(), "more mount");
+        // Of what it would have done after it failed nothing is known.
+        let needs = if has_passed {
+            format!("{container} needs {count} for that")
+        } else {
+            format!("{container} needs {count} for what it wrote until then")
+        };
+        let mut text = format!("\n{}: {needs}:\n\n    mounts:", self.style.hint("hint"));
         for mount in mounts {
             let key = serde_json::to_string(&format!("/{}", mount.path)).unwrap_or_default();
             let mut wrote = if mount.files == 0 {
@@ -94,9 +128,10 @@ impl<S: Screen> Terminal<S> {
         }
         for mount in mounts.iter().filter(|mount| mount.hides > 0) {
             text.push_str(&format!(
-                "\n\n`/{}` will hide {} that the build puts there: they are not there before the first run",
+                "\n\n`/{}` will hide {} that the build puts there ({}): they are not there before the first run",
                 safe_line(&mount.path),
-                style::count(mount.hides, "file")
+                style::count(mount.hides, "file"),
+                named(&mount.hidden, mount.hides)
             ));
         }
         self.insist(&text);
@@ -233,6 +268,16 @@ fn order(reason: &Reason) -> u8 {
     }
 }
 
+/// The first of so many files by name.
+fn named(some: &[String], count: usize) -> String {
+    let names: Vec<String> = some
+        .iter()
+        .map(|path| format!("`{}`", safe_line(path)))
+        .collect();
+    let rest = if count > some.len() { ", …" } else { "" };
+    format!("{}{rest}", names.join(", "))
+}
+
 /// What is said of paths for the same reason: the first ones by name.
 fn line(directory: &str, group: &[&Elsewhere]) -> String {
     const NAMED: usize = 3;
@@ -268,15 +313,10 @@ fn line(directory: &str, group: &[&Elsewhere]) -> String {
             files,
             some,
         } => {
-            let such: Vec<String> = some
-                .iter()
-                .map(|path| format!("`{}`", safe_line(path)))
-                .collect();
-            let such = if such.is_empty() {
+            let such = if some.is_empty() {
                 String::new()
             } else {
-                let rest = if *files > some.len() { ", …" } else { "" };
-                format!(" ({}{rest})", such.join(", "))
+                format!(" ({})", named(some, *files))
             };
             format!(
                 "{wrote} {paths}, where a mount on `/{}` would hide {} of the build{such}: let it write elsewhere",

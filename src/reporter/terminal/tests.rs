@@ -68,6 +68,7 @@ fn mounts_that_do_not_suffice_are_an_error_only_where_they_are_to_be_written() {
         let suggested = Event::MountsSuggested {
             container: "app".to_owned(),
             suggestion: Suggestion::default(),
+            result: Outcome::Success,
             services: Vec::new(),
             check: Some(MountCheck {
                 result: Outcome::Failure,
@@ -210,6 +211,7 @@ fn names_are_written_out_whatever_is_in_them() {
             result: Outcome::Failure,
             duration,
             read_only: None,
+            not_started: None,
         },
         Event::CronPlanned {
             app: odd(),

@@ -10,7 +10,7 @@ use super::super::cases::{Case, verdict};
 use super::{BEFORE_RUN, Before, Suite};
 use crate::engine::Engine;
 use crate::engine::spec::Output;
-use crate::event::{Event, Events, Outcome, ReadOnlyWrite, Text};
+use crate::event::{Advice, Event, Events, Outcome, Text};
 use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
 use crate::mount_snapshot::{Index, compare, is_same};
 use crate::plan::ContainerPlan;
@@ -60,7 +60,8 @@ impl<E: Engine> Suite<'_, E> {
                 stdout: first.stdout,
                 stderr: first.stderr,
                 timeout: self.timeout(case),
-                read_only: first.read_only.as_ref(),
+                read_only: first.advice.read_only.as_ref(),
+                not_started: first.advice.not_started.as_ref(),
                 mounts: &first.mounts,
                 changes: &changes,
             },
@@ -202,26 +203,23 @@ impl<E: Engine> Suite<'_, E> {
             let id = current.ok_or(Error::NotUp { container: place })?;
             Ok::<_, Error>((report, id))
         };
-        let (report, (stdout, stderr, read_only)) = tokio::join!(running, self.listen(receiver));
+        let (report, (stdout, stderr, advice)) = tokio::join!(running, self.listen(receiver));
         let (report, id) = report?;
         let mounts = &container.mounts;
         Ok(Seen {
             report,
             stdout,
             stderr,
-            read_only,
+            advice,
             mounts: self.sandbox.index_of_mounts(&id, mounts, known).await?,
             container: id,
         })
     }
 
     /// Keeps what an operation prints, and tells what people want to know at once.
-    async fn listen(
-        &self,
-        mut receiver: Receiver<Event>,
-    ) -> (Printed, Printed, Option<ReadOnlyWrite>) {
+    async fn listen(&self, mut receiver: Receiver<Event>) -> (Printed, Printed, Advice) {
         let (mut out, mut errors) = (Printed::default(), Printed::default());
-        let mut refused = None;
+        let mut advice = Advice::default();
         while let Some(event) = receiver.recv().await {
             let is_told = match &event {
                 Event::OperationOutput {
@@ -236,10 +234,14 @@ impl<E: Engine> Suite<'_, E> {
                     self.context.global.verbose && matches!(piece, Output::Stderr(_))
                 }
                 Event::OperationFinished {
-                    read_only, result, ..
+                    read_only,
+                    not_started,
+                    result,
+                    ..
                 } => {
                     if *result != Outcome::Success {
-                        refused.clone_from(read_only);
+                        advice.read_only.clone_from(read_only);
+                        advice.not_started.clone_from(not_started);
                     }
                     self.context.global.verbose
                 }
@@ -252,7 +254,7 @@ impl<E: Engine> Suite<'_, E> {
                 self.sandbox.events.send(event).await;
             }
         }
-        (out, errors, refused)
+        (out, errors, advice)
     }
 }
 
@@ -273,7 +275,7 @@ struct Seen {
     report: Report,
     stdout: Printed,
     stderr: Printed,
-    read_only: Option<ReadOnlyWrite>,
+    advice: Advice,
     mounts: Index,
     container: String,
 }

@@ -1,0 +1,104 @@
+//! What helps with a command or a process that failed in a container, where no operation tells it.
+
+use super::workspace::Workspace;
+use crate::config::app::{App, Worker};
+use crate::engine::Engine;
+use crate::lifecycle::{Failed, Sandbox, Source, Tail};
+
+/// What the container's first process prints when what it runs has ended.
+const ENDED: &str = "` ended with code ";
+
+/// Where something failed.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) app: &'a App,
+    pub(super) worker: Option<&'a Worker>,
+    /// The container's id.
+    pub(super) container: &'a str,
+}
+
+/// Tells what helps with a command that ended with a code.
+pub(super) async fn tell<E: Engine>(
+    sandbox: &Sandbox<'_, E>,
+    workspace: &Workspace,
+    place: Place<'_>,
+    script: &str,
+    exit_code: i64,
+    output: &Tail,
+) {
+    let Place { app, worker, .. } = place;
+    let mounts = worker.map_or(&app.mounts, |worker| &worker.mounts);
+    let mounts: Vec<String> = mounts.iter().map(|mount| mount.path.clone()).collect();
+    // The files are only read where something failed.
+    let tree = workspace.scan().ok();
+    let source = tree.as_ref().map(|tree| Source {
+        tree,
+        root: &app.source_root,
+    });
+    let title = worker.map_or_else(
+        || app.name.clone(),
+        |worker| format!("{}--{}", app.name, worker.name),
+    );
+    let failed = Failed {
+        container: place.container,
+        mounts: &mounts,
+        source,
+        script,
+        exit_code,
+        output: &output.text(),
+    };
+    sandbox.tell_advice(&title, &failed).await;
+}
+
+/// Tells what helps with the process of an app or a worker, if its log says that it failed.
+pub(super) async fn tell_of_log<E: Engine>(
+    sandbox: &Sandbox<'_, E>,
+    workspace: &Workspace,
+    place: Place<'_>,
+    log: &Tail,
+) {
+    let text = log.text();
+    let Some((said, exit_code)) = last_end(&text) else {
+        return;
+    };
+    let script = match place.worker {
+        Some(worker) => worker.commands.start.as_deref(),
+        None => place.app.web.commands.start.as_deref(),
+    };
+    let mut output = Tail::default();
+    output.push(said.as_bytes());
+    let script = script.unwrap_or_default();
+    tell(sandbox, workspace, place, script, exit_code, &output).await;
+}
+
+/// What a process printed before it ended the last time, and its exit code; `None` where it has not failed.
+fn last_end(log: &str) -> Option<(&str, i64)> {
+    let at = log.rfind(ENDED)?;
+    let begin = log[..at].rfind('\n').map_or(0, |at| at + 1);
+    let rest = &log[at + ENDED.len()..];
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let code = rest[..end].parse().ok().filter(|code| *code != 0)?;
+    let before = &log[..begin];
+    let from = before.rfind(ENDED).map_or(0, |at| {
+        before[at..].find('\n').map_or(at, |end| at + end + 1)
+    });
+    Some((&before[from..], code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_said_before_its_last_end_is_what_counts() {
+        let log = "one\nupsun-local: `web.commands.start` ended with code 1; starting it again in 1 s\n\
+                   two\nthree\nupsun-local: `web.commands.start` ended with code 2; starting it again in 2 s\n";
+        assert_eq!(last_end(log), Some(("two\nthree\n", 2)));
+        let first = &log[..log.find("two").unwrap()];
+        assert_eq!(last_end(first), Some(("one\n", 1)));
+        assert_eq!(last_end("all is well\n"), None);
+        assert_eq!(last_end(&first.replace("code 1", "code 0")), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! What helps when something failed.
+
+use serde::Serialize;
+
+/// What is known of a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Advice {
+    /// What it tried to write where nothing may be written.
+    pub read_only: Option<ReadOnlyWrite>,
+    /// What it could not start.
+    pub not_started: Option<NotStarted>,
+}
+
+/// A write that was refused, most often by the read-only file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadOnlyWrite {
+    /// The path, as the message named it; `None` where it named none, or none that is there.
+    pub path: Option<String>,
+    /// The mount that would make it writable, as its key in `mounts`, where one would.
+    pub mount: Option<String>,
+    /// The `source` that fits that mount.
+    pub source: Option<&'static str>,
+    /// Why it was refused.
+    pub cause: Refusal,
+    /// What a mount there hides of the build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hides: Option<Hidden>,
+    /// Directories of the build that the mount hides, relative to the app's root: they have to be made on it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<String>,
+}
+
+impl ReadOnlyWrite {
+    /// Of which only the cause is known.
+    pub fn of(cause: Refusal) -> Self {
+        ReadOnlyWrite {
+            path: None,
+            mount: None,
+            source: None,
+            cause,
+            hides: None,
+            directories: Vec::new(),
+        }
+    }
+}
+
+/// Files that a mount hides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hidden {
+    /// The directory that the mount would be on, relative to the app's root.
+    pub directory: String,
+    /// How many files are in it; very many are not counted.
+    pub files: usize,
+    /// Some of them, relative to the app's root.
+    pub some: Vec<String>,
+}
+
+/// Why a write was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// No mount is there.
+    NoMount,
+    /// It is a file at the top of the app, where no mount can help: mounts are directories.
+    FileAtTop,
+    /// A mount on its directory would hide what is in it.
+    Hides,
+    /// In its directory is a mount, and one around that would need the same source.
+    HoldsMount,
+    /// A mount is there, and it refused the write.
+    OnMount,
+    /// The directory that it needs is in the build, where a mount hides it.
+    HiddenByMount,
+    /// It is outside the app's directory.
+    OutsideApp,
+    /// The message names no path.
+    Unnamed,
+    /// There is no space left.
+    DiskFull,
+}
+
+/// A command that could not be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotStarted {
+    /// The command, as the message named it; `None` where it named none.
+    pub command: Option<String>,
+    /// Why.
+    pub why: Unstartable,
+}
+
+/// Why a command could not be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "cause")]
+pub enum Unstartable {
+    /// The first line of the script ends in a carriage return.
+    CarriageReturn {
+        /// The script, relative to the app's root.
+        file: String,
+    },
+    /// The program that the first line of the script names is not there.
+    Interpreter {
+        /// The script; `None` where the message does not name it.
+        file: Option<String>,
+        /// The program.
+        interpreter: String,
+    },
+    /// The file lacks the right to be executed.
+    NotExecutable {
+        /// The file, relative to the app's root.
+        file: String,
+        /// What its first line names.
+        interpreter: Option<String>,
+    },
+    /// It is a directory.
+    Directory,
+    /// It is not on `PATH`, but the app has it here.
+    Elsewhere {
+        /// The file, relative to the app's root.
+        file: String,
+        /// What its first line names, where the file itself may not be executed.
+        interpreter: Option<String>,
+    },
+    /// The app has no such file.
+    NoFile,
+    /// It is nowhere.
+    NotInstalled,
+    /// The message names nothing.
+    Unnamed,
+}

@@ -1,0 +1,189 @@
+//! Looks in a container for what helps after something failed there: which of the paths that it printed are really
+//! read-only, and where a command is that could not be started.
+
+use std::time::Duration;
+
+use super::Sandbox;
+use crate::engine::Engine;
+use crate::engine::spec::ExecSpec;
+use crate::event::{Advice, Event};
+use crate::mount_advice::messages::{self, Candidate, Reading};
+use crate::mount_advice::place::{self, Found};
+use crate::mount_advice::{self, Around};
+use crate::not_started;
+use crate::source::Tree;
+
+/// How long the container may take to answer. Without an answer there is less to say.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// How many directories of the repository are looked at.
+const DIRECTORIES: usize = 200;
+
+/// The files of an app in the repository.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Those of the repository.
+    pub tree: &'a Tree,
+    /// Where the app's root is among them.
+    pub root: &'a str,
+}
+
+/// Something that failed in a container of an app.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed<'a> {
+    /// The container's id.
+    pub container: &'a str,
+    /// The mounts of the app, relative to its root.
+    pub mounts: &'a [String],
+    /// What Git has of the app; `None` where that is not known.
+    pub source: Option<Source<'a>>,
+    /// What was run.
+    pub script: &'a str,
+    /// Its exit code.
+    pub exit_code: i64,
+    /// The end of its output.
+    pub output: &'a str,
+}
+
+impl Source<'_> {
+    fn path(&self, path: &str) -> String {
+        if self.root.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.root)
+        }
+    }
+
+    /// Whether a path, relative to the app's root, is a file that Git would deploy.
+    pub fn is_tracked(&self, path: &str) -> bool {
+        self.tree.has(&self.path(path))
+    }
+
+    /// The directories below one, all relative to the app's root.
+    pub fn directories(&self, below: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut waiting = vec![below.to_owned()];
+        while let Some(directory) = waiting.pop() {
+            for child in self.tree.children(&self.path(&directory)) {
+                if child.mode == "40000" && all.len() < DIRECTORIES {
+                    let name = String::from_utf8_lossy(child.name);
+                    let path = format!("{directory}/{name}");
+                    all.push(path.clone());
+                    waiting.push(path);
+                }
+            }
+        }
+        all
+    }
+}
+
+impl<E: Engine> Sandbox<'_, E> {
+    /// What is known of a failure. Where the container does not answer, only what the output says.
+    pub async fn advise(&self, failed: &Failed<'_>) -> Advice {
+        let not_started = match not_started::read(failed.exit_code, failed.output) {
+            None => None,
+            Some(named) => {
+                let words = named.iter().map(|named| named.command.clone());
+                let looked = match &named {
+                    Some(named) if !named.command.is_empty() => {
+                        self.looked_up(failed.container, not_started::LOOK, words)
+                            .await
+                    }
+                    _ => None,
+                };
+                Some(not_started::judge(
+                    failed.exit_code,
+                    named.as_ref(),
+                    looked.as_deref(),
+                ))
+            }
+        };
+        Advice {
+            read_only: self.refused_write(failed).await,
+            not_started,
+        }
+    }
+
+    /// Looks and tells what helps, if there is anything.
+    pub async fn tell_advice(&self, title: &str, failed: &Failed<'_>) {
+        let advice = self.advise(failed).await;
+        if advice != Advice::default() {
+            self.emit(Event::Advice {
+                container: title.to_owned(),
+                read_only: advice.read_only,
+                not_started: advice.not_started,
+            })
+            .await;
+        }
+    }
+
+    async fn refused_write(&self, failed: &Failed<'_>) -> Option<crate::event::ReadOnlyWrite> {
+        let reading = messages::read(failed.output);
+        let found = self.places(failed.container, &reading, failed.script).await;
+        let is_tracked = |path: &str| {
+            // Where it is not known what Git has, nothing may be hidden.
+            failed.source.is_none_or(|source| source.is_tracked(path))
+        };
+        let directories = |below: &str| {
+            let source = failed.source;
+            source.map_or_else(Vec::new, |source| source.directories(below))
+        };
+        let around = Around {
+            mounts: failed.mounts,
+            is_tracked: &is_tracked,
+            directories: &directories,
+        };
+        mount_advice::of(&reading, &found, &around)
+    }
+
+    /// What is there of the paths that an output names.
+    pub(super) async fn found(
+        &self,
+        container: &str,
+        script: &str,
+        output: &str,
+    ) -> Vec<(Candidate, Found)> {
+        self.places(container, &messages::read(output), script)
+            .await
+    }
+
+    async fn places(
+        &self,
+        container: &str,
+        reading: &Reading,
+        script: &str,
+    ) -> Vec<(Candidate, Found)> {
+        let questions = place::questions(&reading.candidates, script);
+        if questions.is_empty() {
+            return Vec::new();
+        }
+        let paths = questions.iter().map(|question| question.looked_up.clone());
+        let printed = self.looked_up(container, place::LOOK, paths).await;
+        place::parse(&questions, &printed.unwrap_or_default())
+    }
+
+    /// What a short script of our own prints, if it does so in time.
+    pub(super) async fn looked_up(
+        &self,
+        container: &str,
+        script: &str,
+        words: impl Iterator<Item = String>,
+    ) -> Option<String> {
+        let mut command = ["/bin/dash", "-c", script, "upsun-local"]
+            .map(str::to_owned)
+            .to_vec();
+        command.extend(words);
+        let spec = ExecSpec {
+            command,
+            working_dir: Some("/app".to_owned()),
+            ..ExecSpec::default()
+        };
+        tokio::select! {
+            printed = tokio::time::timeout(LIMIT, self.capture(container, &spec)) => {
+                let (code, printed, _) = printed.ok()?.ok()?;
+                (code == 0).then_some(printed)
+            }
+            () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => None,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What helps after something failed, in words. Nothing here prints.
+
+use super::style::{self, safe};
+use crate::event::{Hidden, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
+use crate::plan::steps::quote;
+
+/// Commands that come with Symfony's configurator, which a build hook downloads.
+const OF_SYMFONY: [&str; 5] = [
+    "symfony",
+    "croncape",
+    "symfony-build",
+    "symfony-deploy",
+    "symfony-start",
+];
+
+/// What helps with a write that was refused.
+pub fn refused(write: &ReadOnlyWrite) -> String {
+    let path = safe(write.path.as_deref().unwrap_or_default());
+    let mount = safe(write.mount.as_deref().unwrap_or_default());
+    let wrote = format!("it wrote to `{path}`, which is");
+    let once_built = "read-only on Upsun once the app is built";
+    match write.cause {
+            Refusal::NoMount => {
+                let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
+                let source = write.source.unwrap_or("storage");
+                let mut text = format!(
+                    "{wrote} {once_built}; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
+                );
+                if let Some(hides) = &write.hides {
+                    text.push_str(&format!(
+                        "\n\n`/{mount}` will hide {} that the build puts there ({}): they are not there before the first run",
+                        style::count(hides.files, "file"),
+                        names(hides)
+                    ));
+                }
+                if !write.directories.is_empty() {
+                    text.push_str(&format!(
+                        "\n\nthe mount hides directories of the build; make them on it in `hooks.deploy`:\n\n    {}",
+                        make(&write.directories)
+                    ));
+                }
+                text
+            }
+            Refusal::Hides => match &write.hides {
+                Some(hides) => format!(
+                    "{wrote} {once_built}. A mount on `/{}` would hide {} that the app has there ({}): let it write elsewhere, into a mount of its own or to `/tmp`",
+                    safe(&hides.directory),
+                    style::count(hides.files, "file"),
+                    names(hides)
+                ),
+                None => format!(
+                    "{wrote} {once_built}, in a directory whose name no mount can have: let it write elsewhere"
+                ),
+            },
+            Refusal::HiddenByMount => format!(
+                "`{path}` is missing: the mount `/{mount}` hides the directories that the build has there. Make them on the mount, in `hooks.deploy` or before it:\n\n    {}",
+                make(&write.directories)
+            ),
+            Refusal::HoldsMount => format!(
+                "{wrote} {once_built}, and in its directory is another mount; let it write into that one, or to `/tmp`"
+            ),
+            Refusal::FileAtTop => format!(
+                "{wrote} {once_built}; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
+            ),
+            Refusal::OnMount => format!("{wrote} on a mount, and the mount refused it"),
+            Refusal::OutsideApp => format!(
+                "{wrote} read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
+            ),
+            Refusal::Unnamed => format!(
+                "it wrote where it is {once_built}, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`"
+            ),
+            Refusal::DiskFull => "the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`".to_owned(),
+        }
+}
+
+/// The same in a sentence each, for where there is no room for more.
+pub fn sentences(write: Option<&ReadOnlyWrite>, trouble: Option<&NotStarted>) -> Vec<String> {
+    let first = |text: String| {
+        let paragraph = text.split("\n\n").next().unwrap_or_default();
+        paragraph.trim_end_matches(':').to_owned()
+    };
+    let mut all = Vec::new();
+    if let Some(write) = write {
+        let mut text = first(refused(write));
+        if let (Refusal::NoMount, Some(mount)) = (write.cause, &write.mount) {
+            let source = write.source.unwrap_or("storage");
+            text.push_str(&format!(" (`/{}: {{source: {source}}}`)", safe(mount)));
+        }
+        all.push(text);
+    }
+    all.extend(trouble.map(|trouble| first(not_started(trouble))));
+    all
+}
+
+/// A word for a shell, in quotes only where it needs them.
+pub fn word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        quote(word)
+    }
+}
+
+fn make(directories: &[String]) -> String {
+    let words: Vec<String> = directories
+        .iter()
+        .map(|directory| safe(&word(directory)))
+        .collect();
+    format!("mkdir -p {}", words.join(" "))
+}
+
+/// Some files by name.
+fn names(hides: &Hidden) -> String {
+    let names: Vec<String> = hides
+        .some
+        .iter()
+        .map(|path| format!("`{}`", safe(path)))
+        .collect();
+    let rest = if hides.files > hides.some.len() {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{rest}", names.join(", "))
+}
+
+/// What helps with a command that could not be started.
+pub fn not_started(trouble: &NotStarted) -> String {
+    let command = safe(trouble.command.as_deref().unwrap_or_default());
+    match &trouble.why {
+        Unstartable::CarriageReturn { file } => {
+            let what = if file.is_empty() {
+                "the lines of a script end in a carriage return (CRLF, as on Windows), which the shell takes for a part of the command".to_owned()
+            } else {
+                format!(
+                    "the first line of `{}` ends in a carriage return (CRLF, as on Windows), so that its interpreter is not found",
+                    safe(file)
+                )
+            };
+            format!("{what}: save it with LF, and put `* text=auto eol=lf` into `.gitattributes`")
+        }
+        Unstartable::Interpreter { file, interpreter } => {
+            let needs = match file {
+                Some(file) => format!("the first line of `{}` names", safe(file)),
+                None => "the first line of a script names".to_owned(),
+            };
+            format!(
+                "{needs} `{}`, which is not there: let the build install it (`dependencies`, or `hooks.build`), or name another interpreter",
+                safe(interpreter)
+            )
+        }
+        Unstartable::NotExecutable { file, interpreter } => {
+            let file = safe(&word(file));
+            let call = interpreter.as_ref().map_or_else(String::new, |program| {
+                format!(", or call `{} {file}`", safe(program))
+            });
+            format!(
+                "`{file}` may not be executed: `git update-index --chmod=+x {file}`, or `chmod +x` in the build hook{call}"
+            )
+        }
+        Unstartable::Directory => format!("`{command}` is a directory, and no command"),
+        Unstartable::Elsewhere { file, interpreter } => {
+            let directory = file.rsplit_once('/').map(|(directory, _)| directory);
+            let shown = match (interpreter, directory) {
+                (Some(program), _) => format!("{} {}", safe(program), safe(file)),
+                (None, None) => format!("./{}", safe(file)),
+                (None, Some(_)) => safe(file),
+            };
+            let path = directory.map_or_else(String::new, |directory| {
+                format!(", or put `/app/{}` on `PATH` in `.environment`", safe(directory))
+            });
+            format!(
+                "`{command}` is not on `PATH`, but the app has `{}`: call `{shown}`{path}",
+                safe(file)
+            )
+        }
+        Unstartable::NoFile => format!(
+            "the app has no `{command}`: does the build make it, and is it in Git? (`upsun-local exec -- ls`)"
+        ),
+        Unstartable::NotInstalled if OF_SYMFONY.contains(&command.as_str()) => format!(
+            "`{command}` comes with Symfony's configurator, which the build hook downloads with `curl`: did the build reach it?"
+        ),
+        Unstartable::NotInstalled => format!(
+            "`{command}` is neither on `PATH` nor in `vendor/bin`, `node_modules/.bin` or `.venv/bin` of the app: let the build install it (`dependencies`, or `hooks.build`)"
+        ),
+        Unstartable::Unnamed => {
+            "126 and 127 mean that a command could not be started: is it installed by the build, and on `PATH`? (`npx`, `vendor/bin/…`, `dependencies`)".to_owned()
+        }
+    }
+}
