@@ -19,6 +19,7 @@ mod hash;
 pub(crate) mod line_ends;
 mod listing;
 mod snapshot;
+pub mod soundness;
 mod stamp;
 mod walk;
 

@@ -149,12 +149,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut stream = self.engine.download(container, path);
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
         let target: PathBuf = to.to_owned();
-        let unpack = tokio::task::spawn_blocking(move || {
-            let mut archive = tar::Archive::new(Received::new(receiver));
-            archive.set_preserve_ownerships(false);
-            // `unpack` refuses paths that leave the target, also by way of symbolic links.
-            archive.unpack(target)
-        });
+        let unpack = tokio::task::spawn_blocking(move || unpack(Received::new(receiver), &target));
         let mut failure = None;
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|err| {
@@ -199,6 +194,14 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(EngineError::Other(errors.trim().to_owned()).into())
         }
     }
+}
+
+/// Unpacks a tar archive into a directory.
+pub(super) fn unpack(archive: impl Read, to: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(archive);
+    archive.set_preserve_ownerships(false);
+    // `unpack` refuses paths that leave the target, also by way of symbolic links.
+    archive.unpack(to)
 }
 
 /// The mount, then arguments for `find` that leave out those of `mounts` that lie below it: they are on the same
