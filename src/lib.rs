@@ -16,6 +16,8 @@
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
 //!  leaves          bounded  event  private  shutdown  project  settings  source
+//!
+//!  what is fuzzed  soundness → config, lifecycle, settings, source   (nobody imports it)
 //! ```
 //!
 //! [`config`] turns files into a typed [`config::Config`] or all the problems, each with its place.
@@ -52,6 +54,7 @@ pub mod scratch;
 pub mod services;
 pub mod settings;
 pub mod shutdown;
+pub mod soundness;
 pub mod source;
 pub mod suggestion;
 pub mod suite;

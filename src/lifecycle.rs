@@ -28,6 +28,7 @@ mod redeploy;
 mod router;
 mod services;
 mod snapshots;
+pub mod soundness;
 mod source_operation;
 mod teardown;
 #[cfg(test)]

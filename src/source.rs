@@ -22,6 +22,7 @@ mod hash;
 pub(crate) mod line_ends;
 mod listing;
 mod snapshot;
+pub mod soundness;
 mod stamp;
 mod stored;
 mod walk;

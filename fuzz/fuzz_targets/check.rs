@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    upsun_local::config::soundness::check(text);
+    upsun_local::soundness::configuration(text);
 });

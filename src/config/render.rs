@@ -19,7 +19,7 @@ use super::report::is_harmful;
 
 pub use self::github::github;
 pub use self::json::json;
-pub use self::sarif::sarif;
+pub use self::sarif::{sarif, sarif_results};
 
 /// The problem as lines of text; `texts` are those of [`super::Loaded`], `width` is in columns.
 ///

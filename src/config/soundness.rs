@@ -1,8 +1,8 @@
 //! What holds for every text, however broken: for fuzzing and for tests.
 
 use super::problem::Problem;
-use super::render::{github, json, render, sarif};
-use super::{Loaded, resolve_text};
+use super::render::{github, json, render, sarif_results};
+use super::{Loaded, resolve_text, shell};
 
 /// Reads a text as a configuration.
 ///
@@ -38,15 +38,46 @@ pub fn check_loaded(loaded: &Loaded) {
         assert!(!drawn.contains(is_raw), "{drawn:?}");
     }
     let (problems, texts) = (&loaded.problems, &loaded.texts);
-    for text in [
-        json(problems),
-        sarif(problems, texts),
-        github(problems, texts, ""),
-    ] {
+    let commands = github(problems, texts, "");
+    for text in [&json(problems), &sarif_results(problems, texts), &commands] {
         assert!(!text.contains(is_raw), "{text:?}");
     }
-    let commands = github(problems, texts, "");
     assert_eq!(commands.lines().count(), problems.len(), "{commands}");
+}
+
+/// Reads a text as a shell script, by itself and as a hook of an app.
+///
+/// # Panics
+///
+/// When a command or a fault lies outside the text, or as [`check`] does.
+pub fn check_script(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    match shell::parse(&text) {
+        Ok(script) => {
+            for command in &script.commands {
+                assert!(text.is_char_boundary(command.at), "{command:?}");
+                assert!(!command.words.is_empty(), "{command:?}");
+                assert!(command.statement <= script.statements, "{command:?}");
+                let first = command.words[0];
+                assert!(text[command.at..].starts_with(first), "{command:?}");
+            }
+            for (at, what) in &script.foreign {
+                assert!(text.is_char_boundary(*at), "{what}");
+            }
+            for guarded in &script.guarded {
+                assert!(*guarded <= script.statements, "{guarded}");
+            }
+        }
+        Err(fault) => {
+            assert!(text.is_char_boundary(fault.at), "{fault:?}");
+            assert!(!fault.message.contains(is_raw), "{fault:?}");
+        }
+    }
+    let quoted = serde_json::Value::from(&*text);
+    let config = format!(
+        "applications:\n  app:\n    type: nodejs:24\n    hooks: {{ build: {quoted}, deploy: {quoted} }}\n"
+    );
+    check(config.as_bytes());
 }
 
 fn is_raw(char: char) -> bool {

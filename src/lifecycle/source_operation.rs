@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::execute::{Command, End};
+use super::execute::{Command, End, undeceived};
 use super::mounts::append_tree;
 use super::output::Tail;
 use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
@@ -363,17 +363,19 @@ fn clean(script: &str, arguments: &[&str]) -> ExecSpec {
     command.extend(arguments.iter().map(|word| (*word).to_owned()));
     ExecSpec {
         command,
+        // `env` itself would load what they name.
+        variables: undeceived(),
         working_dir: Some("/".to_owned()),
         ..ExecSpec::default()
     }
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What the script says of what is left.
-fn parse(text: &str) -> Made {
+pub(super) fn parse(text: &str) -> Made {
     let mut made = Made::default();
     let mut files = Vec::new();
     for line in text.lines() {

@@ -34,7 +34,7 @@ const TELL: [&str; 8] = [
 ];
 
 /// A web process that starts helpers of its own whenever an operation asks for that, some of them without a parent.
-const WEB: &str = r#"
+const WEB: &str = r"
 while :; do
     if [ -e /tmp/ask ]; then
         rm /tmp/ask
@@ -45,7 +45,7 @@ while :; do
     fi
     sleep 0.05
 done
-"#;
+";
 
 const HELPERS: [&str; 3] = ["sleep 7811", "sleep 7812", "sleep 7813"];
 

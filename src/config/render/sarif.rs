@@ -27,10 +27,6 @@ pub fn sarif(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>) -> String
             })
         })
         .collect();
-    let results: Vec<Json> = problems
-        .iter()
-        .map(|problem| result(problem, texts))
-        .collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -43,11 +39,23 @@ pub fn sarif(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>) -> String
                 },
             },
             "columnKind": "unicodeCodePoints",
-            "results": results,
+            "results": results(problems, texts),
         }],
     });
     let text = serde_json::to_string_pretty(&log).unwrap_or_default();
     escape(&text) + "\n"
+}
+
+/// The part of the log that differs from file to file, as text. The rules are always the same, and take much longer.
+pub fn sarif_results(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>) -> String {
+    escape(&results(problems, texts).to_string())
+}
+
+fn results(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>) -> Json {
+    problems
+        .iter()
+        .map(|problem| result(problem, texts))
+        .collect()
 }
 
 fn result(problem: &Problem, texts: &BTreeMap<String, Arc<str>>) -> Json {

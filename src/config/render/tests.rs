@@ -57,6 +57,23 @@ fn a_long_line_is_cut_around_the_caret() {
 }
 
 #[test]
+fn no_rule_holds_what_would_reach_a_terminal_raw_and_its_results_are_those_of_the_whole_log() {
+    let text = "operations:\n  clear:\n    rol\u{7}: admin\n";
+    let problems = [problem(text, "rol")];
+    let log = sarif(&problems, &texts(text));
+    assert!(
+        !log.contains(|char: char| char != '\n' && is_harmful(char)),
+        "{log:?}"
+    );
+    let whole: serde_json::Value = serde_json::from_str(&log).unwrap();
+    let results: serde_json::Value =
+        serde_json::from_str(&sarif_results(&problems, &texts(text))).unwrap();
+    assert_eq!(whole["runs"][0]["results"], results);
+    let rules = whole["runs"][0]["tool"]["driver"]["rules"].as_array();
+    assert_eq!(rules.map(Vec::len), Some(super::super::rules::RULES.len()));
+}
+
+#[test]
 fn a_problem_without_a_text_names_its_place() {
     let text = "rol: admin\n";
     insta::assert_snapshot!(render(&problem(text, "rol"), &BTreeMap::new(), false, 80), @r"

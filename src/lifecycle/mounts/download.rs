@@ -138,7 +138,7 @@ fn names(from: &mut impl BufRead) -> io::Result<Vec<Vec<u8>>> {
 
 /// Unpacks an archive. Paths that leave the directory are refused, also by way of symbolic links; what is no file is
 /// passed over. What an earlier download left in the way of a file is replaced.
-fn unpack(from: impl Read, to: &Path) -> io::Result<()> {
+pub(in super::super) fn unpack(from: impl Read, to: &Path) -> io::Result<()> {
     let to = &to.canonicalize()?;
     let mut archive = tar::Archive::new(from);
     archive.set_preserve_ownerships(false);

@@ -158,9 +158,12 @@ fn members(process: &Process) -> Vec<Arc<Living>> {
     let [lowest, highest] = [4, 5].map(|at| number(&process.command()[at]));
     let mut all = process.neighbours();
     // Commands that deal with mounts have their mark in place of a name.
-    let mark = |other: &Living| match is_script(other) {
-        true => Some(number(&other.command[4])),
-        false => other.command.get(3).and_then(|word| word.parse().ok()),
+    let mark = |other: &Living| {
+        if is_script(other) {
+            Some(number(&other.command[4]))
+        } else {
+            other.command.get(3).and_then(|word| word.parse().ok())
+        }
     };
     all.retain(|other| mark(other).is_some_and(|mark| (lowest..=highest).contains(&mark)));
     all
