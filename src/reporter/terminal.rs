@@ -299,7 +299,9 @@ impl<S: Screen> Terminal<S> {
 
     /// `cron tidy on app as admin`.
     fn cron(&self, name: &str, app: &str, role: Option<&str>) -> String {
-        let role = role.map(|role| format!(" as {role}")).unwrap_or_default();
+        let role = role
+            .map(|role| format!(" as {}", safe_line(role)))
+            .unwrap_or_default();
         let name = self.style.strong(safe_line(name));
         format!("cron {name} on {}{role}", safe_line(app))
     }
@@ -555,7 +557,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 let strong = self.style.strong(safe_line(&operation));
                 let place = place(&app, worker.as_deref());
                 self.operation_finished(&Finished {
-                    subject: format!("{strong} on {place} as {role}"),
+                    subject: format!("{strong} on {place} as {}", safe_line(&role)),
                     exit_code,
                     result,
                     duration,

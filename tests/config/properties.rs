@@ -120,7 +120,8 @@ proptest! {
 
     #[test]
     fn applications_may_be_spread_over_files_in_any_way(
-        names in prop::collection::btree_set("[a-z]{1,6}", 1..6),
+        // None of them is a word that YAML reads as something else.
+        names in prop::collection::btree_set("[a-z]{1,5}[bcdg]", 1..6),
         cut in 0usize..6,
     ) {
         let app = |name: &str| format!("  {name}:\n    type: nodejs:24\n    variables: {{env: {{N: {name}1}}}}\n");
