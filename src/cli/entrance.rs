@@ -129,6 +129,8 @@ pub(super) fn open(context: &Context, url: &str) {
     for program in programs {
         let started = Command::new(program)
             .arg(url)
+            // A program of the repository must not be taken for a browser where `PATH` has relative entries.
+            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -3,11 +3,18 @@
 # Arguments: what `start` is called in messages, pre_start, start, post_start; an empty one is left out.
 cd /app || exit 1
 name=$1 pre_start=$2 start=$3 post_start=$4
-# Its full form is not documented; tools read the application from it.
+# What the container may take, in megabytes; what there is where nothing limits it.
+limit=$(cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null | head -n 1)
+memory=$(awk -v limit="$limit" '/^MemTotal:/ {
+    all = $2 * 1024
+    print int((limit ~ /^[0-9]+$/ && limit + 0 < all ? limit : all) / 1048576)
+}' /proc/meminfo)
+# Its full form is not documented; tools read the application from it, and Upsun's pages on Java the limit.
 {
     printf '{"applications":['
     printf '%s' "$PLATFORM_APPLICATION" | base64 -d
-    printf '],"info":{"project":"%s","environment":"%s"}}\n' "$PLATFORM_PROJECT" "$PLATFORM_ENVIRONMENT"
+    printf '],"info":{"project":"%s","environment":"%s","limits":{"memory":%s}}}\n' \
+        "$PLATFORM_PROJECT" "$PLATFORM_ENVIRONMENT" "${memory:-0}"
 } >/run/config.json
 # How the commands are doing, for those that ask: who leads the session of the one that runs, and how the last one
 # ended, and how often that happened shortly after its start.

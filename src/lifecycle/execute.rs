@@ -375,7 +375,8 @@ async fn until(at: Option<Instant>) {
 /// A command with its arguments, run in the app's root after `.environment`, as a shell on Upsun is.
 pub fn shell_command(mark: Mark, words: &[String]) -> Vec<String> {
     let script = "ulimit -w \"$1\"\nshift\ncd /app || exit 1\nif [ -r ./.environment ]; then . ./.environment >&2; fi\nexec \"$@\"";
-    let mut command = ["/bin/dash", "-c", script, "upsun-local", &mark.to_string()]
+    // Under its own name, what the shell says of a missing command does not look like a fault of this program.
+    let mut command = ["/bin/dash", "-c", script, "/bin/dash", &mark.to_string()]
         .map(str::to_owned)
         .to_vec();
     command.extend(words.iter().cloned());

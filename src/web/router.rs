@@ -38,7 +38,8 @@ const COMMON: [&str; 12] = [
 const HEADERS: [(&str, &str); 17] = [
     ("Host", "$route_host"),
     ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
-    ("X-Forwarded-Proto", "$scheme"),
+    // What a request says of itself counts, so that an app can be tried as it answers behind https.
+    ("X-Forwarded-Proto", "$front_scheme"),
     ("X-Client-IP", "$remote_addr"),
     ("X-Original-Route", "$route_original"),
     ("Upgrade", "$http_upgrade"),
@@ -69,6 +70,7 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
     for (name, value) in HEADERS {
         writer.line(&format!("proxy_set_header {name} {value}"));
     }
+    writer.line("map $http_x_forwarded_proto $front_scheme { https https; default $scheme; }");
     redirect::write_maps(&mut writer);
     write_rests(entrance, &mut writer);
     let port = entrance.port;

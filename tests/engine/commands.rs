@@ -108,7 +108,7 @@ fn logs_shows_and_follows_what_the_web_process_prints() {
     project.run(&["up"]).expect(0);
     let follow = Running::start(&project, &["logs", "--follow"]);
     follow.wait_for_output("first");
-    follow.wait_for_talk("error");
+    follow.wait_for_output("error");
     project.run(&["exec", "--", "touch", "/tmp/go"]).expect(0);
     follow.wait_for_output("second");
     follow.signal(Signal::INT);

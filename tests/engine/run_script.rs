@@ -122,7 +122,7 @@ fn it_runs_in_the_app_as_web() {
     let outcome = project.run(&["run", "who"]).expect(0);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert_eq!(lines[..5], ["/app", "web", "10000", "10000", "/app"]);
-    assert_eq!(lines[5], "app");
+    assert_eq!(lines[5], "app.0");
     assert_eq!(lines[6], "not a tty");
     assert_eq!(lines[8..].len(), 4, "{lines:?}");
 }
@@ -138,7 +138,7 @@ fn upsuns_variables_are_there() {
             ),
             (
                 "json",
-                "echo $PLATFORM_APPLICATION | base64 -d | jq -r .type; jq -r '.applications[0].name' /run/config.json; echo $PLATFORM_ROUTES | base64 -d"
+                "echo $PLATFORM_APPLICATION | base64 -d | jq -r .type; jq -r '.applications[0].name, (.info.limits.memory > 16)' /run/config.json; echo $PLATFORM_ROUTES | base64 -d"
             ),
         ])
     )));
@@ -149,7 +149,7 @@ fn upsuns_variables_are_there() {
     );
     assert_eq!(
         project.run(&["run", "json"]).expect(0).stdout,
-        "nodejs:24\napp\n{}"
+        "nodejs:24\napp\ntrue\n{}"
     );
 }
 

@@ -107,10 +107,24 @@ fn unknown(name: &str, all: &[Found<'_>], target: &Target) -> Failure {
         (None, None) => String::new(),
     };
     let failure = Failure::usage(format!("there is no operation `{name}`{place}"));
-    let names: Vec<&str> = all
+    // It is there, but in something else.
+    let elsewhere: Vec<String> = all
+        .iter()
+        .filter(|found| found.operation.name == name)
+        .map(|found| match found.worker {
+            Some(worker) => format!("the worker `{worker}` of `{}`", found.app.name),
+            None => format!("`{}`", found.app.name),
+        })
+        .collect();
+    if !elsewhere.is_empty() {
+        return failure.hint(format!("it is an operation of {}", elsewhere.join(", ")));
+    }
+    let mut names: Vec<&str> = all
         .iter()
         .map(|found| found.operation.name.as_str())
         .collect();
+    names.sort_unstable();
+    names.dedup();
     match nearest(name, names.iter().copied()) {
         Some(near) => failure.hint(format!(
             "did you mean `{near}`? `upsun-local list` shows all"

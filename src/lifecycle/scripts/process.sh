@@ -26,6 +26,14 @@ used() {
     '
 }
 
+# Whether the process is one that never listens.
+only_waits() {
+    case $(cat "/proc/$(cat "$state/started" 2>/dev/null)/comm" 2>/dev/null) in
+        cat | sleep | tail) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 before=busy
 still=0
 while :; do
@@ -39,10 +47,10 @@ while :; do
     now=$(used)
     if [ "$now" != busy ] && [ "$now" = "$before" ]; then still=$((still + 1)); else still=0; fi
     before=$now
-    # It has used no processor time for a while.
-    if [ "$still" -ge 3 ] && [ "$count" -eq 0 ]; then
-        if [ -z "$address" ]; then exit 0; fi
-        if [ "$enough" = process ]; then exit 3; fi
+    if [ "$count" -eq 0 ]; then
+        # It has used no processor time for a while. One that is to listen gets more time for what it may wait for.
+        if [ -z "$address" ] && { [ "$still" -ge 3 ] || only_waits; }; then exit 0; fi
+        if [ "$enough" = process ] && { [ "$still" -ge 10 ] || only_waits; }; then exit 3; fi
     fi
     [ "$(date +%s)" -lt "$deadline" ] || break
     sleep 0.1
