@@ -228,7 +228,7 @@ impl Context {
         // The kernel lets the first process of a container ignore what it sends to itself.
         let can_die = !rustix::process::getpid().is_init();
         if let Some(signal) = signal.filter(|signal| code == 128 + signal && can_die) {
-            let _ = io::stdout().flush();
+            // Nothing is flushed: what was printed was written at once, and a reader may have stopped to read.
             let _ = signal_hook::low_level::emulate_default_handler(signal.into());
         }
         ExitCode::from(code)
