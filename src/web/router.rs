@@ -70,7 +70,10 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
     for (name, value) in HEADERS {
         writer.line(&format!("proxy_set_header {name} {value}"));
     }
-    writer.line("map $http_x_forwarded_proto $front_scheme { https https; default $scheme; }");
+    writer.block("map $http_x_forwarded_proto $front_scheme", |writer| {
+        writer.line("https https");
+        writer.line("default $scheme");
+    });
     redirect::write_maps(&mut writer);
     write_rests(entrance, &mut writer);
     let port = entrance.port;
