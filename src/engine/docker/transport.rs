@@ -77,15 +77,24 @@ async fn send_over(
     Ok(response)
 }
 
-/// Whether what answers a request is as long as somebody makes it: `/v1.41/exec/<id>/start`, `/v1.41/images/create`.
+/// Whether what answers a request is as long as somebody makes it: `/exec/<id>/start`, `/images/create`. The version of
+/// the API may stand in front of it.
 fn is_stream(path: &str) -> bool {
+    let is_version = |part: &str| {
+        let number = part.strip_prefix('v').unwrap_or_default();
+        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.')
+    };
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let parts = match parts.as_slice() {
+        [first, rest @ ..] if is_version(first) => rest,
+        all => all,
+    };
     matches!(
-        parts.as_slice(),
-        [_, "exec", _, "start"]
-            | [_, "containers", _, "logs" | "archive"]
-            | [_, "images", "create"]
-            | [_, "build"]
+        parts,
+        ["exec", _, "start"]
+            | ["containers", _, "logs" | "archive"]
+            | ["images", "create"]
+            | ["build"]
     )
 }
 
@@ -158,10 +167,16 @@ mod tests {
             "/v1.41/containers/abc/archive",
             "/v1.41/images/create",
             "/v1.41/build",
+            "/exec/abc/start",
+            "/containers/abc/archive",
+            "/build",
         ] {
             assert!(is_stream(path), "{path}");
         }
         for path in [
+            "/containers/json",
+            "/exec/abc/json",
+            "/v/exec/abc/start",
             "/v1.41/exec/abc/json",
             "/v1.41/containers/json",
             "/v1.41/containers/logs/json",
