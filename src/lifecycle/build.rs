@@ -254,6 +254,13 @@ impl<E: Engine> Sandbox<'_, E> {
                 // A package manager ends with a code of its own.
                 self.explain_kill(container, app).await;
             }
+            if tail.speaks_of_a_service() {
+                let message = format!(
+                    "the build of `{app}` asked for a service, and there are none during a build, as on Upsun"
+                );
+                let hint = "move that command to `hooks.deploy`, where relationships answer";
+                self.events.warn(message, Some(hint.to_owned())).await;
+            }
             // Everything of the app can be written during a build.
             if not_started::read(exit_code, "").is_some() {
                 let failed = Failed {

@@ -32,6 +32,25 @@ impl Tail {
             .any(|line| line.contains("Killed") || line.contains("SIGKILL"))
     }
 
+    /// Whether the output says that a service was looked for and not found.
+    pub(super) fn speaks_of_a_service(&self) -> bool {
+        const REFUSED: [&str; 7] = [
+            "ECONNREFUSED",
+            "onnection refused",
+            "onnection to server",
+            "could not translate host name",
+            "getaddrinfo",
+            "not known",
+            "name resolution",
+        ];
+        // Where relationships and the usual ports of databases lead.
+        const SERVICES: [&str; 6] = [".internal", "5432", "3306", "6379", "27017", "9200"];
+        let text = String::from_utf8_lossy(&self.bytes);
+        let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+        text.lines()
+            .any(|line| has(line, &REFUSED) && has(line, &SERVICES))
+    }
+
     /// As text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
@@ -41,6 +60,27 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_that_was_not_found_is_told_from_other_servers() {
+        for (text, expected) in [
+            (
+                "psql: error: connection to server at \"127.0.0.1\", port 5432 failed: Connection refused",
+                true,
+            ),
+            ("Error: getaddrinfo ENOTFOUND database.internal", true),
+            (
+                "connect ECONNREFUSED 127.0.0.1:3306\nconnection refused",
+                false,
+            ),
+            ("curl: (7) Connection refused by example.com:443", false),
+            ("listening on 5432", false),
+        ] {
+            let mut tail = Tail::default();
+            tail.push(text.as_bytes());
+            assert_eq!(tail.speaks_of_a_service(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn only_the_end_of_a_long_output_is_kept() {
