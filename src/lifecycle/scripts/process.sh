@@ -48,9 +48,11 @@ while :; do
     if [ "$now" != busy ] && [ "$now" = "$before" ]; then still=$((still + 1)); else still=0; fi
     before=$now
     if [ "$count" -eq 0 ]; then
+        waits=
+        if only_waits; then waits=yes; fi
         # It has used no processor time for a while. One that is to listen gets more time for what it may wait for.
-        if [ -z "$address" ] && { [ "$still" -ge 3 ] || only_waits; }; then exit 0; fi
-        if [ "$enough" = process ] && { [ "$still" -ge 10 ] || only_waits; }; then exit 3; fi
+        if [ -z "$address" ] && { [ "$waits" = yes ] || [ "$still" -ge 3 ]; }; then exit 0; fi
+        if [ "$waits" = yes ] || { [ "$enough" = process ] && [ "$still" -ge 10 ]; }; then exit 3; fi
     fi
     [ "$(date +%s)" -lt "$deadline" ] || break
     sleep 0.1
