@@ -69,10 +69,8 @@ mod tests {
                 true,
             ),
             ("Error: getaddrinfo ENOTFOUND database.internal", true),
-            (
-                "connect ECONNREFUSED 127.0.0.1:3306\nconnection refused",
-                false,
-            ),
+            ("Error: connect ECONNREFUSED 127.0.0.1:3306", true),
+            ("connection refused\nport 3306", false),
             ("curl: (7) Connection refused by example.com:443", false),
             ("listening on 5432", false),
         ] {
