@@ -93,11 +93,12 @@ impl Snippet {
             begin
         };
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = text[begin..end].trim_end_matches('\r');
-        let span_end = place.span.end.clamp(start, begin + line.len());
+        // What it is about may be behind the carriage return that ends its line.
+        let end = (begin + text[begin..end].trim_end_matches('\r').len()).max(start);
+        let span_end = place.span.end.clamp(start, end);
         let head = text.get(begin..start)?;
         let marked = text.get(start..span_end).unwrap_or_default();
-        let tail = text.get(span_end..begin + line.len()).unwrap_or_default();
+        let tail = text.get(span_end..end).unwrap_or_default();
 
         // Around the caret as much as fits; what is cut off leaves an ellipsis.
         let room = width.saturating_sub(12).max(40);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
+use super::super::soundness;
 use super::{Repo, list, one};
 
 const APP: &str = "applications:\n  app:\n    type: nodejs:24\n";
@@ -261,5 +262,36 @@ fn long_lists_of_anything_take_a_moment() {
         // Without optimisation, on a machine that does other things too: a square of these numbers would
         // take minutes.
         assert!(took < Duration::from_secs(20), "{took:?}: {}", &text[..200]);
+    }
+}
+
+/// The parser may point at blanks at the end of a line, which are not part of what is shown of it.
+#[test]
+fn a_mistake_in_blanks_at_the_end_of_a_line_is_told() {
+    for text in [
+        "*",
+        "&",
+        "@",
+        "%",
+        "k: @",
+        "k: *",
+        "%a\n*]@",
+        "- %",
+        "a: b: ",
+        "a: : ",
+        "\"a\" b",
+        "[a",
+        "? ",
+        "%[? \n*]@@op:i#1b\\\t2\"\"(+a\"",
+        "\"\\",
+        "k: |9",
+        "%YAML",
+        "--- %",
+    ] {
+        for blanks in ["", " ", "\t", "\r", "\u{a0}", "\u{2003}", " \u{2003}\t "] {
+            for end in ["", "\n", "\nb: c\n"] {
+                soundness::check(format!("{text}{blanks}{end}").as_bytes());
+            }
+        }
     }
 }

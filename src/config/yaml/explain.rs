@@ -50,7 +50,8 @@ pub(super) fn syntax(report: &Report, file: u32, at: usize, info: &str) -> Probl
         message,
         hint,
     } = cause(&text, at, &line, info);
-    let end = end.max(start + 1).min(text.len());
+    let char = text[start..].chars().next().map_or(0, char::len_utf8);
+    let end = end.max(start + char).min(text.len());
     let code = if info.contains("recursion limit") {
         "U105"
     } else {
@@ -104,6 +105,12 @@ impl<'a> Line<'a> {
 
     fn end(&self) -> usize {
         self.begin + self.text.len()
+    }
+
+    /// What of it comes after a byte of the whole text; nothing when that is one of the blanks at its end.
+    fn from(&self, at: usize) -> &str {
+        let at = at.saturating_sub(self.begin);
+        self.text.get(at..).unwrap_or_default().trim()
     }
 }
 
@@ -161,7 +168,7 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
             end: line.end(),
             message: "a value that starts with `*` or `&` is read as an alias or an anchor"
                 .to_owned(),
-            hint: format!("put it in quotes: \"{}\"", text[begin..line.end()].trim()),
+            hint: format!("put it in quotes: \"{}\"", line.from(begin)),
         };
     }
     if info.contains("unexpected character") || rest.starts_with(['@', '`', '%']) {
@@ -170,7 +177,7 @@ fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
             start: at,
             end: line.end(),
             message: format!("a value cannot start with `{char}`").replace("```", "a backtick"),
-            hint: format!("put it in quotes: \"{}\"", text[at..line.end()].trim()),
+            hint: format!("put it in quotes: \"{}\"", line.from(at)),
         };
     }
     if info.contains("escape") {
@@ -353,11 +360,8 @@ fn colon(text: &str, at: usize, line: &Line<'_>) -> Cause {
         .map_or(line.first(), |colon| line.begin + colon + 2);
     Cause {
         start: at,
-        end: at + 1,
+        end: at,
         message: "a colon followed by a space ends a key, also inside an unquoted text".to_owned(),
-        hint: format!(
-            "put the value in quotes: '{}'",
-            text[value..line.end()].trim()
-        ),
+        hint: format!("put the value in quotes: '{}'", line.from(value)),
     }
 }
