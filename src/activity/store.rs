@@ -276,7 +276,7 @@ impl Store {
                 None => note,
             });
             let record = self.record(id);
-            // Without a note it is no worse: whoever asks for the log hears that it is gone.
+            // A missing note does little harm: `activity log` then says that the log is gone.
             let _ = serde_json::to_vec(&activity)
                 .map_err(io::Error::from)
                 .and_then(|bytes| write_record(&record, bytes));
