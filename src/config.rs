@@ -11,6 +11,7 @@ mod include;
 mod lint;
 mod meaning;
 mod merge;
+pub mod mount_source;
 mod node;
 pub mod outline;
 mod php_extensions;
@@ -42,7 +43,6 @@ use self::include::Reader;
 use self::merge::Merged;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
-pub(crate) use self::report::is_harmful;
 pub use self::schema::json_schema;
 use self::source::Repository;
 

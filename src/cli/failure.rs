@@ -1,7 +1,8 @@
 //! What the program ends with when it cannot do what it was asked: a code, a message, a hint.
 
 use super::context::Context;
-use crate::reporter::style::{Style, safe};
+use crate::reporter::style::Style;
+use crate::text::safe;
 use crate::{engine, lifecycle, lock, project, shutdown, source};
 
 /// Unknown, missing or ambiguous words on the command line.

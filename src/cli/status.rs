@@ -9,10 +9,10 @@ use super::context::Context;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::engine::Engine;
-use crate::plan::router;
-use crate::project::{
+use crate::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
+use crate::plan::router;
 use crate::services::mail;
 
 /// Arguments of `status`.

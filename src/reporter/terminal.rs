@@ -6,6 +6,8 @@ mod suggested;
 #[cfg(test)]
 mod tests;
 
+use crate::text;
+use crate::text::{safe, safe_line};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 
@@ -16,12 +18,12 @@ pub use self::screen::{Screen, Streams};
 use self::suggested::Suggested;
 use super::Reporter;
 use super::lines::{Lines, Tail};
-use super::style::{self, Style, safe, safe_line};
+use super::style::Style;
 use super::{printable, wrapped};
-use crate::engine::spec::Output;
+use crate::event::Commit;
+use crate::event::Difference;
 use crate::event::{Address, Event, Outcome, Step};
-use crate::mount_snapshot::Difference;
-use crate::scratch::Commit;
+use crate::output::Output;
 
 /// How many changes on mounts are told by name.
 const CHANGES_SHOWN: usize = 20;
@@ -273,7 +275,7 @@ impl<S: Screen> Terminal<S> {
             return;
         }
         if left_out > 0 {
-            let size = style::bytes(left_out);
+            let size = text::bytes(left_out);
             self.indented(&format!("[{size} before this are left out]"));
         }
         let mut lines = Lines::default();
@@ -323,7 +325,7 @@ impl<S: Screen> Terminal<S> {
                 self.style.warning("warning"),
                 step.key(),
                 safe_line(app),
-                style::duration(duration),
+                text::duration(duration),
             );
             self.insist(&line);
         }
@@ -371,7 +373,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::PullFinished { image, duration } => {
                 let size = self.bars.remove(&image).map(|bar| {
                     bar.finish_and_clear();
-                    format!(" ({})", style::bytes(bar.length().unwrap_or_default()))
+                    format!(" ({})", text::bytes(bar.length().unwrap_or_default()))
                 });
                 self.step(
                     "Pulled",
@@ -379,7 +381,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                         "{}{} in {}",
                         safe_line(&image),
                         size.unwrap_or_default(),
-                        style::duration(duration)
+                        text::duration(duration)
                     ),
                 );
             }
@@ -395,7 +397,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::ImageFinished { image, duration } => {
                 self.step(
                     "Prepared",
-                    &format!("{} in {}", safe_line(&image), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&image), text::duration(duration)),
                 );
             }
             Event::BuildReused { app, build } => {
@@ -414,8 +416,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 let what = format!(
                     "{} ({}, {})",
                     safe_line(&app),
-                    style::count(files, "file"),
-                    style::bytes(bytes)
+                    text::count(files, "file"),
+                    text::bytes(bytes)
                 );
                 self.step("Building", &what);
             }
@@ -434,7 +436,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::BuildFinished { app, duration, .. } => {
                 self.step(
                     "Built",
-                    &format!("{} in {}", safe_line(&app), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&app), text::duration(duration)),
                 );
             }
             Event::ServiceStarted { service, kind } => {
@@ -442,7 +444,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 self.step("Starting", &what);
             }
             Event::ServiceFinished { service, duration } => {
-                let what = format!("{} in {}", safe_line(&service), style::duration(duration));
+                let what = format!("{} in {}", safe_line(&service), text::duration(duration));
                 self.step("Started", &what);
             }
             Event::KeepingMounts { container } => {
@@ -463,7 +465,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 let operation = self.style.strong(safe_line(&operation));
                 let more = match mounts {
                     0 => "no other mounts".to_owned(),
-                    _ => style::count(mounts, "more mount"),
+                    _ => text::count(mounts, "more mount"),
                 };
                 self.step(
                     "Checking",
@@ -490,7 +492,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 must_pass,
             }),
             Event::MountsWritten { file, mounts } => {
-                let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe_line(&file));
+                let what = format!("{} to {}", text::count(mounts.len(), "mount"), safe_line(&file));
                 self.say("");
                 self.step("Added", &what);
             }
@@ -507,7 +509,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             } => {
                 self.step(
                     "Started",
-                    &format!("{} in {}", safe_line(&container), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&container), text::duration(duration)),
                 );
             }
             Event::OperationStarted {

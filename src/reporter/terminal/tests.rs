@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::MountCheck;
-use crate::mount_suggestion::Suggestion;
+use crate::event::Suggestion;
 
 /// Keeps what is said.
 #[derive(Debug, Default)]
