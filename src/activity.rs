@@ -7,6 +7,7 @@
 mod draft;
 mod log;
 mod recorder;
+mod recording;
 mod store;
 
 use std::str::FromStr;
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub use self::draft::{Draft, Place};
 pub use self::log::{LIMIT, Log};
 pub use self::recorder::{Ending, Recorder};
+pub use self::recording::{Recorded, Recording};
 pub use self::store::{ALL_LOGS, Error, Found, KEPT, Open, Store, Trouble};
 
 /// One of them. As JSON it has the names and shapes of Upsun's.

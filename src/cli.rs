@@ -10,29 +10,28 @@ mod clean;
 mod columns;
 mod completion;
 mod config;
-mod connections;
+
+mod browser;
 mod context;
 mod cron;
 mod db;
 mod describe;
 mod doctor;
 mod down;
-mod entrance;
 mod exec;
-mod failure;
 mod hook;
 mod list;
 mod lists;
 mod logs;
-mod mail;
+
 mod masking;
 mod mount;
 mod plan;
-mod recording;
+mod plans;
 mod relationships;
 mod run;
 mod schema;
-mod settings;
+
 mod source_operation;
 mod status;
 mod table;
@@ -42,18 +41,21 @@ mod up;
 mod upsun_names;
 mod url;
 mod variables;
-mod warnings;
+
+mod opened;
+mod options;
 mod watch;
-mod workspace;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use self::context::Context;
-use self::failure::Failure;
+use crate::failure::{self, Failure};
+use crate::roles::EnvironmentType;
 
 /// Run an Upsun project's runtime operations on your machine, in containers with Upsun's read-only file
 /// system, mounts and roles.
@@ -118,9 +120,10 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     environment: Option<String>,
-    /// What the environment passes for
+    /// The environment type to simulate
     #[arg(
         long,
+        value_parser = environment_type(),
         global = true,
         value_name = "TYPE",
         env = "UPSUN_LOCAL_ENVIRONMENT_TYPE",
@@ -146,25 +149,15 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-/// Upsun's environment types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EnvironmentType {
-    /// The one production environment
-    Production,
-    /// What comes before it
-    Staging,
-    /// Everything else
-    Development,
-}
-
-impl EnvironmentType {
-    fn name(self) -> &'static str {
-        match self {
-            EnvironmentType::Production => "production",
-            EnvironmentType::Staging => "staging",
-            EnvironmentType::Development => "development",
-        }
-    }
+/// Reads an environment type.
+fn environment_type() -> impl TypedValueParser<Value = EnvironmentType> {
+    let value = |name: &'static str, help: &'static str| PossibleValue::new(name).help(help);
+    PossibleValuesParser::new([
+        value("production", "The one production environment"),
+        value("staging", "What comes before it"),
+        value("development", "Everything else"),
+    ])
+    .try_map(|name| name.parse::<EnvironmentType>())
 }
 
 #[derive(Debug, Subcommand)]
@@ -251,28 +244,6 @@ enum Command {
     Man,
 }
 
-/// Which app, or which worker of it.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Target {
-    /// The app
-    #[arg(short = 'A', long, value_name = "APP")]
-    app: Option<String>,
-    /// The worker of the app
-    #[arg(long, value_name = "WORKER")]
-    worker: Option<String>,
-}
-
-/// Who runs something.
-#[derive(Debug, Args)]
-pub(crate) struct Acting {
-    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// The user of .upsun-local.yaml to run it as
-    #[arg(long = "as", value_name = "USER")]
-    user: Option<String>,
-}
-
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -297,7 +268,7 @@ pub fn main() -> ExitCode {
         command => start(&context, command),
     };
     let code = result.unwrap_or_else(|failure| {
-        failure.print(&context);
+        context.say(&failure);
         failure.code
     });
     context.end(code)
@@ -318,7 +289,7 @@ fn point_elsewhere(elsewhere: upsun_names::Elsewhere) -> u8 {
     .hint(hint);
     // The global options may stand behind the word, where nothing can tell them from its own.
     if let Ok(cli) = Cli::try_parse_from(["upsun-local", "man"]) {
-        failure.print(&Context::of_process(cli.global));
+        Context::of_process(cli.global).say(&failure);
     }
     failure.code
 }

@@ -2,6 +2,7 @@
 //! listens consume them. Nothing here prints.
 
 mod advice;
+mod channel;
 mod commit;
 mod difference;
 mod suggestion;
@@ -9,11 +10,11 @@ mod suggestion;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use tokio::sync::mpsc;
 
 use crate::output::Output;
 
 pub use self::advice::{Advice, Hidden, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
+pub use self::channel::{Events, Permit, Receiver};
 pub use self::commit::Commit;
 pub use self::difference::{Change, Difference, on_one_line};
 pub use self::suggestion::{Elsewhere, NewMount, Reason, Suggestion, Writer};
@@ -528,42 +529,4 @@ impl Serialize for Text {
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
-}
-
-/// Where events go. Clones lead to the same place.
-#[derive(Debug, Clone)]
-pub struct Events {
-    sender: mpsc::Sender<Event>,
-}
-
-impl Events {
-    /// A channel for events that holds a few of them, so that a slow listener slows down what it listens to.
-    pub fn channel() -> (Events, mpsc::Receiver<Event>) {
-        let (sender, receiver) = mpsc::channel(32);
-        (Events { sender }, receiver)
-    }
-
-    /// Tells it, waiting while the listener is busy. Returns false when nobody listens any more.
-    pub async fn send(&self, event: Event) -> bool {
-        self.sender.send(event).await.is_ok()
-    }
-
-    /// Tells it unless the listener is busy: for progress, where the next one says it all again.
-    pub fn offer(&self, event: Event) {
-        let _ = self.sender.try_send(event);
-    }
-
-    /// Waits for room for one event; `None` when nobody listens any more.
-    pub async fn reserve(&self) -> Option<mpsc::Permit<'_, Event>> {
-        self.sender.reserve().await.ok()
-    }
-
-    /// A warning.
-    pub async fn warn(&self, message: impl Into<String>, hint: Option<String>) {
-        self.send(Event::Warning {
-            message: message.into(),
-            hint,
-        })
-        .await;
-    }
 }

@@ -6,6 +6,9 @@
 //!
 //! ```text floors
 //! front ends      | cli
+//! use cases       | actions
+//!                 | failure
+//!                 | workspace
 //! what is fuzzed  | soundness
 //! what happens    | lifecycle
 //! what is kept    | activity
@@ -30,6 +33,7 @@
 //! plan out on an [`engine::Engine`] and tells what it does as [`event::Event`]s. The engine speaks
 //! containers and knows no Upsun word; bollard is named below `engine::docker` only.
 
+pub mod actions;
 pub mod activity;
 pub mod bounded;
 pub mod cli;
@@ -38,6 +42,7 @@ pub mod config;
 pub mod crons;
 pub mod engine;
 pub mod event;
+pub mod failure;
 pub mod image_ref;
 pub mod images;
 pub mod labels;
@@ -73,3 +78,4 @@ pub mod user_variables;
 pub mod variables;
 pub mod watch;
 pub mod web;
+pub mod workspace;

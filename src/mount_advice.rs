@@ -43,9 +43,9 @@ pub struct Around<'a> {
     /// The mounts of the app, relative to its root.
     pub mounts: &'a [String],
     /// Whether a path, relative to the app's root, is a file of the repository.
-    pub is_tracked: &'a dyn Fn(&str) -> bool,
+    pub is_tracked: &'a (dyn Fn(&str) -> bool + Sync),
     /// The directories below one that the build has, relative to the app's root, as far as that is known.
-    pub directories: &'a dyn Fn(&str) -> Vec<String>,
+    pub directories: &'a (dyn Fn(&str) -> Vec<String> + Sync),
 }
 
 /// What to say of an output, of whose paths this was found.

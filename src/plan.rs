@@ -25,6 +25,7 @@ use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER};
 use crate::php_ini;
 use crate::project::{self, Project};
 use crate::services::ServicePlan;
+use crate::text::container_name;
 
 /// Changes whenever an earlier version's containers must not be taken for this version's.
 const DEPLOY_VERSION: u32 = 2;
@@ -231,9 +232,7 @@ pub struct ContainerPlan {
 impl ContainerPlan {
     /// What the container is called in messages: `app`, or `app--worker` as on Upsun.
     pub fn title(&self, app: &str) -> String {
-        self.worker
-            .as_ref()
-            .map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
+        container_name(app, self.worker.as_deref())
     }
 }
 

@@ -12,9 +12,7 @@ pub mod wrapped;
 use std::io::{self, Write};
 use std::sync::mpsc as sync;
 
-use tokio::sync::mpsc;
-
-use crate::event::Event;
+use crate::event::{Event, Receiver};
 use crate::shutdown::Shutdown;
 
 /// The number of SIGPIPE: what ends a program whose reader has gone.
@@ -35,7 +33,7 @@ pub trait Reporter: Send {
 /// is disconnected once everything is said.
 pub fn spawn(
     mut reporter: impl Reporter + 'static,
-    mut events: mpsc::Receiver<Event>,
+    mut events: Receiver,
     shutdown: Shutdown,
 ) -> sync::Receiver<()> {
     let (end, ended) = sync::channel();

@@ -76,6 +76,11 @@ pub fn safe_line(text: &str) -> String {
     safe(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// What a container is called in messages, as on Upsun: `app`, or `app--worker`.
+pub fn container_name(app: &str, worker: Option<&str>) -> String {
+    worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
+}
+
 /// Control characters, and those that change the direction of what follows.
 pub fn is_harmful(char: char) -> bool {
     char.is_control()

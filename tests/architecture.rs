@@ -27,12 +27,12 @@ fn files() -> Vec<(PathBuf, TokenStream)> {
     let mut all = Vec::new();
     let mut open = vec![PathBuf::from("src")];
     while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(&directory).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in std::fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
+                let text = std::fs::read_to_string(&path).expect("a text");
                 all.push((path, text.parse::<TokenStream>().expect("Rust")));
             }
         }
@@ -55,7 +55,7 @@ fn files() -> Vec<(PathBuf, TokenStream)> {
 /// Where a file's modules are: `src/a/b` for `src/a/b.rs`, `src` for `src/lib.rs`.
 fn place(path: &Path) -> PathBuf {
     match path.file_stem().and_then(|stem| stem.to_str()) {
-        Some("lib" | "main") => path.parent().unwrap().to_owned(),
+        Some("lib" | "main") => path.parent().expect("`src`").to_owned(),
         _ => path.with_extension(""),
     }
 }
@@ -181,7 +181,7 @@ fn listed(path: &Named, tokens: TokenStream) -> Vec<Named> {
 /// The module of a file: `["cli", "run"]` for `src/cli/run.rs`.
 fn module_of(path: &Path) -> Vec<String> {
     let place = place(path);
-    let parts = place.strip_prefix("src").unwrap().components();
+    let parts = place.strip_prefix("src").expect("below `src`").components();
     parts
         .map(|part| part.as_os_str().to_string_lossy().into_owned())
         .collect()

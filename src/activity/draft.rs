@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Activity, Stamp, State, Timings};
+use crate::text::container_name;
 
 /// Where activities happen: the same for all of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,9 +103,7 @@ impl Draft {
                 operation,
                 ..
             } => {
-                let at = worker
-                    .as_ref()
-                    .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"));
+                let at = container_name(app, worker.as_deref());
                 let who = who.unwrap_or_default();
                 format!(
                     "{who} ran the operation {} on {}",

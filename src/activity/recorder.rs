@@ -14,6 +14,7 @@ use crate::reporter::Reporter;
 use crate::reporter::masked::Masked;
 use crate::reporter::terminal::Terminal;
 use crate::suite::{Status, Verdict};
+use crate::text::container_name;
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -359,9 +360,7 @@ impl Current {
                     Draft::SourceOperation { .. } => "source_operation",
                     _ => "operation",
                 };
-                let at = worker
-                    .as_ref()
-                    .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"));
+                let at = container_name(app, worker.as_deref());
                 self.ran(&at, kind, Some(operation), *exit_code);
             }
             Event::CronFinished {

@@ -13,17 +13,18 @@ use serde_json::{Value, json};
 use self::sheet::{Column, Line, Sheet, user_json, usual_columns};
 use super::against::{self, Base, Here, Which};
 use super::context::Context;
-use super::failure::{BAD_FILE, DENIED, Failure};
-use super::list::Format;
-use super::workspace::{find_app, nearest};
+use super::options::ListFormat as Format;
 use crate::comparison::access::{Change, changes, rights};
 use crate::comparison::pairs;
 use crate::comparison::users::{UserChange, of_users};
 use crate::config::Config;
 use crate::config::app::App;
 use crate::config::files::{Files, ReadError};
+use crate::failure::{BAD_FILE, DENIED, Failure};
 use crate::roles::{self, EnvironmentType, Grants};
 use crate::settings::{self, FILE_NAME};
+use crate::suggestion::nearest;
+use crate::workspace::find_app;
 
 /// Arguments of `access`.
 #[derive(Debug, Args)]

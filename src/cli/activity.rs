@@ -8,9 +8,9 @@ mod log;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::context::Context;
-use super::failure::{BAD_FILE, Failure};
-use super::workspace::Workspace;
+use super::opened::open_lenient;
 use crate::activity::{Activity, Error, Result as Ended, State, Store, Trouble};
+use crate::failure::{BAD_FILE, Failure};
 
 /// What to do with activities.
 #[derive(Debug, Subcommand)]
@@ -181,10 +181,10 @@ pub(super) fn is_like(pattern: &str, text: &str) -> bool {
 /// Does it.
 pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
     // What is over can be looked at while the configuration is broken.
-    let workspace = Workspace::open_lenient(context)?;
+    let workspace = open_lenient(context)?;
     let history = History {
         store: Store::of(&workspace.project.state_dir),
-        environment: workspace.environment.name,
+        environment: workspace.environment.name.clone(),
     };
     match command {
         Command::List(arguments) => list::run(context, &history, arguments),

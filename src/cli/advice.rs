@@ -1,9 +1,10 @@
 //! What helps with a command or a process that failed in a container, where no operation tells it.
 
-use super::workspace::Workspace;
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
 use crate::lifecycle::{Failed, Sandbox, Source, Tail};
+use crate::text::container_name;
+use crate::workspace::Workspace;
 
 /// What the container's first process prints when what it runs has ended.
 const ENDED: &str = "` ended with code ";
@@ -35,10 +36,7 @@ pub(super) async fn tell<E: Engine>(
         tree,
         root: &app.source_root,
     });
-    let title = worker.map_or_else(
-        || app.name.clone(),
-        |worker| format!("{}--{}", app.name, worker.name),
-    );
+    let title = container_name(&app.name, worker.map(|worker| worker.name.as_str()));
     let failed = Failed {
         container: place.container,
         mounts: &mounts,

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::context::Context;
-use super::failure::{BAD_CONFIGURATION, FAULT, Failure, USAGE};
-use super::settings;
-use super::workspace::{refuse, root, say_errors};
+use super::opened::{refuse, root, say_errors};
 use crate::config::{self, Config, Loaded};
+use crate::failure::{BAD_CONFIGURATION, Failure};
 use crate::revision::{self, Revision};
 use crate::settings::Settings;
+use crate::workspace::settings;
 
 /// What is at hand.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ fn place(context: &Context) -> Result<(PathBuf, Settings), Failure> {
     let root = root
         .canonicalize()
         .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
-    let settings = settings::of(context, &root)?;
+    let settings = settings::of(&root, &context.surroundings)?;
     Ok((root, settings))
 }
 
@@ -229,17 +229,4 @@ fn told(context: &Context, opened: Opened) -> Result<Base, String> {
     }
     let name = revision.map_or_else(String::new, |revision| revision.name.clone());
     Err(say_errors(context, &loaded.named_at(&name)))
-}
-
-impl From<revision::Error> for Failure {
-    fn from(err: revision::Error) -> Self {
-        let is_fault = matches!(&err, revision::Error::Process(error)
-            if error.kind() != std::io::ErrorKind::NotFound);
-        let code = if is_fault { FAULT } else { USAGE };
-        let failure = Failure::new(code, err.to_string());
-        match err.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    }
 }

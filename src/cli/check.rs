@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
-use super::context::{Context, variable};
-use super::failure::{BAD_CONFIGURATION, Failure};
-use super::workspace;
+use super::context::Context;
+use super::opened;
 use crate::config::problem::{Problem, Severity};
 use crate::config::render::{github, json, render, sarif};
 use crate::config::{self, Loaded};
+use crate::failure::{BAD_CONFIGURATION, Failure};
 use crate::revision::Revision;
+use crate::workspace::settings;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ pub(super) enum Format {
 
 /// Checks the configuration. What Upsun would refuse is the exit code 78.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let root = match workspace::root(context) {
+    let root = match opened::root(context) {
         // A commit may have what is not checked out.
         Err(failure) if arguments.at.is_some() => {
             let asked = context.global.dir.clone();
@@ -53,7 +54,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         }
         root => root?,
     };
-    let settings = super::settings::of(context, &root)?;
+    let settings = settings::of(&root, &context.surroundings)?;
     let loaded = match &arguments.at {
         Some(name) => at(&root, name, &settings.check.ignore, arguments.format)?,
         None => config::load_ignoring(&root, &settings.check.ignore),
@@ -71,7 +72,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         Format::Sarif => sarif(&loaded.problems, &loaded.texts),
         Format::Github => {
             let shown: Vec<Problem> = loaded.problems.iter().filter(is_shown).cloned().collect();
-            github(&shown, &loaded.texts, &folder(&root))
+            github(&shown, &loaded.texts, &folder(context, &root))
         }
         Format::Text => {
             let width = rustix::termios::tcgetwinsize(std::io::stdout())
@@ -166,9 +167,9 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 /// Where the repository lies in the checkout of a workflow, with `/` and without one at the end.
-pub(super) fn folder(root: &Path) -> String {
+pub(super) fn folder(context: &Context, root: &Path) -> String {
     let inside = || {
-        let checkout = Path::new(&variable("GITHUB_WORKSPACE")?)
+        let checkout = Path::new(&context.variable("GITHUB_WORKSPACE")?)
             .canonicalize()
             .ok()?;
         let root = root.canonicalize().ok()?;

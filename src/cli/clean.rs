@@ -6,10 +6,11 @@ use std::path::Path;
 use clap::Args;
 
 use super::context::Context;
-use super::down::{busy, can_ask, confirm};
-use super::failure::{BUSY, Failure};
-use super::workspace::Workspace;
+use super::down::{can_ask, confirm};
+use super::opened::open_lenient;
+use crate::actions::busy;
 use crate::engine::Engine;
+use crate::failure::{BUSY, Failure};
 use crate::lifecycle::{self, Down, Error, Sandbox, Sandboxes};
 use crate::lock::{self, Lock};
 use crate::plan::Environment;
@@ -53,13 +54,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         return this_repository(context, arguments).await;
     }
     // The settings may say which engine; nothing else of the repository counts, if there is one.
-    let workspace = Workspace::open_lenient(context).ok();
+    let workspace = open_lenient(context).ok();
     let setting = workspace.as_ref().and_then(|it| it.settings.engine.clone());
     let state = context
+        .surroundings
         .home
         .state_dir()
         .map_err(|err| Failure::no_state(&err))?;
     let owner = context
+        .surroundings
         .home
         .owner()
         .map_err(|err| Failure::no_state(&err))?;
@@ -151,7 +154,7 @@ fn target(of: &Sandboxes, state: &Path) -> Target {
 }
 
 async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open_lenient(context)?;
+    let workspace = open_lenient(context)?;
     let question = format!(
         "Delete containers, mount data, builds and caches of `{}` in all environments?",
         workspace.project.id
@@ -173,6 +176,7 @@ async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8,
         .collect();
     confirm(context, &format!("{question}{lines}"))?;
     let state = context
+        .surroundings
         .home
         .state_dir()
         .map_err(|err| Failure::no_state(&err))?;
@@ -236,7 +240,7 @@ async fn remove<E: Engine>(
             Err(err) => refused = Some(Failure::of(err, &shutdown)),
         }
     }
-    listening.finish();
+    listening.finish(());
     if let Some(failure) = refused {
         return Err(failure);
     }

@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use super::failure::Failure;
+use crate::failure::Failure;
 
 /// Arguments of `completion`.
 #[derive(Debug, Args)]

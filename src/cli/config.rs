@@ -3,11 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
-use super::failure::Failure;
-use super::workspace;
+use super::opened;
 use crate::config::document::Document;
 use crate::config::{self, Config};
+use crate::failure::Failure;
 use crate::suggestion::nearest;
+use crate::workspace::settings;
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]
@@ -34,11 +35,11 @@ pub(super) enum Format {
 
 /// Prints the configuration, or a part of it.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let root = workspace::root(context)?;
-    let settings = super::settings::of(context, &root)?;
+    let root = opened::root(context)?;
+    let settings = settings::of(&root, &context.surroundings)?;
     let (loaded, document) = config::resolve(&root, &settings.check.ignore);
     let Some(config) = &loaded.config else {
-        return Err(workspace::refuse(context, &loaded));
+        return Err(opened::refuse(context, &loaded));
     };
     let part = part(arguments, config, document)?;
     let text = match arguments.format {
@@ -63,7 +64,7 @@ fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Docum
     let base = match named {
         Some(name) => {
             // The failure names the apps that there are.
-            workspace::find_app(config, name)?;
+            crate::workspace::find_app(config, name)?;
             app(name)
         }
         None => None,

@@ -3,15 +3,16 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::failure::Failure;
-use super::recording::{Recorded, Recording};
 use super::{ColorChoice, Global};
+use crate::actions::Actions;
+use crate::activity::{Recorded, Recording};
 use crate::engine::docker::{DockerEngine, Surroundings};
 use crate::event::Events;
+use crate::failure::Failure;
 use crate::mask::Secrets;
 use crate::project::Home;
 use crate::reporter;
@@ -22,6 +23,7 @@ use crate::reporter::terminal::{Terminal, Verbosity};
 use crate::reporter::wrapped::{width_of, wrapped};
 use crate::settings::load::OwnFile;
 use crate::shutdown::{Shutdown, Urgency};
+use crate::workspace::{self, Variables, Workspace};
 
 /// The process: its options, its terminal, its environment.
 #[derive(Debug)]
@@ -32,10 +34,8 @@ pub(super) struct Context {
     pub style: Style,
     /// Colours on standard output.
     pub out_style: Style,
-    /// Where state is kept.
-    pub home: Home,
-    /// The user's own settings.
-    pub own_settings: OwnFile,
+    /// What a workspace is opened with: the environment of the process, and where state is kept.
+    pub surroundings: workspace::Surroundings,
     /// What must not stand in anything we say, once the settings are read.
     pub secrets: OnceLock<Secrets>,
     /// Whether the user wants to stop, once signals are caught.
@@ -62,10 +62,20 @@ pub(super) const WATCHED: &str = "UPSUN_LOCAL_WATCHED";
 /// How long a reader of our output that does not read may hold up whoever wants us to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How an activity is heard.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hearing {
+    /// As JSON on standard output, instead of as text.
+    pub json: bool,
+    /// With sensitive values hidden in what scripts print.
+    pub mask: bool,
+}
+
 impl Listening {
-    /// Lets the listener say the rest. After a signal it has not for ever to do so: whoever reads our output may
-    /// have stopped to read.
-    pub(super) fn finish(self) {
+    /// Lets the listener say the rest, once nobody tells anything any more: `spent` is what could. After a signal it
+    /// has at most [`PATIENCE`] to do so, as the reader of its output may have stopped to read.
+    pub(super) fn finish<T>(self, spent: T) -> Shutdown {
+        drop(spent);
         drop(self.events);
         let mut left = PATIENCE;
         let step = Duration::from_millis(100);
@@ -74,21 +84,11 @@ impl Listening {
                 left = left.saturating_sub(step);
             }
             if left.is_zero() {
-                return;
+                break;
             }
         }
+        self.shutdown
     }
-}
-
-/// A variable of this process's environment; empty ones count as not set.
-pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn path_variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
 }
 
 /// Without colours.
@@ -99,33 +99,50 @@ pub(super) fn plain_style() -> Style {
 impl Context {
     /// Of this process.
     pub(super) fn of_process(global: Global) -> Self {
+        let variables = Variables::new(std::env::vars_os());
         let colored = |terminal: bool| {
             let color = match global.color {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
                 ColorChoice::Auto => {
                     terminal
-                        && variable("NO_COLOR").is_none()
-                        && variable("TERM").as_deref() != Some("dumb")
+                        && variables.get("NO_COLOR").is_none()
+                        && variables.get("TERM").as_deref() != Some("dumb")
                 }
             };
             Style { color }
         };
         let style = colored(io::stderr().is_terminal());
         let out_style = colored(io::stdout().is_terminal());
-        let home = Home {
-            state: path_variable("XDG_STATE_HOME"),
-            home: path_variable("HOME"),
+        let path = |name: &str| variables.raw(name).map(PathBuf::from);
+        let surroundings = workspace::Surroundings {
+            home: Home {
+                state: path("XDG_STATE_HOME"),
+                home: path("HOME"),
+            },
+            own_settings: OwnFile::of(path("XDG_CONFIG_HOME"), path("HOME")),
+            environment: global.environment.clone(),
+            environment_type: global.environment_type,
+            names_engine: global.engine.is_some(),
+            variables,
         };
         Context {
             global,
             style,
             out_style,
-            home,
-            own_settings: OwnFile::of(path_variable("XDG_CONFIG_HOME"), path_variable("HOME")),
+            surroundings,
             secrets: OnceLock::new(),
             stopping: OnceLock::new(),
         }
+    }
+
+    /// A variable of the process's environment; empty ones count as not set.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.surroundings.variables.get(name)
+    }
+
+    fn path_variable(&self, name: &str) -> Option<PathBuf> {
+        self.surroundings.variables.raw(name).map(PathBuf::from)
     }
 
     /// Says something on standard error. On a terminal, lines that are too long go on between two words.
@@ -137,6 +154,11 @@ impl Context {
     pub(super) fn talk_as_it_is(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
+    }
+
+    /// Says what went wrong, once, at the top.
+    pub(super) fn say(&self, failure: &Failure) {
+        self.talk(&failure.text(self.style, self.secrets.get()));
     }
 
     /// Sentences for standard output: as `talk` says them, the further lines indented.
@@ -187,7 +209,7 @@ impl Context {
             reporter::spawn(reporter, receiver, shutdown.clone())
         } else {
             let mut terminal = Terminal::new(self.style, self.verbosity());
-            if variable(IN_HOOK).is_some() {
+            if self.variable(IN_HOOK).is_some() {
                 terminal = terminal.out_of_reach();
             }
             let reporter = Masked::new(terminal, secrets, output);
@@ -205,7 +227,7 @@ impl Context {
     /// Counts signals from now on, or what `watch` passes on of them.
     pub(super) fn shutdown(&self) -> Result<Shutdown, Failure> {
         let shutdown = Shutdown::new();
-        let listening = match variable(WATCHED) {
+        let listening = match self.variable(WATCHED) {
             Some(_) => shutdown.listen_to_watch(),
             None => shutdown.listen(),
         };
@@ -234,10 +256,41 @@ impl Context {
         ExitCode::from(code)
     }
 
+    /// What an activity is done with, and the listener that hears of it.
+    pub(super) async fn actions(
+        &self,
+        workspace: &Arc<Workspace>,
+        hearing: Hearing,
+    ) -> Result<(Actions<DockerEngine>, Listening), Failure> {
+        self.actions_until(workspace, hearing, self.shutdown()?)
+            .await
+    }
+
+    /// The same, for what can be stopped already.
+    pub(super) async fn actions_until(
+        &self,
+        workspace: &Arc<Workspace>,
+        hearing: Hearing,
+        shutdown: Shutdown,
+    ) -> Result<(Actions<DockerEngine>, Listening), Failure> {
+        let engine = self.engine(workspace.settings.engine.as_deref()).await?;
+        let listening = self.listen_masked(workspace, hearing.json, hearing.mask, &shutdown);
+        let actions = Actions {
+            workspace: Arc::clone(workspace),
+            engine: Arc::new(engine),
+            events: listening.events.clone(),
+            recording: listening.recording.clone(),
+            shutdown,
+            is_quiet: self.global.quiet,
+        };
+        Ok((actions, listening))
+    }
+
     /// Connects to the engine. `setting` is the settings' choice, below `--engine`.
     pub(super) async fn engine(&self, setting: Option<&str>) -> Result<DockerEngine, Failure> {
         let stopping = self.stopping.get().cloned();
-        let connected = DockerEngine::connect(&self.surroundings(setting), stopping.clone()).await;
+        let connected =
+            DockerEngine::connect(&self.engine_surroundings(setting), stopping.clone()).await;
         connected.map_err(
             |err| match stopping.and_then(|stopping| stopping.exit_code()) {
                 Some(code) => Failure::new(code, err.to_string()),
@@ -246,7 +299,7 @@ impl Context {
         )
     }
 
-    fn surroundings(&self, setting: Option<&str>) -> Surroundings {
+    fn engine_surroundings(&self, setting: Option<&str>) -> Surroundings {
         Surroundings {
             wanted: self
                 .global
@@ -254,13 +307,13 @@ impl Context {
                 .clone()
                 .or_else(|| setting.map(str::to_owned))
                 .filter(|name| name != "docker"),
-            docker_host: variable("DOCKER_HOST"),
-            docker_context: variable("DOCKER_CONTEXT"),
-            docker_config: path_variable("DOCKER_CONFIG"),
-            cert_path: path_variable("DOCKER_CERT_PATH"),
-            tls_verify: variable("DOCKER_TLS_VERIFY").is_some(),
-            home: path_variable("HOME"),
-            runtime_dir: path_variable("XDG_RUNTIME_DIR"),
+            docker_host: self.variable("DOCKER_HOST"),
+            docker_context: self.variable("DOCKER_CONTEXT"),
+            docker_config: self.path_variable("DOCKER_CONFIG"),
+            cert_path: self.path_variable("DOCKER_CERT_PATH"),
+            tls_verify: self.variable("DOCKER_TLS_VERIFY").is_some(),
+            home: self.path_variable("HOME"),
+            runtime_dir: self.path_variable("XDG_RUNTIME_DIR"),
         }
     }
 }

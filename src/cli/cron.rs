@@ -3,16 +3,16 @@
 mod run;
 
 use clap::{Args, Subcommand};
-use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::context::Context;
-use super::failure::Failure;
-use super::list::Format;
-use super::workspace::{Workspace, find_app};
+use super::opened::open;
+use super::options::ListFormat as Format;
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
 use crate::crons::{self, Cron};
+use crate::failure::Failure;
+use crate::workspace::find_app;
 
 /// Where Upsun explains them.
 pub(super) const DOCS: &str = "https://docs.upsun.com/create-apps/image-properties/crons.html";
@@ -51,34 +51,15 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<u8, Fail
     }
 }
 
-/// The crons of an app with their times. The time zone is UTC where this machine does not know the app's.
-pub(super) fn entries(workspace: &Workspace, app: &App) -> Result<Vec<Entry>, Failure> {
-    let zone = crons::time_zone(&app.timezone).unwrap_or(TimeZone::UTC);
-    crons::of(app)
-        .into_iter()
-        .map(|cron| {
-            let schedule = cron
-                .schedule(&workspace.project.id, &app.name)
-                .map_err(|why| Failure::fault(format!("the cron `{}`: {why}", cron.name)))?;
-            Ok(Entry {
-                app: app.name.clone(),
-                cron,
-                schedule,
-                zone: zone.clone(),
-            })
-        })
-        .collect()
-}
-
 fn list(context: &Context, arguments: &ListArguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let apps: Vec<&App> = match &arguments.app {
         Some(name) => vec![find_app(&workspace.config, name)?],
         None => workspace.config.apps.values().collect(),
     };
     let mut all = Vec::new();
     for app in apps {
-        all.extend(entries(&workspace, app)?);
+        all.extend(workspace.crons(app)?);
     }
     if all.is_empty() && arguments.format == Format::Table {
         context.talk(&format!("No crons are defined; see {DOCS}\n"));

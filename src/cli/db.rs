@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -10,8 +11,9 @@ use serde_json::Value;
 use super::context::Context;
 use super::down::confirm;
 use super::exec::{Access, Invocation, invoke};
-use super::failure::{BAD_FILE, Failure};
-use super::workspace::Workspace;
+use super::opened::open;
+use crate::failure::{BAD_FILE, Failure};
+use crate::workspace::Workspace;
 
 /// What to do with a database.
 #[derive(Debug, Subcommand)]
@@ -84,7 +86,7 @@ pub(super) struct DumpArguments {
 
 /// Does it.
 pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     match command {
         Command::Sql(arguments) => sql(context, &workspace, arguments).await,
         Command::Dump(arguments) => dump(context, &workspace, arguments).await,
@@ -227,13 +229,13 @@ impl Database {
 
 /// The payload of the only relationship that fits, or of the one that is named; `what` says what is looked for.
 pub(super) fn find_relationship<T>(
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     access: &Access,
     named: Option<&str>,
     what: &str,
     fits: impl Fn(&Value) -> Option<T>,
 ) -> Result<T, Failure> {
-    let (app, worker) = workspace.target(&access.target)?;
+    let (app, worker) = workspace.target(&access.target.named())?;
     let services = workspace.services(app)?;
     let payloads = workspace.payloads(app, worker, &services)?;
     let mut found: Vec<(String, T)> = payloads
@@ -273,7 +275,7 @@ pub(super) fn find_relationship<T>(
     }
 }
 
-fn find(workspace: &Workspace, choice: &Choice) -> Result<Database, Failure> {
+fn find(workspace: &Arc<Workspace>, choice: &Choice) -> Result<Database, Failure> {
     let mut database = find_relationship(
         workspace,
         &choice.access,
@@ -289,7 +291,7 @@ fn find(workspace: &Workspace, choice: &Choice) -> Result<Database, Failure> {
 
 async fn sql(
     context: &Context,
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     arguments: SqlArguments,
 ) -> Result<u8, Failure> {
     let database = find(workspace, &arguments.choice)?;
@@ -303,7 +305,7 @@ async fn sql(
 
 async fn dump(
     context: &Context,
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     arguments: DumpArguments,
 ) -> Result<u8, Failure> {
     let database = find(workspace, &arguments.choice)?;
@@ -341,7 +343,7 @@ async fn dump(
 }
 
 fn path(
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     database: &Database,
     arguments: &DumpArguments,
 ) -> Result<PathBuf, Failure> {
@@ -377,7 +379,11 @@ fn path(
 }
 
 /// `<project>--<environment>--<service>--dump.sql`, as Upsun's CLI calls it.
-fn usual_name(workspace: &Workspace, database: &Database, arguments: &DumpArguments) -> String {
+fn usual_name(
+    workspace: &Arc<Workspace>,
+    database: &Database,
+    arguments: &DumpArguments,
+) -> String {
     let environment = &workspace.environment.name;
     let mut name = format!(
         "{}--{environment}--{}",

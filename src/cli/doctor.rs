@@ -1,13 +1,13 @@
 //! `doctor`: whether this machine can do the job, and what is only approximated.
 
+use super::opened::open_lenient;
 use crate::text;
 use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
-use super::failure::{Failure, NO_ENGINE, USAGE};
-use super::workspace::Workspace;
 use crate::engine::Engine;
+use crate::failure::{Failure, NO_ENGINE, USAGE};
 use crate::text::safe;
 
 /// Arguments of `doctor`.
@@ -15,7 +15,7 @@ use crate::text::safe;
 pub(super) struct Arguments {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: super::run::Format,
+    format: super::options::Format,
 }
 
 /// Where the sandbox is known to differ from Upsun, in one place. What is listed here is not a bug.
@@ -103,7 +103,7 @@ const TOPIC: usize = 14;
 
 /// Looks, and says what it found. Fails when no engine answers.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let (workspace, failure) = match Workspace::open_lenient(context) {
+    let (workspace, failure) = match open_lenient(context) {
         Ok(workspace) => (Some(workspace), None),
         Err(failure) => (None, Some(failure)),
     };
@@ -114,7 +114,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         Ok(engine) => engine.info().await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };
-    if arguments.format == super::run::Format::Json {
+    if arguments.format == super::options::Format::Json {
         let document = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "engine": engine.as_ref().ok(),

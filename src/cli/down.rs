@@ -4,11 +4,10 @@ use std::io::{IsTerminal, Write};
 
 use clap::Args;
 
-use super::context::Context;
-use super::failure::Failure;
-use super::workspace::Workspace;
-use crate::lifecycle::{Down, Error};
-use crate::lock::Lock;
+use super::context::{Context, Hearing};
+use super::opened::open_lenient;
+use crate::failure::Failure;
+use crate::lifecycle::Down;
 
 /// Arguments of `down`.
 #[derive(Debug, Args)]
@@ -24,7 +23,7 @@ pub(super) struct Arguments {
 /// Takes an environment down.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     // A configuration that is broken must not keep anybody from taking down what an earlier one started.
-    let workspace = Workspace::open_lenient(context)?;
+    let workspace = open_lenient(context)?;
     if arguments.volumes {
         let question = format!(
             "Delete the data of all mounts of `{}` in the environment `{}`?",
@@ -37,46 +36,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     } else {
         Down::KeepVolumes
     };
-    take_down(context, &workspace, down, arguments.force).await
-}
-
-async fn take_down(
-    context: &Context,
-    workspace: &Workspace,
-    down: Down,
-    force: bool,
-) -> Result<u8, Failure> {
-    let shutdown = context.shutdown()?;
-    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let listening = context.listen(false, &shutdown);
-    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let act = async {
-        let lock = match sandbox.try_lock("down") {
-            Err(Error::Lock(crate::lock::Error::Busy { .. })) if force => {
-                sandbox.lock_by_force("down").await?
-            }
-            lock => Some(lock?),
-        };
-        let kept = sandbox.down(down).await?;
-        lock.into_iter().for_each(Lock::release);
-        Ok(kept)
-    };
-    let result = sandbox.until_left(act).await;
-    listening.finish();
-    let kept = result.map_err(|err| busy(Failure::of(err, &shutdown)))?;
-    if kept.removed == 0 && !context.global.quiet {
+    let (actions, listening) = context.actions(&workspace, Hearing::default()).await?;
+    let result = actions.down(down, arguments.force).await;
+    listening.finish(actions);
+    if result?.removed == 0 && !context.global.quiet {
         context.talk("Nothing was up.\n");
     }
     Ok(0)
-}
-
-/// How to go on where somebody else is at it.
-pub(super) fn busy(failure: Failure) -> Failure {
-    if failure.code == super::failure::BUSY {
-        failure.hint("wait for it, or end it with `upsun-local down --force`")
-    } else {
-        failure
-    }
 }
 
 /// Whether somebody can be asked.

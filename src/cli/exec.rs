@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{IsTerminal, Read, Write};
+use std::sync::Arc;
 
 use clap::Args;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
 use super::advice::{self, Place};
-use super::context::{Context, variable};
-use super::failure::{DENIED, Failure};
+use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
-use super::workspace::Workspace;
+use super::opened::open;
+use super::options::{Acting, Target};
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
+use crate::failure::Failure;
 use crate::lifecycle::{Mark, Tail, shell_command};
 use crate::output::Output;
-use crate::roles;
+use crate::workspace::Workspace;
+use crate::workspace::permission::permit;
 
 /// How long to read what a command still prints that is being ended.
 const DISCARD: std::time::Duration = std::time::Duration::from_secs(5);
@@ -40,13 +43,9 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Access {
     #[command(flatten)]
-    pub(super) target: super::Target,
-    /// The role to act under
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// The user of .upsun-local.yaml to act as
-    #[arg(long = "as", value_name = "USER")]
-    user: Option<String>,
+    pub(super) target: Target,
+    #[command(flatten)]
+    acting: Acting,
     /// Hide the values of sensitive variables in what it prints; it gets no terminal then
     #[arg(long)]
     mask: bool,
@@ -65,7 +64,7 @@ pub(super) struct Invocation {
 
 /// Runs it and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let invocation = Invocation {
         command: arguments.command,
         ..Invocation::default()
@@ -76,51 +75,34 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
 /// Runs a command in a container that is brought up for it where it has to be, and returns its exit code.
 pub(super) async fn invoke(
     context: &Context,
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     arguments: &Access,
     invocation: Invocation,
 ) -> Result<u8, Failure> {
-    let (app, worker) = workspace.target(&arguments.target)?;
-    let from_environment = variable("UPSUN_LOCAL_ROLE");
-    let actor = roles::resolve(&roles::Question {
-        flag: arguments.role.as_deref(),
-        user: arguments.user.as_deref(),
-        variable: from_environment.as_deref(),
-        default: workspace.settings.role.as_ref(),
-        users: Some(&workspace.settings.users),
-        environment_type: workspace.environment_type,
-    })
-    .map_err(|err| Failure::new(DENIED, err.to_string()))?;
+    let (app, worker) = workspace.target(&arguments.target.named())?;
+    let actor = arguments.acting.actor(workspace)?;
     let needed = worker.map_or(app.ssh, |worker| worker.ssh);
-    if !actor.role.may(needed) {
-        return Err(Failure::new(
-            DENIED,
-            format!(
-                "the role `{}` may not open a shell on `{}`: it needs `{needed}`",
-                actor.role, app.name
-            ),
-        )
-        .hint(format!(
+    permit(&actor, needed, &format!("open a shell on `{}`", app.name)).map_err(|err| {
+        err.hint(format!(
             "try `--role {needed}`; `access.ssh` of the app decides"
-        )));
-    }
+        ))
+    })?;
     if arguments.mask && invocation.command.is_empty() && std::io::stdin().is_terminal() {
         return Err(Failure::usage(
             "`--mask` needs a command: a shell on a terminal cannot be masked",
         )
         .hint("upsun-local exec --mask -- env"));
     }
-    let shutdown = context.shutdown()?;
-    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let id = workspace
-        .ensure_up(
-            context,
-            &engine,
-            &shutdown,
-            app,
-            worker.map(|worker| worker.name.as_str()),
-        )
-        .await?;
+    let worker_name = worker.map(|worker| worker.name.as_str());
+    let (actions, listening) = context.actions(workspace, Hearing::default()).await?;
+    let id = match actions.ensure_up(app, worker_name).await {
+        Ok(id) => id,
+        Err(failure) => {
+            listening.finish(actions);
+            return Err(failure);
+        }
+    };
+    let (engine, shutdown) = (Arc::clone(&actions.engine), actions.shutdown.clone());
     let mut maskers = context.maskers(workspace, arguments.mask);
     let into = invocation.into;
     let terminal =
@@ -139,7 +121,11 @@ pub(super) async fn invoke(
     let mark = Mark::of_shell();
     let mut variables = invocation.variables;
     if interactive {
-        variables.extend(variable("TERM").map(|term| ("TERM".to_owned(), term)));
+        variables.extend(
+            context
+                .variable("TERM")
+                .map(|term| ("TERM".to_owned(), term)),
+        );
     }
     let spec = ExecSpec {
         command: shell_command(mark, &command),
@@ -148,8 +134,7 @@ pub(super) async fn invoke(
         variables,
         ..ExecSpec::default()
     };
-    let listening = context.listen(false, &shutdown);
-    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
+    let sandbox = actions.sandbox();
     // What a test changes while it runs is put back by it.
     if !sandbox.is_busy() {
         tell_not_undone(context, workspace);
@@ -179,7 +164,7 @@ pub(super) async fn invoke(
     let mut resized = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change())
         .map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
     if interactive {
-        resize(&engine, &exec.id).await;
+        resize(engine.as_ref(), &exec.id).await;
     }
     let mut tail = Tail::default();
     let unheard = loop {
@@ -194,7 +179,7 @@ pub(super) async fn invoke(
                     }
                 }
             },
-            _ = resized.recv(), if interactive => resize(&engine, &exec.id).await,
+            _ = resized.recv(), if interactive => resize(engine.as_ref(), &exec.id).await,
             () = shutdown.reached(crate::shutdown::Urgency::Cancel) => {
                 break Some(Failure::silent(shutdown.exit_code().unwrap_or(130)));
             }
@@ -222,8 +207,8 @@ pub(super) async fn invoke(
             container: &id,
         };
         advice::tell(&sandbox, workspace, place, &words, code, &tail).await;
-        listening.finish();
     }
+    listening.finish(actions);
     Ok(u8::try_from(code).unwrap_or(255))
 }
 

@@ -14,9 +14,9 @@ use clap::Subcommand;
 use self::place::Place;
 use self::script::Script;
 use super::context::Context;
-use super::failure::{BAD_FILE, Failure};
-use super::workspace::root;
+use super::opened::root;
 use crate::bounded::{self, MEBIBYTE};
+use crate::failure::{BAD_FILE, Failure};
 use crate::text::quote;
 
 /// What to do with the hook.

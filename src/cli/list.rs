@@ -5,9 +5,11 @@ use serde_json::json;
 
 use super::columns::Columns;
 use super::context::Context;
-use super::failure::Failure;
-use super::workspace::{Workspace, find_app};
+use super::opened::open;
+use super::options::ListFormat as Format;
 use crate::config::app::{App, Operation};
+use crate::failure::Failure;
+use crate::workspace::{find_app, operations};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -29,21 +31,6 @@ pub(super) struct Arguments {
     /// Print commands whole
     #[arg(long)]
     full: bool,
-}
-
-/// How to print a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A table for people
-    Table,
-    /// Comma-separated, as spreadsheets read it
-    Csv,
-    /// Tab-separated
-    Tsv,
-    /// Tab-separated without quoting
-    Plain,
-    /// A JSON document
-    Json,
 }
 
 /// A column of the list.
@@ -96,22 +83,6 @@ impl Column {
     }
 }
 
-/// The operations of an app, then of its workers, each with the name of what it runs in.
-pub(super) fn operations(app: &App) -> Vec<(String, Option<&str>, &Operation)> {
-    let own = app
-        .operations
-        .iter()
-        .map(|operation| (app.name.clone(), None, operation));
-    let of_workers = app.workers.iter().flat_map(|worker| {
-        let service = format!("{}--{}", app.name, worker.name);
-        worker
-            .operations
-            .iter()
-            .map(move |operation| (service.clone(), Some(worker.name.as_str()), operation))
-    });
-    own.chain(of_workers).collect()
-}
-
 /// Prints the operations.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let columns = arguments.columns.choose(&[
@@ -121,7 +92,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         Column::Stop,
         Column::Role,
     ])?;
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let apps: Vec<&App> = match &arguments.app {
         Some(name) => vec![find_app(&workspace.config, name)?],
         None => workspace.config.apps.values().collect(),

@@ -4,11 +4,11 @@ use clap::{Args, ValueEnum};
 
 use super::columns::Columns;
 use super::context::Context;
-use super::failure::Failure;
-use super::list::Format;
+use super::opened::open;
+use super::options::ListFormat as Format;
 use super::table;
-use super::workspace::Workspace;
 use crate::config::app::{App, Image, Runtime};
+use crate::failure::Failure;
 use crate::routes::Kind;
 
 /// Options of a list that does not say which columns it has.
@@ -98,7 +98,7 @@ enum RouteColumn {
 pub(super) fn apps(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     use AppColumn::{Name, Path, Type};
     let columns = arguments.options.columns.choose(&[Name, Type, Path])?;
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let rows = workspace.config.apps.values().map(|app| {
         let cell = |column: &AppColumn| match column {
             Name => app.name.clone(),
@@ -119,7 +119,7 @@ pub(super) fn apps(context: &Context, arguments: &Arguments) -> Result<u8, Failu
 pub(super) fn workers(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     use WorkerColumn::{Commands, Name, Type};
     let columns = arguments.options.columns.choose(&[Name, Type, Commands])?;
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let all = workspace.config.apps.values();
     let rows = all
         .flat_map(|app| app.workers.iter().map(move |worker| (app, worker)))
@@ -146,7 +146,7 @@ pub(super) fn workers(context: &Context, arguments: &Arguments) -> Result<u8, Fa
 pub(super) fn services(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     use ServiceColumn::{Name, Type};
     let columns = arguments.options.columns.choose(&[Name, Type])?;
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let rows = workspace.config.services.values().map(|service| {
         let cell = |column: &ServiceColumn| match column {
             Name => service.name.clone(),
@@ -165,7 +165,7 @@ pub(super) fn services(context: &Context, arguments: &Arguments) -> Result<u8, F
 pub(super) fn routes(context: &Context, arguments: &RouteArguments) -> Result<u8, Failure> {
     use RouteColumn::{Route, To, Type, Url};
     let columns = arguments.options.columns.choose(&[Route, Type, To, Url])?;
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let entrance = &workspace.entrance;
     let rows: Vec<Vec<String>> = entrance
         .routes

@@ -5,14 +5,15 @@ use futures_util::StreamExt;
 
 use super::advice::{self, Place};
 use super::context::Context;
-use super::failure::Failure;
-use super::workspace::Workspace;
+use super::opened::open;
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::LogRange;
+use crate::failure::Failure;
 use crate::lifecycle::Tail;
 use crate::output::Output;
 use crate::shutdown::Urgency;
+use crate::workspace::Workspace;
 
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "LOG", conflicts_with = "service")]
     name: Option<String>,
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// What a service prints, instead of an app
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["app", "worker"])]
     service: Option<String>,
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
 
 /// Prints a container's log.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let shutdown = context.shutdown()?;
     let source = source(&workspace, arguments)?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
@@ -82,7 +83,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             container: &container.id,
         };
         advice::tell_of_log(&sandbox, &workspace, place, &tail).await;
-        listening.finish();
+        listening.finish(());
     }
     Ok(0)
 }
@@ -126,10 +127,9 @@ fn source<'a>(workspace: &'a Workspace, arguments: &'a Arguments) -> Result<Sour
     if let Some(service) = &arguments.service {
         return Ok(Source::Service(service));
     }
-    let of = |target: &super::Target| {
-        workspace
-            .target(target)
-            .map(|(app, worker)| Source::App(app, worker))
+    let of = |target: &super::options::Target| {
+        let (app, worker) = workspace.target(&target.named())?;
+        Ok(Source::App(app, worker))
     };
     let Some(name) = arguments.name.as_deref() else {
         return of(&arguments.target);
@@ -137,7 +137,7 @@ fn source<'a>(workspace: &'a Workspace, arguments: &'a Arguments) -> Result<Sour
     if arguments.target.app.is_none() && arguments.target.worker.is_none() {
         let app = name.split("--").next().unwrap_or_default();
         if workspace.config.apps.contains_key(app) {
-            return of(&super::Target {
+            return of(&super::options::Target {
                 app: Some(name.to_owned()),
                 worker: None,
             });

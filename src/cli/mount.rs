@@ -2,19 +2,20 @@
 
 pub(super) mod snapshots;
 
+use super::opened::open;
 use crate::text;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Context, Hearing};
 use super::down::confirm;
-use super::failure::Failure;
-use super::run::Format;
-use super::workspace::{Workspace, nearest};
+use super::options::Format;
+use crate::actions::Mounts;
 use crate::config::app::{Mount, MountSource};
-use crate::plan::User;
+use crate::failure::Failure;
+use crate::lifecycle::MountUsage;
 
 /// What to do with mounts.
 #[derive(Debug, Subcommand)]
@@ -41,7 +42,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -51,7 +52,7 @@ pub(super) struct ListArguments {
 #[derive(Debug, Args)]
 pub(super) struct CopyArguments {
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// The mount's path, as in the configuration
     #[arg(short, long, value_name = "MOUNT")]
     mount: String,
@@ -64,7 +65,7 @@ pub(super) struct CopyArguments {
 #[derive(Debug, Args)]
 pub(super) struct ResetArguments {
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// The mount's path, as in the configuration; all of them when none is given
     #[arg(short, long, value_name = "MOUNT")]
     mount: Option<String>,
@@ -72,7 +73,7 @@ pub(super) struct ResetArguments {
 
 /// Does it.
 pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let target = match &command {
         Command::List(arguments) | Command::Size(arguments) => &arguments.target,
         Command::Upload(arguments) | Command::Download(arguments) => &arguments.target,
@@ -87,114 +88,66 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
             return snapshots::run(context, &workspace, snapshots::Act::Diff(arguments)).await;
         }
     };
-    let (app, worker) = workspace.target(target)?;
-    let mounts = worker.map_or(&app.mounts, |worker| &worker.mounts);
-    if let Command::List(arguments) = &command {
-        return list(context, mounts, arguments.format);
-    }
-    let paths: Vec<String> = mounts.iter().map(|mount| mount.path.clone()).collect();
-    let all = paths.clone();
+    let (app, worker) = workspace.target(&target.named())?;
+    let mounts = Mounts::of(app, worker);
     let chosen = match &command {
+        Command::List(arguments) => return list(context, mounts.all, arguments.format),
         Command::Upload(arguments) | Command::Download(arguments) => {
-            vec![find(mounts, &arguments.mount)?]
+            vec![mounts.find(&arguments.mount)?]
         }
         Command::Reset(ResetArguments {
             mount: Some(mount), ..
-        }) => vec![find(mounts, mount)?],
-        _ => paths,
+        }) => vec![mounts.find(mount)?],
+        _ => mounts.paths(),
     };
+    let names: Vec<String> = chosen.iter().map(|path| format!("/{path}")).collect();
+    let names = names.join(", ");
     if let Command::Reset(_) = &command {
-        let names: Vec<String> = chosen.iter().map(|path| format!("/{path}")).collect();
-        confirm(
-            context,
-            &format!("Delete everything on {}?", names.join(", ")),
-        )?;
+        confirm(context, &format!("Delete everything on {names}?"))?;
     }
-    let shutdown = context.shutdown()?;
-    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let id = workspace
-        .ensure_up(
-            context,
-            &engine,
-            &shutdown,
-            app,
-            worker.map(|worker| worker.name.as_str()),
-        )
-        .await?;
-    let listening = context.listen(false, &shutdown);
-    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let user = User {
-        uid: workspace.settings.user.uid,
-        gid: workspace.settings.user.gid,
-    };
-    let act = async {
-        match &command {
-            Command::List(_) | Command::Snapshot(_) | Command::Restore(_) | Command::Diff(_) => {
-                Ok(None)
-            }
-            Command::Size(_) => Ok(Some(sandbox.mount_sizes(&id, &chosen).await?)),
-            Command::Upload(arguments) => sandbox
-                .upload_to_mount(&id, &chosen[0], &arguments.local, user)
-                .await
-                .map(|()| None),
-            Command::Download(arguments) => sandbox
-                .download_from_mount(&id, &chosen[0], &arguments.local)
-                .await
-                .map(|()| None),
-            Command::Reset(_) => {
-                let lock = sandbox.lock("mount reset").await?;
-                for mount in &chosen {
-                    sandbox.empty_mount(&id, mount, &all).await?;
-                }
-                lock.release();
-                Ok(None)
-            }
+    let (actions, listening) = context.actions(&workspace, Hearing::default()).await?;
+    let said = match &command {
+        Command::Size(arguments) => {
+            let sizes = actions.mount_sizes(mounts, &chosen).await;
+            listening.finish(actions);
+            return print_sizes(context, &sizes?, arguments.format);
+        }
+        Command::Upload(arguments) => {
+            let done = actions.upload_to_mount(mounts, &chosen[0], &arguments.local);
+            let said = format!("Copied {} to {names}", arguments.local.display());
+            done.await.map(|()| said)
+        }
+        Command::Download(arguments) => {
+            let done = actions.download_from_mount(mounts, &chosen[0], &arguments.local);
+            let said = format!("Copied {names} to {}", arguments.local.display());
+            done.await.map(|()| said)
+        }
+        _ => {
+            let done = actions.empty_mounts(mounts, &chosen).await;
+            done.map(|()| format!("Emptied {names}"))
         }
     };
-    let act = sandbox.interruptible(&id, std::time::Duration::ZERO, act);
-    let result = sandbox.until_left(act).await;
-    listening.finish();
-    match (result.map_err(|err| Failure::of(err, &shutdown))?, &command) {
-        (Some(sizes), Command::Size(arguments)) => {
-            if arguments.format == Format::Json {
-                let text = serde_json::to_string_pretty(&sizes).unwrap_or_default();
-                return context.print(&format!("{text}\n")).map(|()| 0);
-            }
-            let header = vec!["Mount".to_owned(), "Size".to_owned(), "Files".to_owned()];
-            let rows = sizes.iter().map(|usage| {
-                vec![
-                    format!("/{}", usage.mount),
-                    text::bytes(usage.bytes),
-                    usage.files.to_string(),
-                ]
-            });
-            let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-            context
-                .print(&super::table::aligned(
-                    &table,
-                    true,
-                    true,
-                    context.out_style,
-                ))
-                .map(|()| 0)
-        }
-        (_, Command::Upload(arguments)) => {
-            let to = format!("{} to /{}", arguments.local.display(), chosen[0]);
-            tell(context, &format!("Copied {to}"));
-            Ok(0)
-        }
-        (_, Command::Download(arguments)) => {
-            let to = format!("/{} to {}", chosen[0], arguments.local.display());
-            tell(context, &format!("Copied {to}"));
-            Ok(0)
-        }
-        (_, Command::Reset(_)) => {
-            let names: Vec<String> = chosen.iter().map(|mount| format!("/{mount}")).collect();
-            tell(context, &format!("Emptied {}", names.join(", ")));
-            Ok(0)
-        }
-        _ => Ok(0),
+    listening.finish(actions);
+    tell(context, &said?);
+    Ok(0)
+}
+
+fn print_sizes(context: &Context, sizes: &[MountUsage], format: Format) -> Result<u8, Failure> {
+    if format == Format::Json {
+        let text = serde_json::to_string_pretty(&sizes).unwrap_or_default();
+        return context.print(&format!("{text}\n")).map(|()| 0);
     }
+    let header = vec!["Mount".to_owned(), "Size".to_owned(), "Files".to_owned()];
+    let rows = sizes.iter().map(|usage| {
+        vec![
+            format!("/{}", usage.mount),
+            text::bytes(usage.bytes),
+            usage.files.to_string(),
+        ]
+    });
+    let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+    let text = super::table::aligned(&table, true, true, context.out_style);
+    context.print(&text).map(|()| 0)
 }
 
 fn tell(context: &Context, message: &str) {
@@ -249,17 +202,4 @@ fn list(context: &Context, mounts: &[Mount], format: Format) -> Result<u8, Failu
             context.out_style,
         ))
         .map(|()| 0)
-}
-
-fn find(mounts: &[Mount], wanted: &str) -> Result<String, Failure> {
-    let path = wanted.trim_matches('/');
-    if mounts.iter().any(|mount| mount.path == path) {
-        return Ok(path.to_owned());
-    }
-    let names: Vec<&str> = mounts.iter().map(|mount| mount.path.as_str()).collect();
-    let failure = Failure::usage(format!("there is no mount `{wanted}`"));
-    Err(match nearest(path, names.iter().copied()) {
-        Some(near) => failure.hint(format!("did you mean `/{near}`?")),
-        None => failure.hint(format!("there are: {}", names.join(", "))),
-    })
 }

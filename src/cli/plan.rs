@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::against::{self, Base, Here, Which};
 use super::context::Context;
-use super::failure::Failure;
-use super::run::Format;
+use super::options::Format;
 use crate::comparison::push::{Push, push};
+use crate::failure::Failure;
 use crate::project::Project;
 use crate::revision::Comparison;
 use crate::source::{self, Tree};
@@ -48,9 +48,19 @@ impl Pushed {
     /// Compares what is at hand with a commit.
     pub(super) fn of(context: &Context, which: Which<'_>) -> Result<Self, Failure> {
         let (here, base, tree) = against::both(context, which, |root, settings| {
-            let project = Project::of(root, settings.project.as_deref(), &context.home);
+            let project = Project::of(
+                root,
+                settings.project.as_deref(),
+                &context.surroundings.home,
+            );
             let state = project.map(|project| project.state_dir);
-            let state = state.or_else(|_| context.home.state_dir().map(|state| state.path));
+            let state = state.or_else(|_| {
+                context
+                    .surroundings
+                    .home
+                    .state_dir()
+                    .map(|state| state.path)
+            });
             // Without one, nothing is remembered of the files.
             let state = state.unwrap_or_else(|_| "/dev/null".into());
             source::scan(root, &state)

@@ -4,9 +4,9 @@ use clap::Args;
 
 use super::config::Format;
 use super::context::Context;
-use super::failure::Failure;
-use super::workspace::Workspace;
+use super::opened::open;
 use crate::config::document::Document;
+use crate::failure::Failure;
 
 /// Arguments of `relationships`.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "ENVIRONMENT", hide = true)]
     environment: Option<String>,
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// Only what stands under this path of keys, such as `database.0.host`
     #[arg(short = 'P', long, value_name = "PROPERTY")]
     property: Option<String>,
@@ -29,8 +29,8 @@ pub(super) struct Arguments {
 
 /// Prints the relationships of an app or worker, as `PLATFORM_RELATIONSHIPS` has them.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
-    let (app, worker) = workspace.target(&arguments.target)?;
+    let workspace = open(context)?;
+    let (app, worker) = workspace.target(&arguments.target.named())?;
     let services = workspace.services(app)?;
     let payloads = workspace.payloads(app, worker, &services)?;
     let whole = Document::from(payloads);

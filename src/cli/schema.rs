@@ -1,8 +1,8 @@
 //! `schema`: what an editor needs to complete and check the configuration while it is written.
 
 use super::context::Context;
-use super::failure::Failure;
 use crate::config::json_schema;
+use crate::failure::Failure;
 
 /// How to make use of it.
 pub(super) const IN_AN_EDITOR: &str = "\

@@ -4,15 +4,11 @@ mod list;
 mod run;
 
 use clap::Subcommand;
-use serde_json::Value;
 
 use super::context::Context;
-use super::failure::Failure;
-use crate::config::Config;
-use crate::config::app::App;
+use crate::failure::Failure;
 
-/// Where Upsun explains them.
-const DOCS: &str = "https://docs.upsun.com/create-apps/source-operations.html";
+use crate::actions::source_operation::DOCS;
 
 /// What to do with source operations.
 #[derive(Debug, Subcommand)]
@@ -29,37 +25,4 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
         Command::Run(arguments) => run::run(context, &arguments).await,
         Command::List(arguments) => list::run(context, &arguments),
     }
-}
-
-/// A source operation of an app.
-#[derive(Debug, Clone)]
-struct Found<'a> {
-    app: &'a App,
-    name: String,
-    command: String,
-}
-
-/// All source operations, in the order in which they are written.
-fn all(config: &Config) -> Vec<Found<'_>> {
-    config.apps.values().flat_map(of).collect()
-}
-
-fn of(app: &App) -> Vec<Found<'_>> {
-    let operations = app
-        .raw
-        .get("source")
-        .and_then(|source| source.get("operations"))
-        .and_then(Value::as_object);
-    operations
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, operation)| {
-            let command = operation.get("command")?.as_str()?;
-            Some(Found {
-                app,
-                name: name.clone(),
-                command: command.to_owned(),
-            })
-        })
-        .collect()
 }

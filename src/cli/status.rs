@@ -6,14 +6,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
-use super::failure::Failure;
-use super::workspace::Workspace;
+use super::opened::open_lenient;
 use crate::engine::Engine;
+use crate::failure::Failure;
 use crate::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
 use crate::plan::router;
 use crate::services::mail;
+use crate::workspace::Workspace;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
     all: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: super::run::Format,
+    format: super::options::Format,
 }
 
 /// Prints the containers of all environments of this project.
@@ -31,7 +32,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     if arguments.all {
         return everywhere::run(context, arguments.format).await;
     }
-    let workspace = Workspace::open_lenient(context)?;
+    let workspace = open_lenient(context)?;
     let engine = context.engine(workspace.settings.engine.as_deref()).await?;
     let all = engine.containers(&workspace.project.labels()).await?;
     let mut containers = all.clone();
@@ -89,7 +90,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         }
         None => container.status.clone(),
     };
-    if arguments.format == super::run::Format::Json {
+    if arguments.format == super::options::Format::Json {
         let list: Vec<_> = containers
             .iter()
             .map(|container| {
@@ -166,6 +167,6 @@ async fn endings(
             Some((container.id.clone(), ended))
         });
     let found = futures_util::future::join_all(asked).await;
-    listening.finish();
+    listening.finish(());
     Ok(found.into_iter().flatten().collect())
 }

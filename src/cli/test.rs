@@ -1,26 +1,31 @@
 //! `test`: runs operations and compares what they do with what is expected of them.
 
-mod cases;
 mod changed;
-mod suite;
+mod progress;
 
 use std::io::Write;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use self::changed::Changed;
-use super::context::Context;
-use super::failure::{CANNOT_MAKE, FAULT, Failure};
-use super::run::PullChoice;
-use super::workspace::Workspace;
+use self::progress::Progress;
+use super::context::{Context, Hearing};
+use super::mount::snapshots::tell_not_undone;
+use super::opened::open;
+use super::options::PullChoice;
+use super::options::seconds;
+use crate::actions::suite::{self, Case, PlannedTests, Request};
+use crate::failure::{CANNOT_MAKE, Failure};
 use crate::settings;
-use crate::shutdown::Shutdown;
+use crate::shutdown::Urgency;
 use crate::source::Git;
-use crate::suite::{self as tests, Status, Verdict};
+use crate::suite::{self as tests, Verdict};
 use crate::text::safe_line;
+use crate::workspace::Workspace;
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]
@@ -29,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// Only tests of the apps that a push changes, compared with this branch, tag or commit
     #[arg(long, value_name = "REF")]
     against: Option<String>,
@@ -71,8 +76,8 @@ pub(super) enum Format {
 
 /// Runs them. 1 when one failed, 70 when the emulator could not tell.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
-    let cases = cases::all(&workspace, &arguments.target)?;
+    let workspace = open(context)?;
+    let cases = suite::cases(&workspace, &arguments.target.named())?;
     let mut chosen: Vec<_> = cases
         .into_iter()
         .filter(|case| {
@@ -102,52 +107,65 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     }
     // That it cannot be written is better known before an hour of tests than after it.
     let output = arguments.output.as_deref().map(File::open).transpose()?;
-    let shutdown = context.shutdown()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
-    let unwritten = std::cell::RefCell::new(None);
-    let show = |verdict: &Verdict| {
-        let is_good = matches!(verdict.status, Status::Passed | Status::Skipped(_));
-        // A reader that is gone wants no more lines; the result is the exit code then.
-        if is_shown && !(context.global.quiet && is_good) {
-            let printed = context.print(&tests::line(verdict, context.out_style));
-            let failed = printed.err().filter(|failure| failure.code == FAULT);
-            if let Some(failure) = failed {
-                unwritten.borrow_mut().get_or_insert(failure);
-            }
-        }
-    };
-    let (verdicts, result) =
-        suite::run(context, &workspace, &chosen, &arguments, &shutdown, &show).await;
+    let audience = Progress::new(context, arguments.jobs, is_shown);
+    let (verdicts, result, code) =
+        verdicts(context, &workspace, &chosen, &arguments, &audience).await?;
     let reported = report(context, &workspace, arguments.format, output, &verdicts);
-    // Whoever reads the results finds there what went wrong with us, too.
+    // The readers of the results find there what went wrong with the emulator, too.
     result?;
     reported?;
-    if let Some(failure) = unwritten.into_inner() {
+    if let Some(failure) = audience.unwritten() {
         return Err(failure);
     }
     if !context.global.quiet {
         context.talk(&format!("{}\n", tests::summary(&verdicts)));
     }
-    Ok(exit_code(&verdicts, &shutdown))
+    Ok(code)
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().map_err(|_| "that is no number".to_owned())?;
-    Duration::try_from_secs_f64(number)
-        .ok()
-        .filter(|limit| !limit.is_zero())
-        .ok_or_else(|| "it must be more than 0".to_owned())
-}
-
-fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
-    let any = |of: fn(&Status) -> bool| verdicts.iter().any(|verdict| of(&verdict.status));
-    if let Some(code) = shutdown.exit_code() {
-        code
-    } else if any(|status| matches!(status, Status::Error(_))) {
-        FAULT
-    } else {
-        u8::from(any(|status| matches!(status, Status::Failed(_))))
+/// Runs the tests. What goes wrong with all of them comes beside their verdicts, with the exit code.
+async fn verdicts(
+    context: &Context,
+    workspace: &Arc<Workspace>,
+    cases: &[Case<'_>],
+    arguments: &Arguments,
+    audience: &Progress<'_>,
+) -> Result<(Vec<Verdict>, Result<(), Failure>, u8), Failure> {
+    let shutdown = context.shutdown()?;
+    let request = Request {
+        pull: arguments.pull.into(),
+        jobs: arguments.jobs,
+        fail_fast: arguments.fail_fast,
+        timeout: arguments.timeout,
+        is_verbose: context.global.verbose,
+    };
+    if !suite::needs_engine(cases) {
+        let verdicts = suite::decide(cases, &request, audience);
+        let code = suite::exit_code(&verdicts, &shutdown);
+        return Ok((verdicts, Ok(()), code));
     }
+    let failed = |failure: Failure| {
+        let verdicts = suite::all_failed(cases, &failure);
+        let code = failure.code;
+        Ok((verdicts, Err(failure), code))
+    };
+    let planned = match PlannedTests::prepare(workspace, cases) {
+        Ok(planned) => planned,
+        Err(failure) => return failed(failure),
+    };
+    let connected = context.actions_until(workspace, Hearing::default(), shutdown);
+    let (actions, listening) = match connected.await {
+        Ok(connected) => connected,
+        Err(failure) => return failed(suite::fault(failure)),
+    };
+    let (verdicts, result) = actions.test(&planned, cases, &request, audience).await;
+    let shutdown = listening.finish(actions);
+    if shutdown.urgency() == Urgency::Leave {
+        tell_not_undone(context, workspace);
+    }
+    let code = suite::exit_code(&verdicts, &shutdown);
+    Ok((verdicts, result, code))
 }
 
 /// There is no test to run, which is wrong when some were named.
@@ -236,7 +254,7 @@ fn report(
         Format::Junit => tests::junit(verdicts),
         Format::Json => tests::json(verdicts),
         Format::Github => {
-            let folder = super::check::folder(root);
+            let folder = super::check::folder(context, root);
             let file = [folder.as_str(), settings::FILE_NAME].join("/");
             tests::github(verdicts, file.trim_start_matches('/'))
         }

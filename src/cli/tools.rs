@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::context::Context;
 use super::db::find_relationship;
 use super::exec::{Access, Invocation, invoke};
-use super::failure::Failure;
-use super::workspace::Workspace;
+use super::opened::open;
+use crate::failure::Failure;
 
 /// Arguments of `redis-cli` and `valkey-cli`.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(super) async fn redis(
     client: &str,
     arguments: RedisArguments,
 ) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let (host, port, password) = find_relationship(
         &workspace,
         &arguments.access,
@@ -128,7 +128,7 @@ exit 127";
 
 /// Runs Drush.
 pub(super) async fn drush(context: &Context, arguments: DrushArguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let mut words = arguments.arguments;
     if words.is_empty() {
         words.push("status".to_owned());

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use super::browser;
 use super::context::Context;
-use super::entrance;
-use super::failure::{BAD_CONFIGURATION, Failure};
-use super::workspace::Workspace;
+use super::opened::open;
+use crate::failure::{BAD_CONFIGURATION, Failure};
 
 /// Arguments of `url`.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 
 /// Prints the addresses, the primary one first.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let entrance = &workspace.entrance;
     let primary = entrance.primary().map(|route| route.url(entrance.port));
     let routes = entrance.routes.iter().map(|route| route.url(entrance.port));
@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         .hint("see `upsun-local routes`"));
     };
     if arguments.browser.as_deref().is_some_and(|name| name != "0") {
-        entrance::open(context, first);
+        browser::open(context, first);
     }
     let lines: String = urls.iter().map(|url| format!("{url}\n")).collect();
     context.print(&lines).map(|()| 0)

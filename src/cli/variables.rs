@@ -4,9 +4,9 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::context::Context;
-use super::failure::Failure;
-use super::list::Format;
-use super::workspace::Workspace;
+use super::opened::open;
+use super::options::ListFormat as Format;
+use crate::failure::Failure;
 use crate::images;
 use crate::mask::MASK;
 use crate::user_variables::UserVariables;
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
-    target: super::Target,
+    target: super::options::Target,
     /// When they are for
     #[arg(long, value_name = "PHASE", default_value = "runtime")]
     phase: PhaseChoice,
@@ -48,8 +48,8 @@ enum PhaseChoice {
 
 /// Prints the variables.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
-    let (app, worker) = workspace.target(&arguments.target)?;
+    let workspace = open(context)?;
+    let (app, worker) = workspace.target(&arguments.target.named())?;
     let tree = workspace.scan()?;
     let tree_id = tree
         .id(&app.source_root)

@@ -17,13 +17,13 @@ use jiff::tz::TimeZone;
 use self::depends::Scope;
 use self::turn::{Turn, Work};
 use super::context::Context;
-use super::failure::Failure;
-use super::list::operations;
-use super::settings;
-use super::workspace::root;
+use super::opened::root;
+use crate::failure::Failure;
 use crate::project::Project;
 use crate::shutdown::{CHANGED, Shutdown, Urgency};
 use crate::watch::Watch;
+use crate::workspace::operations;
+use crate::workspace::settings;
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
@@ -60,12 +60,18 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         refuse_commands(&root, name)?;
     }
     // Settings that cannot be read are told with every turn, and may be mended while we watch.
-    let named = settings::of(context, &root)
+    let named = settings::of(&root, &context.surroundings)
         .ok()
         .and_then(|settings| settings.project);
-    let cache = Project::of(&root, named.as_deref(), &context.home)
+    let cache = Project::of(&root, named.as_deref(), &context.surroundings.home)
         .map(|project| project.state_dir)
-        .or_else(|_| context.home.state_dir().map(|state| state.path))
+        .or_else(|_| {
+            context
+                .surroundings
+                .home
+                .state_dir()
+                .map(|state| state.path)
+        })
         .map_err(|err| Failure::no_state(&err))?;
     let shutdown = context.shutdown()?;
     outer.heed(&shutdown);

@@ -34,7 +34,7 @@ pub struct Trying<'a> {
     /// Whether the mounts are wanted for good, so that it is a failure when the operation does not pass with them.
     pub must_pass: bool,
     /// The container as it would be with more mounts.
-    pub with_mounts: &'a dyn Fn(&[NewMount]) -> Option<ContainerPlan>,
+    pub with_mounts: &'a (dyn Fn(&[NewMount]) -> Option<ContainerPlan> + Sync),
 }
 
 /// How a trial went.

@@ -11,7 +11,7 @@ pub struct Known<'a> {
     /// All whose files are in the same places.
     sharing: Vec<&'a Mount>,
     /// Whether a path, relative to the app's root, is a file of the repository.
-    pub(super) is_tracked: &'a dyn Fn(&str) -> bool,
+    pub(super) is_tracked: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
 /// Where the files of a new mount can be.
@@ -31,7 +31,7 @@ impl<'a> Known<'a> {
         config: &'a Config,
         app: &'a App,
         worker: Option<&str>,
-        is_tracked: &'a dyn Fn(&str) -> bool,
+        is_tracked: &'a (dyn Fn(&str) -> bool + Sync),
     ) -> Self {
         let worker = app
             .workers

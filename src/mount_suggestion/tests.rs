@@ -58,7 +58,7 @@ fn app(mounts: &str) -> Config {
     crate::config::load(root.path()).config.unwrap()
 }
 
-fn of<'a>(config: &'a Config, is_tracked: &'a dyn Fn(&str) -> bool) -> Known<'a> {
+fn of<'a>(config: &'a Config, is_tracked: &'a (dyn Fn(&str) -> bool + Sync)) -> Known<'a> {
     let app: &App = &config.apps["app"];
     Known::of(config, app, None, is_tracked)
 }

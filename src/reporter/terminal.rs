@@ -7,6 +7,7 @@ mod suggested;
 mod tests;
 
 use crate::text;
+use crate::text::container_name;
 use crate::text::{safe, safe_line};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
@@ -334,7 +335,7 @@ impl<S: Screen> Terminal<S> {
 
 /// `app`, or `app--worker` as on Upsun.
 fn place(app: &str, worker: Option<&str>) -> String {
-    safe_line(&worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}")))
+    safe_line(&container_name(app, worker))
 }
 
 fn short(build: &str) -> &str {

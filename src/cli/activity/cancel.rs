@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::context::Context;
-use super::super::failure::{BUSY, Failure};
 use super::{History, Types, not_found};
 use crate::activity::{Activity, Result as Ended, State};
+use crate::failure::{BUSY, Failure};
 use crate::text::safe;
 
 /// Arguments of `activity cancel`.

@@ -4,12 +4,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::context::Context;
-use super::super::failure::Failure;
-use super::super::list::Format;
+use super::super::options::ListFormat as Format;
 use super::super::table;
-use super::super::workspace::nearest;
 use super::{Dates, Filter, History};
 use crate::activity::Activity;
+use crate::failure::Failure;
+use crate::suggestion::nearest;
 use crate::text::safe;
 
 /// Arguments of `activity get`.

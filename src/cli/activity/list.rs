@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 
 use super::super::columns::Columns;
 use super::super::context::Context;
-use super::super::failure::Failure;
-use super::super::list::Format;
+use super::super::options::ListFormat as Format;
 use super::super::table;
 use super::{Dates, Filter, History};
 use crate::activity::{Activity, Stamp};
+use crate::failure::Failure;
 
 /// Arguments of `activity list`.
 #[derive(Debug, Args)]

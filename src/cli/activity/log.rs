@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::context::Context;
-use super::super::failure::{BAD_FILE, Failure};
 use super::{Dates, Filter, History, warn};
+use crate::failure::{BAD_FILE, Failure};
 use crate::reporter::lines::Lines;
 
 /// Arguments of `activity log`.

@@ -4,12 +4,14 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::super::context::Context;
-use super::super::failure::Failure;
-use super::super::list::Format;
+use super::super::opened::open;
+use super::super::options::ListFormat as Format;
 use super::super::table;
-use super::super::workspace::{Workspace, find_app};
-use super::{DOCS, Found};
+use super::DOCS;
 use crate::config::app::App;
+use crate::failure::Failure;
+use crate::workspace::find_app;
+use crate::workspace::{SourceOperation, source_operations_of};
 
 /// Arguments of `source-operation list`.
 #[derive(Debug, Args)]
@@ -52,7 +54,7 @@ impl Column {
         }
     }
 
-    fn value(self, found: &Found<'_>) -> String {
+    fn value(self, found: &SourceOperation<'_>) -> String {
         match self {
             Column::App => found.app.name.clone(),
             Column::Operation => found.name.clone(),
@@ -63,12 +65,12 @@ impl Column {
 
 /// Prints them.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
-    let workspace = Workspace::open(context)?;
+    let workspace = open(context)?;
     let apps: Vec<&App> = match &arguments.app {
         Some(name) => vec![find_app(&workspace.config, name)?],
         None => workspace.config.apps.values().collect(),
     };
-    let all: Vec<Found<'_>> = apps.into_iter().flat_map(super::of).collect();
+    let all: Vec<SourceOperation<'_>> = apps.into_iter().flat_map(source_operations_of).collect();
     if arguments.format == Format::Json {
         let list: Vec<_> = all
             .iter()

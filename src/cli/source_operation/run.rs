@@ -1,33 +1,15 @@
 //! `source-operation run`: one source operation, in every app that has it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::super::against;
-use super::super::context::Context;
-use super::super::failure::{
-    BAD_CONFIGURATION, BAD_FILE, CANNOT_MAKE, DENIED, FAULT, Failure, OPERATION_FAILED, USAGE,
-};
-use super::super::run::{self, Format, PullChoice};
-use super::super::workspace::{Workspace, nearest};
-use super::{DOCS, Found, all};
-use crate::activity::Draft;
-use crate::comparison::access::SOURCE_OPERATION;
-use crate::config::Config;
-use crate::engine::Engine;
-use crate::engine::spec::ContainerSpec;
-use crate::event::{Event, Events};
-use crate::lifecycle::{self, Left, Report, SOURCE_DIRECTORY, Sandbox, SourceRun};
-use crate::lock::Lock;
-use crate::plan::AppPlan;
-use crate::project::{hash, plain};
-use crate::roles::Actor;
-use crate::scratch::{self, Applied, Origin, Place, Scratch};
-use crate::shutdown::{Shutdown, Urgency};
-use crate::source::Tree;
-use crate::user_variables::UserVariables;
+use super::super::context::{Context, Hearing};
+use super::super::opened::open;
+use super::super::options::{Acting, Running, seconds};
+use crate::actions::source_operation::{PlannedSourceOperation, Request};
+use crate::failure::Failure;
 
 /// Arguments of `source-operation run`.
 #[derive(Debug, Args)]
@@ -36,541 +18,59 @@ pub(in super::super) struct Arguments {
     #[arg(value_name = "OPERATION")]
     operation: String,
     #[command(flatten)]
-    acting: super::super::Acting,
-    /// End it in each app after so many seconds
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<f64>,
-    /// A variable for this run, such as `env:NAME=value`
-    #[arg(long = "variable", value_name = "NAME=VALUE")]
-    variables: Vec<String>,
-    /// Print what the commits changed as a patch, and what the operation itself prints to standard error
+    acting: Acting,
+    /// Stop the operation in each app after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// Print the commits as a patch on standard output; what the operation prints goes to standard error
     #[arg(long)]
     diff: bool,
     /// Bring the commits into this repository: as a branch, or onto the checked-out one where that loses nothing
     #[arg(long)]
     apply: bool,
-    /// When to ask the registry for images
-    #[arg(long, value_name = "WHEN", default_value = "missing")]
-    pull: PullChoice,
-    /// How to print what happens
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-    /// Accepted as Upsun's CLI does: it always waits
-    #[arg(long, hide = true)]
-    wait: bool,
-    /// Accepted as Upsun's CLI does: it always waits
-    #[arg(short = 'W', long, hide = true)]
-    no_wait: bool,
+    #[command(flatten)]
+    running: Running,
 }
 
-/// What everything that is done has to do with.
-struct Run<'a, E> {
-    workspace: &'a Workspace,
-    sandbox: &'a Sandbox<'a, E>,
-    arguments: &'a Arguments,
-    actor: &'a Actor,
-    timeout: Option<Duration>,
-    origin: &'a Origin,
-    wanted: &'a [Found<'a>],
-    variables: &'a UserVariables,
-    tree: &'a std::sync::Arc<Tree>,
-    /// Marks its processes and its clone.
-    id: &'a str,
-}
-
-/// What came of it.
-enum Came {
-    /// The operation failed in an app, or was ended.
-    Failed(Report),
-    /// It succeeded in all of them.
-    Succeeded {
-        /// Whether anything was committed.
-        has_news: bool,
-        /// What to print, where that is wanted.
-        patch: Vec<u8>,
-    },
-}
-
-/// Why nothing came of it.
-enum Trouble {
-    Failure(Failure),
-    Lifecycle(lifecycle::Error),
-    /// The clone cannot be made.
-    Clone(scratch::Error),
-    /// What an app's operation left cannot be taken.
-    Take(String, scratch::Error),
-    /// What was made cannot be looked at, or brought here.
-    Bring(scratch::Error),
-}
-
-impl From<lifecycle::Error> for Trouble {
-    fn from(err: lifecycle::Error) -> Self {
-        Trouble::Lifecycle(err)
-    }
-}
-
-impl From<crate::lock::Error> for Trouble {
-    fn from(err: crate::lock::Error) -> Self {
-        Trouble::Lifecycle(err.into())
-    }
-}
-
+/// Runs it and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let shutdown = context.shutdown()?;
-    let mut workspace = Workspace::open(context)?;
-    let name = &arguments.operation;
-    let actor = run::actor(
-        &workspace,
-        arguments.acting.role.as_deref(),
-        arguments.acting.user.as_deref(),
-    )?;
-    check_role(&actor, name)?;
-    let timeout = arguments.timeout.map(Duration::try_from_secs_f64);
-    let timeout = timeout
-        .transpose()
-        .map_err(|_| Failure::usage("`--timeout` takes a number of seconds"))?;
-    let variables = workspace.parse_variables(&arguments.variables)?;
-    let opened = Origin::open(&workspace.project.root, &shutdown).await;
-    let origin = match opened {
-        Ok(origin) => origin,
-        Err(err) => {
-            // A wrong name is wrong whatever Git says.
-            find(&workspace.config, &Config::default(), name)?;
-            return Err(cannot_clone(&err, &shutdown));
-        }
+    let workspace = open(context)?;
+    let running = &arguments.running;
+    let json = running.json();
+    let request = Request {
+        operation: arguments.operation.clone(),
+        actor: arguments.acting.actor(&workspace)?,
+        timeout: arguments.timeout,
+        variables: running.variables(&workspace)?,
+        pull: running.pull(),
+        diff: arguments.diff,
+        is_stdout_taken: arguments.diff && !json,
+        apply: arguments.apply,
     };
-    let committed = against::committed(context, &workspace.project.root)?;
-    let here = std::mem::replace(&mut workspace.config, committed);
-    let workspace = workspace;
-    let wanted = find(&workspace.config, &here, name)?;
-    let tree = workspace.scan()?;
-    let engine = context.engine(workspace.settings.engine.as_deref()).await?;
-    let json = arguments.format == Format::Json;
-    let listening = context.listen(json, &shutdown);
-    let apps = wanted.iter().map(|found| found.app.name.clone());
-    listening.record(
-        &workspace,
-        Draft::SourceOperation {
-            apps: apps.collect(),
-            operation: name.clone(),
-        },
-    );
-    let sandbox = workspace.sandbox(&engine, &listening.events, &shutdown);
-    let run = Run {
-        workspace: &workspace,
-        sandbox: &sandbox,
-        arguments,
-        actor: &actor,
-        timeout,
-        origin: &origin,
-        wanted: &wanted,
-        variables: &variables,
-        tree: &tree,
-        id: &run::run_id(),
-    };
-    warn_of_differences(&listening.events, &here, &wanted, name).await;
-    let result = tokio::select! {
-        biased;
-        result = run.all() => result,
-        () = shutdown.reached(Urgency::Leave) => Err(lifecycle::Error::Interrupted.into()),
-    };
-    let (code, patch, has_news) = match result {
-        Ok(Came::Failed(report)) => (Ok(run::exit_code(&report, &shutdown)), Vec::new(), false),
-        Ok(Came::Succeeded { has_news, patch }) => (Ok(0), patch, has_news),
-        Err(trouble) => (Err(failure(trouble, &shutdown)), Vec::new(), false),
-    };
-    let is_kept = matches!(code, Ok(0));
-    let code = listening.end(context, code);
+    let committed = |root: &std::path::Path| against::committed(context, root);
+    let planned =
+        PlannedSourceOperation::prepare(&workspace, request, committed, &shutdown).await?;
+    let hearing = Hearing { json, mask: false };
+    let (actions, listening) = context
+        .actions_until(planned.workspace(), hearing, shutdown)
+        .await?;
+    let result = actions.run_source_operation(&planned).await;
+    listening.finish(actions);
+    let is_kept = result
+        .as_ref()
+        .is_ok_and(|committed| committed.exit_code == 0);
     if !is_kept && !context.global.quiet {
-        context.talk("Nothing is kept of it, as on Upsun.\n");
+        context.talk("The commits were discarded, as on Upsun.\n");
     }
-    let code = code?;
+    let committed = result?;
     if !json {
-        context.print_bytes(&patch)?;
+        context.print_bytes(&committed.patch)?;
     }
-    if has_news && !arguments.apply && !context.global.quiet {
-        context.talk("Nothing of it is in this repository; `--apply` brings it here.\n");
+    if committed.has_news && !arguments.apply && !context.global.quiet {
+        context.talk(
+            "Nothing was changed in this repository; run it again with `--apply` to bring the commits in.\n",
+        );
     }
-    Ok(code)
-}
-
-impl<E: Engine> Run<'_, E> {
-    async fn all(&self) -> Result<Came, Trouble> {
-        let origin = self.origin;
-        let place = self.place().await?;
-        match origin.is_dirty().await {
-            Ok(true) => {
-                self.warn("changes that are not committed are not part of it: it starts from HEAD")
-                    .await;
-            }
-            // Where Git cannot tell, as a filter of the user's is broken, the clone is none the worse.
-            Ok(false) | Err(scratch::Error::Refused { .. }) => {}
-            Err(err) => return Err(Trouble::Clone(err)),
-        }
-        self.tell(Event::CloneStarted {
-            branch: origin.branch().to_owned(),
-            commit: origin.head().to_owned(),
-        })
-        .await;
-        let mut scratch = Scratch::of(origin, place, self.sandbox.shutdown)
-            .await
-            .map_err(Trouble::Clone)?;
-        if scratch.has_submodules().await.map_err(Trouble::Clone)? {
-            self.warn("submodules are empty directories in the clone: the operation does not see what is in them")
-                .await;
-        }
-        for found in self.wanted {
-            if let Some(failed) = self.one(found, &mut scratch).await? {
-                return Ok(Came::Failed(failed));
-            }
-        }
-        let mut patch = Vec::new();
-        if self.arguments.diff {
-            patch = scratch.diff().await.map_err(Trouble::Bring)?;
-            self.tell(Event::Patch {
-                patch: String::from_utf8_lossy(&patch).into_owned(),
-            })
-            .await;
-        }
-        if self.arguments.apply && scratch.has_news() {
-            self.apply(&scratch).await?;
-        }
-        Ok(Came::Succeeded {
-            has_news: scratch.has_news(),
-            patch,
-        })
-    }
-
-    /// A place for the clone. What others left who were killed goes first.
-    async fn place(&self) -> Result<Place, Trouble> {
-        let what = format!("source-operation run {}", self.arguments.operation);
-        let state = &self.workspace.project.state_dir;
-        let Sandbox {
-            events, shutdown, ..
-        } = self.sandbox;
-        let guard = Lock::take(&scratch::guard(state), &what, events, shutdown).await?;
-        let alive = scratch::clear(state);
-        self.sandbox.remove_abandoned_sources(&alive).await?;
-        let place = Place::make(state, self.id, &what)?;
-        guard.release();
-        Ok(place)
-    }
-
-    /// Runs it in one app. Returns how it ended where it did not end well.
-    async fn one(&self, found: &Found<'_>, clone: &mut Scratch) -> Result<Option<Report>, Trouble> {
-        let (plan, image) = self
-            .workspace
-            .plan(found.app, self.tree, self.variables)
-            .map_err(Trouble::Failure)?;
-        let pull = self.arguments.pull.into();
-        let planned = self
-            .workspace
-            .planned(&plan, &image, self.tree, pull, false);
-        let inbox = clone.inbox();
-        let run = SourceRun {
-            name: &found.name,
-            command: &found.command,
-            role: self.actor.role.name(),
-            user: self.actor.name.as_deref(),
-            parent: clone.parent(),
-            branch: clone.branch(),
-            head: clone.head(),
-            inbox: &inbox,
-            variables: &BTreeMap::new(),
-            timeout: self.timeout,
-            is_stdout_taken: self.arguments.diff && self.arguments.format == Format::Text,
-            id: self.id,
-        };
-        let container = container(self.workspace, &plan, self.id);
-        let done = self
-            .sandbox
-            .run_source_operation(&planned, &run, &container)
-            .await?;
-        let Some(made) = done.made else {
-            return Ok(Some(done.report));
-        };
-        let app = &found.app.name;
-        let mut event = Event::Committed {
-            app: app.clone(),
-            branch: clone.branch().to_owned(),
-            commits: Vec::new(),
-            rewrote_history: false,
-        };
-        if made.tip != clone.head() {
-            let news = clone.take(&made.tip, &inbox).await;
-            let news = news.map_err(|err| Trouble::Take(app.clone(), err))?;
-            event = Event::Committed {
-                app: app.clone(),
-                branch: clone.branch().to_owned(),
-                commits: news.commits,
-                rewrote_history: news.rewritten,
-            };
-        }
-        self.tell(event).await;
-        for warning in losses(app, clone.branch(), &made.left) {
-            self.warn(&warning).await;
-        }
-        Ok(None)
-    }
-
-    async fn apply(&self, scratch: &Scratch) -> Result<(), Trouble> {
-        let name = branch_name(&self.arguments.operation);
-        let applied = self.origin.apply(scratch, &name).await;
-        let (branch, because) = match applied.map_err(Trouble::Bring)? {
-            Applied::FastForward { branch } => (branch, None),
-            Applied::Branch { branch, because } => (branch, Some(because)),
-        };
-        self.tell(Event::CommitsApplied {
-            branch,
-            commit: scratch.head().to_owned(),
-            because,
-        })
-        .await;
-        Ok(())
-    }
-
-    async fn tell(&self, event: Event) {
-        self.sandbox.events.send(event).await;
-    }
-
-    async fn warn(&self, message: &str) {
-        self.sandbox.events.warn(message, None).await;
-    }
-}
-
-/// The branch that commits of an operation are brought to where the checked-out one cannot take them.
-fn branch_name(operation: &str) -> String {
-    let mut name = plain(operation, 60);
-    if name.is_empty() {
-        // Nothing of it may be part of a branch's name.
-        name = format!("operation-{}", &hash(operation.as_bytes())[..8]);
-    }
-    format!("upsun-local/{name}")
-}
-
-/// What an operation left that Upsun would not keep either.
-fn losses(app: &str, branch: &str, left: &[Left]) -> Vec<String> {
-    let mut all = Vec::new();
-    let list = |names: &[&String], count: usize| {
-        let mut text: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        if count > names.len() {
-            text.push(format!("and {} more", count - names.len()));
-        }
-        text.join(", ")
-    };
-    let mut tags = Vec::new();
-    for left in left {
-        match left {
-            Left::Files(count, names) => {
-                let names: Vec<&String> = names.iter().collect();
-                let (are, them) = if *count == 1 { ("file is", "is") } else { ("files are", "are") };
-                all.push(format!(
-                    "{app}: {count} {are} changed but not committed, and {them} gone: {}",
-                    list(&names, *count)
-                ));
-            }
-            Left::Detached(count) => {
-                let plural = if *count == 1 { "" } else { "s" };
-                all.push(format!(
-                    "{app} left {count} commit{plural} on no branch: they are not taken, as Upsun pushes the branch that was checked out, `{branch}`"
-                ));
-            }
-            Left::Branch(other) => all.push(format!(
-                "{app} left commits on the branch `{other}`: they are not taken, as Upsun pushes the branch that was checked out, `{branch}`"
-            )),
-            Left::Tag(tag) => tags.push(tag),
-            Left::Unfinished(what) => {
-                all.push(format!("{app} left a {what} that is not finished, and it is gone"));
-            }
-        }
-    }
-    if !tags.is_empty() {
-        let shown = &tags[..tags.len().min(5)];
-        all.push(format!(
-            "{app} made tags, and they are not taken: {}",
-            list(shown, tags.len())
-        ));
-    }
-    all
-}
-
-/// Upsun refuses before anything is done, and so do we.
-fn check_role(actor: &Actor, operation: &str) -> Result<(), Failure> {
-    if actor.role.may(SOURCE_OPERATION) {
-        return Ok(());
-    }
-    let who = match &actor.name {
-        Some(name) => format!("`{name}`, who is `{}`,", actor.role),
-        None => format!("the role `{}`", actor.role),
-    };
-    Err(Failure::new(
-        DENIED,
-        format!(
-            "{who} may not run the source operation `{operation}`: that takes `{SOURCE_OPERATION}`, as it pushes commits"
-        ),
-    )
-    .hint(format!("try `--role {SOURCE_OPERATION}`")))
-}
-
-/// The apps that have an operation of that name in the commit, in the order in which they are written. `here` is the
-/// configuration of the working copy.
-fn find<'a>(config: &'a Config, here: &Config, name: &str) -> Result<Vec<Found<'a>>, Failure> {
-    let all = all(config);
-    let names: BTreeSet<String> = all.iter().map(|found| found.name.clone()).collect();
-    let wanted: Vec<Found<'a>> = all.into_iter().filter(|found| found.name == name).collect();
-    if !wanted.is_empty() {
-        return Ok(wanted);
-    }
-    if super::all(here).iter().any(|found| found.name == name) {
-        return Err(Failure::usage(format!(
-            "the source operation `{name}` is not committed yet, and Upsun runs what is"
-        ))
-        .hint("commit it first"));
-    }
-    let failure = Failure::usage(format!("there is no source operation `{name}`"));
-    Err(match nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None if names.is_empty() => failure.hint(format!(
-            "define it under `applications.<app>.source.operations` in .upsun/config.yaml; see {DOCS}"
-        )),
-        None => {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            failure.hint(format!("there are: {}", names.join(", ")))
-        }
-    })
-}
-
-/// Says where the working copy defines an operation otherwise than the commit does.
-async fn warn_of_differences(events: &Events, here: &Config, wanted: &[Found<'_>], name: &str) {
-    let here: BTreeMap<String, String> = all(here)
-        .into_iter()
-        .filter(|found| found.name == name)
-        .map(|found| (found.app.name.clone(), found.command))
-        .collect();
-    let committed = |app: &str| {
-        let mut of_app = wanted.iter().filter(|found| found.app.name == app);
-        of_app.next().map(|found| found.command.as_str())
-    };
-    for (app, command) in &here {
-        let told = match committed(app) {
-            Some(found) if found == command => continue,
-            Some(_) => format!(
-                "`{name}` on `{app}` is run as the last commit defines it, not as the working copy does"
-            ),
-            None => {
-                format!("`{name}` is not run on `{app}`, where only the working copy defines it")
-            }
-        };
-        let hint = "Upsun runs what is committed: commit it first".to_owned();
-        events.warn(told, Some(hint)).await;
-    }
-}
-
-/// The container of an app for this: its image, and the variables of a build. It is in no environment's network.
-fn container(workspace: &Workspace, plan: &AppPlan, id: &str) -> ContainerSpec {
-    let mut spec = plan.build.container.clone();
-    spec.name = workspace
-        .project
-        .name(&[&workspace.environment.name, &plan.app, "+source", id]);
-    spec.labels =
-        workspace
-            .project
-            .new_labels(Some(&workspace.environment.name), Some(&plan.app), "source");
-    spec.volumes.clear();
-    spec.variables.insert(
-        "PLATFORM_SOURCE_DIR".to_owned(),
-        SOURCE_DIRECTORY.to_owned(),
-    );
-    spec
-}
-
-fn failure(trouble: Trouble, shutdown: &Shutdown) -> Failure {
-    match trouble {
-        Trouble::Failure(failure) => failure,
-        Trouble::Lifecycle(err) => Failure::of(err, shutdown),
-        Trouble::Clone(err) => cannot_clone(&err, shutdown),
-        Trouble::Take(_, scratch::Error::Interrupted)
-        | Trouble::Bring(scratch::Error::Interrupted) => {
-            Failure::of(lifecycle::Error::Interrupted, shutdown)
-        }
-        Trouble::Take(app, err) => {
-            let code = match &err {
-                scratch::Error::Io(_) => FAULT,
-                _ => OPERATION_FAILED,
-            };
-            Failure::new(
-                code,
-                format!("what `{app}` committed cannot be taken: {err}"),
-            )
-        }
-        Trouble::Bring(err) => {
-            let code = match &err {
-                scratch::Error::Io(_) => FAULT,
-                _ => BAD_FILE,
-            };
-            Failure::new(code, format!("the commits cannot be brought here: {err}"))
-        }
-    }
-}
-
-fn cannot_clone(err: &scratch::Error, shutdown: &Shutdown) -> Failure {
-    use scratch::Error as E;
-    if matches!(err, E::Interrupted) {
-        return Failure::of(lifecycle::Error::Interrupted, shutdown);
-    }
-    let code = match err {
-        E::NoRepository(_) | E::NoCommit => USAGE,
-        E::Below { .. } => BAD_CONFIGURATION,
-        E::AnothersRepository(_) | E::Refused { .. } | E::NotWhole(_) => BAD_FILE,
-        E::Io(_) | E::Interrupted => CANNOT_MAKE,
-    };
-    let failure = Failure::new(code, format!("the repository cannot be cloned: {err}"));
-    match err {
-        E::NoCommit | E::NoRepository(_) => failure.hint(
-            "a source operation works on a commit: `git init`, `git add` and `git commit` make one",
-        ),
-        E::AnothersRepository(root) => failure.hint(format!(
-            "`git config --global --add safe.directory {}` lets it",
-            root.display()
-        )),
-        E::Io(err) if err.kind() == std::io::ErrorKind::NotFound => {
-            failure.hint("install Git, or add it to `PATH`")
-        }
-        _ => failure,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_branch_has_a_name_whatever_the_operation_is_called() {
-        assert_eq!(branch_name("Update deps"), "upsun-local/update-deps");
-        assert_eq!(branch_name("更新"), branch_name("更新"));
-        for name in ["更新", "-", "..", ""] {
-            let branch = branch_name(name);
-            assert!(branch.starts_with("upsun-local/operation-"), "{branch}");
-        }
-    }
-
-    #[test]
-    fn what_is_lost_is_said_by_name() {
-        let text = |text: &str| text.to_owned();
-        let left = [
-            Left::Files(7, vec![text("a"), text("b")]),
-            Left::Detached(1),
-            Left::Branch(text("x")),
-            Left::Tag(text("v1")),
-            Left::Unfinished(text("merge")),
-            Left::Tag(text("v2")),
-        ];
-        insta::assert_snapshot!(losses("web", "main", &left).join("\n"), @r#"
-        web: 7 files are changed but not committed, and are gone: `a`, `b`, and 5 more
-        web left 1 commit on no branch: they are not taken, as Upsun pushes the branch that was checked out, `main`
-        web left commits on the branch `x`: they are not taken, as Upsun pushes the branch that was checked out, `main`
-        web left a merge that is not finished, and it is gone
-        web made tags, and they are not taken: `v1`, `v2`
-        "#);
-    }
+    Ok(committed.exit_code)
 }

@@ -5,19 +5,20 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::super::context::Context;
-use super::super::failure::Failure;
-use super::super::run::Format;
+use super::super::opened::open_lenient;
+use super::super::options::Format;
 use super::super::table;
-use super::super::workspace::Workspace;
+use crate::failure::Failure;
 use crate::lifecycle::{self, Extent, Sandboxes};
 use crate::text::bytes;
 
 /// Prints it: a line for each environment, and one for what the environments of a project share.
 pub(super) async fn run(context: &Context, format: Format) -> Result<u8, Failure> {
     // The settings may say which engine; nothing else of the repository counts, if there is one.
-    let workspace = Workspace::open_lenient(context).ok();
+    let workspace = open_lenient(context).ok();
     let setting = workspace.as_ref().and_then(|it| it.settings.engine.clone());
     let owner = context
+        .surroundings
         .home
         .owner()
         .map_err(|err| Failure::no_state(&err))?;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::super::against::Which;
 use super::super::context::Context;
-use super::super::failure::Failure;
 use super::super::plan::Pushed;
 use crate::comparison::push::{Action, Push, TREE};
 use crate::config::Config;
 use crate::config::app::{App, MountSource};
+use crate::failure::Failure;
 use crate::relationships;
 use crate::settings::FILE_NAME;
 

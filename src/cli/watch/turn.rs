@@ -15,10 +15,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
 use super::super::context::WATCHED;
-use super::super::failure::Failure;
 use super::super::{Cli, ColorChoice, Command as Chosen, Global};
 use super::Arguments;
 use super::depends::Scope;
+use crate::failure::Failure;
 
 /// How long what was told to leave has for that.
 const LEAVE: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! Whether an operation passes with the mounts that are suggested: it is run where only they can be written.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::super::execute::Command;
 use super::super::operation::GRACE;
@@ -111,9 +111,9 @@ impl<E: Engine> Sandbox<'_, E> {
         self.copy_app(&title, &copies).await?;
         let id = self.create_anew(&copies.container).await?;
         self.engine.start_container(&id).await?;
-        let said = RefCell::new(Vec::new());
+        let said = Mutex::new(Vec::new());
         let event = |output: Output| {
-            let mut said = said.borrow_mut();
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
             said.extend_from_slice(output.bytes());
             // Twice the size before it is cut, so that it is rarely cut.
             if said.len() > 2 * SEARCHED {
@@ -158,7 +158,8 @@ impl<E: Engine> Sandbox<'_, E> {
         let done = self
             .carry_out(&command, &plan.mounts, Some(planned.source()), event)
             .await?;
-        let said = String::from_utf8_lossy(&said.borrow()).into_owned();
+        let said = String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_owned();
         let refused = done
             .advice
             .read_only

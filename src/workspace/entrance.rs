@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
-use std::process::{Command, Stdio};
 
-use super::context::{Context, variable};
-use super::failure::{BAD_FILE, Failure};
-use super::workspace::Workspace;
+use super::{Error, Variables, Workspace};
 use crate::config::app::App;
 use crate::image_ref::ImageRef;
 use crate::plan::front;
@@ -19,7 +16,8 @@ use crate::web::FRONT_PORT;
 use crate::{relationships, services};
 
 /// The router, and what it sends requests to besides the apps.
-pub(super) struct Router {
+#[derive(Debug)]
+pub struct Router {
     /// The router.
     pub plan: RouterPlan,
     /// The services that routes lead to.
@@ -27,25 +25,26 @@ pub(super) struct Router {
 }
 
 /// The port of this machine: `UPSUN_LOCAL_PORT`, else the settings', else one that belongs to the environment.
-pub(super) fn port(
+pub fn port(
     settings: &Settings,
     project: &Project,
     environment: &str,
-) -> Result<u16, Failure> {
-    let Some(text) = variable("UPSUN_LOCAL_PORT").filter(|text| !text.is_empty()) else {
+    variables: &Variables,
+) -> Result<u16, Error> {
+    let Some(text) = variables.get("UPSUN_LOCAL_PORT") else {
         let default = || routes::default_port(&project.key, environment);
         return Ok(settings.port.map_or_else(default, NonZero::get));
     };
     text.parse()
         .ok()
         .filter(|port| *port > 0)
-        .ok_or_else(|| Failure::usage(format!("UPSUN_LOCAL_PORT is no port: `{text}`")))
+        .ok_or_else(|| Error::request(format!("UPSUN_LOCAL_PORT is no port: `{text}`")))
 }
 
 impl Workspace {
     /// The image of the web server in front of an app, when anything sends requests to it; and whether only this
     /// machine does.
-    pub(super) fn front(&self, app: &App) -> Result<(Option<String>, bool), Failure> {
+    pub fn front(&self, app: &App) -> Result<(Option<String>, bool), Error> {
         let on_demand = !relationships::is_reached(&app.name, &self.config);
         if on_demand && !routes::is_routed(app, &self.config) {
             return Ok((None, true));
@@ -53,15 +52,15 @@ impl Workspace {
         Ok((Some(self.web_server()?), on_demand))
     }
 
-    fn web_server(&self) -> Result<String, Failure> {
+    fn web_server(&self) -> Result<String, Error> {
         let image = self.settings.images.get(front::IMAGE_NAME);
         let image = ImageRef::new(image.map_or(front::IMAGE, String::as_str))
-            .map_err(|err| Failure::new(BAD_FILE, err.to_string()).hint(err.hint()))?;
+            .map_err(|err| Error::file(err.to_string()).hint(err.hint()))?;
         Ok(image.as_str().to_owned())
     }
 
     /// The router, unless there is nothing that it could lead to.
-    pub(super) fn router(&self) -> Result<Option<Router>, Failure> {
+    pub fn router(&self) -> Result<Option<Router>, Error> {
         let entrance = &self.entrance;
         let upstreams: BTreeSet<&str> = entrance.upstreams().collect();
         if upstreams.is_empty() {
@@ -72,7 +71,7 @@ impl Workspace {
             .filter(|name| !self.config.apps.contains_key(**name))
             .filter_map(|name| self.config.services.get(*name))
             .map(|service| self.service(service))
-            .collect::<Result<Vec<ServicePlan>, Failure>>()?;
+            .collect::<Result<Vec<ServicePlan>, Error>>()?;
         let container = |name: &str| self.project.name(&[&self.environment.name, name]);
         let address = |name: &str| {
             if self.config.apps.contains_key(name) {
@@ -99,7 +98,7 @@ impl Workspace {
         }))
     }
 
-    fn service(&self, service: &crate::config::Service) -> Result<ServicePlan, Failure> {
+    fn service(&self, service: &crate::config::Service) -> Result<ServicePlan, Error> {
         let network = self.project.name(&[&self.environment.name]);
         services::plan(&services::Inputs {
             project: &self.project,
@@ -112,30 +111,4 @@ impl Workspace {
         })
         .map_err(|err| super::connections::failed(&err))
     }
-}
-
-/// Opens an address in a browser, without waiting for that.
-pub(super) fn open(context: &Context, url: &str) {
-    let browser = variable("BROWSER").filter(|browser| !browser.is_empty());
-    let programs = browser
-        .iter()
-        .map(String::as_str)
-        .chain(["xdg-open", "open", "wslview"]);
-    for program in programs {
-        let started = Command::new(program)
-            .arg(url)
-            // A program of the repository must not be taken for a browser where `PATH` has relative entries.
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        if started.is_ok() {
-            return;
-        }
-    }
-    context.talk(&format!(
-        "{}: no browser is found to open {url}; `BROWSER` can name one\n",
-        context.style.warning("warning")
-    ));
 }

@@ -1,15 +1,14 @@
 //! Runs one test.
 
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::Receiver;
-
-use super::super::super::failure::Failure;
-use super::super::super::run::listens_at;
-use super::super::cases::{Case, verdict};
+use super::cases::{Case, verdict};
 use super::{BEFORE_RUN, Before, Suite};
 use crate::engine::Engine;
-use crate::event::{Advice, Event, Events, Outcome, Text};
+use crate::event::{Advice, Event, Events, Outcome, Receiver, Text};
+use crate::failure::Failure;
 use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
 use crate::mount_snapshot::{Index, compare, is_same};
 use crate::output::Output;
@@ -20,7 +19,7 @@ use crate::suite::{Observed, Printed, Status, Verdict, again, judge};
 impl<E: Engine> Suite<'_, E> {
     pub(super) async fn one(&self, case: &Case<'_>, before: &Before) -> Verdict {
         let began = Instant::now();
-        self.progress.show(&case.name);
+        self.audience.begins(&case.name);
         let mut output = (String::new(), String::new());
         let tried = self.tried(case, before, &mut output).await;
         let after = tried.as_ref().ok().map(|tried| &tried.after);
@@ -105,7 +104,10 @@ impl<E: Engine> Suite<'_, E> {
         after: Option<&After>,
     ) -> Result<(), Status> {
         if after.is_some_and(|after| !after.is_changed) {
-            *before.restored.borrow_mut() = Restored::default();
+            *before
+                .restored
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Restored::default();
             return Ok(());
         }
         let restore = async |id: &str| {
@@ -114,7 +116,10 @@ impl<E: Engine> Suite<'_, E> {
                 .sandbox
                 .restore_snapshot(id, &case.place(), taken, archive)
                 .await?;
-            *before.restored.borrow_mut() = restored;
+            *before
+                .restored
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = restored;
             Ok::<_, Error>(())
         };
         let work = async {
@@ -127,7 +132,7 @@ impl<E: Engine> Suite<'_, E> {
             restore(&self.up_again(case).await?).await
         };
         work.await.map_err(|err: Error| {
-            before.is_lost.set(true);
+            before.is_lost.store(true, Relaxed);
             let failure = Failure::of(err, self.sandbox.shutdown);
             Status::Error(format!(
                 "the mounts of {} could not be put back: {}; the next command that uses them tries again",
@@ -137,37 +142,37 @@ impl<E: Engine> Suite<'_, E> {
         })
     }
 
-    fn planned(&self, case: &Case<'_>) -> Result<(Planned<'_>, &ContainerPlan), Error> {
-        let place = case.place();
-        let Ok((plan, container)) = self.container(case) else {
-            return Err(Error::NotUp { container: place });
-        };
-        let image = &self.prepared[&place].image;
-        let pull = self.arguments.pull.into();
-        let planned = self.workspace.planned(plan, image, self.tree, pull, false);
-        Ok((planned, container))
+    fn planned(&self, case: &Case<'_>) -> (Planned<'_>, &ContainerPlan) {
+        let prepared = &self.prepared[&case.place()];
+        (
+            prepared.planned(self.request.pull, false),
+            prepared.container(),
+        )
     }
 
     /// The container of a test, which is started where it does not run.
     async fn up_again(&self, case: &Case<'_>) -> Result<String, Error> {
-        let (planned, container) = self.planned(case)?;
+        let (planned, container) = self.planned(case);
         let containers = self.sandbox.containers().await?;
-        let address = listens_at(case.found.app, case.found.worker);
         let deployed = self
             .sandbox
-            .ensure_ready(&planned, container, &containers, address.as_deref())
+            .ensure_ready(&planned, container, &containers, self.listens_at(case))
             .await?;
         Ok(deployed.id)
+    }
+
+    fn listens_at(&self, case: &Case<'_>) -> Option<&str> {
+        self.prepared[&case.place()].listens_at()
     }
 
     /// How long a test may take: as it says itself, as its operation says, or as the command line says for all others.
     fn timeout(&self, case: &Case<'_>) -> Option<Duration> {
         let own = case.definition.timeout.or(case.found.operation.timeout);
-        own.or(self.arguments.timeout)
+        own.or(self.request.timeout)
     }
 
     async fn run_once(&self, case: &Case<'_>, known: &Index) -> Result<Seen, Error> {
-        let (planned, container) = self.planned(case)?;
+        let (planned, container) = self.planned(case);
         let place = case.place();
         let found = &case.found;
         let variables = self.workspace.run_variables(
@@ -177,7 +182,6 @@ impl<E: Engine> Suite<'_, E> {
             &case.definition.variables,
             container,
         );
-        let address = listens_at(found.app, found.worker);
         let actor = case.actor.as_ref();
         let run = OperationRun {
             operation: found.operation,
@@ -188,7 +192,7 @@ impl<E: Engine> Suite<'_, E> {
             timeout: self.timeout(case),
             // What goes on in the background would be seen by the tests after it.
             ends_the_rest: true,
-            listens_at: address.as_deref(),
+            listens_at: self.listens_at(case),
         };
         let (events, receiver) = Events::channel();
         let running = async move {
@@ -217,7 +221,7 @@ impl<E: Engine> Suite<'_, E> {
     }
 
     /// Keeps what an operation prints, and tells what people want to know at once.
-    async fn listen(&self, mut receiver: Receiver<Event>) -> (Printed, Printed, Advice) {
+    async fn listen(&self, mut receiver: Receiver) -> (Printed, Printed, Advice) {
         let (mut out, mut errors) = (Printed::default(), Printed::default());
         let mut advice = Advice::default();
         while let Some(event) = receiver.recv().await {
@@ -231,7 +235,7 @@ impl<E: Engine> Suite<'_, E> {
                     };
                     kept.push(bytes);
                     // Standard output is for the results.
-                    self.context.global.verbose && matches!(piece, Output::Stderr(_))
+                    self.request.is_verbose && matches!(piece, Output::Stderr(_))
                 }
                 Event::OperationFinished {
                     read_only,
@@ -243,14 +247,14 @@ impl<E: Engine> Suite<'_, E> {
                         advice.read_only.clone_from(read_only);
                         advice.not_started.clone_from(not_started);
                     }
-                    self.context.global.verbose
+                    self.request.is_verbose
                 }
                 Event::Cancelling { .. } => self.sandbox.shutdown.urgency() > Urgency::None,
                 Event::Warning { .. } => true,
-                _ => self.context.global.verbose,
+                _ => self.request.is_verbose,
             };
             if is_told {
-                self.progress.hide();
+                self.audience.makes_room();
                 self.sandbox.events.send(event).await;
             }
         }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::failure::{BAD_CONFIGURATION, BAD_FILE, BUSY, Failure};
-use super::workspace::{Workspace, nearest};
+use super::{Error, Workspace};
 use crate::config::Service;
 use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
@@ -17,6 +16,7 @@ use crate::plan::{AppPlan, Connections};
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
 use crate::source::Tree;
+use crate::suggestion::nearest;
 use crate::user_variables::UserVariables;
 
 /// The services that an app and its workers reach, by name.
@@ -24,7 +24,7 @@ pub(super) type Services = BTreeMap<String, ServicePlan>;
 
 impl Workspace {
     /// Plans the services that an app and its workers reach.
-    pub(super) fn services(&self, app: &App) -> Result<Services, Failure> {
+    pub fn services(&self, app: &App) -> Result<Services, Error> {
         let network = self.project.name(&[&self.environment.name]);
         let wanted = relationships::wanted(app, &self.config);
         wanted
@@ -56,7 +56,7 @@ impl Workspace {
     }
 
     /// The command-line clients that an app's containers have: those of the services that it has relationships to.
-    pub(super) fn clients(&self, app: &App) -> Vec<Clients> {
+    pub fn clients(&self, app: &App) -> Vec<Clients> {
         // Two services of one kind share a name for their client; the first one's wins.
         let mut by_name = BTreeMap::new();
         for name in relationships::wanted(app, &self.config) {
@@ -70,19 +70,19 @@ impl Workspace {
     }
 
     /// `PLATFORM_RELATIONSHIPS` of an app's web container or of a worker.
-    pub(super) fn payloads(
+    pub fn payloads(
         &self,
         app: &App,
         worker: Option<&Worker>,
         services: &Services,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, Error> {
         let around = self.surroundings(services);
         relationships::payloads(relationships_of(app, worker), &around)
-            .map_err(|err| with_hint(Failure::new(BAD_CONFIGURATION, err.to_string()), err.hint()))
+            .map_err(|err| Error::configuration(err.to_string()).hinted(err.hint()))
     }
 
     /// What each container of an app reaches: the web container, then the workers.
-    pub(super) fn connections(&self, app: &App, services: &Services) -> Vec<Connections> {
+    pub fn connections(&self, app: &App, services: &Services) -> Vec<Connections> {
         let around = self.surroundings(services);
         std::iter::once(None)
             .chain(app.workers.iter().map(Some))
@@ -101,12 +101,12 @@ impl Workspace {
     }
 
     /// The plans of the apps that a container reaches, each after those that it reaches itself.
-    pub(super) fn reached(
+    pub fn reached(
         &self,
         app: &App,
         worker: Option<&str>,
         tree: &Tree,
-    ) -> Result<Vec<(AppPlan, ImageRecipe)>, Failure> {
+    ) -> Result<Vec<(AppPlan, ImageRecipe)>, Error> {
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
         relationships::reached(relationships_of(app, worker), &self.config)
             .into_iter()
@@ -115,15 +115,11 @@ impl Workspace {
     }
 
     /// The container of a service, running or not.
-    pub(super) async fn find_service(
-        &self,
-        engine: &impl Engine,
-        name: &str,
-    ) -> Result<Container, Failure> {
+    pub async fn find_service(&self, engine: &impl Engine, name: &str) -> Result<Container, Error> {
         let is_mail = self.is_mail(name);
         if !self.config.services.contains_key(name) && !is_mail {
             let known = self.config.services.keys().map(String::as_str);
-            let failure = Failure::usage(format!("there is no service `{name}`"));
+            let failure = Error::request(format!("there is no service `{name}`"));
             return Err(match nearest(name, known) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),
                 None => failure,
@@ -142,7 +138,7 @@ impl Workspace {
                 }
             })
             .ok_or_else(|| {
-                Failure::new(BUSY, format!("`{name}` is not up"))
+                Error::not_up(format!("`{name}` is not up"))
                     .hint("`upsun-local up` starts the services that apps reach")
             })
     }
@@ -162,17 +158,12 @@ fn relationships_of<'a>(app: &'a App, worker: Option<&'a Worker>) -> &'a [Relati
 }
 
 /// What a service that cannot be planned means.
-pub(super) fn failed(err: &services::Error) -> Failure {
-    let code = match err {
-        services::Error::External { .. } | services::Error::Image(_) => BAD_FILE,
-        _ => BAD_CONFIGURATION,
+pub(super) fn failed(err: &services::Error) -> Error {
+    let error = match err {
+        services::Error::External { .. } | services::Error::Image(_) => {
+            Error::file(err.to_string())
+        }
+        _ => Error::configuration(err.to_string()),
     };
-    with_hint(Failure::new(code, err.to_string()), err.hint())
-}
-
-fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    error.hinted(err.hint())
 }

@@ -1,19 +1,19 @@
-//! `run --suggest-mounts --write`: puts mounts into the configuration.
+//! Puts the mounts that an operation needs into the configuration.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::failure::{BAD_FILE, Failure};
-use super::super::workspace::Workspace;
-use super::Found;
 use crate::config::app::{App, Mount, MountSource};
 use crate::config::edit::{self, Refused, add_mounts};
 use crate::event::NewMount;
 use crate::event::{Event, Outcome};
+use crate::failure::{BAD_FILE, Failure};
 use crate::lifecycle::{Report, Tried};
 use crate::source::Tree;
 use crate::text::count;
+use crate::workspace::Found;
+use crate::workspace::Workspace;
 
 /// What became of the file.
 pub(super) enum Written {

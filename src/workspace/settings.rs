@@ -3,13 +3,12 @@
 use crate::user_variables;
 use std::path::{Path, PathBuf};
 
-use super::context::{Context, variable};
-use super::failure::{BAD_FILE, Failure};
+use super::{Error, Surroundings, Variables};
 use crate::bounded::{self, MEBIBYTE};
 use crate::image_ref::ImageRef;
 use crate::images::{self, Certificates};
 use crate::settings::load::{self, Loaded, OwnFile};
-use crate::settings::{Error, FILE_NAME, Settings};
+use crate::settings::{self, FILE_NAME, Settings};
 use crate::source;
 use crate::user_variables::UserVariables;
 
@@ -19,49 +18,49 @@ const ENV_FILE: &str = "UPSUN_LOCAL_ENV_FILE";
 const IMAGES: &str = "UPSUN_LOCAL_IMAGES";
 
 /// The settings of a repository with those of the user below them.
-pub(super) fn of(context: &Context, root: &Path) -> Result<Settings, Failure> {
-    let loaded = load(context, root)?;
+pub fn of(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
+    let loaded = load(root, surroundings)?;
     if loaded.refused.is_empty() {
         Ok(loaded.settings)
     } else {
-        Err(refused(&context.own_settings, &loaded))
+        Err(refused(&surroundings.own_settings, &loaded))
     }
 }
 
 /// The same for commands that only tidy up or look: what may not be said is left out where it makes no difference to
 /// them. The engine does.
-pub(super) fn of_lenient(context: &Context, root: &Path) -> Result<Settings, Failure> {
-    let mut loaded = load(context, root)?;
-    let is_named = context.global.engine.is_some();
+pub fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
+    let mut loaded = load(root, surroundings)?;
+    let is_named = surroundings.names_engine;
     loaded
         .refused
         .retain(|reaching| reaching.key == "engine" && !is_named);
     if loaded.refused.is_empty() {
         Ok(loaded.settings)
     } else {
-        Err(refused(&context.own_settings, &loaded))
+        Err(refused(&surroundings.own_settings, &loaded))
     }
 }
 
-fn load(context: &Context, root: &Path) -> Result<Loaded, Failure> {
+fn load(root: &Path, surroundings: &Surroundings) -> Result<Loaded, Error> {
     let is_private = || source::is_private(root, FILE_NAME);
     let mut loaded =
-        load::load(root, &context.own_settings, is_private).map_err(|err| failure(&err))?;
+        load::load(root, &surroundings.own_settings, is_private).map_err(|err| failure(&err))?;
     let settings = &mut loaded.settings;
-    if let Some(path) = variable(ENV_FILE) {
+    if let Some(path) = surroundings.variables.get(ENV_FILE) {
         let path = std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path));
         settings.env_file = Some(path);
         settings.places.insert("env_file", ENV_FILE.to_owned());
     }
-    for (kind, image) in images_of_variable()? {
+    for (kind, image) in images_of_variable(&surroundings.variables)? {
         settings.foreign_images.remove(&image);
         settings.images.insert(kind, image);
     }
     Ok(loaded)
 }
 
-fn images_of_variable() -> Result<Vec<(String, String)>, Failure> {
-    let Some(text) = variable(IMAGES) else {
+fn images_of_variable(variables: &Variables) -> Result<Vec<(String, String)>, Error> {
+    let Some(text) = variables.get(IMAGES) else {
         return Ok(Vec::new());
     };
     let pairs = text
@@ -74,7 +73,7 @@ fn images_of_variable() -> Result<Vec<(String, String)>, Failure> {
             match ImageRef::new(image.trim()) {
                 Ok(image) => Ok((kind.trim().to_owned(), image.as_str().to_owned())),
                 Err(_) => Err(
-                    Failure::usage(format!("{IMAGES} names no image in `{pair}`"))
+                    Error::request(format!("{IMAGES} names no image in `{pair}`"))
                         .hint("write it as `nodejs:24=node:24-bookworm,postgresql=my/postgres`"),
                 ),
             }
@@ -83,16 +82,12 @@ fn images_of_variable() -> Result<Vec<(String, String)>, Failure> {
 }
 
 /// What is wrong with a settings file, as a failure.
-pub(super) fn failure(err: &Error) -> Failure {
-    let failure = Failure::new(BAD_FILE, err.to_string());
-    match err.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+pub fn failure(err: &settings::Error) -> Error {
+    Error::file(err.to_string()).hinted(err.hint())
 }
 
 /// Says all that is refused at once.
-fn refused(own: &OwnFile, loaded: &Loaded) -> Failure {
+fn refused(own: &OwnFile, loaded: &Loaded) -> Error {
     let lines: Vec<String> = loaded
         .refused
         .iter()
@@ -115,25 +110,25 @@ fn refused(own: &OwnFile, loaded: &Loaded) -> Failure {
         },
         _ => "",
     };
-    Failure::new(BAD_FILE, lines.join("\n       ")).hint(format!(
+    Error::file(lines.join("\n       ")).hint(format!(
         "write it into {}{other}; it counts in {FILE_NAME} too where Git ignores that file",
         own.name()
     ))
 }
 
 /// What to say where a proxy is used without what it may ask for.
-pub(super) fn without_credentials(context: &Context) -> (String, Option<String>) {
+pub fn without_credentials(surroundings: &Surroundings) -> (String, Option<String>) {
     (
         "containers get the proxy without its user name and password".to_owned(),
         Some(format!(
             "if it asks for them: `proxy: {{credentials: true}}` in {}",
-            context.own_settings.name()
+            surroundings.own_settings.name()
         )),
     )
 }
 
 /// The variables of `env_file`.
-pub(super) fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Failure> {
+pub fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Error> {
     let Some(path) = &settings.env_file else {
         return Ok(UserVariables::new());
     };
@@ -145,20 +140,23 @@ pub(super) fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVari
             bounded::Error::Missing => "its path counts from the folder of the settings; without such a file, take the setting away",
             _ => "name a file of `NAME=value` lines",
         };
-        Failure::new(BAD_FILE, format!("{place}: `env_file`: {err}")).hint(hint)
+        Error::file( format!("{place}: `env_file`: {err}")).hint(hint)
     })?;
     let text = String::from_utf8(bytes).map_err(|_| bounded::Error::NotText.to_string());
     text.and_then(|text| user_variables::parse_env_file(&text).map_err(|err| err.to_string()))
-        .map_err(|err| Failure::new(BAD_FILE, format!("{place}: `env_file`: {err}")))
+        .map_err(|err| Error::file(format!("{place}: `env_file`: {err}")))
 }
 
 /// The certificates of `ca_certificates`, or else those that this process's variables name.
-pub(super) fn find_certificates(
+pub fn find_certificates(
     root: &Path,
     settings: &Settings,
-) -> Result<Option<Certificates>, Failure> {
-    images::find_ca_bundle(settings, variable, |path, limit| {
-        bounded::read_named(root, path, limit)
-    })
-    .map_err(|err| Failure::new(BAD_FILE, err.to_string()))
+    variables: &Variables,
+) -> Result<Option<Certificates>, Error> {
+    images::find_ca_bundle(
+        settings,
+        |name| variables.get(name),
+        |path, limit| bounded::read_named(root, path, limit),
+    )
+    .map_err(|err| Error::file(err.to_string()))
 }

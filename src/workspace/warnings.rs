@@ -29,7 +29,7 @@ impl Warning {
 
 /// What is about to happen, and so which warnings are of interest.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Running<'a> {
+pub enum Running<'a> {
     /// Everything is deployed.
     All,
     /// This operation runs.

@@ -1,25 +1,42 @@
 //! The repository a command works on: its configuration, settings, project and environment, and the
 //! plans made from them.
 
+mod connections;
+mod crons;
+pub mod entrance;
+mod error;
+mod mail;
+mod operations;
+pub mod permission;
+mod secrets;
+pub mod settings;
+mod snapshots;
+mod source_operations;
+mod surroundings;
+mod warnings;
+
 use crate::layout;
 use crate::user_variables;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::context::{Context, variable};
-use super::failure::{BAD_CONFIGURATION, BUSY, Failure, USAGE};
-use super::warnings::{self, Running, Warning};
-use crate::activity::Draft;
+pub use self::error::{Error, Kind};
+pub use self::operations::{Found, Target, all_operations, find, operations};
+pub use self::snapshots::NotUndone;
+pub use self::source_operations::{SourceOperation, source_operations, source_operations_of};
+pub use self::surroundings::{Surroundings, Variables};
+pub use self::warnings::Running;
+use self::warnings::Warning;
 use crate::config::app::{App, Worker};
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config};
 use crate::engine::Engine;
 use crate::engine::spec::{Container, MemoryLimit};
 use crate::event::Events;
 use crate::images::{self, Certificates};
-use crate::lifecycle::{ImageRecipe, Planned, Pull, Sandbox};
+use crate::lifecycle::{ImageRecipe, Sandbox};
 use crate::php_ini;
 use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
@@ -28,6 +45,8 @@ use crate::routes::{self, Entrance};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
+use crate::suggestion::nearest;
+use crate::text::container_name;
 use crate::user_variables::{UserVariable, UserVariables};
 use crate::variables::{self, Origin, Phase, Variable};
 
@@ -35,8 +54,8 @@ use crate::variables::{self, Origin, Phase, Variable};
 const ENVIRONMENT: &str = "local";
 
 /// Everything about a repository that commands start from.
-#[derive(Debug)]
-pub(super) struct Workspace {
+#[derive(Debug, Clone)]
+pub struct Workspace {
     /// The configuration.
     pub config: Config,
     /// What is worth a look in it, with how to mend it.
@@ -59,53 +78,51 @@ pub(super) struct Workspace {
     pub entrance: Entrance,
     /// The branch that is checked out, if one is.
     branch: Option<String>,
+    /// `UPSUN_LOCAL_ROLE`: who acts when nothing else says it.
+    default_role: Option<String>,
 }
 
 impl Workspace {
     /// Reads everything; a configuration with errors ends it.
-    pub(super) fn open(context: &Context) -> Result<Self, Failure> {
-        Self::read(context, false)
+    pub fn open(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
+        Self::read(root, surroundings, false)
     }
 
     /// Reads what can be read: for what must work with a broken configuration too.
-    pub(super) fn open_lenient(context: &Context) -> Result<Self, Failure> {
-        Self::read(context, true)
+    pub fn open_lenient(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
+        Self::read(root, surroundings, true)
     }
 
-    fn read(context: &Context, lenient: bool) -> Result<Self, Failure> {
-        let root = root(context)?;
+    fn read(root: &Path, surroundings: &Surroundings, lenient: bool) -> Result<Self, Error> {
         let settings = if lenient {
-            super::settings::of_lenient(context, &root)?
+            settings::of_lenient(root, surroundings)?
         } else {
-            super::settings::of(context, &root)?
+            settings::of(root, surroundings)?
         };
-        let project = Project::of(&root, settings.project.as_deref(), &context.home)?;
+        let project = Project::of(root, settings.project.as_deref(), &surroundings.home)?;
         let loaded = config::load_ignoring(&project.root, &settings.check.ignore);
         let mut warnings = warnings::of(&loaded);
-        if let Some(warning) = context.home.state_dir().ok().and_then(|it| it.warning) {
+        if let Some(warning) = surroundings.home.state_dir().ok().and_then(|it| it.warning) {
             let hint = "`XDG_STATE_HOME` can name another directory".to_owned();
             warnings.insert(0, Warning::general(warning, Some(hint)));
         }
         let config = match loaded.config {
             Some(config) => config,
             None if lenient => Config::default(),
-            None => return Err(refuse(context, &loaded)),
+            None => return Err(Error::Invalid(Box::new(loaded))),
         };
-        let name = context
-            .global
+        let name = surroundings
             .environment
             .clone()
             .or_else(|| settings.environment.name.clone())
             .unwrap_or_else(|| ENVIRONMENT.to_owned());
         if name.trim().is_empty() || name.chars().any(char::is_control) {
-            return Err(Failure::usage(
+            return Err(Error::request(
                 "the environment's name is empty or not printable",
             ));
         }
-        let environment_type = context
-            .global
+        let environment_type = surroundings
             .environment_type
-            .map(|kind| kind.name().parse().unwrap_or_default())
             .or(settings.environment.r#type)
             .unwrap_or_default();
         let environment = Environment {
@@ -116,23 +133,28 @@ impl Workspace {
         let mut environment_variables = if lenient {
             UserVariables::new()
         } else {
-            super::settings::read_env_file(&project.root, &settings)?
+            settings::read_env_file(&project.root, &settings)?
         };
         environment_variables.extend(settings.variables.environment.clone());
-        let proxy = images::Proxy::find(&settings.proxy, variable);
+        let proxy = images::Proxy::find(&settings.proxy, |name| surroundings.variables.get(name));
         if proxy.has_lost_credentials() {
-            let (message, hint) = super::settings::without_credentials(context);
+            let (message, hint) = settings::without_credentials(surroundings);
             warnings.push(Warning::general(message, hint));
         }
         let certificates = if lenient {
             None
         } else {
-            super::settings::find_certificates(&project.root, &settings)?
+            settings::find_certificates(&project.root, &settings, &surroundings.variables)?
         };
-        let port = super::entrance::port(&settings, &project, &environment.name)?;
+        let port = entrance::port(
+            &settings,
+            &project,
+            &environment.name,
+            &surroundings.variables,
+        )?;
         let entrance = routes::resolve(&config, &project.id, port);
         let branch = source::branch(&project.root);
-        let workspace = Workspace {
+        Ok(Workspace {
             config,
             warnings,
             settings,
@@ -144,14 +166,12 @@ impl Workspace {
             proxy,
             entrance,
             branch,
-        };
-        // A command that opens it twice has the same values twice.
-        let _ = context.secrets.set(workspace.secrets());
-        Ok(workspace)
+            default_role: surroundings.variables.get("UPSUN_LOCAL_ROLE"),
+        })
     }
 
     /// The repository's files, through the stat cache.
-    pub(super) fn scan(&self) -> Result<Arc<Tree>, Failure> {
+    pub fn scan(&self) -> Result<Arc<Tree>, Error> {
         Ok(Arc::new(source::scan(
             &self.project.root,
             &self.project.state_dir,
@@ -159,7 +179,7 @@ impl Workspace {
     }
 
     /// Tells what is worth a look before anything is built or started.
-    pub(super) async fn warn(&self, events: &Events, tree: &Tree, running: Running<'_>) {
+    pub async fn warn(&self, events: &Events, tree: &Tree, running: Running<'_>) {
         warnings::tell(&self.warnings, running, events).await;
         for note in tree.notes() {
             events.warn(note, None).await;
@@ -173,7 +193,7 @@ impl Workspace {
     }
 
     /// The environment on an engine.
-    pub(super) fn sandbox<'a, E: Engine>(
+    pub fn sandbox<'a, E: Engine>(
         &'a self,
         engine: &'a E,
         events: &'a Events,
@@ -194,7 +214,8 @@ impl Workspace {
         self.branch.as_deref().unwrap_or(&self.environment.name)
     }
 
-    pub(super) fn user(&self) -> User {
+    /// The user that everything of an app runs as.
+    pub fn user(&self) -> User {
         User {
             uid: self.settings.user.uid,
             gid: self.settings.user.gid,
@@ -202,7 +223,7 @@ impl Workspace {
     }
 
     /// What each container may take.
-    pub(super) fn resources(&self) -> plan::Resources {
+    pub fn resources(&self) -> plan::Resources {
         let settings = self.settings.resources;
         let default = plan::Resources::default();
         plan::Resources {
@@ -212,20 +233,17 @@ impl Workspace {
     }
 
     /// Plans an app.
-    pub(super) fn plan(
+    pub fn plan(
         &self,
         app: &App,
         tree: &Tree,
         command_line: &UserVariables,
-    ) -> Result<(AppPlan, ImageRecipe), Failure> {
+    ) -> Result<(AppPlan, ImageRecipe), Error> {
         let id = tree.id(&app.source_root).ok_or_else(|| {
-            Failure::new(
-                BAD_CONFIGURATION,
-                format!(
-                    "`source.root` of `{}` holds no file that Git would deploy: `{}`",
-                    app.name, app.source_root
-                ),
-            )
+            Error::configuration(format!(
+                "`source.root` of `{}` holds no file that Git would deploy: `{}`",
+                app.name, app.source_root
+            ))
             .hint("is it ignored, or not there?")
         })?;
         let tree_id = id.to_string();
@@ -245,7 +263,7 @@ impl Workspace {
             let relationships = self.payloads(app, worker, &services)?;
             let all =
                 self.all_variables(app, worker, phase, &tree_id, command_line, &relationships);
-            Ok::<_, Failure>(by_name(all))
+            Ok::<_, Error>(by_name(all))
         };
         let build_variables = of(None, Phase::Build)?;
         let runtime = std::iter::once(None)
@@ -285,7 +303,7 @@ impl Workspace {
     }
 
     /// All variables of a container, by name, each with where it comes from.
-    pub(super) fn all_variables(
+    pub fn all_variables(
         &self,
         app: &App,
         worker: Option<&Worker>,
@@ -328,7 +346,7 @@ impl Workspace {
     }
 
     /// What users set for the project and for the environment.
-    pub(super) fn user_variables(&self) -> impl Iterator<Item = (&String, &UserVariable)> {
+    pub fn user_variables(&self) -> impl Iterator<Item = (&String, &UserVariable)> {
         self.settings
             .variables
             .project
@@ -337,7 +355,7 @@ impl Workspace {
     }
 
     /// What variables are computed from that somebody sets: without relationships, routes and a source tree.
-    pub(super) fn user_context<'a>(
+    pub fn user_context<'a>(
         &'a self,
         app: &'a App,
         worker: Option<&'a Worker>,
@@ -363,7 +381,7 @@ impl Workspace {
     }
 
     /// The names of the environment variables whose values must not be shown.
-    pub(super) fn sensitive_names(&self) -> BTreeSet<String> {
+    pub fn sensitive_names(&self) -> BTreeSet<String> {
         let sensitive = self
             .user_variables()
             .filter(|(_, variable)| variable.sensitive);
@@ -377,7 +395,7 @@ impl Workspace {
     }
 
     /// The variables of one run that differ from the container's, because of `--variable`.
-    pub(super) fn run_variables(
+    pub fn run_variables(
         &self,
         app: &App,
         worker: Option<&str>,
@@ -411,14 +429,14 @@ impl Workspace {
     }
 
     /// `--variable` arguments.
-    pub(super) fn parse_variables(&self, texts: &[String]) -> Result<UserVariables, Failure> {
+    pub fn parse_variables(&self, texts: &[String]) -> Result<UserVariables, Error> {
         texts
             .iter()
             .map(|text| {
                 let (name, variable) = user_variables::parse_assignment(text)
-                    .map_err(|err| Failure::usage(err.to_string()))?;
+                    .map_err(|err| Error::request(err.to_string()))?;
                 if let Some(setting) = name.strip_prefix("php:") {
-                    return Err(Failure::usage(format!(
+                    return Err(Error::request(format!(
                         "`{name}` cannot be set for one run: PHP reads its settings from a file of the container"
                     ))
                     .hint(format!(
@@ -430,30 +448,8 @@ impl Workspace {
             .collect()
     }
 
-    /// An app's plan and what carrying it out needs besides.
-    pub(super) fn planned<'a>(
-        &self,
-        plan: &'a AppPlan,
-        image: &'a ImageRecipe,
-        tree: &'a Arc<Tree>,
-        pull: Pull,
-        rebuild: bool,
-    ) -> Planned<'a> {
-        Planned {
-            plan,
-            image,
-            tree,
-            pull,
-            rebuild,
-            routed: false,
-        }
-    }
-
     /// The app and worker that a command is about: the one that is named, or the only one.
-    pub(super) fn target(
-        &self,
-        target: &super::Target,
-    ) -> Result<(&App, Option<&Worker>), Failure> {
+    pub fn target(&self, target: &Target) -> Result<(&App, Option<&Worker>), Error> {
         // `status` and `access` call a worker `app--worker`.
         let whole = target.app.as_deref().and_then(|name| {
             let (app, worker) = name.split_once("--")?;
@@ -473,7 +469,7 @@ impl Workspace {
             } else {
                 let names: Vec<&str> = self.config.apps.keys().map(String::as_str).collect();
                 return Err(
-                    Failure::usage("there are several apps; say which one you mean")
+                    Error::request("there are several apps; say which one you mean")
                         .hint(format!("add `--app` with one of: {}", names.join(", "))),
                 );
             }
@@ -491,7 +487,7 @@ impl Workspace {
                     .iter()
                     .map(|worker| worker.name.as_str())
                     .collect();
-                let failure = Failure::usage(format!("`{}` has no worker `{name}`", app.name));
+                let failure = Error::request(format!("`{}` has no worker `{name}`", app.name));
                 if names.is_empty() {
                     failure
                 } else {
@@ -502,18 +498,15 @@ impl Workspace {
     }
 
     /// The container of an app or worker, running or not.
-    pub(super) async fn find_container(
+    pub async fn find_container(
         &self,
         engine: &impl Engine,
         app: &App,
         worker: Option<&Worker>,
-    ) -> Result<Container, Failure> {
+    ) -> Result<Container, Error> {
         let labels = self.project.environment_labels(&self.environment.name);
         let containers = engine.containers(&labels).await?;
-        let title = worker.map_or_else(
-            || app.name.clone(),
-            |worker| format!("{}--{}", app.name, worker.name),
-        );
+        let title = container_name(&app.name, worker.map(|worker| worker.name.as_str()));
         containers
             .into_iter()
             .find(|container| {
@@ -527,69 +520,8 @@ impl Workspace {
                     && matches!(kind, Some("web" | "worker"))
             })
             .ok_or_else(|| {
-                Failure::new(BUSY, format!("`{title}` is not up"))
-                    .hint("`upsun-local up` starts it")
+                Error::not_up(format!("`{title}` is not up")).hint("`upsun-local up` starts it")
             })
-    }
-
-    /// Brings an app or worker up where it is not, and returns its container.
-    pub(super) async fn ensure_up(
-        &self,
-        context: &Context,
-        engine: &impl Engine,
-        shutdown: &Shutdown,
-        app: &App,
-        worker: Option<&str>,
-    ) -> Result<String, Failure> {
-        let tree = self.scan()?;
-        let (plan, image) = self.plan(app, &tree, &UserVariables::new())?;
-        let reached = self.reached(app, worker, &tree)?;
-        let at = worker.map_or(0, |name| {
-            1 + app
-                .workers
-                .iter()
-                .position(|worker| worker.name == name)
-                .unwrap_or_default()
-        });
-        let container = plan
-            .containers
-            .get(at)
-            .ok_or_else(|| Failure::fault("the plan lacks a container"))?;
-        let listening = context.listen(false, shutdown);
-        let sandbox = self.sandbox(engine, &listening.events, shutdown);
-        let act = async {
-            // A shell beside a running operation is what helps to see what that does: it does not queue.
-            let containers = sandbox.containers().await?;
-            if let Some(id) = plan.current_id(container, &containers)
-                && !sandbox.is_to_be_mended(&container.title(&plan.app))
-            {
-                return Ok(id);
-            }
-            let lock = sandbox.lock("up").await?;
-            let planned = self.planned(&plan, &image, &tree, Pull::Missing, false);
-            let containers = sandbox.containers().await?;
-            if !container.is_current(&containers) {
-                let apps = vec![app.name.clone()];
-                listening.record(self, Draft::Push { apps });
-                self.warn(&listening.events, &tree, Running::Other).await;
-            }
-            let reached: Vec<Planned<'_>> = reached
-                .iter()
-                .map(|(plan, image)| self.planned(plan, image, &tree, Pull::Missing, false))
-                .collect();
-            let containers = sandbox.ensure_reached(&reached, containers).await?;
-            let deployed = sandbox
-                .ensure_container(&planned, container, &containers)
-                .await?;
-            lock.release();
-            Ok(deployed.id)
-        };
-        let result = sandbox.until_left(act).await;
-        let recording = listening.recording.clone();
-        listening.finish();
-        let result = result.map_err(|err| Failure::of(err, shutdown));
-        recording.end(context, result.as_ref().map(|_| 0), shutdown);
-        result
     }
 }
 
@@ -600,76 +532,11 @@ fn by_name(variables: Vec<Variable>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The repository's root: the one that is named, or the nearest above the current directory.
-pub(super) fn root(context: &Context) -> Result<PathBuf, Failure> {
-    if let Some(dir) = &context.global.dir {
-        if !dir.is_dir() {
-            return Err(Failure::usage(format!(
-                "`{}` is not a directory",
-                dir.display()
-            )));
-        }
-        return if dir.join(".upsun").is_dir() {
-            Ok(dir.clone())
-        } else {
-            Err(Failure::usage(format!("there is no `.upsun/` in `{}`", dir.display()))
-                .hint(old_format(dir).unwrap_or("`-C` takes the root of a repository that Upsun can deploy; see https://docs.upsun.com/create-apps.html")))
-        };
-    }
-    let here = std::env::current_dir()
-        .map_err(|err| Failure::usage(format!("the current directory is not there: {err}")))?;
-    config::find_root(&here).ok_or_else(|| {
-        Failure::usage(format!(
-            "there is no `.upsun/` in `{}` or above it",
-            here.display()
-        ))
-        .hint(
-            here.ancestors()
-                .find_map(old_format)
-                .unwrap_or("go into a repository that Upsun can deploy, or name one with `-C`"),
-        )
-    })
-}
-
-/// What to say of a directory that is configured as Platform.sh has it.
-fn old_format(dir: &Path) -> Option<&'static str> {
-    let is_there = dir.join(".platform.app.yaml").is_file() || dir.join(".platform").is_dir();
-    is_there.then_some(
-        "`.platform.app.yaml` and `.platform/` are the format of Platform.sh: Upsun reads `.upsun/*.yaml`, and `upsun project:convert` writes one from the other",
-    )
-}
-
-/// Says every error of a configuration; the failure that is left says how many there are.
-pub(super) fn refuse(context: &Context, loaded: &Loaded) -> Failure {
-    let count = say_errors(context, loaded);
-    Failure::new(
-        BAD_CONFIGURATION,
-        format!("the configuration has {count}; Upsun would refuse it"),
-    )
-}
-
-/// Says every error of a configuration, and returns how many there are, in words.
-pub(super) fn say_errors(context: &Context, loaded: &Loaded) -> String {
-    let errors = || loaded.problems.iter().filter(|problem| problem.is_error());
-    for problem in errors() {
-        context.talk(&format!("{}\n", render(context, loaded, problem)));
-    }
-    let count = errors().count();
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} error{plural}")
-}
-
-fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {
-    let width = rustix::termios::tcgetwinsize(std::io::stderr())
-        .map_or(80, |size| usize::from(size.ws_col).max(40));
-    config::render::render(problem, &loaded.texts, context.style.color, width)
-}
-
 /// The app of that name.
-pub(super) fn find_app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Failure> {
+pub fn find_app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Error> {
     config.apps.get(name).ok_or_else(|| {
         let names: Vec<&str> = config.apps.keys().map(String::as_str).collect();
-        let failure = Failure::new(USAGE, format!("there is no app `{name}`"));
+        let failure = Error::request(format!("there is no app `{name}`"));
         match nearest(name, names.iter().copied()) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
             None => failure.hint(format!("there are: {}", names.join(", "))),
@@ -677,16 +544,8 @@ pub(super) fn find_app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Fa
     })
 }
 
-/// The word that was probably meant.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    crate::suggestion::nearest(word, candidates)
-}
-
 impl Workspace {
-    fn recipe(&self, app: &App) -> Result<ImageRecipe, Failure> {
+    fn recipe(&self, app: &App) -> Result<ImageRecipe, Error> {
         let clients = self.clients(app);
         let recipe = images::recipe(
             app,
@@ -699,16 +558,9 @@ impl Workspace {
                 clients: &clients,
             },
         )
-        .map_err(|err| {
-            let failure = Failure::new(BAD_CONFIGURATION, format!("`{}`: {err}", app.name));
-            match err.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
-        let failed = |err: std::io::Error| {
-            Failure::fault(format!("the build context cannot be made: {err}"))
-        };
+        .map_err(|err| Error::configuration(format!("`{}`: {err}", app.name)).hinted(err.hint()))?;
+        let failed =
+            |err: std::io::Error| Error::fault(format!("the build context cannot be made: {err}"));
         let mut archive = tar::Builder::new(Vec::new());
         for file in recipe.context() {
             let mut header = tar::Header::new_gnu();

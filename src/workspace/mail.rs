@@ -1,8 +1,7 @@
 //! The mail of an environment's apps, where `mail` is on in the settings.
 
 use super::connections::failed;
-use super::failure::Failure;
-use super::workspace::Workspace;
+use super::{Error, Workspace};
 use crate::engine::spec::Container;
 use crate::labels::{LABEL_ENVIRONMENT, LABEL_KIND};
 use crate::plan::Connections;
@@ -11,7 +10,7 @@ use crate::variables::{Origin, Phase, Prefixed};
 
 impl Workspace {
     /// The plan of the server that takes it.
-    pub(super) fn mail(&self) -> Result<Option<ServicePlan>, Failure> {
+    pub fn mail(&self) -> Result<Option<ServicePlan>, Error> {
         self.mail_of(&self.environment.name)
             .transpose()
             .map_err(|err| failed(&err))
@@ -36,17 +35,17 @@ impl Workspace {
     }
 
     /// Whether a service of that name is meant to be it.
-    pub(super) fn is_mail(&self, name: &str) -> bool {
+    pub fn is_mail(&self, name: &str) -> bool {
         self.settings.mail.is_some() && name == self.mail_name()
     }
 
     /// `PLATFORM_SMTP_HOST`. Empty is how Upsun says that mail is switched off.
-    pub(super) fn smtp_host(&self) -> &'static str {
+    pub fn smtp_host(&self) -> &'static str {
         self.settings.mail.map_or("", |_| mail::HOST)
     }
 
     /// Every container of an app reaches it, without a relationship.
-    pub(super) fn with_mail(
+    pub fn with_mail(
         &self,
         plan: Option<&ServicePlan>,
         mut connections: Vec<Connections>,
@@ -63,7 +62,7 @@ impl Workspace {
     }
 
     /// What PHP's `mail()` needs, below what the project itself says of it.
-    pub(super) fn php_mail(&self, phase: Phase) -> Option<Prefixed> {
+    pub fn php_mail(&self, phase: Phase) -> Option<Prefixed> {
         let is_on = self.settings.mail.is_some() && phase == Phase::Runtime;
         is_on.then(|| Prefixed {
             name: "php:sendmail_path".to_owned(),
@@ -74,7 +73,7 @@ impl Workspace {
     }
 
     /// The address where the mail is shown that goes to this container, if it is one of those servers.
-    pub(super) fn mail_address(&self, container: &Container) -> Option<String> {
+    pub fn mail_address(&self, container: &Container) -> Option<String> {
         let label = |name: &str| container.labels.get(name).map(String::as_str);
         if label(LABEL_KIND) != Some(mail::KIND) {
             return None;

@@ -3,21 +3,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::Target;
-use super::super::failure::{BAD_FILE, DENIED, Failure};
-use super::super::list::operations;
-use super::super::run::{Found, actor, find};
-use super::super::workspace::{Workspace, find_app};
 use crate::config::outline::Outline;
+use crate::failure::{BAD_FILE, DENIED, Failure};
 use crate::roles::{Actor, Role};
 use crate::settings::FILE_NAME;
 use crate::settings::{Definition, Expected};
 use crate::suite::{Status, Verdict};
 use crate::text::safe_line;
+use crate::workspace::Workspace;
+use crate::workspace::find_app;
+use crate::workspace::operations;
+use crate::workspace::{Found, Target, find};
 
 /// A test, with what it is about.
 #[derive(Debug)]
-pub(super) struct Case<'a> {
+pub struct Case<'a> {
     /// Its name.
     pub name: String,
     /// The operation.
@@ -32,12 +32,12 @@ pub(super) struct Case<'a> {
 
 impl Case<'_> {
     /// The app, or `app--worker`.
-    pub(super) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         self.found.place()
     }
 
     /// Whether the role may run it.
-    pub(super) fn is_allowed(&self) -> bool {
+    pub fn is_allowed(&self) -> bool {
         self.actor
             .as_ref()
             .is_some_and(|actor| actor.role.may(self.found.operation.role))
@@ -45,7 +45,7 @@ impl Case<'_> {
 }
 
 /// All tests of an app or worker, or of the whole project.
-pub(super) fn all<'a>(workspace: &'a Workspace, target: &Target) -> Result<Vec<Case<'a>>, Failure> {
+pub fn cases<'a>(workspace: &'a Workspace, target: &Target) -> Result<Vec<Case<'a>>, Failure> {
     if let Some(app) = &target.app {
         find_app(&workspace.config, app)?;
     }
@@ -131,14 +131,14 @@ fn case<'a>(
         return Err(("variables", Failure::usage(wrong)));
     }
     if let Some(app) = &definition.app {
-        find_app(&workspace.config, app).map_err(|failure| ("app", failure))?;
+        find_app(&workspace.config, app).map_err(|err| ("app", err.into()))?;
     }
     let target = Target {
         app: definition.app.clone(),
         worker: definition.worker.clone(),
     };
-    let found = find(workspace, &target, &definition.operation)
-        .map_err(|failure| ("operation", failure))?;
+    let found =
+        find(workspace, &target, &definition.operation).map_err(|err| ("operation", err.into()))?;
     let mounts = match found.worker {
         None => Some(&found.app.mounts),
         Some(name) => {
@@ -172,7 +172,7 @@ fn case<'a>(
             name: None,
             role: definition.role.unwrap_or(found.operation.role),
         }),
-        Some(user) => match actor(workspace, None, Some(user)) {
+        Some(user) => match workspace.actor(None, Some(user)).map_err(Failure::from) {
             Ok(actor) => Some(actor),
             // Somebody without access is denied like anybody else.
             Err(failure) if failure.code == DENIED => None,

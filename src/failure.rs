@@ -1,34 +1,35 @@
-//! What the program ends with when it cannot do what it was asked: a code, a message, a hint.
+//! What a use case ends with when it cannot do what it was asked: a code, a message, a hint. The codes are those of
+//! sysexits, so that they hardly collide with an operation's own.
 
-use super::context::Context;
+use crate::mask::Secrets;
 use crate::reporter::style::Style;
 use crate::text::safe;
-use crate::{engine, lifecycle, lock, project, shutdown, source};
+use crate::{engine, lifecycle, lock, project, revision, shutdown, source, workspace};
 
 /// Unknown, missing or ambiguous words on the command line.
-pub(super) const USAGE: u8 = 64;
+pub const USAGE: u8 = 64;
 /// A file given to us is bad.
-pub(super) const BAD_FILE: u8 = 65;
+pub const BAD_FILE: u8 = 65;
 /// No engine, or it went away.
-pub(super) const NO_ENGINE: u8 = 69;
+pub const NO_ENGINE: u8 = 69;
 /// A fault of ours.
-pub(super) const FAULT: u8 = 70;
+pub const FAULT: u8 = 70;
 /// An image, volume or container cannot be made.
-pub(super) const CANNOT_MAKE: u8 = 73;
+pub const CANNOT_MAKE: u8 = 73;
 /// Busy; try again.
-pub(super) const BUSY: u8 = 75;
+pub const BUSY: u8 = 75;
 /// The role may not.
-pub(super) const DENIED: u8 = 77;
+pub const DENIED: u8 = 77;
 /// The configuration is invalid.
-pub(super) const BAD_CONFIGURATION: u8 = 78;
+pub const BAD_CONFIGURATION: u8 = 78;
 /// An operation did what it must not.
-pub(super) const OPERATION_FAILED: u8 = 1;
+pub const OPERATION_FAILED: u8 = 1;
 /// The build failed.
-const BUILD_FAILED: u8 = 1;
+pub const BUILD_FAILED: u8 = 1;
 
 /// The end of a command that did not succeed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// What went wrong; lower case, no full stop. Empty when everything was said already.
@@ -39,7 +40,7 @@ pub(super) struct Failure {
 
 impl Failure {
     /// With a code and a message.
-    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
         Failure {
             code,
             message: message.into(),
@@ -48,17 +49,17 @@ impl Failure {
     }
 
     /// The command line makes no sense.
-    pub(super) fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Failure::new(USAGE, message)
     }
 
     /// Our own fault.
-    pub(super) fn fault(message: impl Into<String>) -> Self {
+    pub fn fault(message: impl Into<String>) -> Self {
         Failure::new(FAULT, message)
     }
 
     /// What is printed cannot be written. A reader that is gone needs no word.
-    pub(super) fn unwritten(err: &std::io::Error) -> Self {
+    pub fn unwritten(err: &std::io::Error) -> Self {
         if err.kind() == std::io::ErrorKind::BrokenPipe {
             return Failure::silent(141);
         }
@@ -66,7 +67,7 @@ impl Failure {
     }
 
     /// There is no place for state that is this user's alone.
-    pub(super) fn no_state(err: &std::io::Error) -> Self {
+    pub fn no_state(err: &std::io::Error) -> Self {
         Failure::new(
             CANNOT_MAKE,
             format!("there is no directory for state that only this user can enter: {err}"),
@@ -75,28 +76,24 @@ impl Failure {
     }
 
     /// Nothing more to say.
-    pub(super) fn silent(code: u8) -> Self {
+    pub fn silent(code: u8) -> Self {
         Failure::new(code, "")
     }
 
     /// With a hint.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Prints it, once, at the top.
-    pub(super) fn print(&self, context: &Context) {
-        context.talk(&self.text(context, context.style));
-    }
-
     /// What is printed; nothing where nothing is left to say.
-    pub(super) fn text(&self, context: &Context, style: Style) -> String {
+    pub fn text(&self, style: Style, secrets: Option<&Secrets>) -> String {
         if self.message.is_empty() {
             return String::new();
         }
         // It may quote what an engine, a service or a script said.
-        let said = |text: &str| match context.secrets.get() {
+        let said = |text: &str| match secrets {
             Some(secrets) => safe(&secrets.mask(text)),
             None => safe(text),
         };
@@ -142,6 +139,39 @@ impl From<engine::Error> for Failure {
     }
 }
 
+impl From<workspace::Error> for Failure {
+    fn from(err: workspace::Error) -> Self {
+        use workspace::Kind as K;
+        let message = err.to_string();
+        match err {
+            workspace::Error::Invalid(_) => Failure::new(BAD_CONFIGURATION, message)
+                .hint("`upsun-local check` shows the errors"),
+            workspace::Error::Refused {
+                kind,
+                message,
+                hint,
+            } => {
+                let code = match kind {
+                    K::Request => USAGE,
+                    K::File => BAD_FILE,
+                    K::Configuration => BAD_CONFIGURATION,
+                    K::Denied => DENIED,
+                    K::NotUp => BUSY,
+                    K::Fault => FAULT,
+                };
+                Failure {
+                    code,
+                    message,
+                    hint,
+                }
+            }
+            workspace::Error::Project(err) => err.into(),
+            workspace::Error::Source(err) => err.into(),
+            workspace::Error::Engine(err) => err.into(),
+        }
+    }
+}
+
 impl From<project::Error> for Failure {
     fn from(err: project::Error) -> Self {
         match err {
@@ -171,7 +201,7 @@ impl From<source::Error> for Failure {
 
 impl Failure {
     /// What is wrong with a snapshot of mounts.
-    pub(super) fn of_snapshot(err: &crate::mount_snapshot::Error) -> Self {
+    pub fn of_snapshot(err: &crate::mount_snapshot::Error) -> Self {
         use crate::mount_snapshot::Error as E;
         let message = err.to_string();
         match err {
@@ -192,7 +222,7 @@ impl Failure {
     }
 
     /// What a failure of the lifecycle means. An interruption has the code of the signal that came.
-    pub(super) fn of(err: lifecycle::Error, shutdown: &shutdown::Shutdown) -> Self {
+    pub fn of(err: lifecycle::Error, shutdown: &shutdown::Shutdown) -> Self {
         use lifecycle::Error as E;
         let message = err.to_string();
         if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) =
@@ -270,6 +300,18 @@ impl Failure {
             E::Snapshot(err) => Failure::of_snapshot(&err),
             E::SourceOperation { .. } => Failure::new(OPERATION_FAILED, message),
             E::File { .. } => Failure::new(BAD_FILE, message),
+        }
+    }
+}
+
+impl From<revision::Error> for Failure {
+    fn from(err: revision::Error) -> Self {
+        let is_fault = matches!(&err, revision::Error::Process(error)
+            if error.kind() != std::io::ErrorKind::NotFound);
+        let code = if is_fault { FAULT } else { USAGE };
+        Failure {
+            hint: err.hint(),
+            ..Failure::new(code, err.to_string())
         }
     }
 }

@@ -1,0 +1,131 @@
+//! Run a cron.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::prepared::Prepared;
+use super::{Actions, exit_code};
+use crate::activity::Draft;
+use crate::crons::{self, Cron};
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::lifecycle::{self, CronRun, Pull, Report};
+use crate::roles::Actor;
+use crate::shutdown::Urgency;
+use crate::user_variables::UserVariables;
+use crate::workspace::permission::permit;
+use crate::workspace::{Running, Workspace};
+
+/// A cron that is to be run now.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its app; that may be left open where only one has a cron of that name.
+    pub app: Option<String>,
+    /// Its name.
+    pub cron: String,
+    /// Who runs it.
+    pub actor: Actor,
+    /// When it is ended; the cron's own limit where none is given.
+    pub timeout: Option<Duration>,
+    /// Variables for this run only.
+    pub variables: UserVariables,
+    /// When to ask the registry for images.
+    pub pull: Pull,
+    /// Build again although the build is there.
+    pub rebuild: bool,
+}
+
+/// A cron that may run, planned. Nothing was asked of the engine yet.
+#[derive(Debug)]
+pub struct PlannedCron {
+    workspace: Arc<Workspace>,
+    request: Request,
+    app: String,
+    cron: Cron,
+    prepared: Prepared,
+}
+
+impl PlannedCron {
+    /// Finds the cron, refuses it to a role that is too low, and plans it.
+    pub fn prepare(workspace: &Arc<Workspace>, request: Request) -> Result<Self, Failure> {
+        let (app, cron) = workspace.cron(request.app.as_deref(), &request.cron)?;
+        let deed = format!("run the cron `{}` on `{}`", cron.name, app.name);
+        permit(&request.actor, crons::ROLE, &deed)?;
+        let tree = workspace.scan()?;
+        Ok(PlannedCron {
+            prepared: Prepared::of(workspace, app, None, &tree)?,
+            app: app.name.clone(),
+            workspace: Arc::clone(workspace),
+            request,
+            cron,
+        })
+    }
+
+    /// The plan.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+}
+
+impl<E: Engine> Actions<E> {
+    /// Runs a cron, and returns the exit code for how it ended.
+    pub async fn run_cron(&self, cron: &PlannedCron) -> Result<u8, Failure> {
+        let actor = &cron.request.actor;
+        self.record(Draft::Cron {
+            app: cron.app.clone(),
+            cron: cron.cron.name.clone(),
+            role: Some(actor.role.name().to_owned()),
+            user: actor.name.clone(),
+        });
+        let result = self.carry_out(self.run_cron_locked(cron)).await;
+        let result = result.map(|report| exit_code(&report, &self.shutdown));
+        self.finish(result, |code| *code).await
+    }
+
+    async fn run_cron_locked(&self, planned: &PlannedCron) -> lifecycle::Result<Report> {
+        let PlannedCron {
+            workspace,
+            request,
+            app,
+            cron,
+            prepared,
+        } = planned;
+        let sandbox = self.sandbox();
+        let lock = sandbox.lock(&format!("cron run {}", cron.name)).await?;
+        let containers = self
+            .reach(
+                &sandbox,
+                prepared,
+                request.pull,
+                request.rebuild,
+                Running::Other,
+            )
+            .await?;
+        let planned = prepared.planned(request.pull, request.rebuild);
+        let container = prepared.container();
+        let deployed = sandbox
+            .ensure_ready(&planned, container, &containers, prepared.listens_at())
+            .await?;
+        let variables = workspace.config.apps.get(app).map(|app| {
+            let variables = &request.variables;
+            workspace.run_variables(app, None, &prepared.tree, variables, container)
+        });
+        let run = CronRun {
+            app,
+            cron,
+            container: &deployed.id,
+            mounts: &container.mounts,
+            source: Some(planned.source()),
+            role: Some(request.actor.role.name()),
+            user: request.actor.name.as_deref(),
+            variables: &variables.unwrap_or_default(),
+            timeout: request.timeout.unwrap_or(cron.timeout),
+        };
+        let report = sandbox.run_cron(&run).await?;
+        // After "leave now" the lock stays marked: the next command then ends what is still running.
+        if self.shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,252 @@
+//! Run an operation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::prepared::Prepared;
+use super::suggested::{self, Written};
+use super::{Actions, exit_code};
+use crate::activity::Draft;
+use crate::engine::Engine;
+use crate::event::NewMount;
+use crate::failure::Failure;
+use crate::lifecycle::{OperationRun, Pull, Report, Tried, Trying, Undo};
+use crate::mount_snapshot::BEFORE_RUN;
+use crate::mount_suggestion::Known;
+use crate::plan::ContainerPlan;
+use crate::roles::Actor;
+use crate::shutdown::Urgency;
+use crate::user_variables::UserVariables;
+use crate::workspace::{Found, Running, Target, Workspace, find};
+
+/// An operation that is to be run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where it is defined; that may be left open where only one place fits.
+    pub target: Target,
+    /// Its name.
+    pub operation: String,
+    /// Who runs it.
+    pub actor: Actor,
+    /// When it is ended; the operation's own limit where none is given.
+    pub timeout: Option<Duration>,
+    /// Variables for this run only.
+    pub variables: UserVariables,
+    /// When to ask the registry for images.
+    pub pull: Pull,
+    /// Build again although the build is there.
+    pub rebuild: bool,
+    /// What is done about mounts.
+    pub mounts: Mounts,
+}
+
+/// What is done about mounts when an operation runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mounts {
+    /// Nothing: what it writes stays.
+    Keep,
+    /// They are put back as they were.
+    Undo,
+    /// It runs in a copy in which it can write everywhere, to find which ones it needs.
+    Suggest {
+        /// Whether those are put into the configuration.
+        write: bool,
+    },
+}
+
+/// An operation that may run, planned. Nothing was asked of the engine yet.
+#[derive(Debug)]
+pub struct Operation {
+    workspace: Arc<Workspace>,
+    request: Request,
+    prepared: Prepared,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub report: Report,
+    /// Why the configuration stays as it is, where mounts were to be put into it.
+    pub kept: Option<String>,
+    /// The exit code for it.
+    pub exit_code: u8,
+}
+
+impl Operation {
+    /// Finds the operation, refuses it to a role that is too low, and plans it.
+    pub fn prepare(workspace: &Arc<Workspace>, mut request: Request) -> Result<Self, Failure> {
+        let found = find(workspace, &request.target, &request.operation)?;
+        found.permit(&request.actor)?;
+        let tree = workspace.scan()?;
+        let prepared = Prepared::of(workspace, found.app, found.worker, &tree)?;
+        // From now on it is certain which one is meant.
+        request.target = found.target();
+        request.timeout = request.timeout.or(found.operation.timeout);
+        Ok(Operation {
+            workspace: Arc::clone(workspace),
+            request,
+            prepared,
+        })
+    }
+
+    /// The plan.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// When it is ended.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.request.timeout
+    }
+
+    /// Where it is defined.
+    pub fn found(&self) -> Result<Found<'_>, Failure> {
+        Ok(find(
+            &self.workspace,
+            &self.request.target,
+            &self.request.operation,
+        )?)
+    }
+}
+
+impl<E: Engine> Actions<E> {
+    /// Runs an operation.
+    pub async fn run(&self, operation: &Operation) -> Result<Ran, Failure> {
+        let Operation {
+            workspace, request, ..
+        } = operation;
+        let found = operation.found()?;
+        self.record(Draft::Operation {
+            app: found.app.name.clone(),
+            worker: found.worker.map(str::to_owned),
+            operation: found.operation.name.clone(),
+            role: request.actor.role.name().to_owned(),
+            user: request.actor.name.clone(),
+        });
+        let result = self.carry_out(self.run_locked(operation, &found)).await;
+        let result = match result {
+            Ok((report, Some(tried))) if request.mounts == (Mounts::Suggest { write: true }) => {
+                self.write_mounts(workspace, &found, report, &tried).await
+            }
+            Ok((report, _)) => Ok((report, None)),
+            Err(failure) => Err(failure),
+        };
+        let result = result.map(|(report, kept)| Ran {
+            exit_code: exit_code(&report, &self.shutdown),
+            report,
+            kept,
+        });
+        self.finish(result, |ran| ran.exit_code).await
+    }
+
+    async fn run_locked(
+        &self,
+        operation: &Operation,
+        found: &Found<'_>,
+    ) -> crate::lifecycle::Result<(Report, Option<Tried>)> {
+        let Operation {
+            workspace,
+            request,
+            prepared,
+        } = operation;
+        let sandbox = self.sandbox();
+        let what = format!("run {}", found.operation.name);
+        let lock = sandbox.lock(&what).await?;
+        if request.mounts != Mounts::Undo {
+            self.warn_not_undone().await;
+        }
+        let running = Running::Operation(found.operation);
+        let containers = self
+            .reach(&sandbox, prepared, request.pull, request.rebuild, running)
+            .await?;
+        let planned = prepared.planned(request.pull, request.rebuild);
+        let container = prepared.container();
+        let variables = workspace.run_variables(
+            found.app,
+            found.worker,
+            &prepared.tree,
+            &request.variables,
+            container,
+        );
+        let run = OperationRun {
+            operation: found.operation,
+            role: request.actor.role.name(),
+            user: request.actor.name.as_deref(),
+            container,
+            variables: &variables,
+            timeout: request.timeout,
+            ends_the_rest: false,
+            listens_at: prepared.listens_at(),
+        };
+        let mut tried = None;
+        let report = match request.mounts {
+            Mounts::Keep => sandbox.run_operation(&planned, &run, &containers).await?,
+            Mounts::Undo => {
+                let title = container.title(&prepared.plan.app);
+                let undo = Undo {
+                    store: workspace.snapshots(&title),
+                    name: BEFORE_RUN,
+                    flags: workspace.mount_flags(&prepared.plan.app, found.worker),
+                };
+                sandbox
+                    .run_and_undo(&planned, &run, &containers, &undo)
+                    .await?
+            }
+            Mounts::Suggest { write } => {
+                let is_tracked =
+                    |path: &str| suggested::is_tracked(&prepared.tree, found.app, path);
+                let known = Known::of(&workspace.config, found.app, found.worker, &is_tracked);
+                let with_mounts =
+                    |mounts: &[NewMount]| with_mounts(workspace, prepared, found, mounts);
+                let trying = Trying {
+                    known: &known,
+                    must_pass: write,
+                    with_mounts: &with_mounts,
+                };
+                let found = sandbox
+                    .try_writable(&planned, &run, &containers, &trying)
+                    .await?;
+                let report = found.report.clone();
+                tried = Some(found);
+                report
+            }
+        };
+        // After "leave now" the lock stays marked: the next command then ends what is still running.
+        if self.shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok((report, tried))
+    }
+
+    async fn write_mounts(
+        &self,
+        workspace: &Workspace,
+        found: &Found<'_>,
+        report: Report,
+        tried: &Tried,
+    ) -> Result<(Report, Option<String>), Failure> {
+        match suggested::write(workspace, found, tried)? {
+            Written::Nothing => Ok((report, None)),
+            Written::Added(event) => {
+                self.events.send(*event).await;
+                Ok((report, None))
+            }
+            Written::Kept { why, report: own } => Ok((own.unwrap_or(report), Some(why))),
+        }
+    }
+}
+
+/// The container as it would be with more mounts.
+fn with_mounts(
+    workspace: &Workspace,
+    prepared: &Prepared,
+    found: &Found<'_>,
+    mounts: &[NewMount],
+) -> Option<ContainerPlan> {
+    let app = suggested::with_mounts(found, mounts);
+    let none = UserVariables::new();
+    let (mut plan, _) = workspace.plan(&app, &prepared.tree, &none).ok()?;
+    let at = prepared.number();
+    (at < plan.containers.len()).then(|| plan.containers.swap_remove(at))
+}

@@ -1,0 +1,143 @@
+//! What an activity in the container of an app or a worker starts from.
+
+use std::sync::Arc;
+
+use super::Actions;
+use crate::config::app::{App, SocketFamily};
+use crate::engine::Engine;
+use crate::engine::spec::Container;
+use crate::lifecycle::{self, ImageRecipe, Planned, Pull, Sandbox};
+use crate::plan::{AppPlan, ContainerPlan};
+use crate::source::Tree;
+use crate::user_variables::UserVariables;
+use crate::workspace::{Error, Running, Workspace};
+
+/// The plan of an app, of the container in it that is meant, and of the apps that this one reaches.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The repository's files.
+    pub tree: Arc<Tree>,
+    /// The app's plan.
+    pub plan: AppPlan,
+    image: ImageRecipe,
+    reached: Vec<(AppPlan, ImageRecipe)>,
+    /// Which of the plan's containers it is.
+    at: usize,
+    /// Where requests would reach it: a port or a socket.
+    listens_at: Option<String>,
+}
+
+impl Prepared {
+    /// Plans an app for what is done in its own container or in that of a worker.
+    pub fn of(
+        workspace: &Workspace,
+        app: &App,
+        worker: Option<&str>,
+        tree: &Arc<Tree>,
+    ) -> Result<Self, Error> {
+        let (plan, image) = workspace.plan(app, tree, &UserVariables::new())?;
+        let reached = workspace.reached(app, worker, tree)?;
+        let containers = plan.containers.iter();
+        let mut fitting = containers
+            .enumerate()
+            .filter(|(_, container)| container.worker.as_deref() == worker);
+        let at = fitting.next().map(|(at, _)| at);
+        let at = at.ok_or_else(|| Error::fault("the plan lacks a container"))?;
+        Ok(Prepared {
+            tree: Arc::clone(tree),
+            plan,
+            image,
+            reached,
+            at,
+            listens_at: listens_at(app, worker),
+        })
+    }
+
+    /// The plan of the container.
+    pub fn container(&self) -> &ContainerPlan {
+        &self.plan.containers[self.at]
+    }
+
+    /// The number of the container in the plan of the app.
+    pub fn number(&self) -> usize {
+        self.at
+    }
+
+    /// Where requests would reach the app: its port or its socket; `None` for what nobody reaches.
+    pub fn listens_at(&self) -> Option<&str> {
+        self.listens_at.as_deref()
+    }
+
+    /// The app's plan without its other containers, to be shown.
+    pub fn shown(&self) -> AppPlan {
+        AppPlan {
+            containers: vec![self.container().clone()],
+            ..self.plan.clone()
+        }
+    }
+
+    /// With what carrying it out needs besides.
+    pub fn planned(&self, pull: Pull, rebuild: bool) -> Planned<'_> {
+        planned(&self.plan, &self.image, &self.tree, pull, rebuild)
+    }
+
+    /// The plans of the apps that the container reaches.
+    pub fn reached(&self, pull: Pull) -> Vec<Planned<'_>> {
+        let reached = self.reached.iter();
+        reached
+            .map(|(plan, image)| planned(plan, image, &self.tree, pull, false))
+            .collect()
+    }
+}
+
+/// An app's plan and what carrying it out needs besides.
+pub(super) fn planned<'a>(
+    plan: &'a AppPlan,
+    image: &'a ImageRecipe,
+    tree: &'a Arc<Tree>,
+    pull: Pull,
+    rebuild: bool,
+) -> Planned<'a> {
+    Planned {
+        plan,
+        image,
+        tree,
+        pull,
+        rebuild,
+        routed: false,
+    }
+}
+
+/// Where requests would reach an app: its port or its socket. `None` for what nobody reaches.
+fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
+    if worker.is_some() || app.web.commands.start.is_none() {
+        return None;
+    }
+    Some(match app.web.socket_family {
+        SocketFamily::Tcp => "8888".to_owned(),
+        SocketFamily::Unix => "/run/app.sock".to_owned(),
+    })
+}
+
+impl<E: Engine> Actions<E> {
+    /// Brings up what the container reaches, and returns what runs. The project's warnings are told when something is
+    /// about to be made, and not again with every run.
+    pub(super) async fn reach(
+        &self,
+        sandbox: &Sandbox<'_, E>,
+        prepared: &Prepared,
+        pull: Pull,
+        rebuild: bool,
+        running: Running<'_>,
+    ) -> lifecycle::Result<Vec<Container>> {
+        let containers = sandbox.containers().await?;
+        if rebuild || !prepared.container().is_current(&containers) {
+            self.workspace
+                .warn(&self.events, &prepared.tree, running)
+                .await;
+        }
+        sandbox
+            .ensure_reached(&prepared.reached(pull), containers)
+            .await
+    }
+}

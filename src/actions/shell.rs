@@ -1,0 +1,51 @@
+//! Bring a container up for a shell, a command or its mounts.
+
+use super::Actions;
+use super::prepared::Prepared;
+use crate::activity::Draft;
+use crate::config::app::App;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::lifecycle::{self, Pull};
+use crate::workspace::Running;
+
+impl<E: Engine> Actions<E> {
+    /// Brings an app or a worker up where it is not, and returns its container's id. A shell beside a running
+    /// operation is what helps to see what that does, so this waits for the environment only where something has to be
+    /// made.
+    pub async fn ensure_up(&self, app: &App, worker: Option<&str>) -> Result<String, Failure> {
+        let tree = self.workspace.scan()?;
+        let prepared = Prepared::of(&self.workspace, app, worker, &tree)?;
+        let result = self.carry_out(self.ensure_prepared(&prepared)).await;
+        self.finish(result, |_| 0).await
+    }
+
+    async fn ensure_prepared(&self, prepared: &Prepared) -> lifecycle::Result<String> {
+        let sandbox = self.sandbox();
+        let container = prepared.container();
+        let plan = &prepared.plan;
+        let containers = sandbox.containers().await?;
+        if let Some(id) = plan.current_id(container, &containers)
+            && !sandbox.is_to_be_mended(&container.title(&plan.app))
+        {
+            return Ok(id);
+        }
+        let lock = sandbox.lock("up").await?;
+        if !container.is_current(&sandbox.containers().await?) {
+            let apps = vec![plan.app.clone()];
+            self.record(Draft::Push { apps });
+        }
+        let containers = self
+            .reach(&sandbox, prepared, Pull::Missing, false, Running::Other)
+            .await?;
+        let deployed = sandbox
+            .ensure_container(
+                &prepared.planned(Pull::Missing, false),
+                container,
+                &containers,
+            )
+            .await?;
+        lock.release();
+        Ok(deployed.id)
+    }
+}

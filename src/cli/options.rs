@@ -1,0 +1,152 @@
+//! Options that several commands take.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use crate::failure::Failure;
+use crate::lifecycle::Pull;
+use crate::roles::Actor;
+use crate::user_variables::UserVariables;
+use crate::workspace::{self, Workspace};
+
+/// Which app, or which worker of it.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Target {
+    /// The app
+    #[arg(short = 'A', long, value_name = "APP")]
+    pub(super) app: Option<String>,
+    /// The worker of the app
+    #[arg(long, value_name = "WORKER")]
+    pub(super) worker: Option<String>,
+}
+
+impl Target {
+    /// What it names.
+    pub(super) fn named(&self) -> workspace::Target {
+        workspace::Target {
+            app: self.app.clone(),
+            worker: self.worker.clone(),
+        }
+    }
+}
+
+/// Who runs something.
+#[derive(Debug, Args)]
+pub(super) struct Acting {
+    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// The user of .upsun-local.yaml to run it as
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+}
+
+impl Acting {
+    /// Who that is.
+    pub(super) fn actor(&self, workspace: &Workspace) -> Result<Actor, Failure> {
+        Ok(workspace.actor(self.role.as_deref(), self.user.as_deref())?)
+    }
+}
+
+/// How something is run: what `run`, `cron run` and `source-operation run` have in common.
+#[derive(Debug, Args)]
+pub(super) struct Running {
+    /// A variable for this run, such as `env:NAME=value`
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// When to ask the registry for images
+    #[arg(long, value_name = "WHEN", default_value = "missing")]
+    pull: PullChoice,
+    /// How to print what happens
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+    /// Accepted as Upsun's CLI does: it always waits
+    #[arg(long, hide = true)]
+    wait: bool,
+    /// Accepted as Upsun's CLI does, with a warning: it always waits
+    #[arg(short = 'W', long, hide = true)]
+    no_wait: bool,
+}
+
+impl Running {
+    /// The variables for this run.
+    pub(super) fn variables(&self, workspace: &Workspace) -> Result<UserVariables, Failure> {
+        Ok(workspace.parse_variables(&self.variables)?)
+    }
+
+    /// When to ask the registry for images.
+    pub(super) fn pull(&self) -> Pull {
+        self.pull.into()
+    }
+
+    /// Whether one JSON document a line is wanted.
+    pub(super) fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Says that `--no-wait` has no effect.
+    pub(super) fn warn(&self, context: &Context) {
+        if self.no_wait {
+            context.talk(&format!(
+                "{}: `--no-wait` has no effect: operations are always waited for here\n",
+                context.style.warning("warning")
+            ));
+        }
+    }
+}
+
+/// Text for people or JSON for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One JSON event a line; plans and lists as one document
+    Json,
+}
+
+/// How to print a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    /// A table for people
+    Table,
+    /// Comma-separated, as spreadsheets read it
+    Csv,
+    /// Tab-separated
+    Tsv,
+    /// Tab-separated without quoting
+    Plain,
+    /// A JSON document
+    Json,
+}
+
+/// When to ask the registry for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PullChoice {
+    /// When the engine does not have it
+    Missing,
+    /// Every time
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<PullChoice> for Pull {
+    fn from(choice: PullChoice) -> Self {
+        match choice {
+            PullChoice::Missing => Pull::Missing,
+            PullChoice::Always => Pull::Always,
+            PullChoice::Never => Pull::Never,
+        }
+    }
+}
+
+/// A time limit, in seconds.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().map_err(|_| "that is no number".to_owned())?;
+    Duration::try_from_secs_f64(number)
+        .ok()
+        .filter(|limit| !limit.is_zero())
+        .ok_or_else(|| "it must be more than 0".to_owned())
+}
