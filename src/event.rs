@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 
 use crate::engine::spec::Output;
 
-pub use self::advice::{Advice, Hidden, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
+pub use self::advice::{
+    Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable,
+};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -286,6 +288,8 @@ pub enum Event {
         read_only: Option<ReadOnlyWrite>,
         /// What it could not start, with the exit codes 126 and 127.
         not_started: Option<NotStarted>,
+        /// A cause of its failure that its output gives away.
+        known: Option<KnownCause>,
     },
     /// HEAD is being cloned for a source operation.
     CloneStarted {
@@ -375,15 +379,23 @@ pub enum Event {
         read_only: Option<ReadOnlyWrite>,
         /// What it could not start, with the exit codes 126 and 127.
         not_started: Option<NotStarted>,
+        /// A cause of its failure that its output gives away.
+        known: Option<KnownCause>,
     },
-    /// What helps with something else that failed: a step of a build or a deploy, or a command.
+    /// What helps with something else that ended: a step of a build or a deploy, or a command.
     Advice {
-        /// The container, or what ran in it.
+        /// The container.
         container: String,
+        /// What ran in it: `` `hooks.deploy` ``, `the command`.
+        subject: String,
+        /// `success` or `failure`.
+        result: Outcome,
         /// What it tried to write where nothing may be written.
         read_only: Option<ReadOnlyWrite>,
         /// What it could not start, with the exit codes 126 and 127.
         not_started: Option<NotStarted>,
+        /// A cause of its failure that its output gives away.
+        known: Option<KnownCause>,
     },
     /// The time of a cron passed without a run.
     CronSkipped {

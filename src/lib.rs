@@ -34,6 +34,7 @@ pub mod crons;
 pub mod engine;
 pub mod event;
 pub mod images;
+pub mod known_cause;
 pub mod lifecycle;
 pub mod lock;
 pub mod mask;

@@ -19,7 +19,7 @@ use super::lines::{Lines, Tail};
 use super::style::{self, Style, safe, safe_line};
 use super::{printable, wrapped};
 use crate::engine::spec::Output;
-use crate::event::{Address, Event, Outcome, Step};
+use crate::event::{Address, Advice, Event, Outcome, Step};
 use crate::mount_snapshot::Difference;
 use crate::scratch::Commit;
 
@@ -553,6 +553,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 duration,
                 read_only,
                 not_started,
+                known,
             } => {
                 let strong = self.style.strong(safe_line(&operation));
                 let place = place(&app, worker.as_deref());
@@ -561,8 +562,12 @@ impl<S: Screen> Reporter for Terminal<S> {
                     exit_code,
                     result,
                     duration,
-                    read_only: read_only.as_ref(),
-                    not_started: not_started.as_ref(),
+                    advice: Advice {
+                        read_only,
+                        not_started,
+                        known,
+                    },
+                    kind: "the operation",
                     operation: Some(operation.as_str()).filter(|_| !self.is_on_clone),
                 });
             }
@@ -628,6 +633,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 duration,
                 read_only,
                 not_started,
+                known,
             } => {
                 self.finish_lines(result == Outcome::Success);
                 self.operation_finished(&Finished {
@@ -635,16 +641,33 @@ impl<S: Screen> Reporter for Terminal<S> {
                     exit_code,
                     result,
                     duration,
-                    read_only: read_only.as_ref(),
-                    not_started: not_started.as_ref(),
+                    advice: Advice {
+                        read_only,
+                        not_started,
+                        known,
+                    },
+                    kind: "the cron",
                     operation: None,
                 });
             }
             Event::Advice {
+                subject,
+                result,
                 read_only,
                 not_started,
+                known,
                 ..
-            } => self.advise(read_only.as_ref(), not_started.as_ref(), None),
+            } => {
+                let advice = Advice {
+                    read_only,
+                    not_started,
+                    known,
+                };
+                match result {
+                    Outcome::Success => self.warn_of(&subject, &advice),
+                    _ => self.advise(&advice, None),
+                }
+            }
             Event::CronSkipped { app, cron, reason } => {
                 let line = format!(
                     "{} {}: {}",
