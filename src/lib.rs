@@ -15,7 +15,7 @@
 //!                  scratch ← source, lock        (the clone that a source operation works on)
 //!                   |
 //!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
-//!  leaves          bounded  event  private  shutdown  project  settings  source
+//!  leaves          bounded  event  json  private  shutdown  project  settings  source
 //!
 //!  what is fuzzed  soundness → config, lifecycle, settings, source   (nobody imports it)
 //! ```
@@ -34,6 +34,7 @@ pub mod crons;
 pub mod engine;
 pub mod event;
 pub mod images;
+pub mod json;
 pub mod known_cause;
 pub mod lifecycle;
 pub mod lock;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::failure::Failure;
+use super::failure::{FAULT, Failure};
 use super::recording::{Recorded, Recording};
 use super::{ColorChoice, Global};
 use crate::engine::docker::{DockerEngine, Surroundings};
@@ -224,7 +224,11 @@ impl Context {
     /// the same code, and a script that calls this in a loop ends with it.
     /// Source: <https://www.cons.org/cracauer/sigint.html>
     pub(super) fn end(&self, code: u8) -> ExitCode {
-        let signal = self.stopping.get().and_then(Shutdown::signal);
+        let stopping = self.stopping.get();
+        // What could not be printed may have been the last of it.
+        let is_unwritten = code == 0 && stopping.is_some_and(Shutdown::is_unwritten);
+        let code = if is_unwritten { FAULT } else { code };
+        let signal = stopping.and_then(Shutdown::signal);
         // The kernel lets the first process of a container ignore what it sends to itself.
         let can_die = !rustix::process::getpid().is_init();
         if let Some(signal) = signal.filter(|signal| code == 128 + signal && can_die) {

@@ -123,7 +123,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             "state": workspace.as_ref().map(|workspace| &workspace.project.state_dir),
             "differences": DIFFERENCES.iter().map(|(topic, text)| json!({ "topic": topic, "text": text })).collect::<Vec<_>>(),
         });
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        let text = crate::json::pretty(&document);
         context.print(&format!("{text}\n"))?;
         return Ok(if engine.is_ok() { 0 } else { NO_ENGINE });
     }

@@ -1,5 +1,7 @@
 //! What the program ends with when it cannot do what it was asked: a code, a message, a hint.
 
+use std::io::Write;
+
 use super::context::Context;
 use crate::reporter::style::{Style, safe};
 use crate::{engine, lifecycle, lock, project, shutdown, source};
@@ -87,6 +89,14 @@ impl Failure {
     /// Prints it, once, at the top.
     pub(super) fn print(&self, context: &Context) {
         context.talk(&self.text(context, context.style));
+    }
+
+    /// The same before the options are read that say how to print.
+    pub(super) fn print_plainly(&self) {
+        if !self.message.is_empty() {
+            let text = format!("error: {}\n", safe(&self.message));
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        }
     }
 
     /// What is printed; nothing where nothing is left to say.

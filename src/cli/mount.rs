@@ -157,7 +157,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
     match (result.map_err(|err| Failure::of(err, &shutdown))?, &command) {
         (Some(sizes), Command::Size(arguments)) => {
             if arguments.format == Format::Json {
-                let text = serde_json::to_string_pretty(&sizes).unwrap_or_default();
+                let text = crate::json::pretty(&sizes);
                 return context.print(&format!("{text}\n")).map(|()| 0);
             }
             let header = vec!["Mount".to_owned(), "Size".to_owned(), "Files".to_owned()];
@@ -221,7 +221,7 @@ fn list(context: &Context, mounts: &[Mount], format: Format) -> Result<u8, Failu
                 json!({ "mount": mount.path, "source": source, "owner": owner, "source_path": mount.source_path })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if mounts.is_empty() {

@@ -107,7 +107,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                 })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if containers.is_empty() {

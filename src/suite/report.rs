@@ -118,7 +118,7 @@ pub fn json(verdicts: &[Verdict]) -> String {
             })
         })
         .collect();
-    let text = serde_json::to_string_pretty(&value!({ "tests": tests })).unwrap_or_default();
+    let text = crate::json::pretty(&value!({ "tests": tests }));
     format!("{text}\n")
 }
 

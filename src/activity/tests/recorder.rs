@@ -164,7 +164,7 @@ fn a_run_comes_to_a_record_and_a_log() {
         *stamp = Some(fixed);
     }
     activity.created_at = fixed;
-    insta::assert_snapshot!(serde_json::to_string_pretty(&activity).unwrap(), @r#"
+    insta::assert_snapshot!(crate::json::pretty(&activity), @r#"
     {
       "id": "1",
       "type": "environment.operation",
