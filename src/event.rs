@@ -415,13 +415,49 @@ pub enum Event {
     },
 }
 
-/// An address of this machine and what answers there.
+/// An address of this machine and what is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Address {
     /// The address.
     pub url: String,
-    /// The app or service.
-    pub service: String,
+    /// The app or service that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Whether no route leads there: it is the app itself that answers.
+    pub direct: bool,
+    /// Where it redirects to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirects_to: Option<String>,
+}
+
+impl Address {
+    /// Of a route that leads to an app or a service.
+    pub fn of_route(url: String, service: &str) -> Self {
+        Address {
+            url,
+            service: Some(service.to_owned()),
+            direct: false,
+            redirects_to: None,
+        }
+    }
+
+    /// Of an app itself.
+    pub fn of_app(url: String, app: &str) -> Self {
+        Address {
+            direct: true,
+            ..Address::of_route(url, app)
+        }
+    }
+
+    /// Of a route that redirects to another address.
+    pub fn of_redirect(url: String, to: &str) -> Self {
+        Address {
+            url,
+            service: None,
+            direct: false,
+            redirects_to: Some(to.to_owned()),
+        }
+    }
 }
 
 /// One step of a build or a deploy.

@@ -146,7 +146,8 @@ fn why(exit_code: i64, named: &Named, looked: Option<&str>) -> Unstartable {
         },
         "x" | "f" if !is_path && exit_code == NOT_FOUND => Unstartable::Elsewhere {
             file: file.to_owned(),
-            interpreter: interpreter.filter(|_| kind == "f"),
+            // Of a file at the top, such as `artisan`, that is how its own manual calls it.
+            interpreter: interpreter.filter(|_| kind == "f" || !file.contains('/')),
         },
         _ if is_path && looked.is_some() => Unstartable::NoFile,
         _ => Unstartable::NotInstalled,
@@ -295,6 +296,15 @@ mod tests {
                 127,
                 "artisan",
                 Some("artisan\0f\0#!/usr/bin/env php\0y\0"),
+                Unstartable::Elsewhere {
+                    file: file("artisan"),
+                    interpreter: Some(file("php")),
+                },
+            ),
+            (
+                127,
+                "artisan",
+                Some("artisan\0x\0#!/usr/bin/env php\0y\0"),
                 Unstartable::Elsewhere {
                     file: file("artisan"),
                     interpreter: Some(file("php")),

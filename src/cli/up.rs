@@ -13,8 +13,8 @@ use super::workspace::{Workspace, find_app};
 use crate::activity::Draft;
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
+use crate::event::Event;
 use crate::event::Events;
-use crate::event::{Address, Event};
 use crate::plan::AppPlan;
 
 /// Arguments of `up`.
@@ -149,10 +149,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                     arguments.pull.into(),
                 )
                 .await?;
-            let routes = workspace.entrance.urls().into_iter();
-            let routes = routes.map(|(url, service)| Address { url, service });
             let event = Event::RoutesReady {
-                routes: routes.collect(),
+                routes: workspace.entrance.addresses(),
             };
             let _ = listening.events.send(event).await;
         }

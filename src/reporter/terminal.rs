@@ -150,6 +150,20 @@ impl<S: Screen> Terminal<S> {
         self.screen.talk(text.as_bytes());
     }
 
+    /// Where something is.
+    fn address(&mut self, address: &Address) {
+        let url = safe_line(&address.url);
+        let service = safe_line(address.service.as_deref().unwrap_or_default());
+        match &address.redirects_to {
+            Some(to) => self.step("", &format!("{url} redirects to {}", safe_line(to))),
+            None if address.direct => self.step(
+                "",
+                &format!("{url} leads directly to {service}, without any route"),
+            ),
+            None => self.step("Open", &format!("{url} for {service}")),
+        }
+    }
+
     /// What an operation had changed on mounts before they were put back.
     fn restored(&mut self, container: &str, changes: &[Difference], lost: usize) {
         let (container, count) = (safe_line(container), changes.len());
@@ -496,8 +510,8 @@ impl<S: Screen> Reporter for Terminal<S> {
             }
             Event::MailShown { url } => self.step("Mail", &format!("is at {}", safe_line(&url))),
             Event::RoutesReady { routes } => {
-                for Address { url, service } in routes {
-                    self.step("Open", &format!("{} for {}", safe_line(&url), safe_line(&service)));
+                for address in routes {
+                    self.address(&address);
                 }
             }
             Event::DeployStarted { .. } => {}

@@ -191,8 +191,10 @@ fn names_are_written_out_whatever_is_in_them() {
         Event::MailShown { url: odd() },
         Event::RoutesReady {
             routes: vec![Address {
+                direct: false,
+                redirects_to: Some(odd()),
                 url: odd(),
-                service: odd(),
+                service: Some(odd()),
             }],
         },
         Event::OperationStarted {
@@ -411,5 +413,22 @@ fn a_cause_that_is_known_is_told_with_what_mends_it() {
         runtime:
           extensions:
             - pdo_pgsql
+    ");
+}
+
+#[test]
+fn each_address_says_what_is_there() {
+    let mut terminal = Terminal::log(Page::default());
+    let url = |host: &str| format!("http://{host}.localhost:1/");
+    let routes = vec![
+        Address::of_route(url("a"), "app"),
+        Address::of_redirect(url("www.a"), "http://a.localhost:1/"),
+        Address::of_app(url("api.a"), "api"),
+    ];
+    terminal.report(Event::RoutesReady { routes }).unwrap();
+    insta::assert_snapshot!(terminal.screen_mut().0, @r"
+    Open http://a.localhost:1/ for app
+         http://www.a.localhost:1/ redirects to http://a.localhost:1/
+         http://api.a.localhost:1/ leads directly to api, without any route
     ");
 }
