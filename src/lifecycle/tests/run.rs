@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::Error as EngineError;
 use crate::engine::fake::Fault;
-use crate::event::{Outcome, ReadOnlyWrite, Refusal};
+use crate::event::{KnownCause, Outcome, ReadOnlyWrite, Refusal};
 use crate::images::SUPERVISE;
 use crate::mount_advice::place::LOOK;
 use std::time::Duration;
@@ -153,6 +153,33 @@ async fn a_hook_that_succeeds_tells_of_a_refused_write_as_well() {
     });
     let wanted = ("`hooks.deploy` of `shop`", Outcome::Success);
     assert_eq!(said, Some(wanted), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_without_a_terminal_is_told_of_operations_and_hooks() {
+    let script = "echo APPLICATION IN PRODUCTION;echo Command cancelled.;exit 1";
+    let asked = KnownCause::Question {
+        answer: Some("--force"),
+    };
+    let world = operation(script);
+    world.run().await.unwrap();
+    let told = world.take_told();
+    let Some(Event::OperationFinished { known, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(known.as_ref(), Some(&asked));
+    for hook in ["deploy", "build"] {
+        let world = World::new(&format!(
+            "applications:\n  shop:\n    type: nodejs:24\n    hooks: {{ {hook}: \"{script}\" }}\n    web: {{ commands: {{ start: node server.js }} }}\n",
+        ));
+        // Where it is the build's, that fails.
+        let _ = world.up().await;
+        let told = world.take_told();
+        let is_told = told.iter().any(
+            |event| matches!(event, Event::Advice { known, .. } if known.as_ref() == Some(&asked)),
+        );
+        assert!(is_told, "{hook}: {told:?}");
+    }
 }
 
 /// Whether a command looks up paths of messages.
