@@ -11,6 +11,7 @@ mod include;
 mod lint;
 mod meaning;
 mod merge;
+pub mod mount_source;
 mod node;
 pub mod outline;
 mod php_extensions;
@@ -43,7 +44,6 @@ use self::merge::Merged;
 pub(crate) use self::php_extensions::is_default as is_default_extension;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
-pub(crate) use self::report::is_harmful;
 pub use self::schema::json_schema;
 use self::source::Repository;
 

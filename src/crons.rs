@@ -3,7 +3,6 @@
 //!
 //! Source: <https://docs.upsun.com/create-apps/image-properties/crons.html>
 
-pub mod schedule;
 pub mod timetable;
 
 use std::time::Duration;
@@ -12,9 +11,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use serde_json::Value;
 
-use self::schedule::Schedule;
 use crate::config::app::App;
 use crate::roles::Role;
+use crate::schedule::Schedule;
 
 /// The role that running a cron by hand takes. Assumption: Upsun's docs do not say it; it is what operations and
 /// shells, which can do the same, take unless told otherwise.

@@ -20,9 +20,11 @@ use futures_util::Stream;
 use tokio::io::AsyncWrite;
 
 use self::spec::{
-    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
-    ListedNetwork, LogRange, Output, Progress, Volume, VolumeSpec, carries,
+    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
+    ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
 };
+use crate::labels::{Labels, carries};
+use crate::output::Output;
 
 /// Why an engine did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -2,17 +2,23 @@
 //! listens consume them. Nothing here prints.
 
 mod advice;
+mod commit;
+mod difference;
+mod suggestion;
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
 
-use crate::engine::spec::Output;
+use crate::output::Output;
 
 pub use self::advice::{
     Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable,
 };
+pub use self::commit::Commit;
+pub use self::difference::{Change, Difference, on_one_line};
+pub use self::suggestion::{Elsewhere, NewMount, Reason, Suggestion, Writer};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -163,7 +169,7 @@ pub enum Event {
         /// The app, or `app--worker`.
         container: String,
         /// What the operation had changed.
-        changes: Vec<crate::mount_snapshot::Difference>,
+        changes: Vec<Difference>,
         /// How much was warned of because it could not be put back.
         #[serde(skip)]
         lost: usize,
@@ -202,7 +208,7 @@ pub enum Event {
         container: String,
         /// The mounts that it needs where it cannot.
         #[serde(flatten)]
-        suggestion: crate::mount_suggestion::Suggestion,
+        suggestion: Suggestion,
         /// How it ended there: `success`, `failure` or `timeout`.
         result: Outcome,
         /// The services that it reaches, which are the app's own.
@@ -310,7 +316,7 @@ pub enum Event {
         /// The branch in the clone.
         branch: String,
         /// The new commits, the oldest first; none where nothing was committed.
-        commits: Vec<crate::scratch::Commit>,
+        commits: Vec<Commit>,
         /// Whether the branch no longer holds the commit that it stood at.
         rewrote_history: bool,
     },

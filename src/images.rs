@@ -17,8 +17,9 @@ use serde_json::Value;
 
 pub use self::certificates::{Certificates, certificate_variables, find_ca_bundle};
 pub use self::proxy::Proxy;
-pub use self::runtime::{ImageRef, official};
+pub use self::runtime::official;
 use crate::config::app::{App, Image, Runtime, START_PHP_APP, StackRuntime};
+use crate::image_ref::{ImageRef, NotAReference};
 use crate::settings::User;
 use crate::suggestion::{nearest, quoted_list};
 
@@ -170,8 +171,8 @@ pub enum Error {
         version: String,
     },
     /// A text in `images` of the settings that is no reference to an image.
-    #[error("`{0}` is no reference to a container image")]
-    Reference(String),
+    #[error(transparent)]
+    Reference(#[from] NotAReference),
 }
 
 impl Error {
@@ -189,9 +190,7 @@ impl Error {
                 ))
             }
             Error::Version { .. } => None,
-            Error::Reference(_) => Some(
-                "write it as `docker pull` takes it, for example `node:24-bookworm`".to_owned(),
-            ),
+            Error::Reference(reference) => Some(reference.hint().to_owned()),
         }
     }
 }
@@ -211,7 +210,7 @@ pub fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     writer.list_packages(stack.packages);
     writer.copy_clients(setup.clients);
     // Last, because `$PATH` stands for what the lines before it made of it.
-    let path = crate::variables::path(app, "$PATH");
+    let path = crate::layout::path(app, "$PATH");
     writer.variables.push(("PATH".to_owned(), path));
     let primary = stack.runtimes.first().map(|entry| &entry.runtime);
     Ok(writer.finish(&stack, primary, base, setup))
@@ -549,7 +548,7 @@ impl Writer {
             tag: format!("upsun-local/{prefix}{name}:{hash}"),
             build_tag: format!("upsun-local/{prefix}{name}:{build_hash}"),
             labels: BTreeMap::from([
-                (crate::project::LABEL_KIND.to_owned(), "image".to_owned()),
+                (crate::labels::LABEL_KIND.to_owned(), "image".to_owned()),
                 (RUNTIME_LABEL.to_owned(), names.join(",")),
             ]),
             build_arguments: setup.proxy.variables(),

@@ -1,24 +1,29 @@
 //! `upsun-local` runs an Upsun project's runtime operations on your machine, in containers with the
 //! same read-only file system, mounts, variables and roles as on Upsun.
 //!
-//! Who may import whom; arrows go down only:
+//! Who may import whom: a module imports only what stands on a lower line. `tests/architecture.rs` reads this table
+//! and fails for an import that goes up.
 //!
-//! ```text
-//!  front ends      cli                                   (only cli starts the others)
-//!                   |
-//!  what happens    lifecycle                             reporter → event only
-//!                  activity → reporter, event, lock      (records what the lifecycle tells)
-//!                   |
-//!  what it says    plan ← config  roles  variables  images  services  relationships  routes  web
-//!                  comparison ← config, routes   (pure: no tokio, no env, no clock)
-//!                  revision ← config, source     (a configuration at a Git commit)
-//!                  scratch ← source, lock        (the clone that a source operation works on)
-//!                   |
-//!  what runs it    engine (trait + plain spec types) ← engine::docker, engine::fake
-//!  leaves          bounded  event  json  private  shutdown  project  settings  source
-//!
-//!  what is fuzzed  soundness → config, lifecycle, settings, source   (nobody imports it)
+//! ```text floors
+//! front ends      | cli
+//! what is fuzzed  | soundness
+//! what happens    | lifecycle
+//! what is kept    | activity
+//! what it says    | plan
+//!                 | comparison php_ini
+//!                 | variables
+//!                 | relationships
+//!                 | services
+//!                 | images mount_suggestion suite watch web
+//!                 | crons known_cause layout mount_advice revision routes settings
+//! facts           | config scratch
+//!                 | lock mount_snapshot not_started reporter source
+//! what runs it    | engine
+//! leaves          | event project roles
+//!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
 //! ```
+//!
+//! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
 //!
 //! [`config`] turns files into a typed [`config::Config`] or all the problems, each with its place.
 //! [`plan`] turns that into plain data: images, containers, volumes, hooks. [`lifecycle`] carries a
@@ -33,9 +38,12 @@ pub mod config;
 pub mod crons;
 pub mod engine;
 pub mod event;
+pub mod image_ref;
 pub mod images;
 pub mod json;
 pub mod known_cause;
+pub mod labels;
+pub mod layout;
 pub mod lifecycle;
 pub mod lock;
 pub mod mask;
@@ -43,6 +51,7 @@ pub mod mount_advice;
 pub mod mount_snapshot;
 pub mod mount_suggestion;
 pub mod not_started;
+pub mod output;
 pub mod php_ini;
 pub mod plan;
 pub mod private;
@@ -52,6 +61,7 @@ pub mod reporter;
 pub mod revision;
 pub mod roles;
 pub mod routes;
+pub mod schedule;
 pub mod scratch;
 pub mod services;
 pub mod settings;
@@ -60,6 +70,8 @@ pub mod soundness;
 pub mod source;
 pub mod suggestion;
 pub mod suite;
+pub mod text;
+pub mod user_variables;
 pub mod variables;
 pub mod watch;
 pub mod web;

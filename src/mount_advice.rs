@@ -15,16 +15,8 @@ use std::collections::BTreeSet;
 
 use self::messages::{Candidate, Complaint, Reading, What};
 use self::place::Found;
-use crate::config::edit;
+use crate::config::{edit, mount_source};
 use crate::event::{Hidden, ReadOnlyWrite, Refusal};
-
-/// Directories of things that can be made again: `tmp` is for them.
-const CACHES: [&str; 6] = ["cache", ".cache", "tmp", "temp", ".tmp", ".npm"];
-
-/// Directories of things that belong to the processes of one container: `instance` is for them.
-const OF_PROCESSES: [&str; 8] = [
-    "log", "logs", ".logs", "run", "pids", ".pm2", "sockets", "sessions",
-];
 
 /// Files that keep a directory in Git and are nothing else.
 const PLACEHOLDERS: [&str; 4] = [".gitkeep", ".gitignore", ".keep", ".placeholder"];
@@ -75,19 +67,6 @@ pub fn of(
                 .is_refused
                 .then(|| ReadOnlyWrite::of(Refusal::Unnamed))
         })
-}
-
-/// The `source` that fits a mount: `storage` keeps results, `tmp` caches, `instance` what one container's own
-/// processes leave.
-pub fn source(mount: &str) -> &'static str {
-    let has = |names: &[&str]| mount.split('/').any(|part| names.contains(&part));
-    if has(&OF_PROCESSES) {
-        "instance"
-    } else if has(&CACHES) {
-        "tmp"
-    } else {
-        "storage"
-    }
 }
 
 /// Whether a file is only there so that Git keeps its directory.
@@ -147,8 +126,10 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
         let is_last_a_file = candidate.what == What::Unknown;
         let directories = found.rest.len() - usize::from(is_last_a_file && found.rest.len() > 1);
         let names = found.rest.get(1..directories).unwrap_or_default();
-        let ends = names.iter().position(|name| source(name) != "storage");
-        if let Some(end) = ends.filter(|_| source(&mount) == "storage") {
+        let ends = names
+            .iter()
+            .position(|name| mount_source::fitting(name) != "storage");
+        if let Some(end) = ends.filter(|_| mount_source::fitting(&mount) == "storage") {
             mount = format!("{mount}/{}", names[..=end].join("/"));
         }
         return Some(proposed(
@@ -182,7 +163,7 @@ fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWri
     let needed: Vec<&String> = files
         .iter()
         .filter(|file| !is_placeholder(file))
-        .filter(|file| source(inside) != "tmp" || (around.is_tracked)(file))
+        .filter(|file| mount_source::fitting(inside) != "tmp" || (around.is_tracked)(file))
         .collect();
     if !needed.is_empty() {
         let hides = hidden(inside, needed.len(), needed.into_iter());
@@ -230,7 +211,7 @@ fn proposed(
     ReadOnlyWrite {
         path: Some(found.path.clone()),
         mount: Some(mount.to_owned()),
-        source: Some(source(mount)),
+        source: Some(mount_source::fitting(mount)),
         cause: Refusal::NoMount,
         hides,
         directories,

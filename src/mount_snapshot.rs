@@ -14,9 +14,7 @@ mod store;
 mod tests;
 
 pub use self::archive::{is_whole, read};
-pub use self::index::{
-    Change, Difference, Entry, Index, Kind, Stat, compare, is_same, on_one_line, unlike,
-};
+pub use self::index::{Entry, Index, Kind, Stat, compare, is_same, unlike};
 pub use self::listing::Listing;
 pub use self::names::text as text_of;
 pub use self::put_back::{PutBack, blocked};

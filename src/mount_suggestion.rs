@@ -10,9 +10,8 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use crate::event::{Elsewhere, NewMount, Reason, Suggestion, Writer};
 use std::collections::BTreeMap;
-
-use serde::Serialize;
 
 pub use self::files::{Files, LIST};
 use self::files::{Kind, Touch, touches};
@@ -20,7 +19,7 @@ pub use self::known::Known;
 use self::known::Room;
 use self::layouts::{Place, Written};
 use self::sources::{new_mount, split};
-use crate::config::edit;
+use crate::config::{edit, mount_source};
 use crate::event::ReadOnlyWrite;
 use crate::mount_advice;
 
@@ -43,102 +42,6 @@ pub struct Listings<'a> {
     pub begun: &'a Files,
     /// When it had ended.
     pub ended: &'a Files,
-}
-
-/// What an operation needs to pass where only mounts can be written.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Suggestion {
-    /// Mounts, by path.
-    pub mounts: Vec<NewMount>,
-    /// What no mount makes writable.
-    pub elsewhere: Vec<Elsewhere>,
-    /// Other mounts for the same writes, to be tried when it does not pass with those.
-    #[serde(skip)]
-    pub alternatives: Vec<Vec<NewMount>>,
-    /// Whether anything at all was written that is not on a mount, needed or not.
-    #[serde(skip)]
-    pub wrote: bool,
-}
-
-/// A mount that should be added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NewMount {
-    /// The directory, relative to the app's root.
-    pub path: String,
-    /// `storage` for results, `tmp` for caches, `instance` for what the processes of one container leave.
-    pub source: &'static str,
-    /// The directory in the source, where one of the mount's own path would show the files of another mount.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_path: Option<String>,
-    /// Who wrote there.
-    pub writer: Writer,
-    /// How many files were written there.
-    pub files: usize,
-    /// Their size in bytes.
-    pub bytes: u64,
-    /// How many files of the build it will hide.
-    pub hides: usize,
-    /// Some of them, relative to the app's root.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub hidden: Vec<String>,
-}
-
-/// Who wrote a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Writer {
-    /// The operation, or the app's own process while it ran.
-    Operation,
-    /// The app's own process, before the operation began.
-    App,
-}
-
-/// A path that was written and cannot be on a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Elsewhere {
-    /// The path, absolute.
-    pub path: String,
-    /// Why not.
-    pub reason: Reason,
-    /// Who wrote it.
-    pub writer: Writer,
-}
-
-/// Why a path cannot be on a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// It is a file at the top of the app; mounts are directories.
-    FileAtTop,
-    /// A mount on its directory would hide what the build put there.
-    Hides {
-        /// The directory, relative to the app's root.
-        directory: String,
-        /// How many files would be hidden.
-        files: usize,
-        /// Some of them, relative to the app's root.
-        some: Vec<String>,
-    },
-    /// In its directory is a mount with another source.
-    HoldsMount {
-        /// The directory, relative to the app's root.
-        directory: String,
-    },
-    /// Another mount has all that is in the source, so that a new one would show a part of its files.
-    Shown {
-        /// The directory, relative to the app's root.
-        directory: String,
-        /// The mount that is there, relative to the app's root.
-        mount: String,
-    },
-    /// It is a directory in which something was made that is gone again.
-    MadeAndRemoved,
-    /// It is a directory of the build.
-    OfBuild,
-    /// No mount can have such a name.
-    Name,
-    /// It is outside the app's directory.
-    OutsideApp,
 }
 
 /// What is known of one directory.
@@ -300,7 +203,7 @@ pub fn suggest_another(
         (directory.to_owned(), "tmp")
     } else {
         let wanted = refused.mount.clone()?;
-        let source = mount_advice::source(&wanted);
+        let source = mount_source::fitting(&wanted);
         (wanted, source)
     };
     let is_kept = built
@@ -444,7 +347,7 @@ fn is_nothing(path: &str, known: &Known<'_>) -> bool {
 
 /// What is in a cache can be made again, if it is not the repository's.
 fn is_cache(path: &str, known: &Known<'_>) -> bool {
-    mount_advice::source(path) == "tmp" && !(known.is_tracked)(path)
+    mount_source::fitting(path) == "tmp" && !(known.is_tracked)(path)
 }
 
 /// Names that are not UTF-8 are not known here: they come with a replacement character.

@@ -16,13 +16,14 @@ pub use self::build::{BUILD_NETWORK, build_network};
 use self::front::FrontPlan;
 use crate::config::app::{App, Commands, Mount, MountSource, Worker};
 use crate::engine::spec::{
-    ContainerSpec, Labels, Link, MemoryLimit, Network, Tmpfs, VolumeDirectory, VolumeMount,
-    VolumeSpec,
+    ContainerSpec, Link, MemoryLimit, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
 };
 use crate::event::Step;
 use crate::images::SUPERVISE;
+use crate::labels::Labels;
+use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER};
 use crate::php_ini;
-use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Project};
+use crate::project::{self, Project};
 use crate::services::ServicePlan;
 
 /// Changes whenever an earlier version's containers must not be taken for this version's.

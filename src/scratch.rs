@@ -21,6 +21,7 @@ use self::origin::is_ancestor;
 pub use self::origin::{Applied, Origin};
 pub use self::place::{Place, clear, guard, locks};
 use self::process::Repository;
+use crate::event::Commit;
 use crate::shutdown::Shutdown;
 use crate::source::Git;
 
@@ -75,15 +76,6 @@ fn no_git(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "there is no `git` command".to_owned(),
         _ => format!("`git` cannot be run: {error}"),
     }
-}
-
-/// A commit that an operation made.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Commit {
-    /// Its id.
-    pub id: String,
-    /// The first line of its message.
-    pub subject: String,
 }
 
 /// What an operation did to the branch.

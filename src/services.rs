@@ -36,7 +36,8 @@ use self::draft::Draft;
 use crate::config::{self, versions};
 use crate::engine::spec::{ContainerSpec, MemoryLimit, Network, VolumeMount, VolumeSpec};
 use crate::images::Clients;
-use crate::project::{self, LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE, Project};
+use crate::labels::{LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE};
+use crate::project::{self, Project};
 use crate::settings::ServiceSettings;
 use crate::suggestion::{nearest, quoted_list};
 
@@ -327,7 +328,7 @@ pub struct ServicePlan {
     pub name: String,
     /// `postgresql:18`, as in the configuration.
     pub r#type: String,
-    /// Says everything that the container depends on; it is also its label [`crate::project::LABEL_DEPLOY`].
+    /// Says everything that the container depends on; it is also its label [`crate::labels::LABEL_DEPLOY`].
     pub id: String,
     /// The container, which others find by its name, by way of links; `None` for one that is only files
     /// (`network-storage`) or runs elsewhere (`external` in the settings).

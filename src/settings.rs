@@ -8,6 +8,7 @@ mod explain;
 mod hidden;
 pub mod load;
 mod merge;
+mod operation_tests;
 mod reach;
 mod resources;
 
@@ -25,17 +26,17 @@ use self::decode::{
 pub(crate) use self::decode::{one_or_more, variables};
 use self::explain::{explain, explain_yaml};
 pub(crate) use self::hidden::hidden;
+pub use self::operation_tests::{Definition, Expected, PathPattern, Tests, TextPattern};
 pub use self::resources::Resources;
 use crate::bounded::{self, MEBIBYTE};
 use crate::config::outline::Outline;
 use crate::config::rules::{self, RULES};
 use crate::roles::{EnvironmentType, Grants};
 use crate::suggestion::nearest;
-use crate::suite::Tests;
-use crate::variables::UserVariable;
+use crate::user_variables::UserVariable;
 
 /// The name of the file.
-pub const FILE_NAME: &str = ".upsun-local.yaml";
+pub const FILE_NAME: &str = crate::project::SETTINGS_FILE;
 
 /// What `.upsun-local.yaml` says. Every key is optional.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -58,7 +58,7 @@ pub enum Error {
 pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
 /// The file of our settings.
-const SETTINGS: &[u8] = crate::settings::FILE_NAME.as_bytes();
+const SETTINGS: &[u8] = crate::project::SETTINGS_FILE.as_bytes();
 
 /// Files of Git LFS with fewer bytes are pointers.
 const POINTER: u64 = 1024;

@@ -1,14 +1,12 @@
 //! Tests of operations: what is expected of a run (`tests` in `.upsun-local.yaml`), whether a run was like that, and
 //! reports of it. Plain data and pure functions; `cli::test` runs them.
 
-mod definition;
 mod printed;
 mod report;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-pub use self::definition::{Definition, Expected, PathPattern, Tests, TextPattern};
 pub use self::printed::Printed;
 pub use self::report::{github, json, junit, line, summary};
 pub use self::verdict::{Observed, again, judge, notes};

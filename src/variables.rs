@@ -11,63 +11,16 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
 pub use self::prefixed::{Prefixed, prefixed, texts};
 use crate::config::app::{App, Image, SocketFamily, Worker};
+use crate::layout::{APP_DIRECTORY, CACHE_DIRECTORY, GLOBAL_DIRECTORY, PORT, SOCKET, USER, runs};
 use crate::relationships;
 use crate::roles::EnvironmentType;
-
-/// The app's root in every container.
-pub const APP_DIRECTORY: &str = "/app";
-/// `PLATFORM_CACHE_DIR`: kept between builds. Upsun's docs place it below `/tmp`.
-pub const CACHE_DIRECTORY: &str = "/tmp/cache";
-/// Where `dependencies` are installed, on Upsun and here.
-pub const GLOBAL_DIRECTORY: &str = "/app/.global";
-/// `PORT`, for an app whose `socket_family` is tcp.
-pub const PORT: &str = "8888";
-/// `SOCKET`, for an app whose `socket_family` is unix.
-pub const SOCKET: &str = "/run/app.sock";
-/// The user of every container.
-pub const USER: &str = "web";
-
-/// A variable as somebody sets it in the console, in the settings, or with `--variable`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UserVariable {
-    /// A string, or any JSON.
-    pub value: Value,
-    /// Never shown.
-    pub sensitive: bool,
-    /// Given to builds.
-    pub visible_build: bool,
-    /// Given to running containers.
-    pub visible_runtime: bool,
-}
-
-impl UserVariable {
-    /// A variable with Upsun's defaults: visible everywhere, not sensitive.
-    pub fn new(value: impl Into<Value>) -> Self {
-        UserVariable {
-            value: value.into(),
-            sensitive: false,
-            visible_build: true,
-            visible_runtime: true,
-        }
-    }
-
-    fn visible(&self, phase: Phase) -> bool {
-        match phase {
-            Phase::Build => self.visible_build,
-            Phase::Runtime => self.visible_runtime,
-        }
-    }
-}
-
-/// Variables by name with their prefix: `env:TOKEN`, `php:memory_limit`, `theanswer`.
-pub type UserVariables = IndexMap<String, UserVariable>;
+use crate::user_variables::{UserVariable, UserVariables};
 
 /// When the variables are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +29,16 @@ pub enum Phase {
     Build,
     /// Web processes, workers, deploy hooks, operations, shells.
     Runtime,
+}
+
+impl Phase {
+    /// Whether it sees a variable that somebody set.
+    fn sees(self, variable: &UserVariable) -> bool {
+        match self {
+            Phase::Build => variable.visible_build,
+            Phase::Runtime => variable.visible_runtime,
+        }
+    }
 }
 
 /// Who set a variable; a later one wins over an earlier one.
@@ -403,40 +366,6 @@ fn mounts_only(part: &Value) -> Option<Value> {
     )])))
 }
 
-/// The `PATH` of an app's containers: the commands of `dependencies` first, then what the image has.
-/// `base_path` is the image's `PATH`; empty for a usual one. Commands below `vendor/bin` and
-/// `node_modules/.bin` are not on it, as on Upsun: a `.environment` file puts them there.
-pub fn path(app: &App, base_path: &str) -> String {
-    let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let base_path = if base_path.is_empty() {
-        usual
-    } else {
-        base_path
-    };
-    let mut parts = vec![format!("{GLOBAL_DIRECTORY}/bin")];
-    if app.dependencies.contains_key("php") || runs(&app.image, "php") {
-        parts.push(format!("{GLOBAL_DIRECTORY}/vendor/bin"));
-    }
-    if runs(&app.image, "golang") {
-        parts.push(format!("{APP_DIRECTORY}/go/bin"));
-    }
-    if runs(&app.image, "rust") {
-        parts.push(format!("{APP_DIRECTORY}/.cargo/bin"));
-    }
-    parts.push(base_path.to_owned());
-    parts.join(":")
-}
-
-/// Whether a runtime of that name is in the image.
-pub fn runs(image: &Image, name: &str) -> bool {
-    match image {
-        Image::Runtime(runtime) => runtime.name == name,
-        Image::Composable { runtimes, .. } => {
-            runtimes.iter().any(|entry| entry.runtime.name == name)
-        }
-    }
-}
-
 /// `PLATFORM_PROJECT_ENTROPY`: 56 characters in the form of Upsun's (base32 of 32 bytes), the same for the
 /// same project every time.
 pub fn entropy(project: &str) -> String {
@@ -510,111 +439,6 @@ impl serde_json::ser::Formatter for Spaced {
 
 fn base64_json(value: &Value) -> String {
     BASE64.encode(value.to_string())
-}
-
-/// What is wrong with a `--variable` or with a line of an `env_file`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// There is no `=`.
-    #[error("`{0}` sets no variable: write `env:NAME=value`")]
-    NoValue(String),
-    /// What stands before the `=` is no name.
-    #[error("`{0}` cannot be the name of a variable")]
-    Name(String),
-    /// A line of an `env_file` that is neither empty, nor a comment, nor `NAME=value`. What stands there is not
-    /// repeated: it may be a part of a secret.
-    #[error("line {line} is not `NAME=value`")]
-    Line {
-        /// 1-based.
-        line: usize,
-    },
-    /// A quote in an `env_file` that is opened and not closed.
-    #[error(
-        "line {line}: the quote after `{name}=` is not closed: a value ends with its line, and `\\n` in double quotes is a new one"
-    )]
-    Quote {
-        /// 1-based.
-        line: usize,
-        /// The variable.
-        name: String,
-    },
-}
-
-/// Whether a text can name a variable, with or without a prefix.
-pub fn is_name(text: &str) -> bool {
-    let bare = text.rsplit_once(':').map_or(text, |(_, name)| name);
-    !bare.is_empty()
-        && !text
-            .chars()
-            .any(|c| c == '=' || c.is_whitespace() || c.is_control())
-}
-
-/// Reads one `--variable`: `env:NAME=value`, or any other prefix that Upsun's CLI takes.
-pub fn parse_assignment(text: &str) -> Result<(String, UserVariable), Error> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| Error::NoValue(text.to_owned()))?;
-    if !is_name(name) {
-        return Err(Error::Name(name.to_owned()));
-    }
-    Ok((name.to_owned(), UserVariable::new(value)))
-}
-
-/// Reads an `env_file`: lines of `NAME=value`, with an optional `export`, quotes and comments. Each becomes a
-/// variable `env:NAME`. Nothing is expanded; a value ends with its line.
-pub fn parse_env_file(text: &str) -> Result<UserVariables, Error> {
-    let mut variables = UserVariables::new();
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        let (name, variable) = parse_line(line, index + 1)?;
-        variables.insert(format!("env:{name}"), variable);
-    }
-    Ok(variables)
-}
-
-fn parse_line(text: &str, line: usize) -> Result<(String, UserVariable), Error> {
-    let (name, value) = text.split_once('=').ok_or(Error::Line { line })?;
-    let name = name.trim_end();
-    if !is_name(name) || name.contains(':') {
-        return Err(Error::Line { line });
-    }
-    let value = value.trim_start();
-    let value = match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => unquote(&value[1..], quote).ok_or_else(|| Error::Quote {
-            line,
-            name: name.to_owned(),
-        })?,
-        _ => value
-            .split_once(" #")
-            .map_or(value, |(value, _)| value)
-            .trim_end()
-            .to_owned(),
-    };
-    Ok((name.to_owned(), UserVariable::new(value)))
-}
-
-/// The text up to the closing quote; in double quotes a backslash escapes, in single quotes nothing does.
-fn unquote(text: &str, quote: char) -> Option<String> {
-    let mut value = String::new();
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            c if c == quote => return Some(value),
-            '\\' if quote == '"' => match characters.next()? {
-                'n' => value.push('\n'),
-                't' => value.push('\t'),
-                escaped @ ('"' | '\\' | '$' | '`') => value.push(escaped),
-                other => value.extend(['\\', other]),
-            },
-            c => value.push(c),
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use self::location::Place;
 use self::upstream::Upstream;
 use crate::config::app::{App, Location, Passthru, Properties, RequestBuffering, SocketFamily};
-use crate::variables::{PORT, SOCKET};
+use crate::layout::{PORT, SOCKET};
 
 /// The port that it listens on.
 pub const FRONT_PORT: u16 = 80;

@@ -53,7 +53,7 @@ impl Log {
         self.left -= kept.len() as u64;
         if kept.len() < bytes.len() {
             self.is_full = true;
-            let size = crate::reporter::style::bytes(self.limit);
+            let size = crate::text::bytes(self.limit);
             let told = format!("\n[the rest is not kept: a log has at most {size}]\n");
             written = written.and_then(|()| self.file.write_all(told.as_bytes()));
         }

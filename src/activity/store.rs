@@ -268,7 +268,7 @@ impl Store {
     fn drop_log(&self, id: &str, total: u64) {
         // The record first: a log that is still there although its record says that it is not goes the next time.
         if let Some(mut activity) = self.read(id) {
-            let size = crate::reporter::style::bytes(total);
+            let size = crate::text::bytes(total);
             let note = format!("its log was removed: the logs of a project have at most {size}");
             activity.note = Some(match activity.note {
                 Some(before) if before.contains(&note) => before,

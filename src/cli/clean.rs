@@ -14,8 +14,8 @@ use crate::lifecycle::{self, Down, Error, Sandbox, Sandboxes};
 use crate::lock::{self, Lock};
 use crate::plan::Environment;
 use crate::project::Project;
-use crate::reporter::style::{count, safe};
 use crate::scratch;
+use crate::text::{count, safe};
 
 /// Arguments of `clean`.
 #[derive(Debug, Args)]

@@ -11,13 +11,13 @@ use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::images::Clients;
+use crate::labels::{LABEL_KIND, LABEL_SERVICE};
 use crate::lifecycle::ImageRecipe;
 use crate::plan::{AppPlan, Connections};
-use crate::project::{LABEL_KIND, LABEL_SERVICE};
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
 use crate::source::Tree;
-use crate::variables::UserVariables;
+use crate::user_variables::UserVariables;
 
 /// The services that an app and its workers reach, by name.
 pub(super) type Services = BTreeMap<String, ServicePlan>;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::plan::AppPlan;
-use crate::reporter::style::{Style, safe};
+use crate::reporter::style::Style;
+use crate::text::safe;
 
 /// What would be there, from the image to the hooks.
 pub(super) fn plan(plan: &AppPlan, style: Style) -> String {

@@ -1,5 +1,6 @@
 //! `doctor`: whether this machine can do the job, and what is only approximated.
 
+use crate::text;
 use clap::Args;
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use super::context::Context;
 use super::failure::{Failure, NO_ENGINE, USAGE};
 use super::workspace::Workspace;
 use crate::engine::Engine;
-use crate::reporter::style::{self, safe};
+use crate::text::safe;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -170,7 +171,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             info.cgroup_version,
             info.storage,
             info.processors,
-            style::bytes(info.memory),
+            text::bytes(info.memory),
             if info.rootless { ", rootless" } else { "" },
         );
         text.push_str(&context.sentences(&line, 2));

@@ -8,7 +8,7 @@ use super::context::{Context, variable};
 use super::failure::{BAD_FILE, Failure};
 use super::workspace::Workspace;
 use crate::config::app::App;
-use crate::images::ImageRef;
+use crate::image_ref::ImageRef;
 use crate::plan::front;
 use crate::plan::router::{self, RouterPlan};
 use crate::project::Project;
@@ -55,13 +55,8 @@ impl Workspace {
 
     fn web_server(&self) -> Result<String, Failure> {
         let image = self.settings.images.get(front::IMAGE_NAME);
-        let image = ImageRef::new(image.map_or(front::IMAGE, String::as_str)).map_err(|err| {
-            let failure = Failure::new(BAD_FILE, err.to_string());
-            match err.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let image = ImageRef::new(image.map_or(front::IMAGE, String::as_str))
+            .map_err(|err| Failure::new(BAD_FILE, err.to_string()).hint(err.hint()))?;
         Ok(image.as_str().to_owned())
     }
 

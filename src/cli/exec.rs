@@ -14,8 +14,9 @@ use super::failure::{DENIED, Failure};
 use super::mount::snapshots::tell_not_undone;
 use super::workspace::Workspace;
 use crate::engine::Engine;
-use crate::engine::spec::{ExecSpec, Output};
+use crate::engine::spec::ExecSpec;
 use crate::lifecycle::{Mark, Tail, shell_command};
+use crate::output::Output;
 use crate::roles;
 
 /// How long to read what a command still prints that is being ended.

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use super::context::Context;
-use crate::reporter::style::{Style, safe};
+use crate::reporter::style::Style;
+use crate::text::safe;
 use crate::{engine, lifecycle, lock, project, shutdown, source};
 
 /// Unknown, missing or ambiguous words on the command line.

@@ -17,7 +17,7 @@ use super::context::Context;
 use super::failure::{BAD_FILE, Failure};
 use super::workspace::root;
 use crate::bounded::{self, MEBIBYTE};
-use crate::plan::steps::quote;
+use crate::text::quote;
 
 /// What to do with the hook.
 #[derive(Debug, Subcommand)]

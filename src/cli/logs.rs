@@ -9,8 +9,9 @@ use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
-use crate::engine::spec::{LogRange, Output};
+use crate::engine::spec::LogRange;
 use crate::lifecycle::Tail;
+use crate::output::Output;
 use crate::shutdown::Urgency;
 
 /// Arguments of `logs`.

@@ -4,8 +4,8 @@ use super::connections::failed;
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::engine::spec::Container;
+use crate::labels::{LABEL_ENVIRONMENT, LABEL_KIND};
 use crate::plan::Connections;
-use crate::project::{LABEL_ENVIRONMENT, LABEL_KIND};
 use crate::services::{ServicePlan, mail};
 use crate::variables::{Origin, Phase, Prefixed};
 

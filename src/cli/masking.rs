@@ -4,11 +4,12 @@ use super::context::{Context, Listening};
 use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::config::app::{App, Worker};
-use crate::engine::spec::Output;
 use crate::mask::{Masker, Secrets};
+use crate::output::Output;
 use crate::php_ini;
 use crate::shutdown::Shutdown;
-use crate::variables::{self, Phase, Prefixed, UserVariables};
+use crate::user_variables::UserVariables;
+use crate::variables::{self, Phase, Prefixed};
 
 impl Workspace {
     /// The values that must never stand in our own words.

@@ -2,6 +2,7 @@
 
 pub(super) mod snapshots;
 
+use crate::text;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -14,7 +15,6 @@ use super::run::Format;
 use super::workspace::{Workspace, nearest};
 use crate::config::app::{Mount, MountSource};
 use crate::plan::User;
-use crate::reporter::style;
 
 /// What to do with mounts.
 #[derive(Debug, Subcommand)]
@@ -164,7 +164,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
             let rows = sizes.iter().map(|usage| {
                 vec![
                     format!("/{}", usage.mount),
-                    style::bytes(usage.bytes),
+                    text::bytes(usage.bytes),
                     usage.files.to_string(),
                 ]
             });
@@ -199,7 +199,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
 
 fn tell(context: &Context, message: &str) {
     if !context.global.quiet {
-        context.talk(&format!("{}\n", style::safe(message)));
+        context.talk(&format!("{}\n", text::safe(message)));
     }
 }
 

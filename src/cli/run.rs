@@ -18,14 +18,16 @@ use super::warnings::Running;
 use super::workspace::Workspace;
 use crate::activity::Draft;
 use crate::config::app::{App, SocketFamily};
+use crate::event::NewMount;
 use crate::event::Outcome;
 use crate::lifecycle::{OperationRun, Pull, Report, Trying, Undo};
 use crate::mask::{MASK, Secrets};
-use crate::mount_suggestion::{Known, NewMount};
+use crate::mount_suggestion::Known;
 use crate::plan::AppPlan;
-use crate::reporter::style::{Style, safe};
+use crate::reporter::style::Style;
 use crate::roles::Actor;
 use crate::shutdown::{Shutdown, Urgency};
+use crate::text::safe;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -133,8 +135,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     };
     let command_line = workspace.parse_variables(&arguments.variables)?;
     let tree = workspace.scan()?;
-    let (plan, image) =
-        workspace.plan(found.app, &tree, &crate::variables::UserVariables::new())?;
+    let (plan, image) = workspace.plan(
+        found.app,
+        &tree,
+        &crate::user_variables::UserVariables::new(),
+    )?;
     let reached = workspace.reached(found.app, found.worker, &tree)?;
     let at = found.worker.map_or(0, |name| {
         1 + found
@@ -223,7 +228,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             let known = Known::of(&workspace.config, found.app, found.worker, &is_tracked);
             let with_mounts = |mounts: &[NewMount]| {
                 let app = suggested::with_mounts(&found, mounts);
-                let none = crate::variables::UserVariables::new();
+                let none = crate::user_variables::UserVariables::new();
                 let (mut plan, _) = workspace.plan(&app, &tree, &none).ok()?;
                 (at < plan.containers.len()).then(|| plan.containers.swap_remove(at))
             };

@@ -1,15 +1,17 @@
 //! The settings that a command works with, and the files that they name.
 
+use crate::user_variables;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, variable};
 use super::failure::{BAD_FILE, Failure};
 use crate::bounded::{self, MEBIBYTE};
-use crate::images::{self, Certificates, ImageRef};
+use crate::image_ref::ImageRef;
+use crate::images::{self, Certificates};
 use crate::settings::load::{self, Loaded, OwnFile};
 use crate::settings::{Error, FILE_NAME, Settings};
 use crate::source;
-use crate::variables::{self, UserVariables};
+use crate::user_variables::UserVariables;
 
 /// A file of variables, above `env_file`.
 const ENV_FILE: &str = "UPSUN_LOCAL_ENV_FILE";
@@ -146,7 +148,7 @@ pub(super) fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVari
         Failure::new(BAD_FILE, format!("{place}: `env_file`: {err}")).hint(hint)
     })?;
     let text = String::from_utf8(bytes).map_err(|_| bounded::Error::NotText.to_string());
-    text.and_then(|text| variables::parse_env_file(&text).map_err(|err| err.to_string()))
+    text.and_then(|text| user_variables::parse_env_file(&text).map_err(|err| err.to_string()))
         .map_err(|err| Failure::new(BAD_FILE, format!("{place}: `env_file`: {err}")))
 }
 

@@ -10,12 +10,12 @@ use super::failure::Failure;
 use super::workspace::Workspace;
 use crate::engine::Engine;
 use crate::event::Address;
-use crate::plan::router;
-use crate::project::{
+use crate::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
-use crate::reporter::style::safe;
+use crate::plan::router;
 use crate::services::mail;
+use crate::text::safe;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]

@@ -16,11 +16,11 @@ use super::context::Context;
 use super::failure::{CANNOT_MAKE, FAULT, Failure};
 use super::run::PullChoice;
 use super::workspace::Workspace;
-use crate::reporter::style::safe_line;
 use crate::settings;
 use crate::shutdown::Shutdown;
 use crate::source::Git;
 use crate::suite::{self as tests, Status, Verdict};
+use crate::text::safe_line;
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]

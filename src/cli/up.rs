@@ -61,7 +61,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let is_wanted = |name: &str| wanted.iter().any(|app| app.name == name);
     let plans = all
         .iter()
-        .map(|app| workspace.plan(app, &tree, &crate::variables::UserVariables::new()))
+        .map(|app| workspace.plan(app, &tree, &crate::user_variables::UserVariables::new()))
         .collect::<Result<Vec<_>, _>>()?;
     let json = arguments.format == super::run::Format::Json;
     if arguments.dry_run {

@@ -9,7 +9,8 @@ use super::list::Format;
 use super::workspace::Workspace;
 use crate::images;
 use crate::mask::MASK;
-use crate::variables::{Origin, Phase, Prefixed, UserVariables, Variable, text_of};
+use crate::user_variables::UserVariables;
+use crate::variables::{Origin, Phase, Prefixed, Variable, text_of};
 
 /// Arguments of `variables`.
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod depends;
 mod turn;
 
+use crate::text;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -21,7 +22,6 @@ use super::list::operations;
 use super::settings;
 use super::workspace::root;
 use crate::project::Project;
-use crate::reporter::style;
 use crate::shutdown::{CHANGED, Shutdown, Urgency};
 use crate::watch::Watch;
 
@@ -99,7 +99,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             let status = status.map_err(|err| Failure::fault(err.to_string()))?;
             let result = result(&work.title, status, began);
             if !context.global.quiet {
-                let files = style::count(watch.files(), "file");
+                let files = text::count(watch.files(), "file");
                 context.talk(&format!("{result}; watching {files}, until Ctrl-C\n"));
             }
             before = Some(result);
@@ -164,7 +164,7 @@ fn warn(context: &Context, message: &str, hint: &str) {
 /// Waits until something has changed. A repository that cannot be read may come back.
 async fn changed(context: &Context, watch: &mut Watch) {
     while let Err(err) = watch.changed().await {
-        let message = style::safe(&err.to_string());
+        let message = text::safe(&err.to_string());
         let hint = "it is looked for every second; Ctrl-C ends this";
         warn(context, &message, hint);
     }
@@ -210,7 +210,7 @@ fn result(title: &str, status: ExitStatus, began: Instant) -> String {
         Some(code) => format!("ended with code {code}"),
         None => "was killed".to_owned(),
     };
-    let took = style::duration(began.elapsed());
+    let took = text::duration(began.elapsed());
     let now = Timestamp::now().to_zoned_datetime(TimeZone::system());
     format!(
         "`{title}` {result} after {took}, at {}",

@@ -1,6 +1,8 @@
 //! The repository a command works on: its configuration, settings, project and environment, and the
 //! plans made from them.
 
+use crate::layout;
+use crate::user_variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +28,8 @@ use crate::routes::{self, Entrance};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
-use crate::variables::{self, Origin, Phase, UserVariable, UserVariables, Variable};
+use crate::user_variables::{UserVariable, UserVariables};
+use crate::variables::{self, Origin, Phase, Variable};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -252,7 +255,7 @@ impl Workspace {
         let php_ini = |worker, phase| {
             let mut all = self.prefixed_variables(app, worker, phase, command_line);
             all.splice(0..0, self.php_mail(phase));
-            variables::runs(&app.image, "php").then(|| php_ini::text(&all))
+            layout::runs(&app.image, "php").then(|| php_ini::text(&all))
         };
         let (front, front_on_demand) = self.front(app)?;
         let plan = plan::app(&plan::Inputs {
@@ -412,7 +415,7 @@ impl Workspace {
         texts
             .iter()
             .map(|text| {
-                let (name, variable) = variables::parse_assignment(text)
+                let (name, variable) = user_variables::parse_assignment(text)
                     .map_err(|err| Failure::usage(err.to_string()))?;
                 if let Some(setting) = name.strip_prefix("php:") {
                     return Err(Failure::usage(format!(
@@ -516,10 +519,10 @@ impl Workspace {
             .find(|container| {
                 let kind = container
                     .labels
-                    .get(crate::project::LABEL_KIND)
+                    .get(crate::labels::LABEL_KIND)
                     .map(String::as_str);
-                container.labels.get(crate::project::LABEL_APP) == Some(&app.name)
-                    && container.labels.get(crate::project::LABEL_WORKER)
+                container.labels.get(crate::labels::LABEL_APP) == Some(&app.name)
+                    && container.labels.get(crate::labels::LABEL_WORKER)
                         == worker.map(|worker| &worker.name)
                     && matches!(kind, Some("web" | "worker"))
             })

@@ -8,7 +8,7 @@ use serde_yaml::{Mapping, Value as Yaml};
 
 use super::merge::{Merged, Section};
 use super::node::{Node, Value};
-use super::report::is_harmful;
+use crate::text::is_harmful;
 
 /// A part of the configuration, or the whole of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use super::decode::normalize;
 use super::files::MAX_FILE;
 use super::node::{Entry, Node};
-use super::report::{Report, is_harmful};
+use super::report::Report;
 use super::source::clean;
 use super::yaml::layout::{Layout, layout};
 use super::yaml::{self, Budget};
+use crate::text::is_harmful;
 
 use self::place::{Place, line};
 

@@ -15,7 +15,7 @@ use miette::{
 };
 
 use super::problem::{Place, Problem, Severity};
-use super::report::is_harmful;
+use crate::text::is_harmful;
 
 pub use self::github::github;
 pub use self::json::json;

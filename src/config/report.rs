@@ -2,6 +2,7 @@
 
 use super::problem::{Class, Place, Problem, Severity};
 use super::source::{Sources, Span};
+use crate::text::is_harmful;
 
 /// How many problems of one severity are kept.
 const MAX_PROBLEMS: usize = 500;
@@ -164,10 +165,4 @@ fn tidy(text: &mut String) {
     if text.contains(is_harmful) {
         *text = text.replace(is_harmful, "\u{FFFD}");
     }
-}
-
-/// Control characters, and those that change the direction of what follows.
-pub(crate) fn is_harmful(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

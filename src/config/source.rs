@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::files::{Files, Kind, MAX_FILE, ReadError};
 use super::problem::Place;
-use super::report::is_harmful;
 use crate::bounded;
 use crate::source::line_ends;
+use crate::text::is_harmful;
 
 /// A byte range in one of the files of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

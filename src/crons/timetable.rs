@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
 use super::Cron;
-use super::schedule::Schedule;
+use crate::schedule::Schedule;
 
 /// A cron of an app and its times.
 #[derive(Debug, Clone)]

@@ -14,11 +14,11 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 
 use super::fake::FakeEngine;
-use super::spec::{
-    Container, ContainerSpec, ExecSpec, Labels, LogRange, Output, VolumeMount, VolumeSpec,
-};
+use super::spec::{Container, ContainerSpec, ExecSpec, LogRange, VolumeMount, VolumeSpec};
 use super::{Engine, Error, Exec, Result};
-use crate::project::LABEL_PROJECT;
+use crate::labels::LABEL_PROJECT;
+use crate::labels::Labels;
+use crate::output::Output;
 
 /// The base of our own images for `nodejs:24`; it has the usual commands.
 const IMAGE: &str = "node:24-bookworm";

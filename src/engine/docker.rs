@@ -19,10 +19,11 @@ use tokio::sync::OnceCell;
 pub use self::connect::Surroundings;
 use self::patience::{CHANGE, LOOK, Patience, REMOVAL};
 use super::spec::{
-    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
+    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
     ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
 };
 use super::{ByteStream, Engine, Exec, OutputStream, Result};
+use crate::labels::Labels;
 use crate::shutdown::Shutdown;
 
 /// A connection to one engine.

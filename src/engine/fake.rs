@@ -25,10 +25,11 @@ pub(crate) use self::process::{Living, Process};
 use self::running::PIPE;
 pub(crate) use self::store::{Answers, Phase, Store};
 use super::spec::{
-    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild, Labels,
+    Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
     ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
 };
 use super::{ByteStream, Engine, Error, Exec, OutputStream, Result};
+use crate::labels::Labels;
 
 type Matches = Box<dyn Fn(&[String]) -> bool + Send + Sync>;
 

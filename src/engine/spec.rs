@@ -4,19 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+
 use serde::Serialize;
 
-/// Labels by name.
-pub type Labels = BTreeMap<String, String>;
-
-/// Whether labels hold all that is wanted; an empty value asks for the label only.
-pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
-    wanted.iter().all(|(name, value)| {
-        labels
-            .get(name)
-            .is_some_and(|found| value.is_empty() || found == value)
-    })
-}
+use crate::labels::Labels;
 
 /// A container to create.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -303,24 +294,6 @@ pub struct ExecSpec {
     pub stdin: bool,
 }
 
-/// A piece of output, exactly as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// From standard output.
-    Stdout(Bytes),
-    /// From standard error.
-    Stderr(Bytes),
-}
-
-impl Output {
-    /// The bytes, whichever stream they came from.
-    pub fn bytes(&self) -> &Bytes {
-        match self {
-            Output::Stdout(bytes) | Output::Stderr(bytes) => bytes,
-        }
-    }
-}
-
 /// Which part of a container's log to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogRange {
@@ -371,6 +344,7 @@ pub struct EngineInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::carries;
 
     const GIB: u64 = 1024 * 1024 * 1024;
 

@@ -3,41 +3,11 @@
 //! The tags were checked against the published lists of docker-library and of mcr.microsoft.com. Debian's
 //! bookworm is asked for by name wherever a runtime has it, so that all runtimes share a system.
 
-use std::fmt;
-
 use indexmap::IndexMap;
 
 use super::Error;
 use crate::config::app::Runtime;
-
-/// A reference to a container image, such as `node:24-bookworm`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageRef(String);
-
-impl ImageRef {
-    /// A reference as somebody wrote it; refused when it could not stand on a line of a Dockerfile.
-    pub fn new(text: &str) -> Result<ImageRef, Error> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let mut characters = text.chars();
-        if text.chars().all(plain) && ends(characters.next()) && ends(text.chars().next_back()) {
-            Ok(ImageRef(text.to_owned()))
-        } else {
-            Err(Error::Reference(text.to_owned()))
-        }
-    }
-
-    /// The reference as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ImageRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::image_ref::ImageRef;
 
 /// What is known of one runtime.
 pub(super) struct Known {
@@ -262,7 +232,7 @@ pub fn official(
         .get(&exact)
         .or_else(|| overrides.get(&runtime.name))
     {
-        return ImageRef::new(image);
+        return Ok(ImageRef::new(image)?);
     }
     let known = known(&runtime.name)?;
     let version = version(runtime)?;
@@ -277,12 +247,8 @@ pub fn official(
     } else {
         "bullseye"
     };
-    ImageRef::new(
-        &known
-            .image
-            .replace("{}", &version)
-            .replace("{suite}", suite),
-    )
+    let reference = known.image.replace("{}", &version);
+    Ok(ImageRef::new(&reference.replace("{suite}", suite))?)
 }
 
 #[cfg(test)]

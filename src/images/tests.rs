@@ -132,7 +132,7 @@ USER 10000:10000
     assert_eq!(recipe.files.len(), 2, "setup.sh and supervise.sh");
     assert_eq!(recipe.context().len(), 3);
     assert_eq!(recipe.labels[RUNTIME_LABEL], "nodejs:24");
-    assert_eq!(recipe.labels[crate::project::LABEL_KIND], "image");
+    assert_eq!(recipe.labels[crate::labels::LABEL_KIND], "image");
 }
 
 #[test]

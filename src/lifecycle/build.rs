@@ -10,14 +10,15 @@ use super::execute::{Command, End, KILLED};
 use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive};
-use crate::engine::spec::{Output, Volume};
+use crate::engine::spec::Volume;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
 use crate::known_cause;
+use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 use crate::lock::Lock;
 use crate::not_started;
+use crate::output::Output;
 use crate::plan::{BuildPlan, NetworkPlan};
-use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 use crate::source;
 
 /// Upsun ends a build after an hour.
@@ -294,7 +295,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let mut script = String::from("cd /app || exit 1\n");
         for point in &plan.build.mount_points {
-            let word = crate::plan::steps::quote(point);
+            let word = crate::text::quote(point);
             script.push_str(&format!(
                 "if [ -d {word} ]; then [ -z \"$(ls -A {word})\" ] || printf '%s\\n' {word}; else mkdir -p {word} || exit 1; fi\n"
             ));
@@ -400,7 +401,7 @@ impl<E: Engine> Sandbox<'_, E> {
             };
             match piece {
                 Some(Ok(Output::Stdout(bytes))) if out.len() + bytes.len() > LONGEST_ANSWER => {
-                    let size = crate::reporter::style::bytes(LONGEST_ANSWER as u64);
+                    let size = crate::text::bytes(LONGEST_ANSWER as u64);
                     let message = format!("a command in the container printed more than {size}");
                     return Err(EngineError::Other(message).into());
                 }

@@ -13,8 +13,8 @@ use crate::crons::{self, Cron};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::{Event, Text};
+use crate::labels::{LABEL_APP, LABEL_KIND};
 use crate::lock::Lock;
-use crate::project::{LABEL_APP, LABEL_KIND};
 use crate::shutdown::Urgency;
 
 /// The longest that is waited at a stretch: the clock that this waits by stands still while the machine sleeps,

@@ -10,11 +10,12 @@ use super::build::is_built;
 use super::execute::{Command, End};
 use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
-use crate::engine::spec::{Container, LogRange, Output};
+use crate::engine::spec::{Container, LogRange};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
+use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
+use crate::output::Output;
 use crate::plan::{AppPlan, BuildStep, ContainerPlan, NetworkPlan};
-use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 
 /// What the name of a container ends with until its deploy is through.
 pub(super) const STARTING: &str = "-starting";

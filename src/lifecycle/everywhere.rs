@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::engine::spec::{Container, Labels, Volume};
+use crate::engine::spec::{Container, Volume};
 use crate::engine::{Engine, Result};
-use crate::project::{
-    Identity, LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_OWNER, LABEL_PROJECT,
-    LABEL_REPOSITORY, Project,
+use crate::labels::Labels;
+use crate::labels::{
+    LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_OWNER, LABEL_PROJECT, LABEL_REPOSITORY,
 };
+use crate::project::{Identity, Project};
 
 /// Everything of one project on an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

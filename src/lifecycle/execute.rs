@@ -8,9 +8,10 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::{Error, Mark, Result, Sandbox};
-use crate::engine::spec::{ExecSpec, Output};
+use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, OutputStream};
 use crate::event::{Event, Step, Text};
+use crate::output::Output;
 use crate::shutdown::Urgency;
 
 const COMMAND: &str = include_str!("scripts/command.sh");

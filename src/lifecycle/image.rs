@@ -5,10 +5,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Result, Sandbox};
-use crate::engine::spec::{Image, ImageBuild, Labels};
+use crate::engine::spec::{Image, ImageBuild};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
 use crate::images::{Notice, notice};
+use crate::labels::Labels;
 
 /// On a derived image: the content id of the image below it.
 const LABEL_BASE: &str = "local.upsun.base";

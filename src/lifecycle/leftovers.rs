@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::{Error, Result, Sandbox};
 use crate::engine::spec::ContainerSpec;
 use crate::engine::{Engine, Error as EngineError};
+use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND};
 use crate::lock::{self, Lock};
 use crate::plan::BuildPlan;
-use crate::project::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND};
 
 /// How long the engine may take to end what somebody asked it for who is no more.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -3,7 +3,7 @@
 use super::{Result, Sandbox};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::project::LABEL_KIND;
+use crate::labels::LABEL_KIND;
 use crate::services::{ServicePlan, mail};
 
 impl<E: Engine> Sandbox<'_, E> {

@@ -5,8 +5,8 @@ use super::{Error, Result, Sandbox};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::Event;
+use crate::labels::{LABEL_APP, LABEL_KIND, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store, compare};
-use crate::project::{LABEL_APP, LABEL_KIND, LABEL_WORKER};
 
 impl<E: Engine> Sandbox<'_, E> {
     /// To be called with the environment's lock. Containers that do not run have their turn once they are started.

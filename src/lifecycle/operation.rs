@@ -10,8 +10,9 @@ use super::output::Tail;
 use super::{Deployed, Ended, Mark, Planned, Result, Sandbox, Source};
 use crate::config::app::Operation;
 use crate::engine::Engine;
-use crate::engine::spec::{Container, Output};
+use crate::engine::spec::Container;
 use crate::event::{Advice, Event, Outcome, Text};
+use crate::output::Output;
 use crate::plan::ContainerPlan;
 
 /// Upsun documents ten seconds for crons; operations are assumed to have the same.

@@ -3,9 +3,9 @@
 use super::{Error, Pull, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ContainerSpec};
 use crate::engine::{Engine, Error as EngineError};
+use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND};
 use crate::plan::AppPlan;
 use crate::plan::front::{KIND, ProxyPlan};
-use crate::project::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND};
 use crate::web::FRONT_PORT;
 
 impl<E: Engine> Sandbox<'_, E> {

@@ -12,10 +12,10 @@ use super::{Error, Pull, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ContainerSpec, ExecSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
-use crate::plan::NetworkPlan;
-use crate::project::{
+use crate::labels::{
     LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE,
 };
+use crate::plan::NetworkPlan;
 use crate::services::{Ready, ServicePlan, SetupStep};
 
 /// How long a service may take until it answers: a first start writes a whole database.

@@ -13,12 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::mounts::{COMPLAINTS, Received, keep, marked};
 use super::{Error, OperationRun, Planned, Report, Result, Sandbox, archive};
-use crate::engine::spec::{Container, ExecSpec, Output};
+use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
+use crate::event::on_one_line;
 use crate::mount_snapshot::{
-    self, Index, Listing, PutBack, Store, Taken, blocked, compare, is_same, on_one_line, read,
+    self, Index, Listing, PutBack, Store, Taken, blocked, compare, is_same, read,
 };
+use crate::output::Output;
 
 /// Unpacks what differs. Its arguments are the lengths of the lists that come before the archive. A file that is there
 /// is written to rather than replaced, because a process may have it open. Permissions of directories come last.

@@ -4,6 +4,7 @@
 //! An operation may run anything, so nothing of what it leaves is trusted: everything that runs is ended before its
 //! commits are asked for, by a Git that is not its own, and what that says only ever becomes a file of ours.
 
+use crate::text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -17,12 +18,13 @@ use super::mounts::append_tree;
 use super::output::Tail;
 use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
 use crate::engine::Engine;
-use crate::engine::spec::{ContainerSpec, ExecSpec, Output};
+use crate::engine::spec::{ContainerSpec, ExecSpec};
 use crate::event::{Event, Outcome, Text};
 use crate::known_cause;
+use crate::labels::{LABEL_KIND, LABEL_RUN};
 use crate::not_started;
-use crate::plan::{User, steps};
-use crate::project::{LABEL_KIND, LABEL_RUN};
+use crate::output::Output;
+use crate::plan::User;
 use crate::scratch;
 use crate::shutdown::Urgency;
 
@@ -168,7 +170,7 @@ impl<E: Engine> Sandbox<'_, E> {
         .await;
         let began = Instant::now();
         let place = format!("{SOURCE_DIRECTORY}/{}", planned.plan.source_root);
-        let place = steps::quote(place.trim_end_matches('/'));
+        let place = text::quote(place.trim_end_matches('/'));
         let script = format!("cd {place} || exit 1\n{}", run.command);
         let command = Command {
             container: id,

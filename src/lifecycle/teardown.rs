@@ -4,12 +4,12 @@ use super::trial;
 use super::{Result, Sandbox};
 use crate::config::Config;
 use crate::config::app::App;
-use crate::engine::spec::Labels;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
+use crate::labels::Labels;
+use crate::labels::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store};
 use crate::plan::{BUILD_NETWORK, front, router};
-use crate::project::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
 use crate::{relationships, routes};
 
 /// What `down` takes along.

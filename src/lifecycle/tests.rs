@@ -22,8 +22,9 @@ use crate::config::{self, Config};
 use crate::engine::fake::{Call, FakeEngine, Phase};
 use crate::engine::spec::{ContainerSpec, VolumeMount, VolumeSpec};
 use crate::event::{Event, Events};
+use crate::labels::{LABEL_DEPLOY, LABEL_SERVICE};
 use crate::plan::{self, AppPlan, Connections, Environment, User};
-use crate::project::{Home, LABEL_DEPLOY, LABEL_SERVICE, Project};
+use crate::project::{Home, Project};
 use crate::relationships;
 use crate::services::{Ready, ServiceFile, ServicePlan, SetupStep};
 use crate::shutdown::Shutdown;
@@ -139,8 +140,8 @@ impl World {
             build_tag: "upsun-local/nodejs-24:1".to_owned(),
             bases: vec![BASE.to_owned()],
             context: bytes::Bytes::new(),
-            labels: crate::engine::spec::Labels::from([(
-                crate::project::LABEL_KIND.to_owned(),
+            labels: crate::labels::Labels::from([(
+                crate::labels::LABEL_KIND.to_owned(),
                 "image".to_owned(),
             )]),
             arguments: BTreeMap::new(),

@@ -12,10 +12,11 @@ use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, MountCheck, Outcome};
+use crate::event::{NewMount, Suggestion};
+use crate::labels::LABEL_KIND;
 use crate::mount_advice::messages::Complaint;
-use crate::mount_suggestion::{Files, Known, LIST, Listings, NewMount, Suggestion, suggest};
+use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
 use crate::plan::ContainerPlan;
-use crate::project::LABEL_KIND;
 
 /// The kind of everything that is made for a trial.
 pub(super) const KIND: &str = "trial";

@@ -1,11 +1,12 @@
 //! Other mounts for the same writes, for when an operation does not pass with those that were suggested first: as small
 //! as they may be, since a mount hides what is beside the files, or as large, since nothing can be renamed between two.
 
+use crate::event::Suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::Known;
 use super::sources::source;
-use super::{Directory, Files, Suggestion, Touch, ancestors, can_be_mount, is_in};
+use super::{Directory, Files, Touch, ancestors, can_be_mount, is_in};
 use crate::event::MountCheck;
 
 /// What the layouts are made from.

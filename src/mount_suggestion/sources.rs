@@ -1,10 +1,12 @@
 //! Which source fits what was written, and the mounts that follow from that.
 
+use crate::event::{NewMount, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{Files, Kind, Touch};
 use super::known::Known;
-use super::{NAMED, NewMount, Writer, is_in, is_on_mount};
+use super::{NAMED, is_in, is_on_mount};
+use crate::config::mount_source;
 use crate::mount_advice;
 
 /// A directory as it is, or what is in it when that wants different sources. `left` gets the paths that are in a
@@ -46,7 +48,7 @@ pub(super) fn split<'a>(
         .collect();
     let sources: BTreeSet<&str> = parts.iter().map(|(_, source)| *source).collect();
     // What is around a cache, or around logs, is none: what comes there later would be lost.
-    let is_alike = |wanted: &str| wanted == "storage" || mount_advice::source(root) == wanted;
+    let is_alike = |wanted: &str| wanted == "storage" || mount_source::fitting(root) == wanted;
     match parts.first() {
         Some((_, source))
             if sources.len() == 1
@@ -62,7 +64,7 @@ pub(super) fn split<'a>(
 
 /// Which source fits what was written.
 pub(super) fn source(directory: &str, paths: &[&str], after: &Files) -> &'static str {
-    let by_name = mount_advice::source(directory);
+    let by_name = mount_source::fitting(directory);
     let is_log = |path: &&str| {
         let extension = path.rsplit_once('.').map(|(_, extension)| extension);
         matches!(extension, Some("log" | "pid"))

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::{BuildPlan, Inputs, NetworkPlan, PIDS, host_name, steps};
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
+use crate::labels::LABEL_BUILD;
 use crate::php_ini;
-use crate::project::{self, LABEL_BUILD, Project};
+use crate::project::{self, Project};
 
 /// Changes whenever an earlier version's builds must not be taken for this version's.
 const BUILD_VERSION: u32 = 1;
@@ -95,7 +96,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         labels: labelled("building"),
         volumes: vec![
             mount(&volume, "/app"),
-            mount(&cache, crate::variables::CACHE_DIRECTORY),
+            mount(&cache, crate::layout::CACHE_DIRECTORY),
         ],
         stop_grace: Duration::from_secs(1),
         pids_limit: Some(PIDS),

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::{ContainerPlan, Inputs};
 use crate::config::app::{App, SocketFamily};
 use crate::engine::spec::{ContainerSpec, Tmpfs, VolumeMount, VolumeSpec};
-use crate::project::{self, LABEL_BUILD, LABEL_DEPLOY, LABEL_FRONT_OF};
+use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_FRONT_OF};
+use crate::project;
 use crate::services::ServiceFile;
-use crate::{variables, web};
+use crate::web;
 
 /// The image, unless `images` of the settings has another one under this name.
 pub const IMAGE: &str = "nginx:1";
@@ -133,7 +134,7 @@ pub(super) fn socket_volume(inputs: &Inputs<'_>, app: &App) -> Option<VolumeSpec
 
 /// The directory of `SOCKET`.
 pub(super) fn socket_directory() -> &'static str {
-    variables::SOCKET
+    crate::layout::SOCKET
         .rsplit_once('/')
         .map_or("/", |(directory, _)| directory)
 }

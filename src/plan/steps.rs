@@ -6,10 +6,11 @@ use serde_json::Value;
 use super::BuildStep;
 use crate::config::app::{App, Flavor, Image};
 use crate::event::Step;
+use crate::text::quote;
 
 /// Where global dependencies go.
 /// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#dependencies>
-const GLOBAL: &str = crate::variables::GLOBAL_DIRECTORY;
+const GLOBAL: &str = crate::layout::GLOBAL_DIRECTORY;
 
 /// The scripts of a build, in order. What would do nothing is left out.
 pub fn build(app: &App, has_file: &dyn Fn(&str) -> bool) -> Vec<BuildStep> {
@@ -174,11 +175,6 @@ fn composer(packages: &IndexMap<String, Value>) -> String {
         "printf '%s\\n' {} > {GLOBAL}/composer.json\ncomposer --no-ansi --no-interaction --working-dir {GLOBAL} install --no-progress --prefer-dist",
         quote(&file.to_string())
     )
-}
-
-/// A word for the shell.
-pub fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

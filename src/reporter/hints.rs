@@ -1,8 +1,9 @@
 //! What helps after something failed, or after a write was refused to what succeeded, in words. Nothing here prints.
 
-use super::style::{self, safe};
 use crate::event::{Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
-use crate::plan::steps::quote;
+use crate::text;
+use crate::text::quote;
+use crate::text::safe;
 
 /// Commands that come with Symfony's configurator, which a build hook downloads.
 const OF_SYMFONY: [&str; 5] = [
@@ -44,7 +45,7 @@ fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
             if let Some(hides) = &write.hides {
                 text.push_str(&format!(
                         "\n\n`/{mount}` will hide {} that the build puts there ({}): they are not there before the first run",
-                        style::count(hides.files, "file"),
+                        text::count(hides.files, "file"),
                         names(hides)
                     ));
             }
@@ -60,7 +61,7 @@ fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
             Some(hides) => format!(
                 "{wrote} {once_built}. A mount on `/{}` would hide {} that the app has there ({}): let it write elsewhere, into a mount of its own or to `/tmp`",
                 safe(&hides.directory),
-                style::count(hides.files, "file"),
+                text::count(hides.files, "file"),
                 names(hides)
             ),
             None => format!(

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use bytes::Bytes;
 
 use super::Reporter;
-use crate::engine::spec::Output;
 use crate::event::{Event, Text};
+use crate::output::Output;
 
 /// Prints every event as one line of JSON.
 #[derive(Debug, Default)]

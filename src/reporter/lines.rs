@@ -1,9 +1,8 @@
 //! Output in lines, however it comes in pieces. Each byte is looked at once, and what is kept has a limit: a script may
 //! print without end, and without the end of a line.
 
+use crate::text;
 use memchr::{memchr, memrchr};
-
-use super::style;
 
 /// How much of a line is shown, in bytes.
 pub const LONGEST: usize = 64 * 1024;
@@ -87,7 +86,7 @@ impl Lines {
     fn end(&mut self) -> String {
         let mut text = self.shown();
         if self.left_out > 0 {
-            let size = style::bytes(self.left_out);
+            let size = text::bytes(self.left_out);
             text.push_str(&format!(" [{size} more of this line are left out]"));
         }
         self.line.clear();

@@ -5,9 +5,9 @@ use std::io;
 
 use super::Reporter;
 use super::json::{text, with};
-use crate::engine::spec::Output;
 use crate::event::Event;
 use crate::mask::{Masker, Secrets};
+use crate::output::Output;
 
 /// A reporter that never sees the values.
 #[derive(Debug)]

@@ -6,6 +6,8 @@ mod suggested;
 #[cfg(test)]
 mod tests;
 
+use crate::text;
+use crate::text::{safe, safe_line};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 
@@ -16,12 +18,12 @@ pub use self::screen::{Screen, Streams};
 use self::suggested::Suggested;
 use super::Reporter;
 use super::lines::{Lines, Tail};
-use super::style::{self, Style, safe, safe_line};
+use super::style::Style;
 use super::{printable, wrapped};
-use crate::engine::spec::Output;
+use crate::event::Commit;
+use crate::event::Difference;
 use crate::event::{Address, Advice, Event, Outcome, Step};
-use crate::mount_snapshot::Difference;
-use crate::scratch::Commit;
+use crate::output::Output;
 
 /// How many changes on mounts are told by name.
 const CHANGES_SHOWN: usize = 20;
@@ -287,7 +289,7 @@ impl<S: Screen> Terminal<S> {
             return;
         }
         if left_out > 0 {
-            let size = style::bytes(left_out);
+            let size = text::bytes(left_out);
             self.indented(&format!("[{size} before this are left out]"));
         }
         let mut lines = Lines::default();
@@ -337,7 +339,7 @@ impl<S: Screen> Terminal<S> {
                 self.style.warning("warning"),
                 step.key(),
                 safe_line(app),
-                style::duration(duration),
+                text::duration(duration),
             );
             self.insist(&line);
         }
@@ -385,7 +387,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::PullFinished { image, duration } => {
                 let size = self.bars.remove(&image).map(|bar| {
                     bar.finish_and_clear();
-                    format!(" ({})", style::bytes(bar.length().unwrap_or_default()))
+                    format!(" ({})", text::bytes(bar.length().unwrap_or_default()))
                 });
                 self.step(
                     "Pulled",
@@ -393,7 +395,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                         "{}{} in {}",
                         safe_line(&image),
                         size.unwrap_or_default(),
-                        style::duration(duration)
+                        text::duration(duration)
                     ),
                 );
             }
@@ -409,7 +411,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::ImageFinished { image, duration } => {
                 self.step(
                     "Prepared",
-                    &format!("{} in {}", safe_line(&image), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&image), text::duration(duration)),
                 );
             }
             Event::BuildReused { app, build } => {
@@ -428,8 +430,8 @@ impl<S: Screen> Reporter for Terminal<S> {
                 let what = format!(
                     "{} ({}, {})",
                     safe_line(&app),
-                    style::count(files, "file"),
-                    style::bytes(bytes)
+                    text::count(files, "file"),
+                    text::bytes(bytes)
                 );
                 self.step("Building", &what);
             }
@@ -448,7 +450,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             Event::BuildFinished { app, duration, .. } => {
                 self.step(
                     "Built",
-                    &format!("{} in {}", safe_line(&app), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&app), text::duration(duration)),
                 );
             }
             Event::ServiceStarted { service, kind } => {
@@ -456,7 +458,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 self.step("Starting", &what);
             }
             Event::ServiceFinished { service, duration } => {
-                let what = format!("{} in {}", safe_line(&service), style::duration(duration));
+                let what = format!("{} in {}", safe_line(&service), text::duration(duration));
                 self.step("Started", &what);
             }
             Event::KeepingMounts { container } => {
@@ -477,7 +479,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 let operation = self.style.strong(safe_line(&operation));
                 let more = match mounts {
                     0 => "no other mounts".to_owned(),
-                    _ => style::count(mounts, "more mount"),
+                    _ => text::count(mounts, "more mount"),
                 };
                 self.step(
                     "Checking",
@@ -504,7 +506,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 must_pass,
             }),
             Event::MountsWritten { file, mounts } => {
-                let what = format!("{} to {}", style::count(mounts.len(), "mount"), safe_line(&file));
+                let what = format!("{} to {}", text::count(mounts.len(), "mount"), safe_line(&file));
                 self.say("");
                 self.step("Added", &what);
             }
@@ -521,7 +523,7 @@ impl<S: Screen> Reporter for Terminal<S> {
             } => {
                 self.step(
                     "Started",
-                    &format!("{} in {}", safe_line(&container), style::duration(duration)),
+                    &format!("{} in {}", safe_line(&container), text::duration(duration)),
                 );
             }
             Event::OperationStarted {

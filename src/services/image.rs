@@ -5,8 +5,9 @@
 //! Docker Hub.
 
 use super::{Error, Inputs};
+use crate::image_ref::ImageRef;
+use crate::images;
 use crate::images::Clients;
-use crate::images::runtime::ImageRef;
 
 /// The service, and its image with `{}` for the version.
 const IMAGES: &[(&str, &str)] = &[
@@ -70,7 +71,7 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Result<String, Error> {
                 crate::settings::FILE_NAME
             ),
         })?;
-    let image = ImageRef::new(&image.replace("{}", version))?;
+    let image = ImageRef::new(&image.replace("{}", version)).map_err(images::Error::from)?;
     Ok(image.as_str().to_owned())
 }
 
@@ -81,7 +82,12 @@ pub(super) fn overridden(inputs: &Inputs<'_>) -> Result<Option<String>, Error> {
         .get(&inputs.service.r#type)
         .or_else(|| inputs.images.get(inputs.kind().0));
     match image {
-        Some(image) => Ok(Some(ImageRef::new(image)?.as_str().to_owned())),
+        Some(image) => Ok(Some(
+            ImageRef::new(image)
+                .map_err(images::Error::from)?
+                .as_str()
+                .to_owned(),
+        )),
         None => Ok(None),
     }
 }

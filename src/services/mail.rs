@@ -10,7 +10,8 @@ use super::{Error, Inputs, Ready, ServicePlan, finish, image};
 use crate::config::Service;
 use crate::config::problem::Place;
 use crate::engine::spec::{Link, MemoryLimit, Port};
-use crate::project::{self, LABEL_KIND, LABEL_SERVICE, Project};
+use crate::labels::{LABEL_KIND, LABEL_SERVICE};
+use crate::project::{self, Project};
 use crate::settings;
 
 /// Its kind, for [`LABEL_KIND`], and the type under which `images` of the settings may name another image.

@@ -10,7 +10,8 @@ use super::draft::Draft;
 use super::payload::{self, Connection};
 use super::privileges::{self, Access};
 use super::{Endpoint, Error, Inputs, image};
-use crate::images::runtime::ImageRef;
+use crate::image_ref::ImageRef;
+use crate::images;
 
 /// The longest name that PostgreSQL does not cut off, in bytes.
 const LONGEST: usize = 63;
@@ -246,7 +247,7 @@ fn image_with(
                 (true, version) => format!("{version}-3.5"),
             };
             Ok(Some(
-                ImageRef::new(&image.replace("{}", &version))?
+                ImageRef::new(&image.replace("{}", &version)).map_err(images::Error::from)?
                     .as_str()
                     .to_owned(),
             ))

@@ -87,7 +87,7 @@ fn pretty(value: &impl serde::Serialize) -> String {
     let mut value = serde_json::to_value(value).unwrap();
     if let Some(labels) = value.get_mut("labels").and_then(Value::as_object_mut) {
         labels.remove(LABEL_DEPLOY);
-        labels.remove(project::LABEL_VERSION);
+        labels.remove(crate::labels::LABEL_VERSION);
     }
     crate::json::pretty(&value)
 }

@@ -7,11 +7,10 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Mail, User, hidden};
-use crate::images::ImageRef;
+use super::{Mail, Tests, User, hidden};
+use crate::image_ref::ImageRef;
 use crate::roles::{EnvironmentType, Grants, GrantsError};
-use crate::suite::Tests;
-use crate::variables::UserVariable;
+use crate::user_variables::UserVariable;
 
 /// A map, or nothing yet.
 pub(super) fn tests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tests, D::Error> {
@@ -308,7 +307,10 @@ pub(crate) fn variables<'de, D: Deserializer<'de>>(
 ) -> Result<IndexMap<String, UserVariable>, D::Error> {
     let written = Option::<IndexMap<String, VariableSetting>>::deserialize(deserializer)?;
     let written = written.unwrap_or_default();
-    if let Some(name) = written.keys().find(|name| !crate::variables::is_name(name)) {
+    if let Some(name) = written
+        .keys()
+        .find(|name| !crate::user_variables::is_name(name))
+    {
         return Err(de::Error::custom(format_args!(
             "`{name}` cannot be the name of a variable"
         )));

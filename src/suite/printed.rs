@@ -1,9 +1,9 @@
 //! What an operation printed to one of its streams: all of it, or of very much the beginning and the end.
 
+use crate::settings::TextPattern;
 use std::collections::VecDeque;
 
-use super::TextPattern;
-use crate::reporter::style::bytes;
+use crate::text::bytes;
 
 /// How much of the beginning and how much of the end is kept, in bytes.
 const KEPT: usize = 4 << 20;

@@ -1,12 +1,14 @@
 //! Reports: lines for people, JUnit's XML, annotations for GitHub, JSON.
 
+use crate::text;
 use std::fmt::Write;
 
 use serde_json::{Value, json as value};
 
 use super::{Status, Verdict};
-use crate::reporter::style::{self, Style, duration, safe, safe_line};
+use crate::reporter::style::Style;
 use crate::settings::FILE_NAME;
+use crate::text::{duration, safe, safe_line};
 
 /// How many lines of what an operation printed are shown.
 const SHOWN: usize = 10;
@@ -64,10 +66,10 @@ fn printed(verdict: &Verdict) -> Vec<String> {
         let hidden = count.saturating_sub(SHOWN);
         match (is_both, hidden) {
             (false, 0) => {}
-            (false, _) => lines.push(format!("[after {}]", style::count(hidden, "line"))),
+            (false, _) => lines.push(format!("[after {}]", text::count(hidden, "line"))),
             (true, 0) => lines.push(format!("[{name}]")),
             (true, _) => {
-                lines.push(format!("[{name}, after {}]", style::count(hidden, "line")));
+                lines.push(format!("[{name}, after {}]", text::count(hidden, "line")));
             }
         }
         lines.extend(text.lines().skip(hidden).map(|line| {

@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::{Advice, Outcome, ReadOnlyWrite, Refusal};
-use crate::mount_snapshot::{Change, Difference, Entry, Index, Kind, Stat};
+use crate::event::{Change, Difference};
+use crate::mount_snapshot::{Entry, Index, Kind, Stat};
 use crate::settings::Settings;
+use crate::settings::{Definition, PathPattern, Tests, TextPattern};
 
 fn tests(text: &str) -> Result<Tests, String> {
     let settings = Settings::parse(text, ".upsun-local.yaml");

@@ -1,10 +1,12 @@
 //! Whether a run was as expected.
 
+use crate::settings::{Definition, Expected, TextPattern};
 use std::time::Duration;
 
-use super::{Definition, Expected, Printed, TextPattern};
+use super::Printed;
 use crate::event::{Advice, Outcome};
-use crate::mount_snapshot::{Change, Difference, Index};
+use crate::event::{Change, Difference};
+use crate::mount_snapshot::Index;
 use crate::reporter::hints;
 
 /// What was seen of a run.

@@ -37,7 +37,7 @@ pub(super) fn levels(context: &Context<'_>) -> Vec<(String, UserVariable, Origin
         (context.command_line, Origin::CommandLine),
     ] {
         for (name, variable) in variables {
-            if variable.visible(context.phase) {
+            if context.phase.sees(variable) {
                 all.push((name.clone(), variable.clone(), origin));
             }
         }

@@ -1,9 +1,12 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use indexmap::IndexMap;
+
 use super::*;
 use crate::config::app::{Commands, Flavor, Hooks, Protocol, Runtime, Web};
 use crate::config::problem::Place;
+use crate::layout::path;
 use crate::roles::Role;
 
 fn app(raw: Value) -> App {
@@ -356,45 +359,6 @@ fn dependencies_come_first_on_the_path() {
     assert!(path(&app, "").starts_with("/app/.global/bin:/app/.global/vendor/bin:/usr/local/sbin"));
 }
 
-#[test]
-fn an_assignment_is_read() {
-    let (name, variable) = parse_assignment("env:URL=http://x/?a=b").unwrap();
-    assert_eq!(name, "env:URL");
-    assert_eq!(variable.value, json!("http://x/?a=b"));
-    assert_eq!(
-        parse_assignment("env:X"),
-        Err(Error::NoValue("env:X".to_owned()))
-    );
-    assert_eq!(
-        parse_assignment("env:=1"),
-        Err(Error::Name("env:".to_owned()))
-    );
-    assert_eq!(parse_assignment("=1"), Err(Error::Name(String::new())));
-}
-
-#[test]
-fn an_env_file_is_read() {
-    let variables = parse_env_file(
-        "# comment\n\nA=1\nexport B = two words # why\nC=\"q \\\"x\\\" # no\\n\"\nD='$raw\\n'\r\nE=\nF=a#b\n",
-    )
-    .unwrap();
-    let value = |name: &str| variables[name].value.as_str().unwrap().to_owned();
-    assert_eq!(value("env:A"), "1");
-    assert_eq!(value("env:B"), "two words");
-    assert_eq!(value("env:C"), "q \"x\" # no\n");
-    assert_eq!(value("env:D"), "$raw\\n");
-    assert_eq!(value("env:E"), "");
-    assert_eq!(value("env:F"), "a#b");
-    assert_eq!(
-        parse_env_file("A=1\nnonsense\n").unwrap_err().to_string(),
-        "line 2 is not `NAME=value`"
-    );
-    assert_eq!(
-        parse_env_file("A='x\n").unwrap_err().to_string(),
-        "line 1: the quote after `A=` is not closed: a value ends with its line, and `\\n` in double quotes is a new one"
-    );
-}
-
 proptest! {
     #[test]
     fn the_highest_layer_that_names_a_variable_decides(
@@ -427,9 +391,4 @@ proptest! {
         prop_assert_eq!(get(&variables, &format!("{name}x9").to_uppercase()), expected);
     }
 
-    #[test]
-    fn any_text_is_read_or_refused_without_a_panic(text in "\\PC*") {
-        let _ = parse_env_file(&text);
-        let _ = parse_assignment(&text);
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use crate::config::app::{Protocol, RequestBuffering, SocketFamily};
-use crate::variables::{PORT, SOCKET};
+use crate::layout::{PORT, SOCKET};
 
 /// What takes the requests that are passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

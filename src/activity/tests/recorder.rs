@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 use super::super::*;
 use super::{place, push};
-use crate::engine::spec::Output;
 use crate::event::{Event, Outcome, Step, Text};
 use crate::mask::Secrets;
+use crate::output::Output;
 use crate::suite::{Status, Verdict};
 
 fn operation() -> Draft {

@@ -8,7 +8,7 @@ use super::super::context::Context;
 use super::super::failure::{BUSY, Failure};
 use super::{History, Types, not_found};
 use crate::activity::{Activity, Result as Ended, State};
-use crate::reporter::style::safe;
+use crate::text::safe;
 
 /// Arguments of `activity cancel`.
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use super::super::table;
 use super::super::workspace::nearest;
 use super::{Dates, Filter, History};
 use crate::activity::Activity;
-use crate::reporter::style::safe;
+use crate::text::safe;
 
 /// Arguments of `activity get`.
 #[derive(Debug, Args)]

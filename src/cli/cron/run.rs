@@ -15,7 +15,7 @@ use crate::crons::{self, Cron};
 use crate::lifecycle::CronRun;
 use crate::roles::Actor;
 use crate::shutdown::Urgency;
-use crate::variables::UserVariables;
+use crate::user_variables::UserVariables;
 
 /// Arguments of `cron run`.
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::bounded::{self, MEBIBYTE};
-use crate::plan::steps::quote;
 use crate::source::Git;
+use crate::text::quote;
 
 const SCRIPT: &str = include_str!("pre-push.sh");
 /// What tells a script of ours, of whichever version.

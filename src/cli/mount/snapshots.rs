@@ -1,5 +1,6 @@
 //! `mount snapshot|restore|diff`: what is on the mounts at one moment, kept and compared.
 
+use crate::text;
 use clap::Args;
 use serde_json::json;
 
@@ -11,12 +12,13 @@ use super::super::run::Format;
 use super::super::workspace::Workspace;
 use super::tell;
 use crate::config::app::Mount;
+use crate::event::Difference;
 use crate::event::Events;
 use crate::lifecycle::Error;
-use crate::mount_snapshot::{self, DEFAULT_NAME, Difference, Index, Store};
+use crate::mount_snapshot::{self, DEFAULT_NAME, Index, Store};
 
 pub(in crate::cli) use crate::mount_snapshot::BEFORE_RUN;
-use crate::reporter::style::{self, safe};
+use crate::text::safe;
 
 /// Arguments of `mount snapshot`.
 #[derive(Debug, Args)]
@@ -185,7 +187,7 @@ pub(super) async fn run(
                     "Kept {} as `{}`: {files} file{plural}, {}",
                     listed(mounts),
                     arguments.name,
-                    style::bytes(bytes)
+                    text::bytes(bytes)
                 ),
             );
             Ok(0)
@@ -366,7 +368,7 @@ fn list(context: &Context, store: &Store) -> Result<u8, Failure> {
         table.push(vec![
             name,
             format!("{moment}Z"),
-            style::bytes(bytes),
+            text::bytes(bytes),
             files.to_string(),
         ]);
     }

@@ -8,7 +8,8 @@ use crate::comparison::difference::{Change, Entry};
 use crate::comparison::mounts::{Fate, MountChange};
 use crate::comparison::push::{Action, AppPush, Cause, OperationChange};
 use crate::comparison::services::{ServiceChange, ServiceFate, keeps_data};
-use crate::reporter::style::{Style, count, safe_line};
+use crate::reporter::style::Style;
+use crate::text::{count, safe_line};
 
 /// How wide a line may be.
 const WIDTH: usize = 80;

@@ -160,7 +160,7 @@ pub(super) fn choose<'a>(
                 .lines()
                 .next()
                 .unwrap_or_default();
-            crate::reporter::style::safe(&format!(
+            crate::text::safe(&format!(
                 "{} on {} ({}): {command}",
                 found.operation.name,
                 found.place(),

@@ -9,11 +9,11 @@ use super::super::workspace::Workspace;
 use super::Found;
 use crate::config::app::{App, Mount, MountSource};
 use crate::config::edit::{self, Refused, add_mounts};
+use crate::event::NewMount;
 use crate::event::{Event, Outcome};
 use crate::lifecycle::{Report, Tried};
-use crate::mount_suggestion::NewMount;
-use crate::reporter::style::count;
 use crate::source::Tree;
+use crate::text::count;
 
 /// What became of the file.
 pub(super) enum Written {

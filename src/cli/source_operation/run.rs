@@ -27,7 +27,7 @@ use crate::roles::Actor;
 use crate::scratch::{self, Applied, Origin, Place, Scratch};
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::Tree;
-use crate::variables::UserVariables;
+use crate::user_variables::UserVariables;
 
 /// Arguments of `source-operation run`.
 #[derive(Debug, Args)]

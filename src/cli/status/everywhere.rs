@@ -10,7 +10,7 @@ use super::super::run::Format;
 use super::super::table;
 use super::super::workspace::Workspace;
 use crate::lifecycle::{self, Extent, Sandboxes};
-use crate::reporter::style::bytes;
+use crate::text::bytes;
 
 /// Prints it: a line for each environment, and one for what the environments of a project share.
 pub(super) async fn run(context: &Context, format: Format) -> Result<u8, Failure> {

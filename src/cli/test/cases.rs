@@ -9,10 +9,11 @@ use super::super::list::operations;
 use super::super::run::{Found, actor, find};
 use super::super::workspace::{Workspace, find_app};
 use crate::config::outline::Outline;
-use crate::reporter::style::safe_line;
 use crate::roles::{Actor, Role};
 use crate::settings::FILE_NAME;
-use crate::suite::{Definition, Expected, Status, Verdict};
+use crate::settings::{Definition, Expected};
+use crate::suite::{Status, Verdict};
+use crate::text::safe_line;
 
 /// A test, with what it is about.
 #[derive(Debug)]

@@ -28,10 +28,11 @@ use crate::lifecycle::{Error, ImageRecipe, Restored, Sandbox};
 use crate::mask::Secrets;
 use crate::mount_snapshot::{Index, Store};
 use crate::plan::{AppPlan, ContainerPlan};
+use crate::settings::Expected;
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::Tree;
-use crate::suite::{Expected, Printed, Status, Verdict};
-use crate::variables::UserVariables;
+use crate::suite::{Printed, Status, Verdict};
+use crate::user_variables::UserVariables;
 
 /// What an app's tests start from.
 struct Prepared {

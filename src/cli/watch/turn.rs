@@ -3,6 +3,7 @@
 //! It stays in the foreground with us, so that it may write to the terminal, and hears of signals from us alone, over
 //! its standard input. That closes when we end, however we end.
 
+use crate::text;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -18,7 +19,6 @@ use super::super::failure::Failure;
 use super::super::{Cli, ColorChoice, Command as Chosen, Global};
 use super::Arguments;
 use super::depends::Scope;
-use crate::reporter::style;
 
 /// How long what was told to leave has for that.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ impl Work {
             Chosen::Run(run) => run.operation.map_or(Scope::Everything, Scope::Operation),
             _ => Scope::Everything,
         };
-        let title = own.iter().map(|word| style::safe(&word.to_string_lossy()));
+        let title = own.iter().map(|word| text::safe(&word.to_string_lossy()));
         let title: Vec<String> = title.collect();
         let mut words = options(&cli.global);
         words.extend(own);

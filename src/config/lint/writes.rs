@@ -144,7 +144,7 @@ fn remedy(folder: &str, file: Option<String>) -> String {
             "do it in the build hook, or let it write elsewhere: a mount on `/{folder}` would hide `{file}` of the repository"
         );
     }
-    let source = crate::mount_advice::source(folder);
+    let source = crate::config::mount_source::fitting(folder);
     format!("add under `mounts`: `/{folder}: {{source: {source}}}`")
 }
 

@@ -7,7 +7,7 @@ use super::super::problem::Class;
 use super::super::report::Report;
 use super::scripts::is_blank;
 use super::{entries, error, warning};
-use crate::crons::schedule::{Pace, Schedule};
+use crate::schedule::{Pace, Schedule};
 
 const DOCS: &str = "/create-apps/image-properties/crons.html";
 

@@ -19,9 +19,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::error::{gone_is_fine, is_disk_full};
 use super::{DockerEngine, label_filter};
 use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, Labels, LogLimit, LogRange, Output, Port,
+    Container, ContainerSpec, ContainerState, ExecSpec, LogLimit, LogRange, Port,
 };
 use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
+use crate::labels::Labels;
+use crate::output::Output;
 
 /// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
 const OUTPUT_BUFFER: usize = 256 * 1024;

@@ -12,8 +12,9 @@ use futures_util::StreamExt;
 
 use super::error::is_disk_full;
 use super::{DockerEngine, label_filter};
-use crate::engine::spec::{Image, ImageBuild, Labels, Progress};
+use crate::engine::spec::{Image, ImageBuild, Progress};
 use crate::engine::{Error, Result};
+use crate::labels::Labels;
 
 impl DockerEngine {
     pub(super) async fn find_image(&self, reference: &str) -> Result<Option<Image>> {

@@ -9,8 +9,9 @@ use bollard::query_parameters::{
 
 use super::error::gone_is_fine;
 use super::{DockerEngine, label_filter};
-use crate::engine::spec::{Labels, ListedNetwork, Volume, VolumeSpec, carries};
+use crate::engine::spec::{ListedNetwork, Volume, VolumeSpec};
 use crate::engine::{Error, Result};
+use crate::labels::{Labels, carries};
 
 impl DockerEngine {
     pub(super) async fn list_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::store::Store;
 use crate::engine::Result;
-use crate::engine::spec::Output;
+use crate::output::Output;
 
 /// What a command does; the number is its exit code.
 pub(crate) type Program =

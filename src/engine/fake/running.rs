@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 
 use super::process::{Process, Program, Sink, run};
 use super::{FakeEngine, Store, locked};
-use crate::engine::spec::{ExecSpec, LogRange, Output};
+use crate::engine::spec::{ExecSpec, LogRange};
 use crate::engine::{Error, Exec, OutputStream, Result};
+use crate::output::Output;
 
 /// How many pieces of output may wait for their reader, as in a pipe.
 pub(super) const PIPE: usize = 16;

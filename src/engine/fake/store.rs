@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::files::Files;
 use super::process::Living;
-use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, Image, Labels, Output, VolumeSpec, carries,
-};
+use crate::engine::spec::{Container, ContainerSpec, ContainerState, ExecSpec, Image, VolumeSpec};
 use crate::engine::{Error, Result};
+use crate::labels::{Labels, carries};
+use crate::output::Output;
 
 /// Directories that every image has.
 const DIRECTORIES: [&str; 6] = ["app", "etc", "mnt", "root", "run", "tmp"];

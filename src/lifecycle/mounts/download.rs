@@ -14,8 +14,9 @@ use super::super::snapshots::some;
 use super::super::{Error, Result, Sandbox};
 use super::Received;
 use crate::engine::Engine;
-use crate::engine::spec::{ExecSpec, Output};
+use crate::engine::spec::ExecSpec;
 use crate::mount_snapshot::text_of;
+use crate::output::Output;
 
 /// Names what is no file, each with a zero at its end, up to an empty name; then packs the mount that is its argument.
 pub(in super::super) const PACK: &str = "cd \"/app/$1\" || exit 2\n\

@@ -167,8 +167,8 @@ async fn every_container_of_a_project_is_on_a_network_of_its_own_or_on_none() {
             .as_ref()
             .map(|network| network.name.as_str());
         let labels = network.map(|name| &store.networks[name]);
-        let is_own = |labels: &crate::engine::spec::Labels| {
-            labels.get(crate::project::LABEL_PROJECT) == Some(&world.project.key)
+        let is_own = |labels: &crate::labels::Labels| {
+            labels.get(crate::labels::LABEL_PROJECT) == Some(&world.project.key)
         };
         assert!(labels.is_none_or(is_own), "{}", held.name);
         assert_ne!(network, Some(name.as_str()), "{}", held.name);

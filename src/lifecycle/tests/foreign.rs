@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::order::PLAIN;
 use super::*;
 use crate::engine::Engine;
-use crate::engine::spec::Labels;
+use crate::labels::Labels;
 
 fn stranger() -> World {
     let mut world = World::new(PLAIN);

@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::Engine;
 use crate::engine::fake::Answers;
-use crate::engine::spec::Labels;
-use crate::lifecycle::Down;
-use crate::project::{
+use crate::labels::Labels;
+use crate::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_PROJECT, LABEL_RUN,
 };
+use crate::lifecycle::Down;
 
 const KINDS: [&str; 14] = [
     "web",

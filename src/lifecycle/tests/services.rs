@@ -181,7 +181,7 @@ async fn data_of_another_version_are_kept_and_told_of() {
             for service in &mut plan.services {
                 let volume = service.volume.as_mut().unwrap();
                 volume.name = format!("{}-{version}", volume.name);
-                let label = crate::project::LABEL_DATA_VERSION.to_owned();
+                let label = crate::labels::LABEL_DATA_VERSION.to_owned();
                 volume.labels.insert(label, format!("postgresql:{version}"));
                 let container = service.container.as_mut().unwrap();
                 container.volumes[0].volume.clone_from(&volume.name);

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::*;
 use crate::engine::Engine;
 use crate::engine::fake::Fault;
-use crate::engine::spec::{ContainerSpec, Labels, Network, VolumeMount, VolumeSpec};
+use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
+use crate::labels::Labels;
 use crate::lifecycle::{Down, Kept};
 
 impl World {
@@ -29,7 +30,7 @@ impl World {
         let like_ours = |name: &str| self.project.name(&["local", name]);
         let mut labels = self.project.environment_labels("local");
         labels.insert(
-            crate::project::LABEL_PROJECT.to_owned(),
+            crate::labels::LABEL_PROJECT.to_owned(),
             format!("{}0", self.project.key),
         );
         engine

@@ -9,9 +9,10 @@ use super::super::{Deployed, Mark, OperationRun, Planned, Result, Sandbox};
 use super::Trying;
 use super::copies::Copies;
 use crate::engine::Engine;
-use crate::engine::spec::Output;
 use crate::event::{Event, MountCheck, Outcome, Text, Trouble};
-use crate::mount_suggestion::{Listings, NewMount, Suggestion, suggest_another};
+use crate::event::{NewMount, Suggestion};
+use crate::mount_suggestion::{Listings, suggest_another};
+use crate::output::Output;
 use crate::plan::ContainerPlan;
 
 /// How often to try again with a mount that only turned out to be needed when the others were there.

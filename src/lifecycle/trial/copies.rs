@@ -1,10 +1,11 @@
 //! What is made for a trial: volumes with copies, the container that fills them, and the one that has them.
 
 use super::{DIRECTORY, KIND};
-use crate::engine::spec::{ContainerSpec, Labels, VolumeDirectory, VolumeMount, VolumeSpec};
-use crate::plan::steps::quote;
+use crate::engine::spec::{ContainerSpec, VolumeDirectory, VolumeMount, VolumeSpec};
+use crate::labels::Labels;
+use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_KIND};
 use crate::plan::{ContainerPlan, User};
-use crate::project::{LABEL_BUILD, LABEL_DEPLOY, LABEL_KIND};
+use crate::text::quote;
 
 /// Where what is copied is.
 const FROM: &str = "/from";

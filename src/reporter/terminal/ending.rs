@@ -1,12 +1,13 @@
 //! How an operation ended, and what helps when it did not end well.
 
+use crate::text;
 use std::time::Duration;
 
 use super::Terminal;
 use super::screen::Screen;
 use crate::event::{Advice, Outcome, Refusal};
 use crate::reporter::hints;
-use crate::reporter::style::{self, safe_line};
+use crate::text::safe_line;
 
 /// An operation or a cron that ended.
 pub(super) struct Finished<'a> {
@@ -38,7 +39,7 @@ impl<S: Screen> Terminal<S> {
             kind,
             operation,
         } = finished;
-        let time = style::duration(*duration);
+        let time = text::duration(*duration);
         let line = match result {
             Outcome::Success => format!(
                 "{} {subject}: exit code 0 in {time}",

@@ -1,12 +1,13 @@
 //! The mounts that an operation needs, and what no mount helps with.
 
+use crate::text;
 use std::collections::BTreeMap;
 
 use super::Terminal;
 use super::screen::Screen;
+use crate::event::{Elsewhere, NewMount, Reason, Suggestion, Writer};
 use crate::event::{MountCheck, Outcome, Refusal, Trouble};
-use crate::mount_suggestion::{Elsewhere, NewMount, Reason, Suggestion, Writer};
-use crate::reporter::style::{self, safe_line};
+use crate::text::safe_line;
 
 /// Above so many lines, the paths of a directory that has others in it share one.
 const LINES: usize = 20;
@@ -90,7 +91,7 @@ impl<S: Screen> Terminal<S> {
     }
 
     fn mounts(&mut self, container: &str, mounts: &[NewMount], has_passed: bool) {
-        let count = style::count(mounts.len(), "more mount");
+        let count = text::count(mounts.len(), "more mount");
         // Of what it would have done after it failed nothing is known.
         let needs = if has_passed {
             format!("{container} needs {count} for that")
@@ -103,8 +104,8 @@ impl<S: Screen> Terminal<S> {
             let mut wrote = if mount.files == 0 {
                 "# no files".to_owned()
             } else {
-                let files = style::count(mount.files, "file");
-                format!("# {files}, {}", style::bytes(mount.bytes))
+                let files = text::count(mount.files, "file");
+                format!("# {files}, {}", text::bytes(mount.bytes))
             };
             if mount.writer == Writer::App {
                 wrote.push_str(", by the app's own process before the operation began");
@@ -130,7 +131,7 @@ impl<S: Screen> Terminal<S> {
             text.push_str(&format!(
                 "\n\n`/{}` will hide {} that the build puts there ({}): they are not there before the first run",
                 safe_line(&mount.path),
-                style::count(mount.hides, "file"),
+                text::count(mount.hides, "file"),
                 named(&mount.hidden, mount.hides)
             ));
         }
@@ -150,7 +151,7 @@ impl<S: Screen> Terminal<S> {
             1 => "with this mount",
             _ => "with these mounts",
         };
-        let time = style::duration(check.duration);
+        let time = text::duration(check.duration);
         if check.result == Outcome::Success {
             let without = if elsewhere.is_empty() {
                 ""
@@ -321,7 +322,7 @@ fn line(directory: &str, group: &[&Elsewhere]) -> String {
             format!(
                 "{wrote} {paths}, where a mount on `/{}` would hide {} of the build{such}: let it write elsewhere",
                 safe_line(directory),
-                style::count(*files, "file")
+                text::count(*files, "file")
             )
         }
         Reason::HoldsMount { directory } => format!(

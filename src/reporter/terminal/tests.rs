@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::event::Suggestion;
 use crate::event::{KnownCause, MountCheck, ReadOnlyWrite, Refusal};
-use crate::mount_suggestion::Suggestion;
 use crate::reporter::hints;
 
 /// Keeps what is said.

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use std::num::NonZeroU8;
 
 use super::super::super::context::Context;
-use crate::reporter::style::safe_line;
+use crate::text::safe_line;
 
 /// A line that is gone once there is something to say.
 #[derive(Debug)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{HeldContainer, HeldVolume, Phase, Store, no_container};
 use crate::engine::fake::files::{Entry, Files, Node, below, joined, members};
-use crate::engine::spec::{Labels, ListedNetwork, Volume, VolumeSpec};
+use crate::engine::spec::{ListedNetwork, Volume, VolumeSpec};
 use crate::engine::{Error, Result};
+use crate::labels::Labels;
 
 /// Where a path of a container really lies.
 struct Place {

@@ -8,9 +8,9 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use serde::de::{self, Deserialize, Deserializer};
 
+use super::{hidden, one_or_more, variables};
 use crate::roles::{Role, UnknownRole};
-use crate::settings::{hidden, one_or_more, variables};
-use crate::variables::UserVariables;
+use crate::user_variables::UserVariables;
 
 /// All tests, by name, in the order in which they are written.
 pub type Tests = IndexMap<String, Definition>;

@@ -1,0 +1,10 @@
+//! Commits of source operations.
+
+/// A commit that an operation made.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Commit {
+    /// Its id.
+    pub id: String,
+    /// The first line of its message.
+    pub subject: String,
+}

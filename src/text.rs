@@ -1,0 +1,112 @@
+//! The wording of numbers, and text that is safe to print or to hand to a shell.
+
+use std::time::Duration;
+
+/// `0.4 s`, `12.3 s`, `2 min 5 s`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.1 {
+        format!("{} ms", duration.as_millis())
+    } else if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!(
+            "{} min {} s",
+            duration.as_secs() / 60,
+            duration.as_secs() % 60
+        )
+    }
+}
+
+/// `512 B`, `8.1 MB`, in powers of 1000 as Docker says it.
+pub fn bytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if unit == "B" || value >= 99.5 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// `1 file`, `1,204 files`.
+pub fn count(n: usize, noun: &str) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Text from a file or a container, safe to print: control characters become visible, and those that change the
+/// direction of what follows.
+pub fn safe(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let is_kept = matches!(c, '\n' | '\t') || !(is_harmful(c) || hides(c));
+            let shown: Box<dyn Iterator<Item = char>> = if is_kept {
+                Box::new(std::iter::once(c))
+            } else {
+                Box::new(c.escape_default())
+            };
+            shown
+        })
+        .collect()
+}
+
+/// Whether a character is not seen, but changes where lines end or which way text runs.
+fn hides(char: char) -> bool {
+    matches!(char, '\u{061C}' | '\u{2028}' | '\u{2029}')
+}
+
+/// The same in one line: names are not to break what is told of them.
+pub fn safe_line(text: &str) -> String {
+    safe(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// Control characters, and those that change the direction of what follows.
+pub fn is_harmful(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A word for the shell.
+pub fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(8_100_000), "8.1 MB");
+        assert_eq!(bytes(380_400_000), "380 MB");
+        assert_eq!(count(1, "file"), "1 file");
+        assert_eq!(count(1_234_567, "file"), "1,234,567 files");
+        assert_eq!(duration(Duration::from_millis(42)), "42 ms");
+        assert_eq!(duration(Duration::from_millis(12_340)), "12.3 s");
+        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(safe("a\x1b[31mb\n"), "a\\u{1b}[31mb\n");
+        assert_eq!(safe("\u{9b}\u{202e}\u{2028}"), "\\u{9b}\\u{202e}\\u{2028}");
+    }
+}
