@@ -300,7 +300,11 @@ fn refuse(err: &clap::Error) -> u8 {
     match err.print() {
         _ if err.use_stderr() => failure::USAGE,
         Ok(()) => 0,
-        Err(why) => Failure::unwritten(&why).code,
+        Err(why) => {
+            let failure = Failure::unwritten(&why);
+            failure.print_plainly();
+            failure.code
+        }
     }
 }
 

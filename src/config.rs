@@ -41,6 +41,7 @@ use self::document::Document;
 use self::files::{Files, ReadError};
 use self::include::Reader;
 use self::merge::Merged;
+pub(crate) use self::php_extensions::is_default as is_default_extension;
 use self::problem::{Class, Place, Problem};
 use self::report::Report;
 pub use self::schema::json_schema;

@@ -13,7 +13,9 @@ use serde::{Serialize, Serializer};
 
 use crate::output::Output;
 
-pub use self::advice::{Advice, Hidden, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
+pub use self::advice::{
+    Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable,
+};
 pub use self::channel::{Events, Permit, Receiver};
 pub use self::commit::Commit;
 pub use self::difference::{Change, Difference, on_one_line};
@@ -293,6 +295,8 @@ pub enum Event {
         read_only: Option<ReadOnlyWrite>,
         /// What it could not start, with the exit codes 126 and 127.
         not_started: Option<NotStarted>,
+        /// A cause of its failure that its output gives away.
+        known: Option<KnownCause>,
     },
     /// HEAD is being cloned for a source operation.
     CloneStarted {
@@ -382,15 +386,23 @@ pub enum Event {
         read_only: Option<ReadOnlyWrite>,
         /// What it could not start, with the exit codes 126 and 127.
         not_started: Option<NotStarted>,
+        /// A cause of its failure that its output gives away.
+        known: Option<KnownCause>,
     },
-    /// What helps with something else that failed: a step of a build or a deploy, or a command.
+    /// What helps with something else that ended: a step of a build or a deploy, or a command.
     Advice {
-        /// The container, or what ran in it.
+        /// The container.
         container: String,
+        /// What ran in it: `` `hooks.deploy` ``, `the command`.
+        subject: String,
+        /// `success` or `failure`.
+        result: Outcome,
         /// What it tried to write where nothing may be written.
         read_only: Option<ReadOnlyWrite>,
         /// What it could not start, with the exit codes 126 and 127.
         not_started: Option<NotStarted>,
+        /// A cause of its failure that its output gives away.
+        known: Option<KnownCause>,
     },
     /// The time of a cron passed without a run.
     CronSkipped {
@@ -410,13 +422,49 @@ pub enum Event {
     },
 }
 
-/// An address of this machine and what answers there.
+/// An address of this machine and what is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Address {
     /// The address.
     pub url: String,
-    /// The app or service.
-    pub service: String,
+    /// The app or service that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Whether no route leads there: it is the app itself that answers.
+    pub direct: bool,
+    /// Where it redirects to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirects_to: Option<String>,
+}
+
+impl Address {
+    /// Of a route that leads to an app or a service.
+    pub fn of_route(url: String, service: &str) -> Self {
+        Address {
+            url,
+            service: Some(service.to_owned()),
+            direct: false,
+            redirects_to: None,
+        }
+    }
+
+    /// Of an app itself.
+    pub fn of_app(url: String, app: &str) -> Self {
+        Address {
+            direct: true,
+            ..Address::of_route(url, app)
+        }
+    }
+
+    /// Of a route that redirects to another address.
+    pub fn of_redirect(url: String, to: &str) -> Self {
+        Address {
+            url,
+            service: None,
+            direct: false,
+            redirects_to: Some(to.to_owned()),
+        }
+    }
 }
 
 /// One step of a build or a deploy.

@@ -1,6 +1,8 @@
 //! What a use case ends with when it cannot do what it was asked: a code, a message, a hint. The codes are those of
 //! sysexits, so that they hardly collide with an operation's own.
 
+use std::io::Write;
+
 use crate::mask::Secrets;
 use crate::reporter::style::Style;
 use crate::text::safe;
@@ -85,6 +87,14 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Prints it before the options are read that say how to print.
+    pub fn print_plainly(&self) {
+        if !self.message.is_empty() {
+            let text = format!("error: {}\n", safe(&self.message));
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        }
     }
 
     /// What is printed; nothing where nothing is left to say.

@@ -18,12 +18,12 @@
 //!                 | relationships
 //!                 | services
 //!                 | images mount_suggestion suite watch web
-//!                 | crons layout mount_advice revision routes settings
+//!                 | crons known_cause layout mount_advice revision routes settings
 //! facts           | config scratch
 //!                 | lock mount_snapshot not_started reporter source
 //! what runs it    | engine
 //! leaves          | event project roles
-//!                 | bounded image_ref labels mask output private schedule shutdown suggestion text user_variables
+//!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
 //! ```
 //!
 //! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
@@ -45,6 +45,8 @@ pub mod event;
 pub mod failure;
 pub mod image_ref;
 pub mod images;
+pub mod json;
+pub mod known_cause;
 pub mod labels;
 pub mod layout;
 pub mod lifecycle;

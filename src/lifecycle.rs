@@ -39,7 +39,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-pub use self::advice::{Failed, Source};
+pub use self::advice::{Ended, Source};
 pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
 pub use self::everywhere::{Extent, Sandboxes, everywhere};

@@ -17,6 +17,9 @@ const NOT_EXECUTABLE: i64 = 126;
 /// That for a command that is not there.
 const NOT_FOUND: i64 = 127;
 
+/// What a script of this program begins with that looked for a tool, did not find it, and says what helps.
+const OWN: &str = "upsun-local: there is no ";
+
 /// What shells, `env` and the loader print. The first group is the command, the second one its interpreter.
 static WORDINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
@@ -54,7 +57,11 @@ pub fn read(exit_code: i64, output: &str) -> Option<Option<Named>> {
             interpreter: Some("\r".to_owned()),
         }));
     }
-    if !matches!(exit_code, NOT_EXECUTABLE | NOT_FOUND) {
+    let says_it_itself = || {
+        let last = output.trim_end().lines().next_back();
+        last.is_some_and(|line| line.starts_with(OWN))
+    };
+    if !matches!(exit_code, NOT_EXECUTABLE | NOT_FOUND) || says_it_itself() {
         return None;
     }
     Some(output.lines().rev().find_map(named))
@@ -146,7 +153,8 @@ fn why(exit_code: i64, named: &Named, looked: Option<&str>) -> Unstartable {
         },
         "x" | "f" if !is_path && exit_code == NOT_FOUND => Unstartable::Elsewhere {
             file: file.to_owned(),
-            interpreter: interpreter.filter(|_| kind == "f"),
+            // Of a file at the top, such as `artisan`, that is how its own manual calls it.
+            interpreter: interpreter.filter(|_| kind == "f" || !file.contains('/')),
         },
         _ if is_path && looked.is_some() => Unstartable::NoFile,
         _ => Unstartable::NotInstalled,
@@ -244,6 +252,8 @@ mod tests {
         }
         assert_eq!(read(127, "nothing"), Some(None));
         assert_eq!(read(3, "nothing"), None);
+        let own = "a: not found\nupsun-local: there is no drush in this app: `composer require drush/drush` adds it\n";
+        assert_eq!(read(127, own), None);
     }
 
     #[test]
@@ -295,6 +305,15 @@ mod tests {
                 127,
                 "artisan",
                 Some("artisan\0f\0#!/usr/bin/env php\0y\0"),
+                Unstartable::Elsewhere {
+                    file: file("artisan"),
+                    interpreter: Some(file("php")),
+                },
+            ),
+            (
+                127,
+                "artisan",
+                Some("artisan\0x\0#!/usr/bin/env php\0y\0"),
                 Unstartable::Elsewhere {
                     file: file("artisan"),
                     interpreter: Some(file("php")),

@@ -25,6 +25,7 @@ use self::place::{Place, Places};
 pub use self::redirect::{PathRedirect, Target};
 use crate::config::Config;
 use crate::config::app::App;
+use crate::event::Address;
 use crate::project;
 
 /// The first of the ports from which an environment's is chosen, and how many there are. Linux takes those for
@@ -219,17 +220,33 @@ impl Entrance {
         hosts.into_iter().cloned().collect()
     }
 
-    /// Where to look: each address with what answers there.
-    pub fn urls(&self) -> Vec<(String, String)> {
-        let routes = self.routes.iter().filter_map(|route| match &route.kind {
-            Kind::Upstream(name) => Some((route.url(self.port), name.clone())),
+    /// Where to look: the addresses of routes that lead to something here, then those of redirects, then those at which
+    /// apps answer without any route.
+    pub fn addresses(&self) -> Vec<Address> {
+        let upstreams = self.routes.iter().filter_map(|route| match &route.kind {
+            Kind::Upstream(name) => Some(Address::of_route(route.url(self.port), name)),
             _ => None,
         });
-        let apps = self
-            .apps
-            .iter()
-            .map(|(app, host)| (format!("http://{host}:{}/", self.port), app.clone()));
-        routes.chain(apps).collect()
+        let redirects = self.routes.iter().filter_map(|route| match &route.kind {
+            Kind::Redirect(target) => Some(Address::of_redirect(route.url(self.port), &target.to)),
+            _ => None,
+        });
+        let apps = self.apps.iter().map(|(app, host)| {
+            let url = format!("http://{host}:{}/", self.port);
+            Address::of_app(url, app)
+        });
+        // A second address of the only app tells nothing new.
+        let is_plain = match self.apps.as_slice() {
+            [(app, _)] => self
+                .routes
+                .iter()
+                .any(|route| matches!(&route.kind, Kind::Upstream(name) if name == app)),
+            _ => false,
+        };
+        upstreams
+            .chain(redirects)
+            .chain(apps.filter(|_| !is_plain))
+            .collect()
     }
 
     /// `PLATFORM_ROUTES`: an object by address. `redirects` are left out of it, as on Upsun.

@@ -162,6 +162,11 @@ impl Shutdown {
         )
     }
 
+    /// Whether what is printed could not be written.
+    pub fn is_unwritten(&self) -> bool {
+        self.sender.borrow().cause == Some(Cause::Unwritable)
+    }
+
     /// What the first wish to stop is called by those who had it.
     pub fn reason(&self) -> &'static str {
         match self.sender.borrow().cause {

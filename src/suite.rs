@@ -9,7 +9,7 @@ mod verdict;
 
 pub use self::printed::Printed;
 pub use self::report::{github, json, junit, line, summary};
-pub use self::verdict::{Observed, again, judge};
+pub use self::verdict::{Observed, again, judge, notes};
 
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub struct Verdict {
     pub duration: Duration,
     /// What its operation printed: standard output, then standard error, each up to a size.
     pub output: (String, String),
+    /// What did not go well although the operation succeeded, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Passed or not.

@@ -9,7 +9,7 @@ use crate::activity::Draft;
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
 use crate::engine::Engine;
-use crate::event::{Address, Event, Events};
+use crate::event::{Event, Events};
 use crate::failure::Failure;
 use crate::lifecycle::{self, ImageRecipe, Planned, Pull, Sandbox};
 use crate::plan::AppPlan;
@@ -136,10 +136,8 @@ impl<E: Engine> Actions<E> {
             sandbox
                 .ensure_router(&router.plan, &router.services, &containers, pull)
                 .await?;
-            let routes = self.workspace.entrance.urls().into_iter();
-            let routes = routes.map(|(url, service)| Address { url, service });
             let event = Event::RoutesReady {
-                routes: routes.collect(),
+                routes: self.workspace.entrance.addresses(),
             };
             self.events.send(event).await;
         }

@@ -98,7 +98,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
             }),
             None => json!(list),
         };
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        let text = crate::json::pretty(&document);
         context.print(&format!("{text}\n"))?;
     } else {
         let is_table = arguments.format == Format::Table;

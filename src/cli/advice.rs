@@ -1,15 +1,16 @@
-//! What helps with a command or a process that failed in a container, where no operation tells it.
+//! What helps with a command or a process that ended in a container, where no operation tells it.
 
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
-use crate::lifecycle::{Failed, Sandbox, Source, Tail};
+use crate::lifecycle::{Ended, Sandbox, Source, Tail};
+use crate::mount_advice::messages;
 use crate::text::container_name;
 use crate::workspace::Workspace;
 
 /// What the container's first process prints when what it runs has ended.
 const ENDED: &str = "` ended with code ";
 
-/// Where something failed.
+/// Where something ended.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) app: &'a App,
@@ -23,6 +24,7 @@ pub(super) async fn tell<E: Engine>(
     sandbox: &Sandbox<'_, E>,
     workspace: &Workspace,
     place: Place<'_>,
+    subject: &str,
     script: &str,
     exit_code: i64,
     output: &Tail,
@@ -30,22 +32,26 @@ pub(super) async fn tell<E: Engine>(
     let Place { app, worker, .. } = place;
     let mounts = worker.map_or(&app.mounts, |worker| &worker.mounts);
     let mounts: Vec<String> = mounts.iter().map(|mount| mount.path.clone()).collect();
-    // The files are only read where something failed.
+    let text = output.text();
+    if exit_code == 0 && !messages::read(&text).speaks_of_a_write() {
+        return;
+    }
+    // The files are only read where there is something to say.
     let tree = workspace.scan().ok();
     let source = tree.as_ref().map(|tree| Source {
         tree,
         root: &app.source_root,
     });
     let title = container_name(&app.name, worker.map(|worker| worker.name.as_str()));
-    let failed = Failed {
+    let ended = Ended {
         container: place.container,
         mounts: &mounts,
         source,
         script,
         exit_code,
-        output: &output.text(),
+        output: &text,
     };
-    sandbox.tell_advice(&title, &failed).await;
+    sandbox.tell_advice(&title, subject, &ended).await;
 }
 
 /// Tells what helps with the process of an app or a worker, if its log says that it failed.
@@ -66,7 +72,16 @@ pub(super) async fn tell_of_log<E: Engine>(
     let mut output = Tail::default();
     output.push(said.as_bytes());
     let script = script.unwrap_or_default();
-    tell(sandbox, workspace, place, script, exit_code, &output).await;
+    tell(
+        sandbox,
+        workspace,
+        place,
+        "the process",
+        script,
+        exit_code,
+        &output,
+    )
+    .await;
 }
 
 /// What a process printed before it ended the last time, and its exit code; `None` where it has not failed.

@@ -12,7 +12,7 @@ use crate::actions::Actions;
 use crate::activity::{Recorded, Recording};
 use crate::engine::docker::{DockerEngine, Surroundings};
 use crate::event::Events;
-use crate::failure::Failure;
+use crate::failure::{FAULT, Failure};
 use crate::mask::Secrets;
 use crate::project::Home;
 use crate::reporter;
@@ -246,7 +246,11 @@ impl Context {
     /// the same code, and a script that calls this in a loop ends with it.
     /// Source: <https://www.cons.org/cracauer/sigint.html>
     pub(super) fn end(&self, code: u8) -> ExitCode {
-        let signal = self.stopping.get().and_then(Shutdown::signal);
+        let stopping = self.stopping.get();
+        // What could not be printed may have been the last of it.
+        let is_unwritten = code == 0 && stopping.is_some_and(Shutdown::is_unwritten);
+        let code = if is_unwritten { FAULT } else { code };
+        let signal = stopping.and_then(Shutdown::signal);
         // The kernel lets the first process of a container ignore what it sends to itself.
         let can_die = !rustix::process::getpid().is_init();
         if let Some(signal) = signal.filter(|signal| code == 128 + signal && can_die) {

@@ -95,7 +95,7 @@ fn list(context: &Context, arguments: &ListArguments) -> Result<u8, Failure> {
         ]);
     }
     if arguments.format == Format::Json {
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if !arguments.no_header {

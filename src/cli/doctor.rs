@@ -77,6 +77,14 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "a `tmp` mount is a volume emptied with each new container, not a folder that is also seen under /tmp",
     ),
     (
+        "mounts",
+        "an app and its workers share their `storage` mounts, as Upsun's page on workers says (its guide for Laravel says that they share none); an `instance` mount, which older configurations call `local`, belongs to one container",
+    ),
+    (
+        "client's IP",
+        "assumed: an app sees the router as its client (`REMOTE_ADDR`, Laravel's `request()->ip()`); the address of the real one is in `X-Client-IP` and `X-Forwarded-For`, for frameworks that trust the router as a proxy",
+    ),
+    (
         "operations",
         "assumed: operations run in dash without `set -e`, as hooks and crons are documented to",
     ),
@@ -124,7 +132,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             "state": workspace.as_ref().map(|workspace| &workspace.project.state_dir),
             "differences": DIFFERENCES.iter().map(|(topic, text)| json!({ "topic": topic, "text": text })).collect::<Vec<_>>(),
         });
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        let text = crate::json::pretty(&document);
         context.print(&format!("{text}\n"))?;
         return Ok(if engine.is_ok() { 0 } else { NO_ENGINE });
     }

@@ -200,13 +200,22 @@ pub(super) async fn invoke(
     let code = code.map_err(|err| Failure::of(err, &shutdown))?;
     drop(raw);
     // A shell ends with the code of its last command, and that has been seen already.
-    if code != 0 && is_command {
+    if is_command {
         let place = Place {
             app,
             worker,
             container: &id,
         };
-        advice::tell(&sandbox, workspace, place, &words, code, &tail).await;
+        advice::tell(
+            &sandbox,
+            workspace,
+            place,
+            "the command",
+            &words,
+            code,
+            &tail,
+        )
+        .await;
     }
     listening.finish(actions);
     Ok(u8::try_from(code).unwrap_or(255))

@@ -239,7 +239,7 @@ fn print(
                 serde_json::Value::Object(keys.zip(values).collect())
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if rows.is_empty() && options.format == Format::Table {

@@ -134,7 +134,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
 
 fn print_sizes(context: &Context, sizes: &[MountUsage], format: Format) -> Result<u8, Failure> {
     if format == Format::Json {
-        let text = serde_json::to_string_pretty(&sizes).unwrap_or_default();
+        let text = crate::json::pretty(&sizes);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let header = vec!["Mount".to_owned(), "Size".to_owned(), "Files".to_owned()];
@@ -174,7 +174,7 @@ fn list(context: &Context, mounts: &[Mount], format: Format) -> Result<u8, Failu
                 json!({ "mount": mount.path, "source": source, "owner": owner, "source_path": mount.source_path })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if mounts.is_empty() {

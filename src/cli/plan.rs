@@ -129,7 +129,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 "services": changes.services,
                 "routes": changes.routes,
             });
-            serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+            crate::json::pretty(&document) + "\n"
         }
         Format::Text => text::text(&pushed, context.out_style),
     };

@@ -49,8 +49,7 @@ pub(super) fn print_plans(
             serde_json::to_value(plans).map_err(|err| Failure::fault(err.to_string()))?;
         let (names, secrets) = (workspace.sensitive_names(), workspace.secrets());
         mask(&mut document, &names, &secrets);
-        let text = serde_json::to_string_pretty(&document)
-            .map_err(|err| Failure::fault(err.to_string()))?;
+        let text = crate::json::pretty(&document);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let text: String = plans

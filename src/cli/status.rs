@@ -8,12 +8,14 @@ use serde_json::json;
 use super::context::Context;
 use super::opened::open_lenient;
 use crate::engine::Engine;
+use crate::event::Address;
 use crate::failure::Failure;
 use crate::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
 use crate::plan::router;
 use crate::services::mail;
+use crate::text::safe;
 use crate::workspace::Workspace;
 
 /// Arguments of `status`.
@@ -66,16 +68,19 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             .get(LABEL_WORKER)
             .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
     };
-    let addresses = |container: &crate::engine::spec::Container| -> Vec<String> {
+    let all_addresses = workspace.entrance.addresses();
+    let addresses = |container: &crate::engine::spec::Container| -> Vec<(String, bool)> {
         let environment = label(container, LABEL_ENVIRONMENT);
         // Those of other environments have other ports.
         let here = environment == workspace.environment.name
             && !container.labels.contains_key(LABEL_WORKER)
             && is_routed(&environment);
-        let urls = workspace.entrance.urls().into_iter().filter(|_| here);
-        urls.filter(|(_, name)| *name == title(container))
-            .map(|(url, _)| url)
-            .chain(workspace.mail_address(container))
+        let title = title(container);
+        let is_its_own = |address: &&Address| here && address.service.as_ref() == Some(&title);
+        let own = all_addresses.iter().filter(is_its_own);
+        let mail = workspace.mail_address(container).into_iter();
+        own.map(|address| (address.url.clone(), address.direct))
+            .chain(mail.map(|url| (url, false)))
             .collect()
     };
     let ending = endings(context, &workspace, &engine, &containers).await?;
@@ -104,11 +109,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                         "command": command, "exit_code": code, "times": times,
                     })),
                     "build": label(container, LABEL_BUILD),
-                    "urls": addresses(container),
+                    "urls": addresses(container).into_iter().map(|(url, _)| url).collect::<Vec<_>>(),
                 })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if containers.is_empty() {
@@ -135,14 +140,23 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let mut text = super::table::aligned(&table, true, true, context.out_style);
     for container in &containers {
         let environment = label(container, LABEL_ENVIRONMENT);
-        for url in addresses(container) {
+        for (url, is_direct) in addresses(container) {
             if container.labels.get(LABEL_KIND).map(String::as_str) == Some(mail::KIND) {
                 text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
             } else {
+                let how = if is_direct { ", without any route" } else { "" };
                 text.push_str(&format!(
-                    "\n{} of {environment} is at {url}\n",
+                    "\n{} of {environment} is at {url}{how}\n",
                     title(container)
                 ));
+            }
+        }
+    }
+    if is_routed(&workspace.environment.name) {
+        for address in &all_addresses {
+            if let Some(to) = &address.redirects_to {
+                let line = format!("\n{} redirects to {to}\n", address.url);
+                text.push_str(&safe(&line));
             }
         }
     }

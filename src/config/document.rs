@@ -64,7 +64,7 @@ impl Document {
 
     /// As JSON with an indentation of two. `!archive x` becomes `{"!archive": "x"}`.
     pub fn json(&self) -> String {
-        let text = serde_json::to_string_pretty(&self.0).unwrap_or_default();
+        let text = crate::json::pretty(&self.0);
         escape(&text) + "\n"
     }
 

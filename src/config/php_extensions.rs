@@ -20,6 +20,16 @@ pub(crate) enum State {
     BuiltIn,
 }
 
+/// Whether an extension is on by itself, in some version of PHP at least; `None` where it is none that can be listed.
+pub(crate) fn is_default(name: &str) -> Option<bool> {
+    let mut states = TABLE
+        .iter()
+        .filter(|span| span.has(name) && span.state != BuiltIn)
+        .map(|span| span.state);
+    let first = states.next()?;
+    Some(first == Default || states.any(|state| state == Default))
+}
+
 /// A version of PHP: `8.4` as two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(u32, u32);

@@ -1,14 +1,16 @@
-//! What helps when something failed.
+//! What helps when something failed, or succeeded although a part of it did not.
 
 use serde::Serialize;
 
-/// What is known of a failure.
+/// What is known of how something went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Advice {
     /// What it tried to write where nothing may be written.
     pub read_only: Option<ReadOnlyWrite>,
     /// What it could not start.
     pub not_started: Option<NotStarted>,
+    /// A cause that its output gives away.
+    pub known: Option<KnownCause>,
 }
 
 /// A write that was refused, most often by the read-only file system.
@@ -126,4 +128,22 @@ pub enum Unstartable {
     NotInstalled,
     /// The message names nothing.
     Unnamed,
+}
+
+/// A cause of a failure that an output gives away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "cause")]
+pub enum KnownCause {
+    /// It asked a question, and there is no terminal on which somebody could answer.
+    Question {
+        /// What answers it beforehand: an option such as `--force`, or a variable with its value.
+        answer: Option<&'static str>,
+    },
+    /// PHP lacks an extension.
+    PhpExtension {
+        /// Its name in `runtime.extensions`, or those of which one is meant.
+        names: Vec<String>,
+        /// Whether it is on by itself on Upsun.
+        is_default: bool,
+    },
 }

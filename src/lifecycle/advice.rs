@@ -1,4 +1,4 @@
-//! Looks in a container for what helps after something failed there: which of the paths that it printed are really
+//! Looks in a container for what helps after something ended there: which of the paths that it printed are really
 //! read-only, and where a command is that could not be started.
 
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Sandbox;
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
-use crate::event::{Advice, Event};
-use crate::mount_advice::messages::{self, Candidate, Reading};
+use crate::event::{Advice, Event, Outcome};
+use crate::known_cause;
+use crate::mount_advice::messages::{self, Candidate, Complaint, Reading};
 use crate::mount_advice::place::{self, Found};
 use crate::mount_advice::{self, Around};
 use crate::not_started;
@@ -28,9 +29,9 @@ pub struct Source<'a> {
     pub root: &'a str,
 }
 
-/// Something that failed in a container of an app.
+/// Something that ended in a container of an app.
 #[derive(Debug, Clone, Copy)]
-pub struct Failed<'a> {
+pub struct Ended<'a> {
     /// The container's id.
     pub container: &'a str,
     /// The mounts of the app, relative to its root.
@@ -78,58 +79,73 @@ impl Source<'_> {
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// What is known of a failure. Where the container does not answer, only what the output says.
-    pub async fn advise(&self, failed: &Failed<'_>) -> Advice {
-        let not_started = match not_started::read(failed.exit_code, failed.output) {
+    /// What helps after it. Where the container does not answer, only what the output says.
+    pub async fn advise(&self, ended: &Ended<'_>) -> Advice {
+        let not_started = match not_started::read(ended.exit_code, ended.output) {
             None => None,
             Some(named) => {
                 let words = named.iter().map(|named| named.command.clone());
                 let looked = match &named {
                     Some(named) if !named.command.is_empty() => {
-                        self.looked_up(failed.container, not_started::LOOK, words)
+                        self.looked_up(ended.container, not_started::LOOK, words)
                             .await
                     }
                     _ => None,
                 };
                 Some(not_started::judge(
-                    failed.exit_code,
+                    ended.exit_code,
                     named.as_ref(),
                     looked.as_deref(),
                 ))
             }
         };
         Advice {
-            read_only: self.refused_write(failed).await,
+            read_only: self.refused_write(ended).await,
             not_started,
+            known: (ended.exit_code != 0)
+                .then(|| known_cause::read(ended.script, ended.output))
+                .flatten(),
         }
     }
 
     /// Looks and tells what helps, if there is anything.
-    pub async fn tell_advice(&self, title: &str, failed: &Failed<'_>) {
-        let advice = self.advise(failed).await;
+    pub async fn tell_advice(&self, title: &str, subject: &str, ended: &Ended<'_>) {
+        let advice = self.advise(ended).await;
         if advice != Advice::default() {
             self.emit(Event::Advice {
                 container: title.to_owned(),
+                subject: subject.to_owned(),
+                result: if ended.exit_code == 0 {
+                    Outcome::Success
+                } else {
+                    Outcome::Failure
+                },
                 read_only: advice.read_only,
                 not_started: advice.not_started,
+                known: advice.known,
             })
             .await;
         }
     }
 
-    async fn refused_write(&self, failed: &Failed<'_>) -> Option<crate::event::ReadOnlyWrite> {
-        let reading = messages::read(failed.output);
-        let found = self.places(failed.container, &reading, failed.script).await;
+    async fn refused_write(&self, ended: &Ended<'_>) -> Option<crate::event::ReadOnlyWrite> {
+        let mut reading = messages::read(ended.output);
+        if ended.exit_code == 0 {
+            // What is not there may be so on purpose.
+            let is_refused = |candidate: &Candidate| candidate.complaint != Complaint::Missing;
+            reading.candidates.retain(is_refused);
+        }
+        let found = self.places(ended.container, &reading, ended.script).await;
         let is_tracked = |path: &str| {
             // Where it is not known what Git has, nothing may be hidden.
-            failed.source.is_none_or(|source| source.is_tracked(path))
+            ended.source.is_none_or(|source| source.is_tracked(path))
         };
         let directories = |below: &str| {
-            let source = failed.source;
+            let source = ended.source;
             source.map_or_else(Vec::new, |source| source.directories(below))
         };
         let around = Around {
-            mounts: failed.mounts,
+            mounts: ended.mounts,
             is_tracked: &is_tracked,
             directories: &directories,
         };

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use super::execute::{Command, End, KILLED};
 use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
-use super::{Error, Failed, Mark, Planned, Result, Sandbox, archive};
+use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive};
 use crate::engine::spec::Volume;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
+use crate::known_cause;
 use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
 use crate::lock::Lock;
 use crate::not_started;
@@ -263,16 +264,20 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.events.warn(message, Some(hint.to_owned())).await;
             }
             // Everything of the app can be written during a build.
-            if not_started::read(exit_code, "").is_some() {
-                let failed = Failed {
+            let output = tail.text();
+            if not_started::read(exit_code, "").is_some()
+                || known_cause::read(script, &output).is_some()
+            {
+                let ended = Ended {
                     container,
                     mounts: &[],
                     source: Some(planned.source()),
                     script,
                     exit_code,
-                    output: &tail.text(),
+                    output: &output,
                 };
-                self.tell_advice(app, &failed).await;
+                let subject = format!("`{}`", step.key());
+                self.tell_advice(app, &subject, &ended).await;
             }
             Err(Error::Build {
                 app: app.clone(),

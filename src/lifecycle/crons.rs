@@ -93,6 +93,7 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: done.duration,
             read_only: done.advice.read_only,
             not_started: done.advice.not_started,
+            known: done.advice.known,
         })
         .await;
         Ok(Report {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::build::is_built;
 use super::execute::{Command, End};
 use super::output::Tail;
-use super::{Error, Failed, Mark, Planned, Pull, Result, Sandbox, proxy, services};
+use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
 use crate::engine::spec::{Container, LogRange};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
@@ -401,17 +401,16 @@ impl<E: Engine> Sandbox<'_, E> {
                     duration: began.elapsed(),
                 })
                 .await;
-                if exit_code != 0 {
-                    let failed = Failed {
-                        container,
-                        mounts: &plan.mounts,
-                        source: Some(planned.source()),
-                        script,
-                        exit_code,
-                        output: &tail.text(),
-                    };
-                    self.tell_advice(&app, &failed).await;
-                }
+                let ended = Ended {
+                    container,
+                    mounts: &plan.mounts,
+                    source: Some(planned.source()),
+                    script,
+                    exit_code,
+                    output: &tail.text(),
+                };
+                let subject = format!("`{}` of `{app}`", step.key());
+                self.tell_advice(&app, &subject, &ended).await;
                 Ok(exit_code == 0)
             }
             End::Cancelled | End::TimedOut | End::Left => Err(Error::Interrupted),

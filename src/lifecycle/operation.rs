@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::execute::{Command, End, KILLED};
 use super::output::Tail;
-use super::{Deployed, Failed, Mark, Planned, Result, Sandbox, Source};
+use super::{Deployed, Ended, Mark, Planned, Result, Sandbox, Source};
 use crate::config::app::Operation;
 use crate::engine::Engine;
 use crate::engine::spec::Container;
@@ -164,6 +164,7 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: done.duration,
             read_only: done.advice.read_only.take(),
             not_started: done.advice.not_started.take(),
+            known: done.advice.known.take(),
         })
         .await;
         Ok(done)
@@ -213,21 +214,17 @@ impl<E: Engine> Sandbox<'_, E> {
         if is_failure && exit_code != KILLED && tail.speaks_of_a_kill() {
             self.explain_kill(command.container, command.title).await;
         }
-        let output = if is_failure {
-            tail.text()
-        } else {
-            String::new()
-        };
-        let advice = if is_failure {
-            let failed = Failed {
+        let text = tail.text();
+        let advice = if matches!(outcome, Outcome::Success | Outcome::Failure) {
+            let ended = Ended {
                 container: command.container,
                 mounts,
                 source,
                 script: command.script,
                 exit_code,
-                output: &output,
+                output: &text,
             };
-            self.advise(&failed).await
+            self.advise(&ended).await
         } else {
             Advice::default()
         };
@@ -236,7 +233,7 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code,
             duration,
             advice,
-            output,
+            output: if is_failure { text } else { String::new() },
         })
     }
 }

@@ -20,6 +20,7 @@ use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{ContainerSpec, ExecSpec};
 use crate::event::{Event, Outcome, Text};
+use crate::known_cause;
 use crate::labels::{LABEL_KIND, LABEL_RUN};
 use crate::not_started;
 use crate::output::Output;
@@ -213,7 +214,9 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(_) => (Outcome::Failure, 1),
             };
         }
-        let named = not_started::read(exit_code, &tail.text());
+        let text = tail.text();
+        let named = not_started::read(exit_code, &text);
+        let is_failure = outcome == Outcome::Failure;
         self.emit(Event::OperationFinished {
             app: app.clone(),
             worker: None,
@@ -224,6 +227,9 @@ impl<E: Engine> Sandbox<'_, E> {
             duration,
             read_only: None,
             not_started: named.map(|named| not_started::judge(exit_code, named.as_ref(), None)),
+            known: is_failure
+                .then(|| known_cause::read(run.command, &text))
+                .flatten(),
         })
         .await;
         Ok(SourceReport {

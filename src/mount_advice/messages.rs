@@ -63,6 +63,16 @@ pub struct Reading {
     pub is_full: bool,
 }
 
+impl Reading {
+    /// Whether it says that a write was refused, as far as that is known before paths are looked up.
+    pub fn speaks_of_a_write(&self) -> bool {
+        let mut candidates = self.candidates.iter();
+        self.is_refused
+            || self.is_full
+            || candidates.any(|candidate| candidate.complaint != Complaint::Missing)
+    }
+}
+
 /// Wordings of EROFS without any path: what SQLite makes of it.
 const UNNAMED: [&str; 2] = [
     "unable to open database file",

@@ -105,7 +105,7 @@ impl World {
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap()
+    crate::json::pretty(value)
 }
 
 #[test]

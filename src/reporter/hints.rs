@@ -1,6 +1,6 @@
-//! What helps after something failed, in words. Nothing here prints.
+//! What helps after something failed, or after a write was refused to what succeeded, in words. Nothing here prints.
 
-use crate::event::{Hidden, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
+use crate::event::{Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
 use crate::text;
 use crate::text::quote;
 use crate::text::safe;
@@ -16,80 +16,117 @@ const OF_SYMFONY: [&str; 5] = [
 
 /// What helps with a write that was refused.
 pub fn refused(write: &ReadOnlyWrite) -> String {
+    explained(write, None)
+}
+
+/// The same of something that succeeded in spite of it: `the operation`.
+pub fn refused_although(subject: &str, write: &ReadOnlyWrite) -> String {
+    explained(write, Some(subject))
+}
+
+fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
     let path = safe(write.path.as_deref().unwrap_or_default());
     let mount = safe(write.mount.as_deref().unwrap_or_default());
-    let wrote = format!("it wrote to `{path}`, which is");
+    let although = succeeded.map_or_else(String::new, |subject| {
+        format!("{} succeeded, but ", safe(subject))
+    });
+    let wrote = match succeeded {
+        None => format!("it wrote to `{path}`, which is"),
+        Some(_) => format!("{although}could not write to `{path}`, which is"),
+    };
     let once_built = "read-only on Upsun once the app is built";
     match write.cause {
-            Refusal::NoMount => {
-                let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
-                let source = write.source.unwrap_or("storage");
-                let mut text = format!(
-                    "{wrote} {once_built}; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
-                );
-                if let Some(hides) = &write.hides {
-                    text.push_str(&format!(
+        Refusal::NoMount => {
+            let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
+            let source = write.source.unwrap_or("storage");
+            let mut text = format!(
+                "{wrote} {once_built}; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
+            );
+            if let Some(hides) = &write.hides {
+                text.push_str(&format!(
                         "\n\n`/{mount}` will hide {} that the build puts there ({}): they are not there before the first run",
                         text::count(hides.files, "file"),
                         names(hides)
                     ));
-                }
-                if !write.directories.is_empty() {
-                    text.push_str(&format!(
+            }
+            if !write.directories.is_empty() {
+                text.push_str(&format!(
                         "\n\nthe mount hides directories of the build; make them on it in `hooks.deploy`:\n\n    {}",
                         make(&write.directories)
                     ));
-                }
-                text
             }
-            Refusal::Hides => match &write.hides {
-                Some(hides) => format!(
-                    "{wrote} {once_built}. A mount on `/{}` would hide {} that the app has there ({}): let it write elsewhere, into a mount of its own or to `/tmp`",
-                    safe(&hides.directory),
-                    text::count(hides.files, "file"),
-                    names(hides)
-                ),
-                None => format!(
-                    "{wrote} {once_built}, in a directory whose name no mount can have: let it write elsewhere"
-                ),
-            },
-            Refusal::HiddenByMount => format!(
-                "`{path}` is missing: the mount `/{mount}` hides the directories that the build has there. Make them on the mount, in `hooks.deploy` or before it:\n\n    {}",
-                make(&write.directories)
-            ),
-            Refusal::HoldsMount => format!(
-                "{wrote} {once_built}, and in its directory is another mount; let it write into that one, or to `/tmp`"
-            ),
-            Refusal::FileAtTop => format!(
-                "{wrote} {once_built}; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
-            ),
-            Refusal::OnMount => format!("{wrote} on a mount, and the mount refused it"),
-            Refusal::OutsideApp => format!(
-                "{wrote} read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
-            ),
-            Refusal::Unnamed => format!(
-                "it wrote where it is {once_built}, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`"
-            ),
-            Refusal::DiskFull => "the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`".to_owned(),
+            text
         }
+        Refusal::Hides => match &write.hides {
+            Some(hides) => format!(
+                "{wrote} {once_built}. A mount on `/{}` would hide {} that the app has there ({}): let it write elsewhere, into a mount of its own or to `/tmp`",
+                safe(&hides.directory),
+                text::count(hides.files, "file"),
+                names(hides)
+            ),
+            None => format!(
+                "{wrote} {once_built}, in a directory whose name no mount can have: let it write elsewhere"
+            ),
+        },
+        Refusal::HiddenByMount => format!(
+            "`{path}` is missing: the mount `/{mount}` hides the directories that the build has there. Make them on the mount, in `hooks.deploy` or before it:\n\n    {}",
+            make(&write.directories)
+        ),
+        Refusal::HoldsMount => format!(
+            "{wrote} {once_built}, and in its directory is another mount; let it write into that one, or to `/tmp`"
+        ),
+        Refusal::FileAtTop => format!(
+            "{wrote} {once_built}; mounts are directories, so let it write into one that is a mount, or to `/tmp`"
+        ),
+        Refusal::OnMount => format!("{wrote} on a mount, and the mount refused it"),
+        Refusal::OutsideApp => format!(
+            "{wrote} read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`"
+        ),
+        Refusal::Unnamed => format!(
+            "{although}it wrote where it is {once_built}, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`"
+        ),
+        Refusal::DiskFull => format!(
+            "{although}the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`"
+        ),
+    }
 }
 
 /// The same in a sentence each, for where there is no room for more.
-pub fn sentences(write: Option<&ReadOnlyWrite>, trouble: Option<&NotStarted>) -> Vec<String> {
+pub fn sentences(advice: &Advice) -> Vec<String> {
+    in_short(advice, None)
+}
+
+/// The same of something that succeeded.
+pub fn notes(subject: &str, advice: &Advice) -> Vec<String> {
+    in_short(advice, Some(subject))
+}
+
+fn in_short(advice: &Advice, succeeded: Option<&str>) -> Vec<String> {
     let first = |text: String| {
         let paragraph = text.split("\n\n").next().unwrap_or_default();
         paragraph.trim_end_matches(':').to_owned()
     };
     let mut all = Vec::new();
-    if let Some(write) = write {
-        let mut text = first(refused(write));
+    if let Some(write) = &advice.read_only {
+        let mut text = first(explained(write, succeeded));
         if let (Refusal::NoMount, Some(mount)) = (write.cause, &write.mount) {
             let source = write.source.unwrap_or("storage");
             text.push_str(&format!(" (`/{}: {{source: {source}}}`)", safe(mount)));
         }
         all.push(text);
     }
-    all.extend(trouble.map(|trouble| first(not_started(trouble))));
+    if let Some(trouble) = &advice.not_started {
+        let text = first(not_started(trouble));
+        all.push(match succeeded {
+            Some(subject) => format!("{} succeeded, but {text}", safe(subject)),
+            None => text,
+        });
+    }
+    if let Some(KnownCause::PhpExtension { names, .. }) = &advice.known {
+        all.push(format!("PHP lacks {}", one_of(names)));
+    } else {
+        all.extend(advice.known.as_ref().map(|cause| first(known(cause))));
+    }
     all
 }
 
@@ -124,6 +161,53 @@ fn names(hides: &Hidden) -> String {
         ""
     };
     format!("{}{rest}", names.join(", "))
+}
+
+/// What helps with a cause that an output gives away.
+pub fn known(cause: &KnownCause) -> String {
+    match cause {
+        KnownCause::Question { answer } => {
+            let how = match answer {
+                Some(answer) if answer.contains('=') => {
+                    format!("put `{answer}` in front of the command")
+                }
+                Some(answer) => format!("add `{answer}` to the command"),
+                None => "give it the option that answers for you (`--yes`, `--force`, `--no-interaction`, …)".to_owned(),
+            };
+            format!(
+                "it asked a question, and there is no terminal to answer it on, as on Upsun: {how}"
+            )
+        }
+        KnownCause::PhpExtension {
+            names,
+            is_default: true,
+        } => format!(
+            "PHP lacks {}, which is on by itself on Upsun: is it in `runtime.disabled_extensions`?",
+            one_of(names)
+        ),
+        KnownCause::PhpExtension { names, .. } => {
+            let name = safe(names.first().map(String::as_str).unwrap_or_default());
+            format!(
+                "PHP lacks {}: switch it on for the app (in a composable image, below `stack.runtimes`):\n\n    runtime:\n      extensions:\n        - {name}",
+                one_of(names)
+            )
+        }
+    }
+}
+
+/// An extension, or those of drivers of which one is meant.
+fn one_of(names: &[String]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", safe(name)))
+        .collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => {
+            let rest = rest.join(", ");
+            format!("the driver of its database (the extension {rest} or {last})")
+        }
+        _ => format!("the extension {}", quoted.join("")),
+    }
 }
 
 /// What helps with a command that could not be started.

@@ -77,10 +77,10 @@ fn unfinished(bytes: &[u8]) -> usize {
 }
 
 fn print(event: &Event) -> io::Result<()> {
-    let mut line = serde_json::to_vec(event)?;
-    line.push(b'\n');
+    let mut line = crate::json::line(event)?;
+    line.push('\n');
     let mut stdout = io::stdout().lock();
-    stdout.write_all(&line)?;
+    stdout.write_all(line.as_bytes())?;
     stdout.flush()
 }
 

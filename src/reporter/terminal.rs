@@ -23,7 +23,7 @@ use super::style::Style;
 use super::{printable, wrapped};
 use crate::event::Commit;
 use crate::event::Difference;
-use crate::event::{Address, Event, Outcome, Step};
+use crate::event::{Address, Advice, Event, Outcome, Step};
 use crate::output::Output;
 
 /// How many changes on mounts are told by name.
@@ -151,6 +151,20 @@ impl<S: Screen> Terminal<S> {
         text.push_str(&line);
         text.push('\n');
         self.screen.talk(text.as_bytes());
+    }
+
+    /// Where something is.
+    fn address(&mut self, address: &Address) {
+        let url = safe_line(&address.url);
+        let service = safe_line(address.service.as_deref().unwrap_or_default());
+        match &address.redirects_to {
+            Some(to) => self.step("", &format!("{url} redirects to {}", safe_line(to))),
+            None if address.direct => self.step(
+                "",
+                &format!("{url} leads directly to {service}, without any route"),
+            ),
+            None => self.step("Open", &format!("{url} for {service}")),
+        }
     }
 
     /// What an operation had changed on mounts before they were put back.
@@ -499,8 +513,8 @@ impl<S: Screen> Reporter for Terminal<S> {
             }
             Event::MailShown { url } => self.step("Mail", &format!("is at {}", safe_line(&url))),
             Event::RoutesReady { routes } => {
-                for Address { url, service } in routes {
-                    self.step("Open", &format!("{} for {}", safe_line(&url), safe_line(&service)));
+                for address in routes {
+                    self.address(&address);
                 }
             }
             Event::DeployStarted { .. } => {}
@@ -556,6 +570,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 duration,
                 read_only,
                 not_started,
+                known,
             } => {
                 let strong = self.style.strong(safe_line(&operation));
                 let place = place(&app, worker.as_deref());
@@ -564,8 +579,12 @@ impl<S: Screen> Reporter for Terminal<S> {
                     exit_code,
                     result,
                     duration,
-                    read_only: read_only.as_ref(),
-                    not_started: not_started.as_ref(),
+                    advice: Advice {
+                        read_only,
+                        not_started,
+                        known,
+                    },
+                    kind: "the operation",
                     operation: Some(operation.as_str()).filter(|_| !self.is_on_clone),
                 });
             }
@@ -631,6 +650,7 @@ impl<S: Screen> Reporter for Terminal<S> {
                 duration,
                 read_only,
                 not_started,
+                known,
             } => {
                 self.finish_lines(result == Outcome::Success);
                 self.operation_finished(&Finished {
@@ -638,16 +658,33 @@ impl<S: Screen> Reporter for Terminal<S> {
                     exit_code,
                     result,
                     duration,
-                    read_only: read_only.as_ref(),
-                    not_started: not_started.as_ref(),
+                    advice: Advice {
+                        read_only,
+                        not_started,
+                        known,
+                    },
+                    kind: "the cron",
                     operation: None,
                 });
             }
             Event::Advice {
+                subject,
+                result,
                 read_only,
                 not_started,
+                known,
                 ..
-            } => self.advise(read_only.as_ref(), not_started.as_ref(), None),
+            } => {
+                let advice = Advice {
+                    read_only,
+                    not_started,
+                    known,
+                };
+                match result {
+                    Outcome::Success => self.warn_of(&subject, &advice),
+                    _ => self.advise(&advice, None),
+                }
+            }
             Event::CronSkipped { app, cron, reason } => {
                 let line = format!(
                     "{} {}: {}",

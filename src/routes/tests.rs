@@ -118,18 +118,52 @@ fn each_app_that_requests_can_reach_has_a_host_of_its_own() {
         entrance.apps,
         [("shop".to_owned(), "shop.my-project.localhost".to_owned())]
     );
+}
+
+#[test]
+fn an_address_besides_the_routes_is_only_told_where_it_tells_something_new() {
+    let addresses = |apps: &[&str], routes: &str| {
+        let mut config = config(routes);
+        config.apps.retain(|name, _| apps.contains(&name.as_str()));
+        let all = resolve(&config, "p", 1).addresses();
+        let shown = all.into_iter().map(|address| {
+            let what = address.service.map(|name| {
+                if address.direct {
+                    format!("{name} itself")
+                } else {
+                    name
+                }
+            });
+            let to = address.redirects_to.map(|to| format!("to {to}"));
+            format!("{} {}", address.url, what.or(to).unwrap_or_default())
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let routes = "routes:
+  https://www.{default}/: { type: redirect, to: 'https://{default}/' }
+  https://{default}/: { type: upstream, upstream: 'shop:http' }
+";
     assert_eq!(
-        entrance.urls(),
+        addresses(&["shop"], routes),
         [
-            (
-                "http://api.my-project.localhost:8080/".to_owned(),
-                "shop".to_owned()
-            ),
-            (
-                "http://shop.my-project.localhost:8080/".to_owned(),
-                "shop".to_owned()
-            ),
+            "http://p.localhost:1/ shop",
+            "http://www.p.localhost:1/ to http://p.localhost:1/",
         ]
+    );
+    assert_eq!(
+        addresses(&["shop", "api"], routes),
+        [
+            "http://p.localhost:1/ shop",
+            "http://www.p.localhost:1/ to http://p.localhost:1/",
+            "http://shop.p.localhost:1/ shop itself",
+            "http://api.p.localhost:1/ api itself",
+        ]
+    );
+    // Where no route leads to it, that is the only way.
+    let elsewhere = "routes:\n  https://{default}/: { type: proxy, to: 'https://example.com' }\n";
+    assert_eq!(
+        addresses(&["shop"], elsewhere),
+        ["http://shop.p.localhost:1/ shop itself"]
     );
 }
 

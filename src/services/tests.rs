@@ -89,7 +89,7 @@ fn pretty(value: &impl serde::Serialize) -> String {
         labels.remove(LABEL_DEPLOY);
         labels.remove(crate::labels::LABEL_VERSION);
     }
-    serde_json::to_string_pretty(&value).unwrap()
+    crate::json::pretty(&value)
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub fn line(verdict: &Verdict, style: Style) -> String {
     let time = duration(verdict.duration);
     let name = safe_line(&verdict.name);
     let mut text = match &verdict.status {
-        Status::Passed => return format!("{}  {name} ({time})\n", style.good("PASS")),
+        Status::Passed => format!("{}  {name} ({time})\n", style.good("PASS")),
         Status::Failed(_) => format!("{}  {name} ({time})\n", style.error("FAIL")),
         Status::Error(_) => format!("{} {name}\n", style.error("ERROR")),
         Status::Skipped(why) => return format!("SKIP  {name}: {}\n", safe(why)),
@@ -30,6 +30,12 @@ pub fn line(verdict: &Verdict, style: Style) -> String {
         for part in message.lines() {
             let _ = writeln!(text, "      {}", safe(part));
         }
+    }
+    for note in &verdict.notes {
+        let _ = writeln!(text, "      {}: {}", style.warning("warning"), safe(note));
+    }
+    if verdict.status == Status::Passed {
+        return text;
     }
     // Tests that nobody wrote say it in their names.
     if let Some(line) = verdict.line {
@@ -110,10 +116,11 @@ pub fn json(verdicts: &[Verdict]) -> String {
                 "duration": verdict.duration.as_secs_f64(),
                 "stdout": verdict.output.0,
                 "stderr": verdict.output.1,
+                "notes": verdict.notes,
             })
         })
         .collect();
-    let text = serde_json::to_string_pretty(&value!({ "tests": tests })).unwrap_or_default();
+    let text = crate::json::pretty(&value!({ "tests": tests }));
     format!("{text}\n")
 }
 
@@ -176,7 +183,15 @@ fn case(text: &mut String, verdict: &Verdict) {
         verdict.duration.as_secs_f64()
     );
     if verdict.status == Status::Passed {
-        text.push_str("/>\n");
+        if verdict.notes.is_empty() {
+            text.push_str("/>\n");
+        } else {
+            let notes = escaped(&verdict.notes.join("\n"));
+            let _ = writeln!(
+                text,
+                ">\n      <system-out>{notes}</system-out>\n    </testcase>"
+            );
+        }
         return;
     }
     text.push_str(">\n");
@@ -228,7 +243,8 @@ pub fn github(verdicts: &[Verdict], file: &str) -> String {
     let mut text = String::new();
     for verdict in verdicts {
         let level = match verdict.status {
-            Status::Passed => continue,
+            Status::Passed if verdict.notes.is_empty() => continue,
+            Status::Passed => "warning",
             Status::Skipped(_) => "notice",
             _ => "error",
         };
@@ -237,7 +253,11 @@ pub fn github(verdicts: &[Verdict], file: &str) -> String {
         if let Some(line) = verdict.line {
             let _ = write!(properties, ",file={},line={line}", property(file));
         }
-        let mut words = verdict.status.messages().to_vec();
+        let mut words = [verdict.status.messages(), verdict.notes.as_slice()].concat();
+        if verdict.status == Status::Passed {
+            let _ = writeln!(text, "::{level} {properties}::{}", data(&words.join("\n")));
+            continue;
+        }
         words.extend(printed(verdict).into_iter().map(|line| format!("| {line}")));
         let _ = writeln!(text, "::{level} {properties}::{}", data(&words.join("\n")));
     }

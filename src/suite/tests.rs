@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::event::Outcome;
+use crate::event::{Advice, Outcome, ReadOnlyWrite, Refusal};
 use crate::event::{Change, Difference};
 use crate::mount_snapshot::{Entry, Index, Kind, Stat};
 use crate::settings::Settings;
@@ -28,6 +28,12 @@ fn printed(text: &str) -> Printed {
     printed
 }
 
+const NOTHING: &Advice = &Advice {
+    read_only: None,
+    not_started: None,
+    known: None,
+};
+
 fn seen<'a>(index: &'a Index, changes: &'a [Difference]) -> Observed<'a> {
     Observed {
         outcome: Outcome::Success,
@@ -35,8 +41,7 @@ fn seen<'a>(index: &'a Index, changes: &'a [Difference]) -> Observed<'a> {
         stdout: printed("Compiled 12 pages\nDone\n"),
         stderr: printed(""),
         timeout: Some(Duration::from_millis(1500)),
-        read_only: None,
-        not_started: None,
+        advice: NOTHING,
         mounts: index,
         changes,
     }
@@ -193,6 +198,42 @@ fn everything_that_is_not_as_expected_is_told() {
     );
 }
 
+#[test]
+fn a_refused_write_is_noted_of_a_test_that_passes() {
+    let advice = Advice {
+        read_only: Some(ReadOnlyWrite {
+            path: Some("/app/x.txt".to_owned()),
+            ..ReadOnlyWrite::of(Refusal::FileAtTop)
+        }),
+        ..Advice::default()
+    };
+    let index = index(&[]);
+    let mut seen = Observed {
+        advice: &advice,
+        ..seen(&index, &[])
+    };
+    assert_eq!(judge(&one(""), &mut seen), Vec::<String>::new());
+    let notes = notes(&seen);
+    insta::assert_snapshot!(notes.join("\n"), @"the operation succeeded, but could not write to `/app/x.txt`, which is read-only on Upsun once the app is built; mounts are directories, so let it write into one that is a mount, or to `/tmp`");
+    let mut passes = verdicts().swap_remove(0);
+    passes.notes = vec!["it wrote: 100%".to_owned()];
+    let plain = crate::reporter::style::Style { color: false };
+    assert_eq!(
+        line(&passes, plain),
+        "PASS  passes (1.2 s)\n      warning: it wrote: 100%\n"
+    );
+    let all = [passes];
+    assert_eq!(
+        github(&all, "f.yaml"),
+        "::warning title=passes::it wrote: 100%25\n"
+    );
+    assert!(junit(&all).contains("<system-out>it wrote: 100%</system-out>"));
+    assert!(json(&all).contains("\"notes\": [\n        \"it wrote: 100%\"\n      ]"));
+    // What failed as it was expected to needs no note.
+    seen.outcome = Outcome::Failure;
+    assert_eq!(crate::suite::notes(&seen), Vec::<String>::new());
+}
+
 fn verdicts() -> Vec<Verdict> {
     let of = |name: &str, status| Verdict {
         name: name.into(),
@@ -203,6 +244,7 @@ fn verdicts() -> Vec<Verdict> {
         status,
         duration: Duration::from_millis(1234),
         output: (String::new(), String::new()),
+        notes: Vec::new(),
     };
     vec![
         of("passes", Status::Passed),

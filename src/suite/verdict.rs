@@ -4,8 +4,8 @@ use crate::settings::{Definition, Expected, TextPattern};
 use std::time::Duration;
 
 use super::Printed;
+use crate::event::{Advice, Outcome};
 use crate::event::{Change, Difference};
-use crate::event::{NotStarted, Outcome, ReadOnlyWrite};
 use crate::mount_snapshot::Index;
 use crate::reporter::hints;
 
@@ -22,10 +22,8 @@ pub struct Observed<'a> {
     pub stderr: Printed,
     /// How long it had.
     pub timeout: Option<Duration>,
-    /// What it tried to write where nothing may be written.
-    pub read_only: Option<&'a ReadOnlyWrite>,
-    /// What it could not start.
-    pub not_started: Option<&'a NotStarted>,
+    /// What helps.
+    pub advice: &'a Advice,
     /// What is on the mounts afterwards.
     pub mounts: &'a Index,
     /// What is different there from before.
@@ -51,7 +49,7 @@ pub fn judge(expected: &Definition, seen: &mut Observed<'_>) -> Vec<String> {
         }
     }
     if !wrong.is_empty() {
-        wrong.extend(hints::sentences(seen.read_only, seen.not_started));
+        wrong.extend(hints::sentences(seen.advice));
     }
     for pattern in &expected.stdout {
         let (here, there) = (&mut seen.stdout, &mut seen.stderr);
@@ -84,6 +82,14 @@ pub fn judge(expected: &Definition, seen: &mut Observed<'_>) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What did not go well with a run that succeeded, one sentence each.
+pub fn notes(seen: &Observed<'_>) -> Vec<String> {
+    match seen.outcome {
+        Outcome::Success => hints::notes("the operation", seen.advice),
+        _ => Vec::new(),
+    }
 }
 
 /// What is to be said of a text that is not on a stream: it may be on the other one.

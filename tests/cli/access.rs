@@ -133,7 +133,7 @@ fn without_users_roles_stand_for_them() {
 fn as_json_with_everybody() {
     let outcome = with_users().run(&["access", "--format", "json"]).expect(0);
     let list: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&list[1]).unwrap(), @r#"
+    insta::assert_snapshot!(format!("{:#}", list[1]), @r#"
     {
       "app": "api",
       "file": ".upsun/config.yaml",

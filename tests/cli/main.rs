@@ -13,6 +13,7 @@ mod hook;
 mod list;
 mod mounts;
 mod operation_tests;
+mod output;
 mod plan;
 mod repository;
 mod roles;

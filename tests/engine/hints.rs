@@ -180,6 +180,54 @@ crons:
     assert_says(&logs, &["\"/pids\":\n        source: instance"]);
 }
 
+/// A write that is refused, and a program that goes on.
+const GOES_ON: &str = "node -e 'try { require(\\\"fs\\\").writeFileSync(\\\"/app/out/x\\\", \\\"1\\\") } catch (e) { console.error(e.message) }; console.log(1)'";
+
+#[test]
+fn what_succeeds_although_a_write_was_refused_says_so_once() {
+    let config = format!(
+        "hooks: {{ deploy: \"{GOES_ON}\" }}
+web: {{ commands: {{ start: sleep infinity }} }}
+crons: {{ c: {{ spec: \"H * * * *\", commands: {{ start: \"{GOES_ON}\" }} }} }}
+operations: {{ soft: {{ commands: {{ start: \"{GOES_ON}\" }} }} }}
+"
+    );
+    let project = TestProject::on_engine(&app(&config));
+    project.file("out/.gitkeep", "");
+    let told = |subject: &str| {
+        format!(
+            "\nwarning: {subject} succeeded, but could not write to `/app/out/x`, which is read-only on Upsun once the app is built; a mount makes it writable:\n\n    mounts:\n      \"/out\":\n        source: storage\n"
+        )
+    };
+    let deployed = project.run(&["up"]).expect(0);
+    assert_says(&deployed, &[&told("`hooks.deploy` of `app`")]);
+    let script = GOES_ON.replace("\\\"", "\"");
+    for (arguments, subject) in [
+        (vec!["run", "soft"], "the operation"),
+        (vec!["cron", "run", "c"], "the cron"),
+        (vec!["exec", "--", &script], "the command"),
+    ] {
+        let outcome = project.run(&arguments).expect(0);
+        assert_says(&outcome, &[&told(subject)]);
+        assert_eq!(outcome.stdout, "1\n");
+        assert_eq!(outcome.stderr.matches("warning:").count(), 1);
+        let quiet = project.run(&[&["-q"], arguments.as_slice()].concat());
+        let quiet = quiet.expect(0);
+        assert_eq!(quiet.stdout, "1\n");
+        assert!(!quiet.stderr.contains("warning"), "{}", quiet.stderr);
+    }
+    let json = project.run(&["run", "soft", "--format", "json"]).expect(0);
+    let last = json.stdout.lines().last().expect("an event");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(last["result"], "success");
+    assert_eq!(last["read_only"]["mount"], "out");
+    let tested = project.run(&["test"]).expect(0);
+    let note = "PASS  soft on app";
+    assert!(tested.stdout.contains(note), "{}", tested.stdout);
+    let note = "      warning: the operation succeeded, but could not write to `/app/out/x`";
+    assert!(tested.stdout.contains(note), "{}", tested.stdout);
+}
+
 #[test]
 fn what_cannot_be_started_is_explained() {
     let table = [

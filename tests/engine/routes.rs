@@ -105,6 +105,12 @@ fn every_route_answers_at_the_local_entrance() {
         "{}",
         up.stderr
     );
+    let redirected = primary.replace("http://", "http://www.");
+    let redirects = format!("{redirected} redirects to {primary}\n");
+    let direct = "leads directly to shop, without any route";
+    for text in [redirects.as_str(), direct] {
+        assert!(up.stderr.contains(text), "{text}: {}", up.stderr);
+    }
     let authority = primary.trim_start_matches("http://").trim_end_matches('/');
     assert!(authority.contains(".localhost:"), "{authority}");
     let body = |path: &str| get(&format!("http://{authority}{path}")).2;
@@ -138,6 +144,7 @@ fn every_route_answers_at_the_local_entrance() {
         shown.contains(&format!("shop of local is at {primary}")),
         "{shown}"
     );
+    assert!(shown.contains(&redirects), "{shown}");
 
     // A new build of the app keeps its place, and the web server in front of it.
     project.file("shop/more.js", "");

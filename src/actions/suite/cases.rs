@@ -274,5 +274,6 @@ pub(super) fn verdict(case: &Case<'_>, status: Status) -> Verdict {
         status,
         duration: Duration::ZERO,
         output: (String::new(), String::new()),
+        notes: Vec::new(),
     }
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::cases::{Case, verdict};
 use super::{BEFORE_RUN, Before, Suite};
 use crate::engine::Engine;
-use crate::event::{Advice, Event, Events, Outcome, Receiver, Text};
+use crate::event::{Advice, Event, Events, Receiver, Text};
 use crate::failure::Failure;
 use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
 use crate::mount_snapshot::{Index, compare, is_same};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
 use crate::shutdown::Urgency;
-use crate::suite::{Observed, Printed, Status, Verdict, again, judge};
+use crate::suite::{Observed, Printed, Status, Verdict, again, judge, notes};
 
 impl<E: Engine> Suite<'_, E> {
     pub(super) async fn one(&self, case: &Case<'_>, before: &Before) -> Verdict {
@@ -22,6 +22,13 @@ impl<E: Engine> Suite<'_, E> {
         self.audience.begins(&case.name);
         let mut output = (String::new(), String::new());
         let tried = self.tried(case, before, &mut output).await;
+        let notes = tried.as_ref().map_or_else(
+            |_| Vec::new(),
+            |tried| {
+                let mask = |text: &String| self.secrets.mask(text);
+                tried.notes.iter().map(mask).collect()
+            },
+        );
         let after = tried.as_ref().ok().map(|tried| &tried.after);
         let restored = self.put_back(case, before, after).await;
         let status = match (tried, restored) {
@@ -36,6 +43,7 @@ impl<E: Engine> Suite<'_, E> {
         Verdict {
             output,
             duration: began.elapsed(),
+            notes,
             ..verdict(case, status)
         }
     }
@@ -51,20 +59,18 @@ impl<E: Engine> Suite<'_, E> {
         let (out, errors) = (first.stdout.text(), first.stderr.text());
         *output = (self.secrets.mask(&out), self.secrets.mask(&errors));
         let changes = compare(&before.index, &first.mounts);
-        let mut wrong = judge(
-            &case.definition,
-            &mut Observed {
-                outcome: first.report.outcome,
-                exit_code: first.report.exit_code,
-                stdout: first.stdout,
-                stderr: first.stderr,
-                timeout: self.timeout(case),
-                read_only: first.advice.read_only.as_ref(),
-                not_started: first.advice.not_started.as_ref(),
-                mounts: &first.mounts,
-                changes: &changes,
-            },
-        );
+        let mut seen = Observed {
+            outcome: first.report.outcome,
+            exit_code: first.report.exit_code,
+            stdout: first.stdout,
+            stderr: first.stderr,
+            timeout: self.timeout(case),
+            advice: &first.advice,
+            mounts: &first.mounts,
+            changes: &changes,
+        };
+        let mut wrong = judge(&case.definition, &mut seen);
+        let notes = notes(&seen);
         let mut after = After {
             is_changed: !is_same(&before.index, &first.mounts),
             container: first.container,
@@ -79,7 +85,11 @@ impl<E: Engine> Suite<'_, E> {
             after.is_changed |= !is_same(&before.index, &second.mounts);
             after.container = second.container;
         }
-        Ok(Tried { wrong, after })
+        Ok(Tried {
+            wrong,
+            notes,
+            after,
+        })
     }
 
     fn failed(&self, wrong: &[String]) -> Status {
@@ -240,13 +250,12 @@ impl<E: Engine> Suite<'_, E> {
                 Event::OperationFinished {
                     read_only,
                     not_started,
-                    result,
+                    known,
                     ..
                 } => {
-                    if *result != Outcome::Success {
-                        advice.read_only.clone_from(read_only);
-                        advice.not_started.clone_from(not_started);
-                    }
+                    advice.read_only.clone_from(read_only);
+                    advice.not_started.clone_from(not_started);
+                    advice.known.clone_from(known);
                     self.request.is_verbose
                 }
                 Event::Cancelling { .. } => self.sandbox.shutdown.urgency() > Urgency::None,
@@ -265,6 +274,8 @@ impl<E: Engine> Suite<'_, E> {
 /// What came of a test.
 struct Tried {
     wrong: Vec<String>,
+    /// What did not go well although its operation succeeded.
+    notes: Vec<String>,
     after: After,
 }
 

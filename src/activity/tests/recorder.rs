@@ -53,6 +53,7 @@ fn finished(exit_code: i64) -> Event {
         duration: Duration::from_millis(1500),
         read_only: None,
         not_started: None,
+        known: None,
     }
 }
 
@@ -163,7 +164,7 @@ fn a_run_comes_to_a_record_and_a_log() {
         *stamp = Some(fixed);
     }
     activity.created_at = fixed;
-    insta::assert_snapshot!(serde_json::to_string_pretty(&activity).unwrap(), @r#"
+    insta::assert_snapshot!(crate::json::pretty(&activity), @r#"
     {
       "id": "1",
       "type": "environment.operation",
@@ -277,6 +278,7 @@ fn crons_that_run_by_themselves_are_activities_of_their_own() {
         duration: Duration::from_secs(1),
         read_only: None,
         not_started: None,
+        known: None,
     };
     let output = Text(Output::Stdout(Bytes::from_static(b"tidied\n")));
     for (result, state) in [
@@ -321,6 +323,7 @@ fn tests_are_told_by_their_verdicts() {
         status,
         duration: Duration::from_millis(1200),
         output: ("out\n".to_owned(), String::new()),
+        notes: Vec::new(),
     };
     recorder.verdict(&verdict("one", Status::Passed));
     recorder.verdict(&verdict(

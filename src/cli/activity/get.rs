@@ -69,13 +69,13 @@ pub(super) fn run(
     if let Some(name) = &arguments.property {
         let value = property(&document, name)?;
         let text = match arguments.format {
-            Format::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
+            Format::Json => crate::json::pretty(value),
             _ => cell(value),
         };
         return context.print(&format!("{}\n", safe(&text))).map(|()| 0);
     }
     if arguments.format == Format::Json {
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        let text = crate::json::pretty(&document);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let header = ["Property", "Value"].map(str::to_owned).to_vec();

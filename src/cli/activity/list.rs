@@ -137,7 +137,7 @@ pub(super) fn run(
         is_before && arguments.filter.fits(activity, &history.environment)
     })?;
     if arguments.format == Format::Json {
-        let text = serde_json::to_string_pretty(&found).unwrap_or_default();
+        let text = crate::json::pretty(&found);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if found.is_empty() && arguments.format == Format::Table {

@@ -220,7 +220,7 @@ pub(in crate::cli) fn print(
     format: Format,
 ) -> Result<(), Failure> {
     if format == Format::Json {
-        let text = serde_json::to_string_pretty(&json!(differences)).unwrap_or_default();
+        let text = crate::json::pretty(&json!(differences));
         return context.print(&format!("{text}\n"));
     }
     let text: String = differences

@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if all.is_empty() && arguments.format == Format::Table {

@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, format: Format) -> Result<u8, Failure
                 })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+        let text = crate::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if found.is_empty() {

@@ -42,6 +42,6 @@ pub fn json(problems: &[Problem]) -> String {
             docs: rules::docs(problem),
         })
         .collect();
-    let text = serde_json::to_string_pretty(&Document { problems }).unwrap_or_default();
+    let text = crate::json::pretty(&Document { problems });
     escape(&text) + "\n"
 }

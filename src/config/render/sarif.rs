@@ -42,7 +42,7 @@ pub fn sarif(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>) -> String
             "results": results(problems, texts),
         }],
     });
-    let text = serde_json::to_string_pretty(&log).unwrap_or_default();
+    let text = crate::json::pretty(&log);
     escape(&text) + "\n"
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::Error as EngineError;
 use crate::engine::fake::Fault;
-use crate::event::{Outcome, ReadOnlyWrite, Refusal};
+use crate::event::{KnownCause, Outcome, ReadOnlyWrite, Refusal};
 use crate::images::SUPERVISE;
 use crate::mount_advice::place::LOOK;
 use std::time::Duration;
@@ -101,6 +101,85 @@ async fn a_hook_that_fails_is_explained_as_an_operation_is() {
         _ => None,
     });
     assert_eq!(mount.as_deref(), Some("out"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_refused_is_told_although_the_operation_succeeded() {
+    let world = operation(
+        "echo Warning: file_put_contents(/app/var/x): Failed to open stream: Read-only file system",
+    );
+    answers(&world, "/app\0var\0-\0\0id 1 0:1 / / ro - x x ro\n");
+    let report = world.run().await.unwrap();
+    assert_eq!((report.outcome, report.exit_code), (Outcome::Success, 0));
+    let told = world.take_told();
+    let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    let mount = read_only.as_ref().and_then(|write| write.mount.as_deref());
+    assert_eq!(mount, Some("var"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_operation_that_succeeded_did_not_find_may_be_so_on_purpose() {
+    let world = operation("echo cat: files/x/y: No such file or directory");
+    answers(&world, "/app/files\0x\0-\0\0id 1 0:1 / / rw - x x rw\n");
+    world.run().await.unwrap();
+    let told = world.take_told();
+    let is_silent = matches!(
+        told.last(),
+        Some(Event::OperationFinished {
+            read_only: None,
+            not_started: None,
+            known: None,
+            ..
+        })
+    );
+    assert!(is_silent, "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_succeeds_tells_of_a_refused_write_as_well() {
+    let world = World::new(
+        "applications:\n  shop:\n    type: nodejs:24\n    hooks: { deploy: \"echo mkdir: cannot create directory 'out': Read-only file system\" }\n    web: { commands: { start: node server.js } }\n",
+    );
+    answers(&world, "/app\0out\0-\0\0id 1 0:1 / / ro - x x ro\n");
+    world.up().await.unwrap();
+    let told = world.take_told();
+    let said = told.iter().find_map(|event| match event {
+        Event::Advice {
+            subject, result, ..
+        } => Some((subject.as_str(), *result)),
+        _ => None,
+    });
+    let wanted = ("`hooks.deploy` of `shop`", Outcome::Success);
+    assert_eq!(said, Some(wanted), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_without_a_terminal_is_told_of_operations_and_hooks() {
+    let script = "echo APPLICATION IN PRODUCTION;echo Command cancelled.;exit 1";
+    let asked = KnownCause::Question {
+        answer: Some("--force"),
+    };
+    let world = operation(script);
+    world.run().await.unwrap();
+    let told = world.take_told();
+    let Some(Event::OperationFinished { known, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(known.as_ref(), Some(&asked));
+    for hook in ["deploy", "build"] {
+        let world = World::new(&format!(
+            "applications:\n  shop:\n    type: nodejs:24\n    hooks: {{ {hook}: \"{script}\" }}\n    web: {{ commands: {{ start: node server.js }} }}\n",
+        ));
+        // Where it is the build's, that fails.
+        let _ = world.up().await;
+        let told = world.take_told();
+        let is_told = told.iter().any(
+            |event| matches!(event, Event::Advice { known, .. } if known.as_ref() == Some(&asked)),
+        );
+        assert!(is_told, "{hook}: {told:?}");
+    }
 }
 
 /// Whether a command looks up paths of messages.

@@ -160,11 +160,10 @@ impl<E: Engine> Sandbox<'_, E> {
             .await?;
         let said = String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner))
             .into_owned();
-        let refused = done
-            .advice
-            .read_only
-            .as_ref()
-            .and_then(|write| write.path.as_deref());
+        // What succeeded does without what it was refused.
+        let refused = done.advice.read_only.as_ref();
+        let refused = refused.filter(|_| done.outcome == Outcome::Failure);
+        let refused = refused.and_then(|write| write.path.as_deref());
         let is_mount = refused.is_some_and(|path| {
             let mut mounts = plan.mounts.iter();
             mounts.any(|mount| path.strip_prefix("/app/") == Some(mount))
@@ -179,7 +178,10 @@ impl<E: Engine> Sandbox<'_, E> {
             result: done.outcome,
             exit_code: done.exit_code,
             duration: done.duration,
-            read_only: done.advice.read_only.filter(|_| !is_mount),
+            read_only: done
+                .advice
+                .read_only
+                .filter(|_| done.outcome == Outcome::Failure && !is_mount),
             trouble,
         };
         self.emit(Event::MountCheckFinished {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Terminal;
 use super::screen::Screen;
-use crate::event::{NotStarted, Outcome, ReadOnlyWrite, Refusal};
+use crate::event::{Advice, Outcome, Refusal};
 use crate::reporter::hints;
 use crate::text::safe_line;
 
@@ -19,10 +19,10 @@ pub(super) struct Finished<'a> {
     pub(super) result: Outcome,
     /// How long it took.
     pub(super) duration: Duration,
-    /// What it tried to write where nothing may be written.
-    pub(super) read_only: Option<&'a ReadOnlyWrite>,
-    /// What it could not start.
-    pub(super) not_started: Option<&'a NotStarted>,
+    /// What helps.
+    pub(super) advice: Advice,
+    /// What it is: an operation, a cron.
+    pub(super) kind: &'static str,
     /// The operation that can be tried with `run --suggest-mounts`.
     pub(super) operation: Option<&'a str>,
 }
@@ -35,8 +35,8 @@ impl<S: Screen> Terminal<S> {
             exit_code,
             result,
             duration,
-            read_only,
-            not_started,
+            advice,
+            kind,
             operation,
         } = finished;
         let time = text::duration(*duration);
@@ -59,28 +59,44 @@ impl<S: Screen> Terminal<S> {
         } else {
             self.insist(&line);
         }
-        if *result != Outcome::Failure {
-            return;
+        match result {
+            Outcome::Success => self.warn_of(kind, advice),
+            Outcome::Failure if *advice == Advice::default() => {
+                let text = self.what_to_try(*operation);
+                self.say(&text);
+            }
+            Outcome::Failure => self.advise(advice, *operation),
+            Outcome::Cancelled | Outcome::Timeout => {}
         }
-        self.advise(*read_only, *not_started, *operation);
-        if read_only.is_none() && not_started.is_none() {
-            let text = self.what_to_try(*operation);
+    }
+
+    /// What did not go well with something that succeeded.
+    pub(super) fn warn_of(&mut self, subject: &str, advice: &Advice) {
+        let write = advice.read_only.as_ref();
+        let texts = [
+            write.map(|write| hints::refused_although(subject, write)),
+            advice.not_started.as_ref().map(|trouble| {
+                let text = hints::not_started(trouble);
+                format!("{} succeeded, but {text}", safe_line(subject))
+            }),
+        ];
+        for text in texts.into_iter().flatten() {
+            let text = format!("\n{}: {text}", self.style.warning("warning"));
             self.say(&text);
         }
     }
 
     /// What helps with something that failed.
-    pub(super) fn advise(
-        &mut self,
-        read_only: Option<&ReadOnlyWrite>,
-        not_started: Option<&NotStarted>,
-        operation: Option<&str>,
-    ) {
-        if let Some(not_started) = not_started {
-            let text = self.hint(&hints::not_started(not_started));
+    pub(super) fn advise(&mut self, advice: &Advice, operation: Option<&str>) {
+        let not_started = advice.not_started.as_ref().map(hints::not_started);
+        let known = advice.known.as_ref().map(hints::known);
+        for text in [not_started, known].into_iter().flatten() {
+            let text = self.hint(&text);
             self.insist(&text);
         }
-        let Some(write) = read_only else { return };
+        let Some(write) = &advice.read_only else {
+            return;
+        };
         let text = self.explain(write);
         self.insist(&text);
         let way = match (write.cause, operation) {
@@ -116,7 +132,7 @@ impl<S: Screen> Terminal<S> {
         format!("\n{}: {text}", self.style.hint("hint"))
     }
 
-    pub(super) fn explain(&self, write: &ReadOnlyWrite) -> String {
+    pub(super) fn explain(&self, write: &crate::event::ReadOnlyWrite) -> String {
         self.hint(&hints::refused(write))
     }
 }

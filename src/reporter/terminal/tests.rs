@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::event::MountCheck;
 use crate::event::Suggestion;
+use crate::event::{KnownCause, MountCheck, ReadOnlyWrite, Refusal};
+use crate::reporter::hints;
 
 /// Keeps what is said.
 #[derive(Debug, Default)]
@@ -190,8 +191,10 @@ fn names_are_written_out_whatever_is_in_them() {
         Event::MailShown { url: odd() },
         Event::RoutesReady {
             routes: vec![Address {
+                direct: false,
+                redirects_to: Some(odd()),
                 url: odd(),
-                service: odd(),
+                service: Some(odd()),
             }],
         },
         Event::OperationStarted {
@@ -212,6 +215,7 @@ fn names_are_written_out_whatever_is_in_them() {
             duration,
             read_only: None,
             not_started: None,
+            known: None,
         },
         Event::CronPlanned {
             app: odd(),
@@ -269,5 +273,162 @@ fn sentences_fit_a_terminal() {
       Waiting for run something-or-other on
               an app with a long name
               (process 4711)
+    ");
+}
+
+fn finished(result: Outcome, advice: Advice) -> Event {
+    Event::OperationFinished {
+        app: "app".to_owned(),
+        worker: None,
+        operation: "make".to_owned(),
+        role: "admin".to_owned(),
+        exit_code: i64::from(result != Outcome::Success),
+        result,
+        duration: Duration::from_secs(1),
+        read_only: advice.read_only,
+        not_started: advice.not_started,
+        known: advice.known,
+    }
+}
+
+fn refused() -> Advice {
+    Advice {
+        read_only: Some(ReadOnlyWrite {
+            path: Some("/app/var/x".to_owned()),
+            mount: Some("var".to_owned()),
+            source: Some("storage"),
+            ..ReadOnlyWrite::of(Refusal::NoMount)
+        }),
+        ..Advice::default()
+    }
+}
+
+#[test]
+fn a_write_that_was_refused_is_told_once_of_what_succeeded() {
+    let mut terminal = Terminal::log(Page::default());
+    terminal
+        .report(finished(Outcome::Success, refused()))
+        .unwrap();
+    insta::assert_snapshot!(terminal.screen_mut().0, @r#"
+         done make on app as admin: exit code 0 in 1.0 s
+
+    warning: the operation succeeded, but could not write to `/app/var/x`, which is read-only on Upsun once the app is built; a mount makes it writable:
+
+        mounts:
+          "/var":
+            source: storage
+    "#);
+    let mut quiet = quiet();
+    quiet.report(finished(Outcome::Success, refused())).unwrap();
+    assert_eq!(quiet.screen_mut().0, "");
+}
+
+#[test]
+fn every_refusal_is_worded_for_what_succeeded_too() {
+    let causes = [
+        Refusal::Hides,
+        Refusal::HoldsMount,
+        Refusal::FileAtTop,
+        Refusal::OnMount,
+        Refusal::OutsideApp,
+        Refusal::Unnamed,
+        Refusal::DiskFull,
+    ];
+    let text: Vec<String> = causes
+        .into_iter()
+        .map(|cause| {
+            let write = ReadOnlyWrite {
+                path: (cause != Refusal::Unnamed).then(|| "/app/x".to_owned()),
+                ..ReadOnlyWrite::of(cause)
+            };
+            hints::refused_although("the cron", &write)
+        })
+        .collect();
+    insta::assert_snapshot!(text.join("\n"), @r"
+    the cron succeeded, but could not write to `/app/x`, which is read-only on Upsun once the app is built, in a directory whose name no mount can have: let it write elsewhere
+    the cron succeeded, but could not write to `/app/x`, which is read-only on Upsun once the app is built, and in its directory is another mount; let it write into that one, or to `/tmp`
+    the cron succeeded, but could not write to `/app/x`, which is read-only on Upsun once the app is built; mounts are directories, so let it write into one that is a mount, or to `/tmp`
+    the cron succeeded, but could not write to `/app/x`, which is on a mount, and the mount refused it
+    the cron succeeded, but could not write to `/app/x`, which is read-only on Upsun, and outside the app's directory no mount can change that; write to `/tmp` or below `/app`
+    the cron succeeded, but it wrote where it is read-only on Upsun once the app is built, and does not say where; only mounts and `/tmp` are writable: `upsun-local mount list`
+    the cron succeeded, but the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`
+    ");
+}
+
+#[test]
+fn a_cause_that_is_known_is_told_with_what_mends_it() {
+    let causes = [
+        KnownCause::Question {
+            answer: Some("--force"),
+        },
+        KnownCause::Question {
+            answer: Some("DISABLE_DATABASE_ENVIRONMENT_CHECK=1"),
+        },
+        KnownCause::Question { answer: None },
+        KnownCause::PhpExtension {
+            names: vec!["redis".to_owned()],
+            is_default: false,
+        },
+        KnownCause::PhpExtension {
+            names: vec!["gd".to_owned()],
+            is_default: true,
+        },
+        KnownCause::PhpExtension {
+            names: vec!["pdo_pgsql".to_owned(), "pdo_mysql".to_owned()],
+            is_default: false,
+        },
+    ];
+    let mut terminal = Terminal::log(Page::default());
+    for cause in causes {
+        let advice = Advice {
+            known: Some(cause),
+            ..Advice::default()
+        };
+        terminal.report(finished(Outcome::Failure, advice)).unwrap();
+    }
+    insta::assert_snapshot!(terminal.screen_mut().0, @r"
+       failed make on app as admin: exit code 1 in 1.0 s
+
+    hint: it asked a question, and there is no terminal to answer it on, as on Upsun: add `--force` to the command
+       failed make on app as admin: exit code 1 in 1.0 s
+
+    hint: it asked a question, and there is no terminal to answer it on, as on Upsun: put `DISABLE_DATABASE_ENVIRONMENT_CHECK=1` in front of the command
+       failed make on app as admin: exit code 1 in 1.0 s
+
+    hint: it asked a question, and there is no terminal to answer it on, as on Upsun: give it the option that answers for you (`--yes`, `--force`, `--no-interaction`, …)
+       failed make on app as admin: exit code 1 in 1.0 s
+
+    hint: PHP lacks the extension `redis`: switch it on for the app (in a composable image, below `stack.runtimes`):
+
+        runtime:
+          extensions:
+            - redis
+       failed make on app as admin: exit code 1 in 1.0 s
+
+    hint: PHP lacks the extension `gd`, which is on by itself on Upsun: is it in `runtime.disabled_extensions`?
+       failed make on app as admin: exit code 1 in 1.0 s
+
+    hint: PHP lacks the driver of its database (the extension `pdo_pgsql` or `pdo_mysql`): switch it on for the app (in a composable image, below `stack.runtimes`):
+
+        runtime:
+          extensions:
+            - pdo_pgsql
+    ");
+}
+
+#[test]
+fn each_address_says_what_is_there() {
+    let mut terminal = Terminal::log(Page::default());
+    let url = |host: &str| format!("http://{host}.localhost:1/");
+    let routes = vec![
+        Address::of_route(url("a"), "app"),
+        Address::of_redirect(url("www.a"), "http://a.localhost:1/"),
+        Address::of_app(url("api.a"), "api"),
+    ];
+    terminal.report(Event::RoutesReady { routes }).unwrap();
+    insta::assert_snapshot!(terminal.screen_mut().0, @r"
+    Open http://a.localhost:1/ for app
+         http://www.a.localhost:1/ redirects to http://a.localhost:1/
+         http://api.a.localhost:1/ leads directly to api, without any route
     ");
 }
