@@ -318,6 +318,50 @@ fn what_an_earlier_mount_left_does_not_help_a_new_one() {
     }
 }
 
+/// As SQLite does it: what cannot be opened is not named.
+const OPEN: &str = r#"{ : >>"$DATABASE_FILE"; } 2>/dev/null || { echo "unable to open database file" >&2; exit 1; }"#;
+
+#[test]
+fn a_directory_that_only_the_configuration_names_is_tried() {
+    let of_variable = project(OPEN);
+    of_variable.file(".environment", "export DATABASE_FILE=/app/db/deep/a.db\n");
+    let of_file = project(OPEN);
+    of_file
+        .file(
+            ".environment",
+            "DATABASE_FILE=$(cat x.ini); export DATABASE_FILE\n",
+        )
+        .file("x.ini", "/app/db/made/a.db\n")
+        // Nothing is put into that one.
+        .file("other.txt", "see '/app/unused/for/nothing'\n");
+    for project in [of_variable, of_file] {
+        let outcome = project
+            .run(&["run", "writes", "--suggest-mounts"])
+            .expect(0);
+        for said in ["\"/db\": # 1 file", "with this mount it passes"] {
+            assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
+        }
+        assert!(!outcome.stderr.contains("unused"), "{}", outcome.stderr);
+        assert_nothing_is_left(&project);
+    }
+}
+
+#[test]
+fn a_directory_that_nothing_names_is_not_guessed() {
+    let project = project(&format!("name=db; DATABASE_FILE=${{name}}/a.db; {OPEN}"));
+    let outcome = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(1);
+    let said = "It may still want a directory that is not there, and does not say where";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    assert!(
+        !outcome.stderr.contains("    mounts:"),
+        "{}",
+        outcome.stderr
+    );
+    assert_nothing_is_left(&project);
+}
+
 #[test]
 fn a_configuration_that_cannot_be_edited_for_certain_stays_as_it_is() {
     let project = project("mkdir out; echo x >out/x");
