@@ -11,6 +11,7 @@ mod deploy;
 mod emptied;
 mod everywhere;
 mod execute;
+mod finished;
 mod foreign;
 mod image;
 mod leftovers;

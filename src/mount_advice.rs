@@ -13,6 +13,8 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use self::messages::{Candidate, Complaint, Reading, What};
 use self::place::Found;
 use crate::config::{edit, mount_source};
@@ -44,8 +46,19 @@ pub struct Around<'a> {
     pub mounts: &'a [String],
     /// Whether a path, relative to the app's root, is a file of the repository.
     pub is_tracked: &'a (dyn Fn(&str) -> bool + Sync),
-    /// The directories below one that the build has, relative to the app's root, as far as that is known.
-    pub directories: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+    /// What the build has under a mount, as far as that is known.
+    pub under: &'a (dyn Fn(&str) -> UnderMount + Sync),
+}
+
+/// What the build has in a directory that a mount hides.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UnderMount {
+    /// How many files.
+    pub files: usize,
+    /// Files, relative to the app's root; of very many only some.
+    pub some_files: Vec<String>,
+    /// Directories, the same.
+    pub some_directories: Vec<String>,
 }
 
 /// What to say of an output, of whose paths this was found.
@@ -225,16 +238,34 @@ fn hidden_by_mount(
     found: &Found,
     around: &Around<'_>,
 ) -> Option<ReadOnlyWrite> {
-    let all = (around.directories)(mount);
-    let mut wanted = inside.to_owned();
-    let is_hidden = found.rest.iter().any(|name| {
-        wanted = format!("{wanted}/{name}");
-        all.contains(&wanted)
-    });
-    is_hidden.then(|| ReadOnlyWrite {
+    let under = (around.under)(mount);
+    let mut path = inside.to_owned();
+    let wanted: Vec<String> = found
+        .rest
+        .iter()
+        .map(|name| {
+            path = format!("{path}/{name}");
+            path.clone()
+        })
+        .collect();
+    let is_among = |all: &[String]| wanted.iter().any(|path| all.contains(path));
+    let is_in_directory = is_among(&under.some_directories);
+    // A placeholder is there for its directory.
+    let files: Vec<&String> = under
+        .some_files
+        .iter()
+        .filter(|file| !is_placeholder(file))
+        .collect();
+    let count = under.files - (under.some_files.len() - files.len()).min(under.files);
+    (is_in_directory || is_among(&under.some_files)).then(|| ReadOnlyWrite {
         path: Some(found.path.clone()),
         mount: Some(mount.to_owned()),
-        directories: leaves(&all.into_iter().collect()),
+        hides: (count > 0).then(|| hidden(mount, count, files.into_iter())),
+        directories: if is_in_directory {
+            leaves(&under.some_directories.into_iter().collect())
+        } else {
+            Vec::new()
+        },
         ..ReadOnlyWrite::of(Refusal::HiddenByMount)
     })
 }
@@ -267,7 +298,7 @@ fn is_in(path: &str, directory: &str) -> bool {
 
 /// A name with an extension is a file's, and so is that of a program's settings; `.next` and `logs` are directories
 /// that were about to be made.
-fn is_file(name: &str) -> bool {
+pub fn is_file(name: &str) -> bool {
     name.rfind('.').is_some_and(|at| at > 0)
         || name.starts_with('.')
             && (FILES.contains(&name)

@@ -3,6 +3,7 @@
 //! What is mounted hides what the build put there, so a directory is only suggested when it is new, or when the
 //! operation made everything in it anew.
 
+pub mod configured;
 mod files;
 mod known;
 mod layouts;
@@ -21,7 +22,7 @@ use self::layouts::{Place, Written};
 use self::sources::{new_mount, split};
 use crate::config::{edit, mount_source};
 use crate::event::ReadOnlyWrite;
-use crate::mount_advice;
+use crate::mount_advice::{self, is_file as is_likely_file};
 
 /// What programs leave where they can, and do without where they cannot: Python's bytecode, npm's own log.
 const DISPENSABLE: [&str; 3] = [

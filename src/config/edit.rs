@@ -352,8 +352,19 @@ fn source(mount: &Node) -> Option<&str> {
     }
 }
 
+/// To be called with how many bytes of a text are gone through, for the tests: a large file is gone through a few times,
+/// and not once for each of its lines.
+#[cfg(test)]
+fn gone_through(bytes: usize) {
+    tests::GONE_THROUGH.with(|sum| sum.set(sum.get() + bytes));
+}
+
+#[cfg(not(test))]
+fn gone_through(_bytes: usize) {}
+
 /// The tree of a text, with merge keys applied.
 fn read(text: &str) -> Result<Node, Refused> {
+    gone_through(text.len());
     if text.len() as u64 > MAX_FILE {
         return Err(Refused::Unreadable {
             line: 1,
@@ -390,6 +401,7 @@ fn read(text: &str) -> Result<Node, Refused> {
 }
 
 fn pieces(text: &str) -> Result<Layout, Refused> {
+    gone_through(text.len());
     layout(text).ok_or_else(|| Refused::Unreadable {
         line: 1,
         reason: "the file is not YAML".to_owned(),

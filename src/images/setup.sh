@@ -312,6 +312,10 @@ add_clients() {
             fi
         done
     done
+    # From 11.4 on, MariaDB's clients refuse the certificate that a server made for itself, unless they got a password or
+    # a port: `mysql -h host -u user main` must reach a database within the sandbox.
+    [ ! -d "$here/clients/mysql" ] || [ -e /etc/my.cnf ] ||
+        printf '[client-mariadb]\ndisable-ssl-verify-server-cert\n' >/etc/my.cnf
     # Newer images have MariaDB's names only, and Valkey's only Valkey's.
     for pair in mysql:mariadb mysqladmin:mariadb-admin mysqlcheck:mariadb-check mysqldump:mariadb-dump \
         mysqlimport:mariadb-import redis-cli:valkey-cli; do

@@ -1,6 +1,7 @@
 //! Looks in a container for what helps after something ended there: which of the paths that it printed are really
 //! read-only, and where a command is that could not be started.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::Sandbox;
@@ -10,15 +11,15 @@ use crate::event::{Advice, Event, Outcome};
 use crate::known_cause;
 use crate::mount_advice::messages::{self, Candidate, Complaint, Reading};
 use crate::mount_advice::place::{self, Found};
-use crate::mount_advice::{self, Around};
+use crate::mount_advice::{self, Around, UnderMount};
 use crate::not_started;
 use crate::source::Tree;
 
 /// How long the container may take to answer. Without an answer there is less to say.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// How many directories of the repository are looked at.
-const DIRECTORIES: usize = 200;
+/// How many files and how many directories of the repository are looked at.
+const NOTED: usize = 200;
 
 /// The files of an app in the repository.
 #[derive(Debug, Clone, Copy)]
@@ -60,21 +61,29 @@ impl Source<'_> {
         self.tree.has(&self.path(path))
     }
 
-    /// The directories below one, all relative to the app's root.
-    pub fn directories(&self, below: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        let mut waiting = vec![below.to_owned()];
-        while let Some(directory) = waiting.pop() {
+    /// What Git would deploy in a directory, of very much only some.
+    pub(super) fn under(&self, directory: &str, most: usize) -> UnderMount {
+        let mut under = UnderMount {
+            files: self.tree.files_below(&self.path(directory)),
+            ..UnderMount::default()
+        };
+        let mut waiting = VecDeque::from([directory.to_owned()]);
+        while let Some(directory) = waiting.pop_front() {
             for child in self.tree.children(&self.path(&directory)) {
-                if child.mode == "40000" && all.len() < DIRECTORIES {
-                    let name = String::from_utf8_lossy(child.name);
-                    let path = format!("{directory}/{name}");
-                    all.push(path.clone());
-                    waiting.push(path);
+                let path = format!("{directory}/{}", String::from_utf8_lossy(child.name));
+                let is_directory = child.mode == "40000";
+                let some = if is_directory {
+                    &mut under.some_directories
+                } else {
+                    &mut under.some_files
+                };
+                if some.len() < most {
+                    some.push(path.clone());
+                    waiting.extend(is_directory.then_some(path));
                 }
             }
         }
-        all
+        under
     }
 }
 
@@ -140,14 +149,26 @@ impl<E: Engine> Sandbox<'_, E> {
             // Where it is not known what Git has, nothing may be hidden.
             ended.source.is_none_or(|source| source.is_tracked(path))
         };
-        let directories = |below: &str| {
-            let source = ended.source;
-            source.map_or_else(Vec::new, |source| source.directories(below))
+        let is_missing =
+            |(candidate, _): &(Candidate, Found)| candidate.complaint == Complaint::Missing;
+        let built = if found.iter().any(is_missing) {
+            self.under_mounts(ended.container).await
+        } else {
+            BTreeMap::new()
+        };
+        let under = |mount: &str| {
+            // What the build made is noted with what Git has there, if that was noted at all.
+            let of_source = || Some(ended.source?.under(mount, NOTED));
+            built
+                .get(mount)
+                .cloned()
+                .or_else(of_source)
+                .unwrap_or_default()
         };
         let around = Around {
             mounts: ended.mounts,
             is_tracked: &is_tracked,
-            directories: &directories,
+            under: &under,
         };
         mount_advice::of(&reading, &found, &around)
     }

@@ -1,16 +1,16 @@
 //! Builds an app into a volume that is never written again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::execute::{Command, End, KILLED};
+use super::finished::Finished;
 use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive};
-use crate::engine::spec::Volume;
+use crate::engine::spec::{Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
 use crate::known_cause;
@@ -81,18 +81,22 @@ impl<E: Engine> Sandbox<'_, E> {
         let result = self.build(planned).await;
         // The container goes in any case, and a build that is not finished goes with it.
         let removed = self.remove_named(&build.container.name).await;
-        if let Err(err) = result {
-            let _ = self.engine.remove_volume(&build.volume.name).await;
-            return Err(err);
-        }
+        let mark = match result {
+            Ok(mark) => mark,
+            Err(err) => {
+                let _ = self.engine.remove_volume(&build.volume.name).await;
+                return Err(err);
+            }
+        };
         removed?;
-        self.engine.create_volume(&build.mark).await?;
+        self.engine.create_volume(&mark).await?;
         self.prune_builds(planned, &volumes).await;
         users.into_iter().for_each(Lock::release);
         Ok(())
     }
 
-    async fn build(&self, planned: &Planned<'_>) -> Result<()> {
+    /// Builds an app; the mark that says so.
+    async fn build(&self, planned: &Planned<'_>) -> Result<VolumeSpec> {
         let plan = planned.plan;
         let build = &plan.build;
         let began = Instant::now();
@@ -114,6 +118,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let container = self.create_anew(&build.container).await?;
         self.upload_source(planned, &container).await?;
+        let mut finished = Finished::of_source(planned);
         if !build.steps.is_empty() {
             self.checkpoint()?;
             self.start_on(&build.network, &container).await?;
@@ -124,7 +129,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.build_step(planned, &container, step.step, &step.script, left)
                     .await?;
             }
-            self.make_mount_points(planned, &container).await?;
+            finished = self.make_mount_points(planned, &container).await?;
         }
         self.emit(Event::BuildFinished {
             app: plan.app.clone(),
@@ -132,7 +137,7 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: began.elapsed(),
         })
         .await;
-        Ok(())
+        Ok(finished.noted_on(&build.mark))
     }
 
     /// Starts a container on the network of builds, which the `down` of another environment may just have removed.
@@ -287,45 +292,16 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Mount points that the build itself did not make, and the warning about those it filled.
-    async fn make_mount_points(&self, planned: &Planned<'_>, container: &str) -> Result<()> {
+    /// Makes the mount points that the build itself did not make, and warns about those it filled.
+    async fn make_mount_points(&self, planned: &Planned<'_>, container: &str) -> Result<Finished> {
         let plan = planned.plan;
-        if plan.build.mount_points.is_empty() {
-            return Ok(());
+        let finished = self.finish(planned, container).await?;
+        let is_told =
+            |point: &String| planned.tree.files_below(&join(&plan.source_root, point)) > 0;
+        for point in finished.overlapping().filter(|point| !is_told(point)) {
+            self.warn_overlap(&plan.app, point).await;
         }
-        let mut script = String::from("cd /app || exit 1\n");
-        for point in &plan.build.mount_points {
-            let word = crate::text::quote(point);
-            script.push_str(&format!(
-                "if [ -d {word} ]; then [ -z \"$(ls -A {word})\" ] || printf '%s\\n' {word}; else mkdir -p {word} || exit 1; fi\n"
-            ));
-        }
-        let spec = crate::engine::spec::ExecSpec {
-            command: ["/bin/dash", "-c", &script].map(str::to_owned).to_vec(),
-            ..Default::default()
-        };
-        let (code, output, errors) = self.capture(container, &spec).await?;
-        if code != 0 {
-            return Err(crate::engine::Error::Other(format!(
-                "mount points cannot be made: {}",
-                errors.trim()
-            ))
-            .into());
-        }
-        let warned: BTreeSet<&String> = plan
-            .build
-            .mount_points
-            .iter()
-            .filter(|point| planned.tree.files_below(&join(&plan.source_root, point)) > 0)
-            .collect();
-        for point in output
-            .lines()
-            .map(str::to_owned)
-            .filter(|point| !warned.contains(point))
-        {
-            self.warn_overlap(&plan.app, &point).await;
-        }
-        Ok(())
+        Ok(finished)
     }
 
     async fn warn_overlap(&self, app: &str, point: &str) {
@@ -365,20 +341,44 @@ impl<E: Engine> Sandbox<'_, E> {
             if mark.is_some() && at < KEEP - 1 {
                 continue;
             }
-            // The volume first: in use it refuses to go, and then its mark must stay.
-            if self.engine.remove_volume(&old.name).await.is_ok()
-                && let Some(mark) = mark
-            {
-                let _ = self.engine.remove_volume(&mark.name).await;
-            }
+            self.remove_build(old, mark).await;
         }
-        // What is left when a removal is cut short between the two.
+        // What another program left that took a build away, but not its mark.
         let alone = of_app("built").filter(|mark| {
             !of_app("build")
                 .any(|build| build.labels.get(LABEL_BUILD) == mark.labels.get(LABEL_BUILD))
         });
         for mark in alone {
             let _ = self.engine.remove_volume(&mark.name).await;
+        }
+    }
+
+    /// Removes a build, unless a container uses it. Its mark goes first: what is left of a removal that is cut short must
+    /// not count as built.
+    async fn remove_build(&self, build: &Volume, mark: Option<&Volume>) {
+        if let Some(id) = build.labels.get(LABEL_BUILD) {
+            let mut users = self.project.labels();
+            users.insert(LABEL_BUILD.to_owned(), id.clone());
+            match self.engine.containers(&users).await {
+                Ok(users) if users.is_empty() => {}
+                _ => return,
+            }
+        }
+        if let Some(mark) = mark
+            && self.engine.remove_volume(&mark.name).await.is_err()
+        {
+            return;
+        }
+        let removed = self.engine.remove_volume(&build.name).await;
+        if let (Err(_), Some(mark)) = (removed, mark) {
+            // Somebody has come to use it since.
+            let again = VolumeSpec {
+                name: mark.name.clone(),
+                labels: mark.labels.clone(),
+                directory_of: None,
+                memory: None,
+            };
+            let _ = self.engine.create_volume(&again).await;
         }
     }
 

@@ -1,6 +1,7 @@
-//! A build whose volume somebody emptied, or took files out of, behind the back of `upsun-local`: it is made again.
+//! A build whose volume somebody emptied, or took files out of, behind the back of `upsun-local`: it is made again. What
+//! vanishes from a directory deep in it is not noticed.
 
-use super::{Error, Planned, Result, Sandbox};
+use super::{Error, Planned, Result, Sandbox, finished};
 use crate::engine::spec::{ExecSpec, Volume};
 use crate::engine::{Engine, Error as EngineError};
 use crate::plan::ContainerPlan;
@@ -18,7 +19,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let title = plan.title(&planned.plan.app);
         match self.create_and_start(planned, plan, &title).await {
             Err(Error::Engine(err)) if is_reused && lacks_mount_point(&err) => {}
-            Ok(id) if is_reused && self.is_emptied(&id, plan).await? => {
+            Ok(id) if is_reused && self.is_damaged(planned, &id, plan).await? => {
                 self.engine.remove_container(&id).await?;
             }
             other => return other,
@@ -51,18 +52,35 @@ impl<E: Engine> Sandbox<'_, E> {
         self.events.warn(message, None).await;
     }
 
-    /// Whether the build that a running container has holds no file at all. Every build holds some of the source.
-    pub(super) async fn is_emptied(&self, container: &str, plan: &ContainerPlan) -> Result<bool> {
-        let mut command = ["/bin/dash", "-c", LOOK, "upsun-local"]
-            .map(str::to_owned)
-            .to_vec();
-        command.extend(first_file(&plan.mounts));
+    /// Whether the build that a running container has is no longer what was built: its upper directories are others, or
+    /// where that is not known, it holds no file at all. Every build holds some of the source.
+    pub(super) async fn is_damaged(
+        &self,
+        planned: &Planned<'_>,
+        container: &str,
+        plan: &ContainerPlan,
+    ) -> Result<bool> {
+        let noted = self.noted_look(planned).await?;
+        let command = if noted.is_some() {
+            let script = finished::look(&planned.plan.build.mount_points);
+            ["/bin/dash", "-c", &script].map(str::to_owned).to_vec()
+        } else {
+            let mut command = ["/bin/dash", "-c", LOOK, "upsun-local"]
+                .map(str::to_owned)
+                .to_vec();
+            command.extend(first_file(&plan.mounts));
+            command
+        };
         let spec = ExecSpec {
             command,
             ..ExecSpec::default()
         };
         match self.capture(container, &spec).await {
-            Ok((code, said, _)) => Ok(code == 0 && said.trim() == "none"),
+            Ok((code, said, _)) => {
+                let said = said.trim();
+                Ok(code == 0
+                    && noted.map_or(said == "none", |noted| !said.is_empty() && said != noted))
+            }
             // It has ended, which whoever uses it finds out.
             Err(Error::Engine(EngineError::Conflict(_) | EngineError::NotFound(_))) => Ok(false),
             Err(err) => Err(err),

@@ -4,6 +4,7 @@ pub(super) mod download;
 
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -84,7 +85,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let stream = archive::stream(move |out| {
             let mut tar = tar::Builder::new(out);
             tar.follow_symlinks(false);
-            append_tree(&mut tar, &from, Path::new(""), user)?;
+            append_tree(&mut tar, &from, Path::new(""), user, Holes::Kept)?;
             tar.finish()
         });
         // Not by the engine's own upload, which refuses whatever lies below a read-only mount: /app is one.
@@ -242,11 +243,22 @@ pub(super) fn escaped(path: &str) -> String {
     pattern
 }
 
+/// What becomes of the holes of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holes {
+    /// They stay holes. Such files keep the owner that they have here, which GNU tar passes over where it unpacks as the
+    /// app's user.
+    Kept,
+    /// They become zeros.
+    Filled,
+}
+
 pub(super) fn append_tree<W: io::Write>(
     tar: &mut tar::Builder<W>,
     root: &Path,
     below: &Path,
     user: User,
+    holes: Holes,
 ) -> io::Result<()> {
     let mut entries: Vec<_> = std::fs::read_dir(root.join(below))?.collect::<io::Result<_>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -260,7 +272,7 @@ pub(super) fn append_tree<W: io::Write>(
         if meta.is_dir() {
             header.set_size(0);
             tar.append_data(&mut header, &name, io::empty())?;
-            append_tree(tar, root, &name, user)?;
+            append_tree(tar, root, &name, user, holes)?;
         } else if meta.is_symlink() {
             header.set_size(0);
             let target = std::fs::read_link(entry.path())?;
@@ -274,7 +286,12 @@ pub(super) fn append_tree<W: io::Write>(
                 tar.append_link(&mut header, &name, target)?;
             }
         } else if meta.is_file() {
-            let file = std::fs::File::open(entry.path())?;
+            let mut file = std::fs::File::open(entry.path())?;
+            // Blocks are counted in 512 bytes, whatever their size is.
+            if holes == Holes::Kept && meta.blocks() < meta.len() / 512 {
+                tar.append_file(&name, &mut file)?;
+                continue;
+            }
             // A file that shrinks is filled up, so that the archive stays whole.
             let content = file.chain(io::repeat(0)).take(meta.len());
             tar.append_data(&mut header, &name, content)?;
@@ -309,5 +326,32 @@ impl Read for Received {
         let length = self.rest.len().min(buffer.len());
         buffer[..length].copy_from_slice(&self.rest.split_to(length));
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    #[test]
+    fn a_hole_costs_nothing_on_its_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(directory.path().join("sparse")).unwrap();
+        file.set_len(1 << 33).unwrap();
+        file.write_all_at(b"end", (1 << 33) - 3).unwrap();
+        let user = User {
+            uid: 10000,
+            gid: 10000,
+        };
+        let mut tar = tar::Builder::new(Vec::new());
+        append_tree(&mut tar, directory.path(), Path::new(""), user, Holes::Kept).unwrap();
+        let bytes = tar.into_inner().unwrap();
+        assert!(bytes.len() < 1 << 20, "{}", bytes.len());
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path_bytes().as_ref(), b"sparse");
+        assert_eq!(entry.size(), 1 << 33);
     }
 }

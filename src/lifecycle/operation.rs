@@ -87,7 +87,11 @@ impl<E: Engine> Sandbox<'_, E> {
         let done = self.run_operation_in(&deployed.id, planned, run).await?;
         let is_bad = done.outcome == Outcome::Failure && !deployed.fresh;
         // Without its code it did nothing that counts.
-        if is_bad && self.is_emptied(&deployed.id, run.container).await? {
+        if is_bad
+            && self
+                .is_damaged(planned, &deployed.id, run.container)
+                .await?
+        {
             self.warn_emptied(&planned.plan.app).await;
             let again = Planned {
                 rebuild: true,

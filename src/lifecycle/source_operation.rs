@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::execute::{Command, End, undeceived};
-use super::mounts::append_tree;
+use super::mounts::{Holes, append_tree};
 use super::output::Tail;
 use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
 use crate::engine::Engine;
@@ -264,7 +264,13 @@ impl<E: Engine> Sandbox<'_, E> {
             )?)?;
             let mut tar = tar::Builder::new(out);
             tar.follow_symlinks(false);
-            append_tree(&mut tar, &parent, Path::new(scratch::NAME), user)?;
+            append_tree(
+                &mut tar,
+                &parent,
+                Path::new(scratch::NAME),
+                user,
+                Holes::Filled,
+            )?;
             tar.finish()
         });
         Ok(self.engine.upload(id, "/", stream).await?)

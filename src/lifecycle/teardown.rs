@@ -123,10 +123,11 @@ impl<E: Engine> Sandbox<'_, E> {
                 Down::Everything => true,
             }
         });
-        // A volume that stands for a directory goes before the volume that it lies in.
+        // A volume that stands for a directory goes before the volume that it lies in, and the mark of a build before the
+        // build, of which a part may be left.
         volumes.sort_by_key(|volume| {
-            let kind = volume.labels.get(LABEL_KIND);
-            kind.is_none_or(|kind| kind != "directory") && !volume.name.ends_with(trial::DIRECTORY)
+            let kind = volume.labels.get(LABEL_KIND).map(String::as_str);
+            !matches!(kind, Some("directory" | "built")) && !volume.name.ends_with(trial::DIRECTORY)
         });
         for volume in volumes {
             self.engine.remove_volume(&volume.name).await?;

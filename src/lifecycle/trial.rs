@@ -15,6 +15,7 @@ use crate::event::{Event, MountCheck, Outcome};
 use crate::event::{NewMount, Suggestion};
 use crate::labels::LABEL_KIND;
 use crate::mount_advice::messages::Complaint;
+use crate::mount_suggestion::configured;
 use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
 use crate::plan::ContainerPlan;
 
@@ -92,13 +93,21 @@ impl<E: Engine> Sandbox<'_, E> {
         self.checkpoint()?;
         let begun = self.files(&id, &copies.container.user).await?;
         let mut done = self.run_operation_in(&id, planned, run).await?;
-        if done.outcome == Outcome::Failure {
-            // It may only want a directory that a mount would have been.
-            let made = self.make_missing(&id, run, &done.output).await;
-            if !made.is_empty() {
-                done = self.run_operation_in(&id, planned, run).await?;
+        // It may only want a directory that a mount would have been, and which it names, or does not.
+        for is_named in [true, false] {
+            if done.outcome != Outcome::Failure {
+                break;
             }
-            if done.outcome == Outcome::Failure && !made.is_empty() {
+            let made = if is_named {
+                self.make_missing(&id, run, &done.output).await
+            } else {
+                self.make_configured(&id).await
+            };
+            if made.is_empty() {
+                continue;
+            }
+            done = self.run_operation_in(&id, planned, run).await?;
+            if done.outcome == Outcome::Failure || !is_named {
                 self.remove_made(&id, &made).await;
             }
         }
@@ -201,17 +210,33 @@ impl<E: Engine> Sandbox<'_, E> {
             .filter(|(candidate, _)| candidate.complaint == Complaint::Missing)
             .filter_map(|(candidate, found)| found.missing_directory(candidate.what))
             .collect();
-        let script = "for path; do mkdir -p -- \"$path\" && printf '%s\\0' \"$path\"; done";
-        let made = self.looked_up(id, script, wanted.into_iter()).await;
-        let made = made.unwrap_or_default();
+        self.make(id, wanted.into_iter()).await
+    }
+
+    /// Makes the directories that the app is configured to have and does not have; those that were made.
+    async fn make_configured(&self, id: &str) -> Vec<String> {
+        let printed = self.looked_up(id, configured::LOOK, std::iter::empty());
+        let printed = printed.await.unwrap_or_default();
+        let all = configured::directories(&printed);
+        self.make(id, all.into_iter()).await
+    }
+
+    /// Makes directories; those that were not there, with those around them.
+    async fn make(&self, id: &str, wanted: impl Iterator<Item = String>) -> Vec<String> {
+        const MAKE: &str = "for path; do
+            missing=$path
+            while [ ! -e \"$missing\" ]; do printf '%s\\0' \"$missing\"; missing=${missing%/*}; done
+            mkdir -p -- \"$path\"
+        done 2>/dev/null; :";
+        let made = self.looked_up(id, MAKE, wanted).await.unwrap_or_default();
         let made = made.split('\0').filter(|path| !path.is_empty());
         made.map(str::to_owned).collect()
     }
 
     /// Removes such directories again, as far as nothing is in them: they helped nothing.
     async fn remove_made(&self, id: &str, made: &[String]) {
-        let script = "cd /app; for path; do rmdir -p -- \"${path#/app/}\"; done 2>/dev/null; :";
-        self.looked_up(id, script, made.iter().cloned()).await;
+        const REMOVE: &str = "printf '%s\\0' \"$@\" | LC_ALL=C sort -rz | xargs -0r rmdir --ignore-fail-on-non-empty -- 2>/dev/null; :";
+        self.looked_up(id, REMOVE, made.iter().cloned()).await;
     }
 
     /// What a user of a container finds in the app's directory.

@@ -77,11 +77,15 @@ fn decided(complaint: Complaint, path: &str, what: What) -> Option<ReadOnlyWrite
     let around = Around {
         mounts: &mounts,
         is_tracked: &|path| !path.starts_with("node_modules") && APP.contains(&path),
-        directories: &|below| {
+        under: &|below| {
             let below = format!("{below}/");
             let all = APP.iter().filter(|file| file.starts_with(&below));
-            all.filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()))
-                .collect()
+            UnderMount {
+                some_directories: all
+                    .filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()))
+                    .collect(),
+                ..UnderMount::default()
+            }
         },
     };
     decide(
@@ -261,14 +265,22 @@ fn what_a_mount_hides_of_the_build_is_told_when_it_is_missed() {
     let around = Around {
         mounts: &mounts,
         is_tracked: &|_| false,
-        directories: &|_| {
-            [
+        under: &|_| UnderMount {
+            files: 4,
+            some_files: [
+                "storage/logs/.gitignore",
+                "storage/manifest.json",
+                "storage/logs/built.txt",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            some_directories: [
                 "storage/framework",
                 "storage/framework/views",
                 "storage/logs",
             ]
             .map(str::to_owned)
-            .to_vec()
+            .to_vec(),
         },
     };
     let look = |path: &str, files: &[&str]| {
@@ -283,6 +295,16 @@ fn what_a_mount_hides_of_the_build_is_told_when_it_is_missed() {
         advice.directories,
         ["storage/framework/views", "storage/logs"]
     );
+    let built = advice.hides.unwrap();
+    assert_eq!((built.files, built.directory.as_str()), (3, "storage"));
+    assert_eq!(
+        built.some,
+        ["storage/manifest.json", "storage/logs/built.txt"]
+    );
+    // A file beside them that the build made wants no directory.
+    let advice = look("/app/storage/manifest.json/x", &["storage/"]).unwrap();
+    assert_eq!(advice.cause, Refusal::HiddenByMount);
+    assert_eq!(advice.directories, [""; 0]);
     // It has the directory, or the build has none either.
     assert_eq!(look("/app/storage/framework/down", &all), None);
     assert_eq!(look("/app/storage/other/down", &["storage/"]), None);
@@ -311,7 +333,7 @@ fn what_cannot_be_so_is_not_believed() {
     let around = Around {
         mounts: &[],
         is_tracked: &|_| false,
-        directories: &|_| Vec::new(),
+        under: &|_| UnderMount::default(),
     };
     let decide = |what: What, found: &Found| {
         decide(&candidate(Complaint::ReadOnly, "x", what), found, &around)
@@ -335,7 +357,7 @@ fn what_is_not_found_is_said_to_be_unnamed() {
     let around = Around {
         mounts: &[],
         is_tracked: &|_| false,
-        directories: &|_| Vec::new(),
+        under: &|_| UnderMount::default(),
     };
     for (output, cause) in [
         ("mkdir(): Read-only file system", Some(Refusal::Unnamed)),

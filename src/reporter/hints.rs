@@ -68,10 +68,7 @@ fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
                 "{wrote} {once_built}, in a directory whose name no mount can have: let it write elsewhere"
             ),
         },
-        Refusal::HiddenByMount => format!(
-            "`{path}` is missing: the mount `/{mount}` hides the directories that the build has there. Make them on the mount, in `hooks.deploy` or before it:\n\n    {}",
-            make(&write.directories)
-        ),
+        Refusal::HiddenByMount => hidden_by_mount(write, &path, &mount),
         Refusal::HoldsMount => format!(
             "{wrote} {once_built}, and in its directory is another mount; let it write into that one, or to `/tmp`"
         ),
@@ -89,6 +86,31 @@ fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
             "{although}the disk of a mount, `/tmp` or the container engine is full: `upsun-local mount size`, `docker system df`"
         ),
     }
+}
+
+/// What helps with something that the build has, and a mount hides.
+fn hidden_by_mount(write: &ReadOnlyWrite, path: &str, mount: &str) -> String {
+    let what = match &write.hides {
+        Some(hides) => format!(
+            "{} that the build put there ({})",
+            text::count(hides.files, "file"),
+            names(hides)
+        ),
+        None => "the directories that the build has there".to_owned(),
+    };
+    let mut text = format!("`{path}` is missing: the mount `/{mount}` hides {what}.");
+    if write.hides.is_some() {
+        text.push_str(" Let the build put what is needed elsewhere, and copy it to the mount in `hooks.deploy`");
+    }
+    if !write.directories.is_empty() {
+        let them = if write.hides.is_some() {
+            ", or make the directories on the mount, if they are all that is needed"
+        } else {
+            " Make them on the mount, in `hooks.deploy` or before it"
+        };
+        text.push_str(&format!("{them}:\n\n    {}", make(&write.directories)));
+    }
+    text
 }
 
 /// The same in a sentence each, for where there is no room for more.

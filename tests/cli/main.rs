@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod cron;
 mod errors;
+mod features;
 mod hook;
 mod list;
 mod mounts;

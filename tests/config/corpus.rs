@@ -158,9 +158,7 @@ fn every_broken_configuration_is_found_out_at_its_line() {
 
 /// Holds what we say about a case against its row: level, file, line, and the word that helps.
 fn compare(folder: &Path, row: &[String]) -> Result<(), String> {
-    let started = std::time::Instant::now();
     let loaded = load(folder);
-    let took = started.elapsed();
     let listing: String = loaded
         .problems
         .iter()
@@ -175,10 +173,6 @@ fn compare(folder: &Path, row: &[String]) -> Result<(), String> {
         "warning" | "valid" if loaded.has_errors() => return fail("an error"),
         "warning" if loaded.problems.is_empty() => return fail("no warning"),
         _ => {}
-    }
-    // Without optimisation, on a machine that does other things too; optimised it is under a second.
-    if took.as_secs() >= 20 {
-        return fail(&format!("took {took:?}"));
     }
     let Ok(wanted) = row[5].parse::<usize>() else {
         return Ok(());

@@ -101,3 +101,51 @@ fn upsuns_words_reach_them(project: &TestProject) {
     assert_ne!(project.run(&words).code, 0);
     assert!(!project.root().join("none.sql").exists());
 }
+
+/// An app whose scripts give the password as an option or in a variable, and no port, as scripts in the field do.
+const PASSWORDS: &str = r#"
+applications:
+  app:
+    type: nodejs:24
+    build: {flavor: none}
+    relationships:
+      plain: {service: plaindb, endpoint: mysql}
+      own: {service: owndb, endpoint: writer}
+    web: {commands: {start: exec sleep 7303}}
+    operations:
+      own:
+        commands:
+          start: echo "select 6 * 7" | mysql -h "$OWN_HOST" -u "$OWN_USERNAME" -p"$OWN_PASSWORD" --skip-column-names "$OWN_PATH"
+      empty:
+        commands:
+          start: echo "select 6 * 7" | mysql -h "$PLAIN_HOST" -u "$PLAIN_USERNAME" -p"$PLAIN_PASSWORD" "$PLAIN_PATH"
+      variable:
+        commands:
+          start: echo "select 6 * 7" | MYSQL_PWD="$PLAIN_PASSWORD" mysql -h "$PLAIN_HOST" -u "$PLAIN_USERNAME" --skip-column-names "$PLAIN_PATH"
+services:
+  plaindb: {type: mariadb:11.8}
+  owndb:
+    type: mariadb:11.8
+    configuration:
+      schemas: [main]
+      endpoints: {writer: {default_schema: main, privileges: {main: admin}}}
+"#;
+
+/// Upsun documents that the password is empty until an endpoint is defined. After `-p` without one the client asks for it,
+/// and takes the first line of its input for the answer: nothing is done to hide that from whoever will meet it there.
+/// Source: <https://docs.upsun.com/add-services/mysql.html#password-generation>
+#[test]
+fn a_password_is_empty_until_an_endpoint_is_defined() {
+    let project = TestProject::on_engine(PASSWORDS);
+    project.file("index.js", "");
+    for operation in ["own", "variable"] {
+        let outcome = project.run(&["run", operation]).expect(0);
+        assert_eq!(outcome.stdout, "42\n", "{operation}: {}", outcome.stderr);
+    }
+    let outcome = project.run(&["run", "empty"]).expect(1);
+    assert!(
+        outcome.stderr.contains("Access denied"),
+        "{}",
+        outcome.stderr
+    );
+}

@@ -226,22 +226,18 @@ fn ctrl_c_on_a_paused_container_is_ctrl_c_all_the_same() {
     assert!(!runs(&project, "sleep 7651"));
 }
 
-/// Deletes all that is in the volume of the only build.
-fn empty_build(project: &TestProject) {
+/// Runs a command where the volume of the only build is `/build`.
+fn in_build(project: &TestProject, command: &[&str]) {
     let build = volumes(project, "build").remove(0);
     let volume = format!("{build}:/build");
-    docker(&[
-        "run",
-        "--rm",
-        "-v",
-        &volume,
-        "debian:bookworm",
-        "find",
-        "/build",
-        "-mindepth",
-        "1",
-        "-delete",
-    ]);
+    let mut arguments = vec!["run", "--rm", "-v", &volume, "debian:bookworm"];
+    arguments.extend(command);
+    docker(&arguments);
+}
+
+/// Deletes all that is in the volume of the only build.
+fn empty_build(project: &TestProject) {
+    in_build(project, &["find", "/build", "-mindepth", "1", "-delete"]);
 }
 
 #[test]
@@ -267,6 +263,34 @@ fn an_emptied_build_is_noticed_and_made_again() {
         assert!(!again.stderr.contains("Building"), "{}", again.stderr);
     }
     expect_one_of_each(&project);
+}
+
+#[test]
+fn a_build_that_lost_a_part_is_noticed_and_made_again() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ build: 'mkdir -p lib/deep var/cache; echo built >lib/deep/f' }}\nmounts: {{ var/cache: {{ source: tmp }} }}\n{}",
+        operations_of(&[("look", "cat lib/deep/f"), ("fail", "exit 3")])
+    )));
+    project.file("file", "here\n");
+    project.run(&["up"]).expect(0);
+    // Under a container that runs, and under one that is to be started. The mount point is still there.
+    for is_down in [false, true] {
+        if is_down {
+            project.run(&["down"]).expect(0);
+        }
+        in_build(&project, &["rm", "/build/lib/deep/f"]);
+        let outcome = project.run(&["run", "look"]).expect(0);
+        assert_eq!(outcome.stdout, "built\n", "{}", outcome.stderr);
+        for said in ["was emptied or damaged", "Building"] {
+            assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+        }
+    }
+    // What is whole is not made again: neither after a failure nor for a new container.
+    let failed = project.run(&["run", "fail"]).expect(3);
+    assert!(!failed.stderr.contains("Building"), "{}", failed.stderr);
+    project.run(&["down"]).expect(0);
+    let outcome = project.run(&["run", "look"]).expect(0);
+    assert!(!outcome.stderr.contains("Building"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -172,9 +172,7 @@ web: {{ commands: {{ start: \"trap 'echo ended gently >data/end; exit 0' TERM; e
     wait_until("it has its trap", || {
         project.run(&["logs"]).stdout == "up\n"
     });
-    let began = std::time::Instant::now();
     project.run(&["down"]).expect(0);
-    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     let read = project.run(&["run", "read"]).expect(0);
     assert_eq!(read.stdout, "ended gently\n");
 }

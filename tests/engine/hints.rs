@@ -141,6 +141,40 @@ fn a_hint_never_invents_a_path_and_never_hides_code() {
 }
 
 #[test]
+fn what_the_build_made_and_a_mount_hides_is_named() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks:
+  build: |
+    mkdir -p var/cache/prod
+    echo a >var/cache/prod/container.php
+    echo b >var/cache/prod/routes.php
+mounts:
+  var/cache: {{ source: tmp }}
+{}",
+        operations_of(&[
+            ("file", "cat var/cache/prod/container.php"),
+            ("directory", "echo x >var/cache/prod/new"),
+            ("other", "cat var/cache/other"),
+        ])
+    )));
+    for operation in ["file", "directory"] {
+        let outcome = project.run(&["run", operation]);
+        assert_says(
+            &outcome,
+            &[
+                "is missing: the mount `/var/cache` hides 2 files that the build put there",
+                "`var/cache/prod/container.php`",
+                "copy it to the mount in `hooks.deploy`",
+                "\n    mkdir -p var/cache/prod\n",
+            ],
+        );
+    }
+    // The build did not make that one.
+    let other = project.run(&["run", "other"]).expect(1);
+    assert!(!other.stderr.contains("hides 2"), "{}", other.stderr);
+}
+
+#[test]
 fn hooks_crons_commands_and_logs_get_the_same_hints() {
     let config = "hooks:
   deploy: mkdir -p staticfiles

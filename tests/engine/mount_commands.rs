@@ -1,11 +1,14 @@
 //! `mount list|size|upload|download|reset`.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use serde_json::Value;
 
 use crate::engine::{app, operations_of};
 use crate::support::{Outcome, TestProject};
+
+/// The size of a file that is nothing but a hole.
+const SPARSE: u64 = 1 << 32;
 
 fn project() -> TestProject {
     TestProject::on_engine(&app(&format!(
@@ -71,6 +74,12 @@ fn upload_and_download_keep_everything() {
     std::fs::write(path("tool"), "x").expect("a file");
     std::fs::set_permissions(path("tool"), PermissionsExt::from_mode(0o755)).expect("a mode");
     symlink("tool", path("link")).expect("a link");
+    // As a database or a disk image has it.
+    let sparse = std::fs::File::create(path("sparse")).expect("a file");
+    sparse.set_len(SPARSE).expect("a size");
+    sparse
+        .set_permissions(PermissionsExt::from_mode(0o644))
+        .expect("a mode");
     let directory = from.path().to_str().expect("text");
     project
         .run(&["mount", "upload", "--mount", "data", "--local", directory])
@@ -80,12 +89,15 @@ fn upload_and_download_keep_everything() {
         "link l 777 web tool",
         "sub/empty d 755 web ",
         "tool f 755 web ",
+        "sparse f 644 web ",
     ] {
         assert!(
             listed.lines().any(|found| found == line),
             "{line}: {listed}"
         );
     }
+    let holes = project.run(&["exec", "--", "stat", "-c", "%s %b", "data/sparse"]);
+    assert_eq!(holes.expect(0).stdout, format!("{SPARSE} 0\n"));
     let to = tempfile::tempdir().expect("a directory");
     let target = to.path().join("new/directory");
     project
@@ -107,6 +119,8 @@ fn upload_and_download_keep_everything() {
         Some("tool")
     );
     assert!(target.join("sub/empty").is_dir());
+    let sparse = std::fs::metadata(target.join("sparse")).expect("a file");
+    assert_eq!((sparse.len(), sparse.blocks()), (SPARSE, 0));
     let mode = std::fs::metadata(target.join("tool"))
         .expect("a file")
         .permissions()

@@ -151,10 +151,8 @@ fn standard_input_is_empty() {
 fn a_helper_that_keeps_the_output_open_does_not_hold_up_the_end() {
     let project = TestProject::on_engine(&operations(&[(
         "start-helper",
-        "sleep 300 & echo started; exit 4",
+        "sleep infinity & echo started; exit 4",
     )]));
-    let began = std::time::Instant::now();
     let outcome = project.run(&["run", "start-helper"]).expect(4);
     assert_eq!(outcome.stdout, "started\n");
-    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
 }

@@ -1,4 +1,5 @@
-//! How a run is stopped: by its time limit, by signals, by a reader that goes away. Nothing of it survives.
+//! How a run is stopped: by its time limit, by signals, by a reader that goes away. Nothing of it survives. When each step
+//! comes is tested where time is paused, in `src/lifecycle/tests/stopping.rs`.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -111,13 +112,9 @@ operations:
 fn whoever_ignores_it_is_killed_after_the_grace_period() {
     let script = "trap '' TERM INT; echo ready; while :; do sleep 0.1; done";
     let project = TestProject::on_engine(&operations(&[("stubborn", script)]));
-    let began = Instant::now();
     project
         .run(&["run", "stubborn", "--timeout", "0.5"])
         .expect(124);
-    let took = began.elapsed();
-    assert!(took > Duration::from_secs(9), "{took:?}");
-    assert!(took < Duration::from_secs(25), "{took:?}");
     assert!(!runs(&project, "trap ''"));
 }
 
@@ -132,14 +129,8 @@ operations:
 "));
     let run = Running::start(&project, &["run", "stuck"]);
     run.wait_for_output("ready");
-    let began = Instant::now();
     run.signal(Signal::TERM);
     let outcome = run.wait().expect(143);
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        began.elapsed()
-    );
     assert!(outcome.stderr.contains("stopping"), "{}", outcome.stderr);
     assert!(!runs(&project, "sleep 710"));
 }
@@ -157,14 +148,8 @@ operations:
     run.wait_for_output("ready");
     run.signal(Signal::INT);
     run.wait_for_talk("stopping");
-    let began = Instant::now();
     run.signal(Signal::INT);
     run.wait().expect(130);
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
     wait_until("nothing of it is left", || !runs(&project, "sleep 720"));
 }
 
@@ -178,14 +163,8 @@ fn the_second_interrupt_kills_at_once_also_when_only_children_are_left() {
     run.wait_for_talk("cancelling");
     // Its own shell has died of it by then.
     wait_until("its shell is gone", || !runs(&project, "; true"));
-    let began = Instant::now();
     run.signal(Signal::INT);
     run.wait().expect(130);
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
     wait_until("nothing of it is left", || !runs(&project, "trap"));
 }
 
@@ -298,11 +277,6 @@ fn a_reader_that_does_not_read_does_not_keep_it_from_being_stopped() {
         }
         matches!(child.try_wait(), Ok(Some(_)))
     });
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        began.elapsed()
-    );
     let code = crate::support::code(child.wait().expect("it ended"));
     assert_eq!(code, 130);
 }

@@ -274,7 +274,7 @@ fn the_mounts_that_pass_are_found_among_smaller_and_larger_ones() {
         (
             "fails",
             "exit 3",
-            &["it failed where it could write everywhere: missing mounts are not the reason\n"],
+            &["it failed where it could write everywhere: missing mounts are not the reason"],
         ),
     ];
     let operations: Vec<(&str, &str)> = table.iter().map(|row| (row.0, row.1)).collect();
@@ -316,6 +316,50 @@ fn what_an_earlier_mount_left_does_not_help_a_new_one() {
     for said in ["\"/old\": # 1 file", "with this mount it does not pass"] {
         assert!(tried.stderr.contains(said), "{said}: {}", tried.stderr);
     }
+}
+
+/// As SQLite does it: what cannot be opened is not named.
+const OPEN: &str = r#"{ true >>"$DATABASE_FILE"; } 2>/dev/null || { echo "unable to open database file" >&2; exit 1; }"#;
+
+#[test]
+fn a_directory_that_only_the_configuration_names_is_tried() {
+    let of_variable = project(OPEN);
+    of_variable.file(".environment", "export DATABASE_FILE=/app/db/made/a.db\n");
+    let of_file = project(OPEN);
+    of_file
+        .file(
+            ".environment",
+            "DATABASE_FILE=$(cat x.ini); export DATABASE_FILE\n",
+        )
+        .file("x.ini", "/app/db/made/a.db\n")
+        // Nothing is put into that one.
+        .file("other.txt", "see '/app/unused/for/nothing'\n");
+    for project in [of_variable, of_file] {
+        let outcome = project
+            .run(&["run", "writes", "--suggest-mounts"])
+            .expect(0);
+        for said in ["\"/db/made\": # 1 file", "with this mount it passes"] {
+            assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
+        }
+        assert!(!outcome.stderr.contains("unused"), "{}", outcome.stderr);
+        assert_nothing_is_left(&project);
+    }
+}
+
+#[test]
+fn a_directory_that_nothing_names_is_not_guessed() {
+    let project = project(&format!("name=db; DATABASE_FILE=${{name}}/a.db; {OPEN}"));
+    let outcome = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(1);
+    let said = "It may still want a directory that is not there, and does not say where";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    assert!(
+        !outcome.stderr.contains("    mounts:"),
+        "{}",
+        outcome.stderr
+    );
+    assert_nothing_is_left(&project);
 }
 
 #[test]

@@ -245,6 +245,7 @@ fn kind(node: &Node) -> &'static str {
 
 /// The line of a byte, counted from 1.
 pub(super) fn line(text: &str, at: usize) -> usize {
+    super::gone_through(at);
     text.get(..at)
         .map_or(1, |before| 1 + before.matches('\n').count())
 }

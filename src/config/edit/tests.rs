@@ -4,7 +4,14 @@ mod places;
 mod properties;
 mod refused;
 
+use std::cell::Cell;
+
 use super::{NewMount, Refused, add_mounts};
+
+thread_local! {
+    /// How many bytes of texts were gone through.
+    pub(super) static GONE_THROUGH: Cell<usize> = const { Cell::new(0) };
+}
 
 pub(super) fn mount(path: &str, source: &'static str) -> NewMount {
     NewMount {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
-use std::time::{Duration, Instant};
 
 use super::super::soundness;
 use super::{Repo, list, one};
@@ -16,9 +15,8 @@ fn aliases_of_aliases_are_stopped_early() {
         let aliases = vec![format!("*x{}", level - 1); 9].join(", ");
         let _ = writeln!(text, "x{level}: &x{level} [{aliases}]");
     }
-    let begin = Instant::now();
+    // Written out it would have more values than any machine could hold.
     let loaded = one(&(text + APP)).load();
-    assert!(begin.elapsed() < Duration::from_secs(5));
     insta::assert_snapshot!(list(&loaded), @r"error U106 .upsun/config.yaml:6:5: the configuration is too large: with aliases and includes written out it has more than 750,000 values or 48 MiB of text (aliases that repeat aliases grow quickly: write the values out)");
 }
 
@@ -150,10 +148,9 @@ fn what_is_no_directory_of_files_is_named() {
 fn a_file_that_is_too_large_is_not_read() {
     let repo = one(APP);
     let file = std::fs::File::create(repo.path().join(".upsun/large.yaml")).unwrap();
-    file.set_len(16 * 1024 * 1024 + 1).unwrap();
-    let begin = Instant::now();
+    // More than any machine could hold, were it read.
+    file.set_len(1 << 42).unwrap();
     insta::assert_snapshot!(list(&repo.load()), @"error U101 .upsun/large.yaml:1:1: `.upsun/large.yaml` cannot be read: it is larger than 16 MiB (split it into several files)");
-    assert!(begin.elapsed() < Duration::from_secs(1));
 }
 
 #[test]
@@ -256,12 +253,8 @@ fn long_lists_of_anything_take_a_moment() {
         ),
     ];
     for text in texts {
-        let begin = Instant::now();
+        // A square of these numbers would take so long that the tests' runner gives it up.
         one(&text).load();
-        let took = begin.elapsed();
-        // Without optimisation, on a machine that does other things too: a square of these numbers would
-        // take minutes.
-        assert!(took < Duration::from_secs(20), "{took:?}: {}", &text[..200]);
     }
 }
 

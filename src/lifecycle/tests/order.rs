@@ -57,6 +57,7 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
             "upload",
             "start_container",
             "exec echo building",
+            "exec our own",
             "remove_container shop-building-…",
             "create_volume shop-built-…",
             "create_network local",

@@ -65,7 +65,7 @@ impl<S: Screen> Terminal<S> {
                 "missing mounts are not the reason, or not the only one"
             };
             let line = format!(
-                "\n{}: {how} where it could write everywhere: {rest}",
+                "\n{}: {how} where it could write everywhere: {rest}. It may still want a directory that is not there, and does not say where",
                 self.style.hint("hint")
             );
             self.insist(&line);
