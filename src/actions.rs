@@ -30,6 +30,7 @@ use crate::failure::Failure;
 use crate::lifecycle::{self, Report, Sandbox};
 use crate::reporter::style::Style;
 use crate::shutdown::{Shutdown, Urgency};
+use crate::stop_request::{self, Heeding};
 use crate::workspace::Workspace;
 
 /// How long a listener that is stuck may hold up the end of an activity that is being stopped.
@@ -59,8 +60,9 @@ impl<E: Engine> Actions<E> {
             .sandbox(self.engine.as_ref(), &self.events, &self.shutdown)
     }
 
-    /// Records what happens from now on as an activity.
-    fn record(&self, draft: Draft) {
+    /// Records what happens from now on as an activity, which can be cancelled for as long as the result lives.
+    #[must_use]
+    fn record(&self, draft: Draft) -> Heeding {
         let workspace = &self.workspace;
         let place = Place {
             project: workspace.project.id.clone(),
@@ -71,6 +73,8 @@ impl<E: Engine> Actions<E> {
         let mut recorder = Recorder::new(store, place, workspace.secrets_in_containers());
         recorder.expect(draft);
         self.recording.begin(recorder);
+        let (recording, shutdown) = (self.recording.clone(), self.shutdown.clone());
+        stop_request::heed(move || recording.request_file(), move || shutdown.request())
     }
 
     /// Does something until it is done or the user leaves, and makes a failure of what goes wrong with it.

@@ -22,7 +22,7 @@
 //! facts           | config scratch
 //!                 | lock mount_snapshot not_started reporter source
 //! what runs it    | engine
-//! leaves          | event project roles
+//! leaves          | event project roles stop_request
 //!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
 //! ```
 //!
@@ -73,6 +73,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod soundness;
 pub mod source;
+pub mod stop_request;
 pub mod suggestion;
 pub mod suite;
 pub mod text;
