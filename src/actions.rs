@@ -5,7 +5,10 @@
 //! records itself as an activity, once. It tells events, prints nothing, and returns what came of it. Several can run
 //! in one process at the same time, each with a [`Shutdown`] of its own that stops it alone.
 
+pub mod advice;
+mod clean;
 pub mod cron;
+pub mod database;
 mod down;
 mod mounts;
 pub mod operation;
@@ -16,7 +19,7 @@ mod suggested;
 pub mod suite;
 pub mod up;
 
-pub use self::down::busy;
+pub use self::clean::{CleanTarget, clean};
 pub use self::mounts::{Mounts, check_name, same_mounts};
 pub use self::prepared::Prepared;
 
@@ -83,13 +86,10 @@ impl<E: Engine> Actions<E> {
         act: impl Future<Output = lifecycle::Result<T>> + Send + 'a,
     ) -> Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>> {
         Box::pin(async move {
-            tokio::select! {
-                // Where `act` notices the interruption itself, its error says more than this one.
-                biased;
-                result = act => result,
-                () = self.shutdown.reached(Urgency::Leave) => Err(lifecycle::Error::Interrupted),
-            }
-            .map_err(|err| Failure::of(err, &self.shutdown))
+            let result = self.shutdown.unless_left(act).await;
+            result
+                .unwrap_or(Err(lifecycle::Error::Interrupted))
+                .map_err(|err| Failure::of(err, &self.shutdown))
         })
     }
 

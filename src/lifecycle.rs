@@ -38,7 +38,6 @@ mod trial;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::pin::Pin;
 
 pub use self::advice::{Ended, Source};
 pub use self::crons::CronRun;
@@ -406,22 +405,6 @@ impl<E: Engine> Sandbox<'_, E> {
         self.project
             .state_dir
             .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))
-    }
-
-    /// Does something until it is done or the user leaves, whatever it waits for: an engine that does not
-    /// answer must hold nobody.
-    pub fn until_left<'a, T: 'a>(
-        &'a self,
-        act: impl Future<Output = Result<T>> + 'a,
-    ) -> Pin<Box<dyn Future<Output = Result<T>> + 'a>> {
-        Box::pin(async move {
-            tokio::select! {
-                // Whoever hears of it by itself says more.
-                biased;
-                result = act => result,
-                () = self.shutdown.reached(crate::shutdown::Urgency::Leave) => Err(Error::Interrupted),
-            }
-        })
     }
 
     /// Tells it. Once the user wants to stop, a listener that is stuck does not hold us up.

@@ -173,6 +173,17 @@ impl Shutdown {
         // The sender lives in `self`, so this ends by the condition only.
         let _ = receiver.wait_for(|state| state.urgency >= urgency).await;
     }
+
+    /// Does something until it is done; `None` where the user leaves before that, whatever it waits for: an engine that
+    /// does not answer must hold nobody.
+    pub async fn unless_left<T>(&self, act: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // Where `act` notices the interruption itself, its result says more.
+            biased;
+            result = act => Some(result),
+            () = self.reached(Urgency::Leave) => None,
+        }
+    }
 }
 
 async fn forward(mut signals: Signal, cause: Cause, shutdown: Shutdown) {

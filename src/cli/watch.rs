@@ -1,6 +1,5 @@
 //! `watch`: does something again whenever what it depends on has changed.
 
-mod depends;
 mod turn;
 
 use crate::text;
@@ -13,14 +12,13 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use self::depends::Scope;
 use self::turn::{Turn, Work};
 use super::context::Context;
 use super::opened::root;
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::shutdown::{Shutdown, Urgency};
-use crate::watch::Watch;
+use crate::watch::{Scope, Watch};
 use crate::workspace::operations;
 use crate::workspace::settings;
 

@@ -161,7 +161,7 @@ async fn three_environments_at_once_of_which_one_is_cancelled() {
     assert_eq!(ran.exit_code, 5);
     for (environment, code, state, said) in [
         ("one", 0, State::Complete, "ends one\n"),
-        ("two", 3, State::Cancelled, "cancelled two\n"),
+        ("two", 130, State::Cancelled, "cancelled two\n"),
         ("three", 5, State::Complete, "says three\n"),
     ] {
         let (activity, log) = recorded(&root, environment);

@@ -9,10 +9,10 @@ use clap::{Parser, ValueEnum};
 use super::super::context::Context;
 use super::super::{Cli, ColorChoice, Command as Chosen, Global, check, run, test};
 use super::Arguments;
-use super::depends::Scope;
 use crate::failure::Failure;
 use crate::shutdown::Shutdown;
 use crate::text;
+use crate::watch::Scope;
 
 /// How long what was told to leave has for that.
 const LEAVE: Duration = Duration::from_secs(1);
