@@ -145,10 +145,11 @@ pub trait Engine: Send + Sync {
         reference: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Builds an image and hands over every line that the build prints.
+    /// Makes an image of its plan, also where one of that name is there, and hands over every line that the commands of
+    /// the build print.
     fn build_image(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> impl Future<Output = Result<()>> + Send;
     /// Removes an image; fine when it is gone already.

@@ -7,6 +7,7 @@ mod files;
 mod images;
 mod storage;
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 
 use super::fake::FakeEngine;
-use super::spec::{Container, ContainerSpec, ExecSpec, LogRange, VolumeMount, VolumeSpec};
+use super::spec::{
+    Container, ContainerSpec, ExecSpec, ImageBuild, ImagePlan, LogRange, VolumeMount, VolumeSpec,
+};
 use super::{Engine, Error, Exec, Result};
 use crate::labels::LABEL_PROJECT;
 use crate::labels::Labels;
@@ -102,6 +105,24 @@ impl<E: Engine> Trial<'_, E> {
         let id = self.create(spec).await;
         self.engine.start_container(&id).await.unwrap();
         id
+    }
+
+    /// An image that is nothing but the usual one.
+    fn image(&self) -> ImagePlan {
+        ImagePlan {
+            base: IMAGE.to_owned(),
+            ..ImagePlan::default()
+        }
+    }
+
+    fn build<'b>(&self, tag: &'b str, plan: &'b ImagePlan, labels: Labels) -> ImageBuild<'b> {
+        ImageBuild {
+            tag,
+            plan,
+            labels,
+            variables: BTreeMap::new(),
+            network: String::new(),
+        }
     }
 
     /// What the engine says of a container in its list.

@@ -3,6 +3,7 @@
 
 mod connect;
 mod containers;
+mod dockerfile;
 mod error;
 mod images;
 mod patience;
@@ -17,6 +18,8 @@ use bollard::Docker;
 use tokio::sync::OnceCell;
 
 pub use self::connect::Surroundings;
+#[cfg(test)]
+pub(crate) use self::dockerfile::archive as build_context;
 use self::patience::{CHANGE, LOOK, Patience, REMOVAL};
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
@@ -153,7 +156,7 @@ impl Engine for DockerEngine {
     }
     async fn build_image(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<()> {
         self.build(build, line).await

@@ -216,14 +216,14 @@ impl Engine for FakeEngine {
 
     async fn build_image(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<()> {
-        self.ask("build_image", &build.tag, |store| {
+        self.ask("build_image", build.tag, |store| {
             for text in locked(&self.image_lines).iter() {
                 line(text);
             }
-            store.add_image(&build.tag, build.labels.clone());
+            store.add_image(build.tag, build.labels.clone());
             Ok(())
         })
         .await

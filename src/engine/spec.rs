@@ -1,12 +1,13 @@
 //! What an engine is asked to make and what it tells about it: plain data, without any Upsun word.
 
+mod image;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use serde::Serialize;
 
+pub use self::image::{Collected, ImageBuild, ImageCopy, ImageFile, ImagePlan};
 use crate::labels::Labels;
 
 /// A container to create.
@@ -199,8 +200,6 @@ pub struct Container {
     pub running: bool,
     /// The engine's own words: `Up 3 minutes`, `Exited (137) 2 hours ago`.
     pub status: String,
-    /// The id of the image it was made from.
-    pub image_id: String,
     /// Labels.
     pub labels: Labels,
     /// When it was created, in seconds since 1970.
@@ -227,8 +226,6 @@ pub struct Volume {
     pub labels: Labels,
     /// When it was created, in the engine's notation (RFC 3339); sorts as text within one engine.
     pub created: String,
-    /// Where the engine keeps it, on the engine's own machine.
-    pub mountpoint: String,
 }
 
 /// A network as the engine lists it.
@@ -252,29 +249,8 @@ pub struct Image {
     /// Its names in registries (`repository@digest`): it was pulled from there or pushed. Some engines have names for
     /// what was built by them too. Only known of an image that was asked for by itself.
     pub digests: Vec<String>,
-    /// Size in bytes.
-    pub size: u64,
     /// Labels.
     pub labels: Labels,
-    /// Environment variables that the image sets, as `NAME=value`.
-    pub variables: Vec<String>,
-    /// When it was created, in seconds since 1970, where the engine says so.
-    pub created: i64,
-}
-
-/// An image to build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageBuild {
-    /// The reference that the result gets.
-    pub tag: String,
-    /// The build context as a tar archive, with a `Dockerfile` at its root.
-    pub context: Bytes,
-    /// Labels.
-    pub labels: Labels,
-    /// Build arguments.
-    pub arguments: BTreeMap<String, String>,
-    /// The name of the network that its steps are run in; empty for none.
-    pub network: String,
 }
 
 /// A command to run in a running container.

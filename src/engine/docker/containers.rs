@@ -58,7 +58,6 @@ impl DockerEngine {
                     .state
                     .is_some_and(|state| state.to_string() == "running"),
                 status: summary.status.unwrap_or_default(),
-                image_id: summary.image_id.unwrap_or_default(),
                 labels: summary.labels.unwrap_or_default().into_iter().collect(),
                 created: summary.created.unwrap_or_default(),
             })

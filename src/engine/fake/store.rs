@@ -133,10 +133,7 @@ impl Store {
             id,
             tags: vec![reference.to_owned()],
             digests: Vec::new(),
-            size: 1,
             labels,
-            variables: Vec::new(),
-            created: i64::from(self.count),
         };
         self.images.insert(reference.to_owned(), image);
     }
@@ -192,7 +189,6 @@ impl Store {
                     Phase::Running => "Up 1 second".to_owned(),
                     Phase::Exited(code) => format!("Exited ({code}) 1 second ago"),
                 },
-                image_id: container.image_id.clone(),
                 labels: container.spec.labels.clone(),
                 created: container.created,
             })

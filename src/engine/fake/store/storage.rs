@@ -201,7 +201,6 @@ impl Store {
                 name: volume.spec.name.clone(),
                 labels: volume.spec.labels.clone(),
                 created: volume.created.clone(),
-                mountpoint: format!("/fake/volumes/{}/_data", volume.spec.name),
             })
             .collect()
     }
