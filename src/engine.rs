@@ -61,6 +61,9 @@ pub enum Error {
     /// There is no such object.
     #[error("{0}")]
     NotFound(String),
+    /// The container of a command ended, and the command with it.
+    #[error("the container ended while a command ran in it")]
+    ContainerEnded,
     /// An object of that name is there already, or is in use.
     #[error("{0}")]
     Conflict(String),
@@ -111,14 +114,21 @@ pub type OutputStream = Pin<Box<dyn Stream<Item = Result<Output>> + Send>>;
 /// Bytes of an archive as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
+/// An exit code that is still to come.
+pub type ExitCode = Pin<Box<dyn Future<Output = Result<i64>> + Send>>;
+
 /// A command that runs in a container.
 pub struct Exec {
     /// The engine's id of it.
     pub id: String,
-    /// What it writes; ends when it has ended.
+    /// What it writes; ends when nothing has it open any more: the command may have ended before, or go on.
     pub output: OutputStream,
     /// Its standard input, or its terminal.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// Its exit code, once it has ended, also while something else keeps its output open. What its container's end
+    /// brought about is no end of its own: that is [`Error::ContainerEnded`], or [`Error::NotFound`] where the container
+    /// is removed.
+    pub exit: ExitCode,
 }
 
 /// A container engine.
@@ -188,10 +198,9 @@ pub trait Engine: Send + Sync {
     /// Its log.
     fn logs(&self, id: &str, range: LogRange) -> OutputStream;
 
-    /// Starts a command in a running container.
+    /// Starts a command in a running container. One that the image does not have is started too, and ends with 126 or
+    /// 127.
     fn exec(&self, container: &str, spec: &ExecSpec) -> impl Future<Output = Result<Exec>> + Send;
-    /// The exit code of a command that has ended; `None` while it runs.
-    fn exec_exit_code(&self, exec: &str) -> impl Future<Output = Result<Option<i64>>> + Send;
     /// Tells a command's terminal its size, in characters.
     fn resize_exec(
         &self,

@@ -141,7 +141,7 @@ impl From<engine::Error> for Failure {
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
             E::DiskFull(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("free some: `upsun-local clean`, `docker system df`, `docker system prune`"),
-            E::NotFound(_) | E::Conflict(_) => Failure::new(CANNOT_MAKE, message)
+            E::NotFound(_) | E::Conflict(_) | E::ContainerEnded => Failure::new(CANNOT_MAKE, message)
                 .hint("something else changed the sandbox in between; try again, or `upsun-local down` first"),
             E::Io(_) => Failure::new(CANNOT_MAKE, message),
             E::Other(_) => Failure::new(CANNOT_MAKE, message),

@@ -5,6 +5,7 @@ mod connect;
 mod containers;
 mod dockerfile;
 mod error;
+mod execs;
 mod images;
 mod patience;
 mod storage;
@@ -219,12 +220,6 @@ impl Engine for DockerEngine {
         let answer = self.start_command(container, spec);
         self.patience
             .within("run a command in a container", CHANGE, answer)
-            .await
-    }
-    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        let answer = self.command_exit_code(exec);
-        self.patience
-            .within("look at a command", LOOK, answer)
             .await
     }
     async fn resize_exec(&self, exec: &str, width: u16, height: u16) -> Result<()> {

@@ -11,7 +11,7 @@ use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive};
 use crate::engine::spec::{Volume, VolumeSpec};
-use crate::engine::{Engine, Error as EngineError};
+use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{Event, Step, Text};
 use crate::known_cause;
 use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
@@ -412,7 +412,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok((self.ended(&exec.id).await?, text(out), text(errors)))
+        Ok((self.ended(exec.exit).await?, text(out), text(errors)))
     }
 
     /// Ends some time after the user wanted to stop.
@@ -423,18 +423,17 @@ impl<E: Engine> Sandbox<'_, E> {
         tokio::time::sleep(HURRY).await;
     }
 
-    /// The exit code of a command whose output has ended, which the engine may learn a little later.
-    pub async fn ended(&self, exec: &str) -> Result<i64> {
-        let mut hurried = std::pin::pin!(self.hurried());
-        loop {
-            if let Some(code) = self.engine.exec_exit_code(exec).await? {
-                return Ok(code);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
-                // An engine that never knows must hold nobody who wants to stop.
-                () = &mut hurried => return Err(Error::Interrupted),
-            }
+    /// The exit code of a command whose output has ended, which the engine may learn a little later. What its container
+    /// took along was killed.
+    pub async fn ended(&self, exit: ExitCode) -> Result<i64> {
+        tokio::select! {
+            biased;
+            exit = exit => match exit {
+                Err(EngineError::ContainerEnded) => Ok(KILLED),
+                exit => Ok(exit?),
+            },
+            // An engine that never knows must hold nobody who wants to stop.
+            () = self.hurried() => Err(Error::Interrupted),
         }
     }
 }

@@ -408,7 +408,7 @@ fn changes(calls: &[Call], project: &Project) -> Vec<String> {
                     | "images"
                     | "image"
                     | "container_state"
-                    | "exec_exit_code"
+                    | "exit_code"
             )
         })
         .map(|call| {

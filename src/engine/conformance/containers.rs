@@ -108,7 +108,6 @@ pub(super) async fn what_is_not_there_is_not_found_or_gone_already<E: Engine>(
         ..ExecSpec::default()
     };
     not_found(engine.exec(&name, &spec).await.map(|_| ()));
-    not_found(engine.exec_exit_code(&name).await.map(|_| ()));
     not_found(engine.resize_exec(&name, 80, 24).await);
     not_found(trial.upload(&name, "/", &[("x", "")]).await);
     let log = engine.logs(&name, LogRange::default()).next().await;

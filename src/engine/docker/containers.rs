@@ -1,9 +1,8 @@
-//! Containers, the commands in them, and files in and out of them.
+//! Containers, their logs, and files in and out of them.
 
 use std::collections::HashMap;
 
 use bollard::container::LogOutput;
-use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
     Mount, MountType, NetworkingConfig, PortBinding,
@@ -18,15 +17,10 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::error::{gone_is_fine, is_disk_full};
 use super::{DockerEngine, label_filter};
-use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, LogLimit, LogRange, Port,
-};
-use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
+use crate::engine::spec::{Container, ContainerSpec, ContainerState, LogLimit, LogRange, Port};
+use crate::engine::{ByteStream, Error, OutputStream, Result};
 use crate::labels::Labels;
 use crate::output::Output;
-
-/// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
-const OUTPUT_BUFFER: usize = 256 * 1024;
 
 /// An address for every container on a network of ours. It makes all link-local addresses neighbours on a network
 /// where nobody has them, and this one, where clouds hand out credentials, the container's own.
@@ -187,60 +181,6 @@ impl DockerEngine {
         ))
     }
 
-    pub(super) async fn start_command(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
-        let options = CreateExecOptions {
-            attach_stdin: Some(spec.stdin),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            tty: Some(spec.terminal),
-            env: Some(
-                spec.variables
-                    .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect(),
-            ),
-            cmd: Some(spec.command.clone()),
-            user: spec.user.clone(),
-            working_dir: spec.working_dir.clone(),
-            ..CreateExecOptions::default()
-        };
-        let created = self.docker.create_exec(container, options).await?;
-        let start = StartExecOptions {
-            detach: false,
-            tty: spec.terminal,
-            output_capacity: Some(OUTPUT_BUFFER),
-        };
-        match self.docker.start_exec(&created.id, Some(start)).await? {
-            StartExecResults::Attached {
-                output: stream,
-                input,
-            } => Ok(Exec {
-                id: created.id,
-                output: Box::pin(stream.map(output)),
-                input,
-            }),
-            StartExecResults::Detached => {
-                Err(Error::Other("the command was started detached".to_owned()))
-            }
-        }
-    }
-
-    pub(super) async fn command_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        let found = self.docker.inspect_exec(exec).await?;
-        Ok(if found.running.unwrap_or_default() {
-            None
-        } else {
-            found.exit_code
-        })
-    }
-
-    pub(super) async fn resize(&self, exec: &str, width: u16, height: u16) -> Result<()> {
-        Ok(self
-            .docker
-            .resize_exec(exec, ResizeExecOptions { width, height })
-            .await?)
-    }
-
     pub(super) async fn unpack(
         &self,
         container: &str,
@@ -308,7 +248,7 @@ fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -
     }
 }
 
-fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
+pub(super) fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
     Ok(match item? {
         LogOutput::StdErr { message } => Output::Stderr(message),
         LogOutput::StdOut { message }

@@ -130,10 +130,6 @@ async fn no_call_is_waited_for_without_an_end() {
                     .unwrap_err(),
                 "create a container",
             ),
-            (
-                engine.exec_exit_code("x").await.unwrap_err(),
-                "look at a command",
-            ),
         ];
         for (err, call) in errors {
             assert!(is_silent(&err, call), "{answer:?}: {err}");

@@ -264,6 +264,20 @@ impl Store {
         Ok(())
     }
 
+    /// Empties the volumes in memory that nothing has any more that runs.
+    pub(super) fn forget_memory(&mut self) {
+        let containers = &self.containers;
+        for (name, volume) in &mut self.volumes {
+            let is_mounted = containers.values().any(|held| {
+                held.phase == Phase::Running
+                    && held.spec.volumes.iter().any(|mount| mount.volume == *name)
+            });
+            if volume.spec.memory.is_some() && !is_mounted {
+                volume.files = Files::default();
+            }
+        }
+    }
+
     // Networks.
 
     pub(in crate::engine::fake) fn networks(&self, labels: &Labels) -> Vec<ListedNetwork> {
