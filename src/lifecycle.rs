@@ -7,6 +7,7 @@ mod archive;
 mod build;
 mod crons;
 mod data;
+mod decisions;
 mod deploy;
 mod emptied;
 mod everywhere;

@@ -184,6 +184,10 @@ impl Engine for FakeEngine {
         .await
     }
 
+    fn fetch_hint(&self, _reference: &str) -> Option<String> {
+        None
+    }
+
     async fn image(&self, reference: &str) -> Result<Option<Image>> {
         self.ask("image", reference, |store| {
             Ok(store.images.get(reference).cloned())
@@ -206,6 +210,7 @@ impl Engine for FakeEngine {
                 return Err(Error::ImageNotFound {
                     image: reference.to_owned(),
                     reason: "manifest unknown".to_owned(),
+                    hint: None,
                 });
             }
             progress(Progress { done: 1, total: 1 });

@@ -9,7 +9,7 @@ use super::execute::{Command, End, KILLED};
 use super::finished::Finished;
 use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
-use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive};
+use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive, decisions};
 use crate::engine::spec::{Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{Event, Step, Text};
@@ -72,6 +72,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
             return Ok(());
         }
+        let because = decisions::of_build(build, &volumes, planned.rebuild);
+        tracing::debug!(app = plan.app, build = build.id, because, "a build is made");
         let users = if planned.rebuild {
             self.lock_users(&plan.app, build).await?
         } else {

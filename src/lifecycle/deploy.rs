@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::build::is_built;
 use super::execute::{Command, End};
 use super::output::Tail;
-use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
+use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, decisions, proxy, services};
 use crate::engine::spec::{Container, LogRange};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, Step, Text};
@@ -127,6 +127,12 @@ impl<E: Engine> Sandbox<'_, E> {
             .filter(|_| !planned.rebuild)
             .filter(|_| !(is_web && planned.routed) || front_is_up());
         if let Some(id) = current {
+            let because = "it, its services and its web server run as the plan says";
+            tracing::debug!(
+                container = plan.container.name,
+                because,
+                "a container is kept"
+            );
             return Ok(Deployed {
                 id,
                 fresh: false,
@@ -193,7 +199,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(
                     err @ Error::Engine(
                         EngineError::Lost(_)
-                        | EngineError::DiskFull(_)
+                        | EngineError::DiskFull { .. }
                         | EngineError::Unavailable { .. },
                     ),
                 ) => return Err(err),
@@ -204,8 +210,12 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let made = restarted.is_none();
         let id = if let Some(id) = restarted {
+            let because = "it is as the plan says, and was stopped";
+            tracing::debug!(container = title, because, "a container is started again");
             id
         } else {
+            let because = decisions::of_container(plan, containers, planned.rebuild);
+            tracing::debug!(container = title, because, "a container is made anew");
             for old in containers
                 .iter()
                 .filter(|found| is_of(plan, &planned.plan.app, found))

@@ -117,6 +117,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 return Err(EngineError::ImageNotFound {
                     image: reference.to_owned(),
                     reason: "the engine does not have it, and `--pull never` was given".to_owned(),
+                    hint: self.engine.fetch_hint(reference),
                 }
                 .into());
             }
@@ -147,6 +148,7 @@ impl<E: Engine> Sandbox<'_, E> {
             EngineError::ImageNotFound {
                 image: reference.to_owned(),
                 reason: "it was pulled, and the engine does not have it".to_owned(),
+                hint: self.engine.fetch_hint(reference),
             }
             .into()
         })

@@ -15,7 +15,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::error::{gone_is_fine, is_disk_full};
+use super::error::{disk_full, gone_is_fine, image_not_found, is_disk_full};
 use super::{DockerEngine, label_filter};
 use crate::engine::spec::{Container, ContainerSpec, ContainerState, LogLimit, LogRange, Port};
 use crate::engine::{ByteStream, Error, OutputStream, Result};
@@ -71,10 +71,7 @@ impl DockerEngine {
             Ok(created) => Ok(created.id),
             Err(err) => match Error::from(err) {
                 Error::NotFound(reason) if reason.contains("No such image") => {
-                    Err(Error::ImageNotFound {
-                        image: spec.image.clone(),
-                        reason,
-                    })
+                    Err(image_not_found(spec.image.clone(), reason))
                 }
                 err => Err(err),
             },
@@ -242,7 +239,7 @@ fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -
         Err(bollard::errors::Error::DockerResponseServerError { message, .. })
             if is_disk_full(&message) =>
         {
-            Err(Error::DiskFull(message))
+            Err(disk_full(message))
         }
         other => Ok(other?),
     }

@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 
 use super::containers::output;
-use super::{CHANGE, DockerEngine, LOOK};
+use super::{CHANGE, DockerEngine, LOOK, trace};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Error, Exec, Result};
 
@@ -39,9 +39,11 @@ impl DockerEngine {
     pub(super) async fn start_command(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
         let (id, stream, input) = self.attach(container, spec).await?;
         let (open, closed) = oneshot::channel();
-        let exit = self
-            .clone()
-            .exit_code(container.to_owned(), id.clone(), closed);
+        let (engine, container, exec) = (self.clone(), container.to_owned(), id.clone());
+        let exit = async move {
+            let exit = engine.exit_code(&container, &exec, closed);
+            trace::told("exit_code", &container, exit).await
+        };
         Ok(Exec {
             id,
             output: Box::pin(until_closed(stream.map(output), open)),
@@ -84,19 +86,19 @@ impl DockerEngine {
 
     /// The exit code of a command. `closed` says when its output has ended.
     async fn exit_code(
-        self,
-        container: String,
-        exec: String,
+        &self,
+        container: &str,
+        exec: &str,
         closed: oneshot::Receiver<()>,
     ) -> Result<i64> {
         let look = || {
-            let answer = self.look_at_command(&exec);
+            let answer = self.look_at_command(exec);
             self.patience.within("look at a command", LOOK, answer)
         };
-        let code = wait(look, || self.runs(&container), closed).await?;
+        let code = wait(look, || self.runs(container), closed).await?;
         // A container that is killed takes its commands along, and they seem to end with 137, or with 126 when they were
         // about to start. The engine says that it is running for a moment after its first process was killed.
-        if matches!(code, 126 | 137) && !self.takes_commands(&container).await {
+        if matches!(code, 126 | 137) && !self.takes_commands(container).await {
             return Err(Error::ContainerEnded);
         }
         Ok(code)

@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
-use super::error::is_disk_full;
+use super::error::{disk_full, image_not_found, is_disk_full, registry, unusable};
 use super::{DockerEngine, dockerfile, label_filter};
 use crate::engine::spec::{Image, ImageBuild, Progress};
 use crate::engine::{Error, Result};
@@ -133,7 +133,7 @@ impl DockerEngine {
         let mut last = Vec::new();
         let failed = |reason: String| {
             if is_disk_full(&reason) {
-                Error::DiskFull(reason)
+                disk_full(reason)
             } else {
                 Error::ImageBuild {
                     image: build.tag.to_owned(),
@@ -206,19 +206,16 @@ fn with_tail(reason: &str, last: &[String]) -> String {
 fn pull_error(image: &str, err: Error) -> Error {
     let image = image.to_owned();
     match err {
-        Error::DiskFull(_) | Error::Lost(_) => err,
-        Error::Unusable { what, .. } => Error::Unusable {
-            call: "pull an image",
-            what,
-        },
-        Error::NotFound(reason) => Error::ImageNotFound { image, reason },
+        Error::DiskFull { .. } | Error::Lost(_) => err,
+        Error::Unusable { what, .. } => unusable("pull an image", what),
+        Error::NotFound(reason) => image_not_found(image, reason),
         err => {
             let reason = match err {
                 Error::Other(reason) => reason,
                 err => err.to_string(),
             };
             if is_disk_full(&reason) {
-                Error::DiskFull(reason)
+                disk_full(reason)
             } else if [
                 "not found",
                 "manifest unknown",
@@ -228,9 +225,9 @@ fn pull_error(image: &str, err: Error) -> Error {
             .iter()
             .any(|word| reason.contains(word))
             {
-                Error::ImageNotFound { image, reason }
+                image_not_found(image, reason)
             } else {
-                Error::Registry { image, reason }
+                registry(image, reason)
             }
         }
     }
@@ -264,6 +261,9 @@ mod tests {
             Error::Registry { .. }
         ));
         let full = Error::Other("write /var/lib/docker: no space left on device".into());
-        assert!(matches!(pull_error("node:24", full), Error::DiskFull(_)));
+        assert!(matches!(
+            pull_error("node:24", full),
+            Error::DiskFull { .. }
+        ));
     }
 }

@@ -208,6 +208,7 @@ impl Store {
             .ok_or_else(|| Error::ImageNotFound {
                 image: spec.image.clone(),
                 reason: format!("No such image: {}", spec.image),
+                hint: None,
             })?;
         self.name_is_free(&spec.name)?;
         // A volume that is not there is made on the way, without any label.

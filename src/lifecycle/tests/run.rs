@@ -315,11 +315,14 @@ async fn a_container_that_cannot_be_started_is_removed() {
     world.engine.fault_on(
         "start_container",
         1,
-        Fault::Refuse(|| EngineError::DiskFull("no space left on device".to_owned())),
+        Fault::Refuse(|| EngineError::DiskFull {
+            reason: "no space left on device".to_owned(),
+            hint: None,
+        }),
     );
     let err = world.up().await.unwrap_err();
     assert!(
-        matches!(&err, Error::Engine(EngineError::DiskFull(_))),
+        matches!(&err, Error::Engine(EngineError::DiskFull { .. })),
         "{err:?}"
     );
     let left = world.objects();
