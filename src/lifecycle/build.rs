@@ -259,38 +259,53 @@ impl<E: Engine> Sandbox<'_, E> {
         if exit_code == 0 {
             Ok(())
         } else {
-            if exit_code != KILLED {
-                // A package manager ends with a code of its own.
-                self.explain_kill(container, app).await;
-            }
-            if tail.speaks_of_a_service() {
-                let message = format!(
-                    "the build of `{app}` asked for a service, and there are none during a build, as on Upsun"
-                );
-                let hint = "move that command to `hooks.deploy`, where relationships answer";
-                self.events.warn(message, Some(hint.to_owned())).await;
-            }
-            // Everything of the app can be written during a build.
-            let output = tail.text();
-            if not_started::read(exit_code, "").is_some()
-                || known_cause::read(script, &output).is_some()
-            {
-                let ended = Ended {
-                    container,
-                    mounts: &[],
-                    source: Some(planned.source()),
-                    script,
-                    exit_code,
-                    output: &output,
-                };
-                let subject = format!("`{}`", step.key());
-                self.tell_advice(app, &subject, &ended).await;
-            }
+            self.explain_failed_step(planned, container, step, script, exit_code, &tail)
+                .await;
             Err(Error::Build {
                 app: app.clone(),
                 step,
                 exit_code,
             })
+        }
+    }
+
+    /// Tells what may have made a step fail.
+    async fn explain_failed_step(
+        &self,
+        planned: &Planned<'_>,
+        container: &str,
+        step: Step,
+        script: &str,
+        exit_code: i64,
+        tail: &Tail,
+    ) {
+        let app = &planned.plan.app;
+        if exit_code != KILLED {
+            // A package manager ends with a code of its own.
+            self.explain_kill(container, app).await;
+        }
+        if tail.speaks_of_a_service() {
+            let message = format!(
+                "the build of `{app}` asked for a service, and there are none during a build, as on Upsun"
+            );
+            let hint = "move that command to `hooks.deploy`, where relationships answer";
+            self.events.warn(message, Some(hint.to_owned())).await;
+        }
+        // Everything of the app can be written during a build.
+        let output = tail.text();
+        if not_started::read(exit_code, "").is_some()
+            || known_cause::read(script, &output).is_some()
+        {
+            let ended = Ended {
+                container,
+                mounts: &[],
+                source: Some(planned.source()),
+                script,
+                exit_code,
+                output: &output,
+            };
+            let subject = format!("`{}`", step.key());
+            self.tell_advice(app, &subject, &ended).await;
         }
     }
 

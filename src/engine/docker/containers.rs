@@ -256,26 +256,6 @@ pub(super) fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<
 
 /// The engine's own form of a container, which may take so much memory.
 fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateBody {
-    let mounts = spec
-        .volumes
-        .iter()
-        .map(|mount| Mount {
-            target: Some(mount.target.clone()),
-            source: Some(mount.volume.clone()),
-            typ: Some(MountType::VOLUME),
-            read_only: Some(mount.read_only),
-            ..Mount::default()
-        })
-        .collect();
-    let tmpfs: HashMap<String, String> = spec
-        .tmpfs
-        .iter()
-        .map(|tmpfs| {
-            let size = tmpfs.size_within(memory);
-            let options = format!("{},size={size}", tmpfs.options);
-            (tmpfs.target.clone(), options)
-        })
-        .collect();
     let networking = spec.network.as_ref().map(|network| NetworkingConfig {
         endpoints_config: Some(HashMap::from([(
             network.name.clone(),
@@ -319,37 +299,62 @@ fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateB
                 .map(|port| format!("{}/tcp", port.container))
                 .collect(),
         ),
-        host_config: Some(HostConfig {
-            mounts: Some(mounts),
-            tmpfs: Some(tmpfs),
-            readonly_rootfs: Some(spec.read_only),
-            network_mode: spec
-                .network_of
-                .as_ref()
-                .map(|container| format!("container:{container}"))
-                .or_else(|| spec.network.as_ref().map(|network| network.name.clone()))
-                .or_else(|| Some("none".to_owned())),
-            port_bindings: Some(spec.ports.iter().map(binding).collect()),
-            shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
-            extra_hosts: Some(
-                spec.hosts
-                    .iter()
-                    .map(|(name, address)| format!("{name}:{address}"))
-                    .collect(),
-            ),
-            pids_limit: spec.pids_limit,
-            memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-            // With as much again of swap the machine would stand still before the kernel ends anything.
-            memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-            oom_score_adj: Some(FIRST_TO_GO),
-            log_config: Some(log_config(spec.log_limit)),
-            init: Some(true),
-            cap_drop: Some(vec!["ALL".to_owned()]),
-            cap_add: Some(spec.capabilities.clone()),
-            security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            ..HostConfig::default()
-        }),
+        host_config: Some(host_config(spec, memory)),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// What of that is about the engine's machine.
+fn host_config(spec: &ContainerSpec, memory: Option<u64>) -> HostConfig {
+    let mounts = spec
+        .volumes
+        .iter()
+        .map(|mount| Mount {
+            target: Some(mount.target.clone()),
+            source: Some(mount.volume.clone()),
+            typ: Some(MountType::VOLUME),
+            read_only: Some(mount.read_only),
+            ..Mount::default()
+        })
+        .collect();
+    let tmpfs: HashMap<String, String> = spec
+        .tmpfs
+        .iter()
+        .map(|tmpfs| {
+            let size = tmpfs.size_within(memory);
+            let options = format!("{},size={size}", tmpfs.options);
+            (tmpfs.target.clone(), options)
+        })
+        .collect();
+    HostConfig {
+        mounts: Some(mounts),
+        tmpfs: Some(tmpfs),
+        readonly_rootfs: Some(spec.read_only),
+        network_mode: spec
+            .network_of
+            .as_ref()
+            .map(|container| format!("container:{container}"))
+            .or_else(|| spec.network.as_ref().map(|network| network.name.clone()))
+            .or_else(|| Some("none".to_owned())),
+        port_bindings: Some(spec.ports.iter().map(binding).collect()),
+        shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
+        extra_hosts: Some(
+            spec.hosts
+                .iter()
+                .map(|(name, address)| format!("{name}:{address}"))
+                .collect(),
+        ),
+        pids_limit: spec.pids_limit,
+        memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+        // With as much again of swap the machine would stand still before the kernel ends anything.
+        memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+        oom_score_adj: Some(FIRST_TO_GO),
+        log_config: Some(log_config(spec.log_limit)),
+        init: Some(true),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: Some(spec.capabilities.clone()),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        ..HostConfig::default()
     }
 }
 

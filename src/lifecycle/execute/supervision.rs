@@ -128,9 +128,9 @@ impl Supervision {
         self.is_open && !self.is_telling
     }
 
-    /// Whether its exit code is not known yet.
+    /// Whether its exit code is to be asked for. What it printed is told first, also where its container ended with it.
     pub(super) fn awaits_exit(&self) -> bool {
-        !self.is_exited
+        !self.is_exited && !self.is_telling
     }
 
     /// Whether it ends by itself, as far as is known.

@@ -51,8 +51,8 @@ fn a_script_that_ends_by_itself_ends_when_all_is_known_and_told() {
         (
             "its last words are told when it has ended already",
             &[
-                (10, Printed, Tell),
-                (20, Exited(0), Wait),
+                (10, Exited(0), Wait),
+                (20, Printed, Tell),
                 (30, Told, Wait),
                 (40, Closed, Finish(End::Exited(0))),
             ],
@@ -176,16 +176,19 @@ fn at(start: Instant, milliseconds: u64) -> Instant {
 }
 
 #[test]
-fn output_is_read_unless_something_is_to_be_told_first() {
+fn what_it_printed_is_told_before_anything_else_is_asked() {
     let start = Instant::now();
     let mut state = Supervision::new(start, None);
-    assert!(state.reads());
-    state.on(Printed, start);
-    assert!(!state.reads());
-    state.on(Told, start);
-    assert!(state.reads());
-    state.on(Closed, start);
-    assert!(!state.reads());
+    for (happening, reads, awaits_exit) in [
+        (Printed, false, false),
+        (Told, true, true),
+        (Closed, false, true),
+        (Exited(0), false, false),
+    ] {
+        state.on(happening, start);
+        let found = (state.reads(), state.awaits_exit());
+        assert_eq!(found, (reads, awaits_exit), "{happening:?}");
+    }
 }
 
 #[test]
