@@ -17,11 +17,10 @@
 //!                 | comparison php_ini
 //!                 | variables watch
 //!                 | relationships
-//!                 | services
 //!                 | images mount_suggestion suite web
 //!                 | crons known_cause layout mount_advice revision routes settings
 //! facts           | config scratch
-//!                 | lock mount_snapshot not_started reporter source
+//!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
 //!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
