@@ -23,6 +23,7 @@ use crate::config::app::App;
 use crate::engine::spec::ImagePlan;
 use crate::image_ref::NotAReference;
 use crate::labels::Labels;
+use crate::runtimes::RUNTIMES;
 use crate::services::Clients;
 use crate::settings::User;
 use crate::suggestion::{nearest, quoted_list};
@@ -90,7 +91,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::UnknownRuntime(name) => {
-                let known = || runtime::KNOWN.iter().map(|known| known.name);
+                let known = || RUNTIMES.iter().map(|known| known.name);
                 let near = nearest(name, known())
                     .map(|near| format!("did you mean `{near}`? "))
                     .unwrap_or_default();

@@ -23,7 +23,7 @@
 //!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
-//!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
+//!                 | bounded image_ref json labels mask output private runtimes schedule shutdown suggestion text user_variables
 //! ```
 //!
 //! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
@@ -66,6 +66,7 @@ pub mod reporter;
 pub mod revision;
 pub mod roles;
 pub mod routes;
+pub mod runtimes;
 pub mod schedule;
 pub mod scratch;
 pub mod services;
