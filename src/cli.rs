@@ -48,6 +48,7 @@ mod wildcard;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -247,7 +248,7 @@ enum Command {
 /// The whole program.
 pub(crate) fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match upsun_names::translate(arguments, &is_known) {
+    let cli = match upsun_names::translate(arguments, Cli::command) {
         Ok(arguments) => match Cli::try_parse_from(arguments) {
             Ok(cli) => cli,
             Err(err) => return ExitCode::from(refuse(&err)),
@@ -255,29 +256,67 @@ pub(crate) fn main() -> ExitCode {
         Err(elsewhere) => return ExitCode::from(point_elsewhere(elsewhere)),
     };
     let context = Context::of_process(cli.global);
-    let result = match cli.command {
-        Command::Access(arguments) => access::run(&context, &arguments),
-        Command::Activity(command) => activity::run(&context, &command),
-        Command::Plan(arguments) => plan::run(&context, &arguments),
-        Command::Check(arguments) => check::run(&context, &arguments),
-        Command::Config(arguments) => config::run(&context, &arguments),
-        Command::Hook(command) => hook::run(&context, &command),
-        Command::Schema => schema::run(&context),
-        Command::Completion(arguments) => completion::run(&arguments),
-        Command::Man => completion::man(),
-        command => start(&context, command),
-    };
-    let code = result.unwrap_or_else(|failure| {
+    let code = run(&context, cli.command).unwrap_or_else(|failure| {
         context.say(&failure);
         failure.code
     });
     context.end(code)
 }
 
-/// Whether it is the name of a command.
-fn is_known(word: &str) -> bool {
-    let command = Cli::command();
-    word == "help" || command.find_subcommand(word).is_some()
+/// Runs a command. Those that talk to an engine need the async runtime.
+fn run(context: &Context, command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Run(arguments) => wait(run::run(context, arguments)),
+        Command::List(arguments) => list::run(context, &arguments),
+        Command::Access(arguments) => access::run(context, &arguments),
+        Command::Plan(arguments) => plan::run(context, &arguments),
+        Command::Check(arguments) => check::run(context, &arguments),
+        Command::Up(arguments) => wait(up::run(context, arguments)),
+        Command::Down(arguments) => wait(down::run(context, &arguments)),
+        Command::Status(arguments) => wait(status::run(context, &arguments)),
+        Command::Logs(arguments) => wait(logs::run(context, &arguments)),
+        Command::Exec(arguments) => wait(exec::run(context, arguments)),
+        Command::Db(command) => wait(db::run(context, command)),
+        Command::RedisCli(arguments) => wait(tools::redis(context, "redis-cli", arguments)),
+        Command::ValkeyCli(arguments) => wait(tools::redis(context, "valkey-cli", arguments)),
+        Command::Drush(arguments) => wait(tools::drush(context, arguments)),
+        Command::Mount(command) => wait(mount::run(context, command)),
+        Command::Cron(command) => wait(cron::run(context, &command)),
+        Command::SourceOperation(command) => wait(source_operation::run(context, command)),
+        Command::Watch(arguments) => wait(watch::run(context, arguments)),
+        Command::Test(arguments) => wait(test::run(context, arguments)),
+        Command::Hook(command) => hook::run(context, &command),
+        Command::Activity(command) => activity::run(context, &command),
+        Command::Variables(arguments) => variables::run(context, &arguments),
+        Command::Relationships(arguments) => relationships::run(context, &arguments),
+        Command::Apps(arguments) => lists::apps(context, &arguments),
+        Command::Workers(arguments) => lists::workers(context, &arguments),
+        Command::Services(arguments) => lists::services(context, &arguments),
+        Command::Routes(arguments) => lists::routes(context, &arguments),
+        Command::Url(arguments) => url::run(context, &arguments),
+        Command::Doctor(arguments) => wait(doctor::run(context, &arguments)),
+        Command::Clean(arguments) => wait(clean::run(context, &arguments)),
+        Command::Config(arguments) => config::run(context, &arguments),
+        Command::Schema => schema::run(context),
+        Command::Completion(arguments) => completion::run(&arguments),
+        Command::Man => completion::man(),
+    }
+}
+
+/// Waits for a command to end.
+fn wait(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    // One thread is enough: it waits for the engine most of the time, and what blocks (reading files, writing
+    // output) has threads of its own. Handing every piece of output from thread to thread costs more than it wins.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|err| Failure::fault(format!("the async runtime cannot be started: {err}")))?;
+    // As one type, so that there is one copy of the code that waits, not one for each command.
+    let command: Pin<Box<dyn Future<Output = _>>> = Box::pin(command);
+    let result = runtime.block_on(command);
+    // Whatever still runs in the background (a read of a terminal) must not hold up the end.
+    runtime.shutdown_background();
+    result
 }
 
 /// Says where a command of Upsun's CLI is done that has no counterpart here.
@@ -306,54 +345,4 @@ fn refuse(err: &clap::Error) -> u8 {
             failure.code
         }
     }
-}
-
-fn start(context: &Context, command: Command) -> Result<u8, Failure> {
-    // One thread is enough: it waits for the engine most of the time, and what blocks (reading files, writing
-    // output) has threads of its own. Handing every piece of output from thread to thread costs more than it wins.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|err| Failure::fault(format!("the async runtime cannot be started: {err}")))?;
-    let result = runtime.block_on(async {
-        match command {
-            Command::Run(arguments) => run::run(context, arguments).await,
-            Command::List(arguments) => list::run(context, &arguments),
-            Command::Access(arguments) => access::run(context, &arguments),
-            Command::Activity(command) => activity::run(context, &command),
-            Command::Plan(arguments) => plan::run(context, &arguments),
-            Command::Check(arguments) => check::run(context, &arguments),
-            Command::Config(arguments) => config::run(context, &arguments),
-            Command::Hook(command) => hook::run(context, &command),
-            Command::Schema => schema::run(context),
-            Command::Up(arguments) => up::run(context, arguments).await,
-            Command::Down(arguments) => down::run(context, &arguments).await,
-            Command::Status(arguments) => status::run(context, &arguments).await,
-            Command::Logs(arguments) => logs::run(context, &arguments).await,
-            Command::Exec(arguments) => exec::run(context, arguments).await,
-            Command::Db(command) => db::run(context, command).await,
-            Command::RedisCli(arguments) => tools::redis(context, "redis-cli", arguments).await,
-            Command::ValkeyCli(arguments) => tools::redis(context, "valkey-cli", arguments).await,
-            Command::Drush(arguments) => tools::drush(context, arguments).await,
-            Command::Relationships(arguments) => relationships::run(context, &arguments),
-            Command::Apps(arguments) => lists::apps(context, &arguments),
-            Command::Workers(arguments) => lists::workers(context, &arguments),
-            Command::Services(arguments) => lists::services(context, &arguments),
-            Command::Routes(arguments) => lists::routes(context, &arguments),
-            Command::Url(arguments) => url::run(context, &arguments),
-            Command::Mount(command) => mount::run(context, command).await,
-            Command::Cron(command) => cron::run(context, &command).await,
-            Command::Watch(arguments) => watch::run(context, arguments).await,
-            Command::Test(arguments) => test::run(context, arguments).await,
-            Command::SourceOperation(command) => source_operation::run(context, command).await,
-            Command::Variables(arguments) => variables::run(context, &arguments),
-            Command::Doctor(arguments) => doctor::run(context, &arguments).await,
-            Command::Clean(arguments) => clean::run(context, &arguments).await,
-            Command::Completion(arguments) => completion::run(&arguments),
-            Command::Man => completion::man(),
-        }
-    });
-    // Whatever still runs in the background (a read of a terminal) must not hold up the end.
-    runtime.shutdown_background();
-    result
 }

@@ -46,6 +46,7 @@ use self::problem::{Class, Place, Problem};
 use self::report::Report;
 pub use self::schema::json_schema;
 use self::source::Repository;
+use crate::services;
 
 /// The directory that Upsun reads.
 pub(crate) const FOLDER: &str = ".upsun";
@@ -72,6 +73,18 @@ pub struct Service {
     pub place: problem::Place,
     /// The whole entry as JSON.
     pub raw: Value,
+}
+
+impl<'a> From<&'a Service> for services::Configured<'a> {
+    fn from(service: &'a Service) -> Self {
+        services::Configured {
+            name: &service.name,
+            r#type: &service.r#type,
+            file: &service.place.file,
+            line: service.place.line,
+            raw: &service.raw,
+        }
+    }
 }
 
 /// What [`load`] found.

@@ -21,8 +21,10 @@ pub use self::proxy::Proxy;
 pub use self::runtime::official;
 use crate::config::app::App;
 use crate::engine::spec::ImagePlan;
-use crate::image_ref::{ImageRef, NotAReference};
+use crate::image_ref::NotAReference;
 use crate::labels::Labels;
+use crate::runtimes::RUNTIMES;
+use crate::services::Clients;
 use crate::settings::User;
 use crate::suggestion::{nearest, quoted_list};
 
@@ -45,17 +47,6 @@ pub struct Setup<'a> {
     pub user: User,
     /// The command-line clients of the services that the app reaches, one entry for each name.
     pub clients: &'a [Clients],
-}
-
-/// Commands that talk to a service, taken from that service's image.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Clients {
-    /// What the service is, as a part of a path: `postgresql`.
-    pub name: &'static str,
-    /// The image that has them.
-    pub image: ImageRef,
-    /// Their names; those that the image does not have are left out.
-    pub commands: &'static [&'static str],
 }
 
 /// How a derived image is made.
@@ -100,7 +91,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::UnknownRuntime(name) => {
-                let known = || runtime::KNOWN.iter().map(|known| known.name);
+                let known = || RUNTIMES.iter().map(|known| known.name);
                 let near = nearest(name, known())
                     .map(|near| format!("did you mean `{near}`? "))
                     .unwrap_or_default();

@@ -17,14 +17,13 @@
 //!                 | comparison php_ini
 //!                 | variables watch
 //!                 | relationships
-//!                 | services
 //!                 | images mount_suggestion suite web
 //!                 | crons known_cause layout mount_advice revision routes settings
 //! facts           | config scratch
-//!                 | lock mount_snapshot not_started reporter source
+//!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
-//!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
+//!                 | bounded image_ref json labels mask output private runtimes schedule shutdown suggestion text user_variables
 //! ```
 //!
 //! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
@@ -67,6 +66,7 @@ pub mod reporter;
 pub mod revision;
 pub mod roles;
 pub mod routes;
+pub mod runtimes;
 pub mod schedule;
 pub mod scratch;
 pub mod services;

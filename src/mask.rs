@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// What stands for a value that must not be shown.
 pub const MASK: &str = "******";
 
@@ -20,10 +22,10 @@ const SHORTEST_LINE: usize = 8;
 /// The values that must not be shown.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// The longest first.
+    /// In the order of their bytes.
     values: Arc<[Vec<u8>]>,
-    /// The bytes with which any of them begins.
-    begins: Arc<[u8]>,
+    /// Finds them all at once; `None` where there are none.
+    finder: Option<AhoCorasick>,
     /// The names of those that are too short to be masked.
     short: Vec<String>,
 }
@@ -36,6 +38,7 @@ impl fmt::Debug for Secrets {
 
 impl Secrets {
     /// From the names of variables and their values.
+    #[expect(clippy::missing_panics_doc, reason = "no environment is that large")]
     pub fn new<N: Into<String>>(variables: impl IntoIterator<Item = (N, String)>) -> Self {
         let mut values = BTreeSet::new();
         let mut short = BTreeSet::new();
@@ -54,13 +57,17 @@ impl Secrets {
             values.extend(lines.map(|line| line.as_bytes().to_vec()));
             values.insert(value.into_bytes());
         }
-        let mut values: Vec<Vec<u8>> = values.into_iter().collect();
         values.retain(|value| value.len() >= SHORTEST);
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        let begins: BTreeSet<u8> = values.iter().map(|value| value[0]).collect();
+        // The other kind is quicker, but takes hundreds of times the memory of the values.
+        let finder = (!values.is_empty()).then(|| {
+            AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .build(&values)
+                .expect("the values of variables have less than 2 GB")
+        });
         Secrets {
-            values: values.into(),
-            begins: begins.into_iter().collect(),
+            values: values.into_iter().collect(),
+            finder,
             short: short.into_iter().collect(),
         }
     }
@@ -97,16 +104,10 @@ impl Secrets {
 
     /// Whether a value may begin with these bytes and go on after them.
     fn may_go_on(&self, rest: &[u8]) -> bool {
-        let values = self.values.iter();
-        values
-            .take_while(|value| value.len() > rest.len())
-            .any(|value| value.starts_with(rest))
-    }
-
-    /// The length of the longest value that stands at the beginning.
-    fn found(&self, rest: &[u8]) -> Option<usize> {
-        let found = self.values.iter().find(|value| rest.starts_with(value));
-        found.map(Vec::len)
+        // The values that begin with them follow them in their order.
+        let after = self.values.partition_point(|value| &value[..] <= rest);
+        let next = self.values.get(after);
+        next.is_some_and(|value| value.starts_with(rest))
     }
 }
 
@@ -133,38 +134,34 @@ impl Masker {
     }
 
     fn take(&mut self, is_end: bool) -> Vec<u8> {
-        let secrets = &self.secrets;
         let all = std::mem::take(&mut self.held);
-        let mut shown = Vec::with_capacity(all.len());
-        let mut is_begin = [false; 256];
-        for byte in &*secrets.begins {
-            is_begin[usize::from(*byte)] = true;
+        let Some(finder) = &self.secrets.finder else {
+            return all;
+        };
+        // Where the longest value ends that begins at each place: longer ones are found later.
+        let mut ends = vec![0; all.len()];
+        for found in finder.find_overlapping_iter(&all) {
+            ends[found.start()] = found.end();
         }
+        let last = all.len().saturating_sub(finder.max_pattern_len())..all.len();
+        let is_held = |at: &usize| !is_end && self.secrets.may_go_on(&all[*at..]);
+        let held = last.clone().find(is_held).unwrap_or(last.end);
+        let mut shown = Vec::with_capacity(all.len());
         // Values may overlap: whatever is part of any of them is covered, by one mask.
         let mut covered = self.covered;
-        let mut at = 0;
-        while at < all.len() {
-            if is_begin[usize::from(all[at])] {
-                let rest = &all[at..];
-                if !is_end && secrets.may_go_on(rest) {
-                    break;
+        for (at, end) in ends.into_iter().enumerate().take(held) {
+            if end > covered {
+                if at >= covered {
+                    shown.extend_from_slice(MASK.as_bytes());
                 }
-                if let Some(length) = secrets.found(rest)
-                    && at + length > covered
-                {
-                    if at >= covered {
-                        shown.extend_from_slice(MASK.as_bytes());
-                    }
-                    covered = at + length;
-                }
+                covered = end;
             }
             if at >= covered {
                 shown.push(all[at]);
             }
-            at += 1;
         }
-        self.covered = covered.saturating_sub(at);
-        self.held = all[at..].to_vec();
+        self.covered = covered.saturating_sub(held);
+        self.held = all[held..].to_vec();
         shown
     }
 }
@@ -209,6 +206,38 @@ mod tests {
             for size in 1..=text.len() {
                 assert_eq!(in_pieces(&secrets, text, size), expected, "{size}");
             }
+        }
+    }
+
+    /// The same for the whole of a text, place by place and value by value.
+    fn naively(values: &[String], text: &str) -> String {
+        let mut shown = String::new();
+        let mut covered = 0;
+        for at in 0..text.len() {
+            let here = values.iter().filter(|value| text[at..].starts_with(*value));
+            let end = here.map(|value| at + value.len()).max().unwrap_or(0);
+            if end > covered {
+                shown.push_str(if at >= covered { MASK } else { "" });
+                covered = end;
+            }
+            if at >= covered {
+                shown.push_str(&text[at..=at]);
+            }
+        }
+        shown
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_hides_what_the_naive_way_hides(
+            values in proptest::collection::vec("[ab]{4,9}", 0..6),
+            text in "[abc]{0,60}",
+            size in 1..20_usize,
+        ) {
+            let expected = naively(&values, &text);
+            let secrets = Secrets::new(values.into_iter().map(|value| ("env:X", value)));
+            proptest::prop_assert_eq!(&secrets.mask(&text), &expected);
+            proptest::prop_assert_eq!(in_pieces(&secrets, &text, size), expected);
         }
     }
 

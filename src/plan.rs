@@ -21,6 +21,7 @@ use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::project::Project;
 use crate::services::ServicePlan;
+pub use crate::settings::User;
 use crate::text::container_name;
 
 /// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
@@ -34,22 +35,6 @@ pub struct Environment {
     /// `production`, `staging` or `development`.
     #[serde(rename = "type")]
     pub kind: String,
-}
-
-/// The user that everything of an app runs as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct User {
-    /// Numeric user id.
-    pub uid: u32,
-    /// Numeric group id.
-    pub gid: u32,
-}
-
-impl User {
-    /// `uid:gid`.
-    pub fn spec(self) -> String {
-        format!("{}:{}", self.uid, self.gid)
-    }
 }
 
 /// Everything that a plan is made from.

@@ -19,6 +19,9 @@ use crate::labels::{
 /// The file of the settings at the root of a repository.
 pub const SETTINGS_FILE: &str = ".upsun-local.yaml";
 
+/// The user's own settings, for all projects, as they are called in general.
+pub const OWN_SETTINGS: &str = "~/.config/upsun-local/settings.yaml";
+
 /// The longest name that is also a host name.
 const LONGEST: usize = 63;
 

@@ -1,7 +1,8 @@
-//! What stands for each of Upsun's services: a container of its official image, with the endpoints,
-//! databases and users of its `configuration`, and the payload that relationships to it get.
+//! Upsun's services: what is known of each type, and what stands for one here: a container of its official image,
+//! with the endpoints, databases and users of its `configuration`, and the payload that relationships to it get.
 //!
-//! One file a service below `services/`. Pure: nothing here talks to an engine.
+//! Everything about a type of service is in one file below `services/`, and [`TYPES`] lists those files. The reader of
+//! the configuration asks here which types and versions there are. Pure: nothing here talks to an engine.
 
 mod chrome_headless;
 mod clickhouse;
@@ -19,28 +20,50 @@ mod mongodb;
 mod mysql;
 mod network_storage;
 mod payload;
+mod plan;
 mod postgresql;
 mod privileges;
 mod rabbitmq;
 mod redis;
 mod search;
+mod service_type;
 mod solr;
 mod varnish;
 mod vault_kms;
 
 use indexmap::IndexMap;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::draft::Draft;
-use crate::config::{self, versions};
+pub use self::plan::{Endpoint, Ready, ServiceFile, ServicePlan, SetupStep};
+pub use self::service_type::{Endpoints, ServiceType, all, find};
 use crate::engine::spec::{ContainerSpec, MemoryLimit, Network, VolumeMount, VolumeSpec};
-use crate::images::Clients;
+use crate::image_ref::{ImageRef, NotAReference};
 use crate::labels::Kind;
 use crate::labels::{LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE};
-use crate::project::{self, Project};
-use crate::settings::ServiceSettings;
+use crate::project::{self, OWN_SETTINGS, Project};
 use crate::suggestion::{nearest, quoted_list};
+
+/// The types of service, file by file.
+const TYPES: &[&[ServiceType]] = &[
+    chrome_headless::TYPES,
+    clickhouse::TYPES,
+    gotenberg::TYPES,
+    influxdb::TYPES,
+    kafka::TYPES,
+    memcached::TYPES,
+    mercure::TYPES,
+    mongodb::TYPES,
+    mysql::TYPES,
+    network_storage::TYPES,
+    postgresql::TYPES,
+    rabbitmq::TYPES,
+    redis::TYPES,
+    search::TYPES,
+    solr::TYPES,
+    varnish::TYPES,
+    vault_kms::TYPES,
+];
 
 /// Changes whenever an earlier version's containers must not be taken for this version's.
 const VERSION: u32 = 2;
@@ -56,9 +79,9 @@ pub struct Inputs<'a> {
     /// The environment's name.
     pub environment: &'a str,
     /// The service as configured.
-    pub service: &'a config::Service,
-    /// What the settings say about it.
-    pub settings: Option<&'a ServiceSettings>,
+    pub service: Configured<'a>,
+    /// The URL of a service that runs elsewhere and stands for it, where the settings name one.
+    pub external: Option<&'a str>,
     /// `images` of the settings: a container image per type (`postgresql:18`, or `postgresql`).
     pub images: &'a IndexMap<String, String>,
     /// The name of the environment's network.
@@ -67,10 +90,36 @@ pub struct Inputs<'a> {
     pub memory: MemoryLimit,
 }
 
+/// A service as the configuration has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Configured<'a> {
+    /// The name under which relationships find it.
+    pub name: &'a str,
+    /// `postgresql:18`: its type and version, as written.
+    pub r#type: &'a str,
+    /// The file where its name stands.
+    pub file: &'a str,
+    /// The line there, from 1.
+    pub line: usize,
+    /// The whole entry.
+    pub raw: &'a Value,
+}
+
+/// Commands that talk to a service, taken from that service's image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clients {
+    /// What the service is, as a part of a path: `postgresql`.
+    pub name: &'static str,
+    /// The image that has them.
+    pub image: ImageRef,
+    /// Their names; those that the image does not have are left out.
+    pub commands: &'static [&'static str],
+}
+
 impl Inputs<'_> {
     /// The type's two halves: `postgresql` and `18`.
     fn kind(&self) -> (&str, &str) {
-        let text = self.service.r#type.as_str();
+        let text = self.service.r#type;
         text.split_once(':').unwrap_or((text, ""))
     }
 
@@ -80,7 +129,7 @@ impl Inputs<'_> {
         let parts = [
             &self.project.key,
             self.environment,
-            &self.service.name,
+            self.service.name,
             user,
             "password",
         ];
@@ -127,7 +176,7 @@ pub enum Error {
     },
     /// `images` in the settings holds no reference to an image.
     #[error(transparent)]
-    Image(#[from] crate::images::Error),
+    Image(#[from] NotAReference),
 }
 
 impl Error {
@@ -135,10 +184,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::UnknownType { kind, .. } => {
-                let names = || {
-                    let services = versions::AVAILABLE.iter().filter(|known| known.is_service);
-                    services.map(|known| known.name)
-                };
+                let names = || all().into_iter().map(|known| known.name);
                 let name = kind.split(':').next().unwrap_or_default();
                 Some(match nearest(name, names()) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -146,15 +192,14 @@ impl Error {
                 })
             }
             Error::Unsupported { service, .. } => Some(format!(
-                "point its relationships at one that runs elsewhere: `services: {{{service}: {{external: \"scheme://user:password@host:port/path\"}}}}` in {}",
-                crate::settings::load::OWN_NAME
+                "point its relationships at one that runs elsewhere: `services: {{{service}: {{external: \"scheme://user:password@host:port/path\"}}}}` in {OWN_SETTINGS}"
             )),
             Error::Configuration { .. } => None,
             Error::External { .. } => Some(
                 "write it as `scheme://user:password@host:port/path`, with special characters as `%40`"
                     .to_owned(),
             ),
-            Error::Image(error) => error.hint(),
+            Error::Image(reference) => Some(reference.hint().to_owned()),
         }
     }
 }
@@ -166,10 +211,7 @@ pub fn clients(inputs: &Inputs<'_>) -> Option<Clients> {
 
 /// Plans one service.
 pub fn plan(inputs: &Inputs<'_>) -> Result<ServicePlan, Error> {
-    let draft = match inputs
-        .settings
-        .and_then(|settings| settings.external.as_ref())
-    {
+    let draft = match inputs.external {
         Some(url) => external::draft(inputs, url)?,
         None => internal(inputs)?,
     };
@@ -178,32 +220,11 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<ServicePlan, Error> {
 
 /// What stands for the service on this machine.
 fn internal(inputs: &Inputs<'_>) -> Result<Draft, Error> {
-    let kind = inputs.kind().0;
-    match kind {
-        "chrome-headless" => chrome_headless::draft(inputs),
-        "clickhouse" => clickhouse::draft(inputs),
-        "elasticsearch" | "elasticsearch-enterprise" | "opensearch" => search::draft(inputs),
-        "gotenberg" => gotenberg::draft(inputs),
-        "influxdb" => influxdb::draft(inputs),
-        "kafka" => kafka::draft(inputs),
-        "mariadb" | "mysql" | "oracle-mysql" => mysql::draft(inputs),
-        "memcached" => memcached::draft(inputs),
-        "mercure" => mercure::draft(inputs),
-        "mongodb" | "mongodb-enterprise" => mongodb::draft(inputs),
-        "network-storage" => network_storage::draft(inputs),
-        "postgresql" => postgresql::draft(inputs),
-        "rabbitmq" => rabbitmq::draft(inputs),
-        "redis" | "redis-persistent" | "valkey" | "valkey-persistent" => redis::draft(inputs),
-        "solr" => solr::draft(inputs),
-        "varnish" => varnish::draft(inputs),
-        "vault-kms" => vault_kms::draft(inputs),
-        "mariadb-replica" | "mysql-replica" | "postgresql-replica" => Err(Error::Unsupported {
-            service: inputs.service.name.clone(),
-            reason: format!("`{kind}` is a copy of another service, and nothing copies it here"),
-        }),
-        _ => Err(Error::UnknownType {
-            service: inputs.service.name.clone(),
-            kind: inputs.service.r#type.clone(),
+    match find(inputs.kind().0) {
+        Some(known) => (known.draft)(inputs),
+        None => Err(Error::UnknownType {
+            service: inputs.service.name.to_owned(),
+            kind: inputs.service.r#type.to_owned(),
         }),
     }
 }
@@ -218,7 +239,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
     } = inputs;
     let labels = |kind: Kind| {
         let mut labels = project.new_labels(Some(environment), None, kind);
-        labels.insert(LABEL_SERVICE.to_owned(), service.name.clone());
+        labels.insert(LABEL_SERVICE.to_owned(), service.name.to_owned());
         labels
     };
     let volume = draft.data.as_ref().map(|data| {
@@ -228,7 +249,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
             // Data of another version are in a volume of another name: they are neither read nor lost.
             name: project.name(&[
                 environment,
-                &service.name,
+                service.name,
                 "data",
                 &project::plain(&data.version, 40),
             ]),
@@ -238,12 +259,12 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         }
     });
     let mut container = draft.runs.then(|| ContainerSpec {
-        name: project.name(&[environment, &service.name]),
+        name: project.name(&[environment, service.name]),
         image: draft.image,
         command: draft.command,
         entry_point: draft.entry_point,
         user: draft.user,
-        hostname: host_name(&service.name),
+        hostname: host_name(service.name),
         variables: draft.variables,
         labels: labels(Kind::Service),
         volumes: volume
@@ -286,8 +307,8 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         container.labels.insert(LABEL_DEPLOY.to_owned(), id.clone());
     }
     ServicePlan {
-        name: service.name.clone(),
-        r#type: service.r#type.clone(),
+        name: service.name.to_owned(),
+        r#type: service.r#type.to_owned(),
         id,
         container,
         volume,
@@ -320,79 +341,6 @@ fn host_name(name: &str) -> String {
     } else {
         plain
     }
-}
-
-/// What is to be there for one service.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ServicePlan {
-    /// Its name: the key under `services`.
-    pub name: String,
-    /// `postgresql:18`, as in the configuration.
-    pub r#type: String,
-    /// Says everything that the container depends on; it is also its label [`crate::labels::LABEL_DEPLOY`].
-    pub id: String,
-    /// The container, which others find by its name, by way of links; `None` for one that is only files
-    /// (`network-storage`) or runs elsewhere (`external` in the settings).
-    pub container: Option<ContainerSpec>,
-    /// The volume of its data, where it keeps any.
-    pub volume: Option<VolumeSpec>,
-    /// Files that are put into the container before it starts.
-    pub files: Vec<ServiceFile>,
-    /// How to see that it answers.
-    pub ready: Ready,
-    /// What is run in it once it answers, each time that it was started; doing it again changes nothing.
-    pub setup: Vec<SetupStep>,
-    /// What relationships to it get, by endpoint; the first is the default one. Fields that depend on the
-    /// relationship (`host`, `rel`) are filled in by `relationships`.
-    pub endpoints: Vec<Endpoint>,
-    /// Whether it runs elsewhere (`external` in the settings): then every endpoint, whatever its name, is
-    /// the first one, and its host is the payload's own.
-    pub external: bool,
-    /// What of its `configuration` is not applied, and other differences from Upsun, for people to read.
-    pub warnings: Vec<String>,
-}
-
-/// One endpoint of a service.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Endpoint {
-    /// Its name.
-    pub name: String,
-    /// The payload, with all the fields that Upsun's has.
-    pub payload: Value,
-}
-
-/// A file in a service's container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceFile {
-    /// The absolute path.
-    pub path: String,
-    /// What is in it.
-    pub content: String,
-    /// Its mode, such as `0o644`.
-    pub mode: u32,
-}
-
-/// How to see that a service answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ready {
-    /// A command in its container that ends with code 0.
-    Command(Vec<String>),
-    /// A TCP port on which its container listens.
-    Listens(u16),
-    /// It is ready as soon as it runs.
-    Runs,
-}
-
-/// A step of a service's setup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SetupStep {
-    /// What it does, for messages: `database main`.
-    pub title: String,
-    /// The command with its arguments, run in the service's container.
-    pub command: Vec<String>,
-    /// The user to run it as; empty for the container's own.
-    pub user: String,
 }
 
 #[cfg(test)]

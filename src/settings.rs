@@ -17,7 +17,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::decode::{
     comma_separated, images, mail, one_or_more_paths, optional_environment_type, optional_grants,
@@ -157,14 +157,21 @@ pub struct Mail {
     pub port: Option<u16>,
 }
 
-/// `user`: the ids of the user `web`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// `user`: the ids of the user `web`, as whom everything of an app runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct User {
     /// The user's id.
     pub uid: u32,
     /// The group's id.
     pub gid: u32,
+}
+
+impl User {
+    /// `uid:gid`.
+    pub fn spec(self) -> String {
+        format!("{}:{}", self.uid, self.gid)
+    }
 }
 
 impl Default for User {
@@ -217,6 +224,11 @@ impl Error {
 }
 
 impl Settings {
+    /// The URL that stands for a service, where one does.
+    pub fn external(&self, service: &str) -> Option<&str> {
+        self.services.get(service)?.external.as_deref()
+    }
+
     /// Reads settings from text; `file_name` is for error messages only.
     pub fn parse(text: &str, file_name: &str) -> Result<Settings, Error> {
         Settings::with_outline(text, file_name).map(|(settings, _)| settings)

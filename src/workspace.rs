@@ -210,10 +210,7 @@ impl Workspace {
 
     /// The user that everything of an app runs as.
     pub fn user(&self) -> User {
-        User {
-            uid: self.settings.user.uid,
-            gid: self.settings.user.gid,
-        }
+        self.settings.user
     }
 
     /// What each container may take.

@@ -14,6 +14,7 @@ use upsun_local::config::render::{github, json, render, sarif};
 use upsun_local::config::{self, Loaded};
 use upsun_local::failure::{BAD_CONFIGURATION, Failure};
 use upsun_local::revision::Revision;
+use upsun_local::text;
 use upsun_local::workspace::settings;
 
 /// Arguments of `check`.
@@ -129,19 +130,19 @@ fn conclusion(
     warnings: usize,
     fails: bool,
 ) -> String {
-    let files = plural(loaded.texts.len(), "file");
+    let files = text::count(loaded.texts.len(), "file");
     let silenced = match loaded.silenced {
         0 => String::new(),
-        count => format!(" ({} silenced)", plural(count, "warning")),
+        count => format!(" ({} silenced)", text::count(count, "warning")),
     };
     let notes = match count(loaded, Severity::Note) {
         0 => String::new(),
-        notes => format!(", {}", plural(notes, "note")),
+        notes => format!(", {}", text::count(notes, "note")),
     };
     let found = format!(
         "{}, {}{notes} in {files}{silenced}",
-        plural(errors, "error"),
-        plural(warnings, "warning")
+        text::count(errors, "error"),
+        text::count(warnings, "warning")
     );
     let style = context.style;
     if errors > 0 {
@@ -159,11 +160,6 @@ fn conclusion(
             style.good(format!("no problems{notes} in {files}{silenced}"))
         )
     }
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    let end = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{end}")
 }
 
 /// Where the repository lies in the checkout of a workflow, with `/` and without one at the end.

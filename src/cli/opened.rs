@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::context::Context;
 use upsun_local::config::{self, Loaded};
 use upsun_local::failure::{BAD_CONFIGURATION, Failure};
+use upsun_local::text;
 use upsun_local::workspace::{self, Workspace};
 
 /// Opens the repository; a configuration with errors ends the command.
@@ -86,9 +87,7 @@ pub(super) fn say_errors(context: &Context, loaded: &Loaded) -> String {
     for problem in errors() {
         context.talk(&format!("{}\n", render(context, loaded, problem)));
     }
-    let count = errors().count();
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} error{plural}")
+    text::count(errors().count(), "error")
 }
 
 fn render(context: &Context, loaded: &Loaded, problem: &config::problem::Problem) -> String {

@@ -1,13 +1,12 @@
 //! Tables on standard output.
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
-use unicode_width::UnicodeWidthStr;
 
 use upsun_local::reporter::style::Style;
 use upsun_local::reporter::wrapped::width_of;
-use upsun_local::text::safe;
+use upsun_local::text::{beginning, pad, safe, width};
 
-/// How much of a cell is shown unless all of it is asked for, in characters.
+/// How much of a cell is shown unless all of it is asked for, in columns of a terminal.
 const CELL: usize = 48;
 
 /// The spaces between two columns.
@@ -34,12 +33,12 @@ fn aligned_within(
         .iter()
         .map(|row| row.iter().map(|cell| one_line(cell, full)).collect())
         .collect();
-    let widths = greatest(&cells, UnicodeWidthStr::width);
+    let widths = greatest(&cells, width);
     let Some(limit) = limit else {
         return columns(&cells, &widths, header, style);
     };
     let mut words = greatest(&cells, |cell| {
-        let words = cell.split(' ').map(UnicodeWidthStr::width);
+        let words = cell.split(' ').map(width);
         words.max().unwrap_or_default()
     });
     // After the last column is nothing that a long word there could push away.
@@ -78,8 +77,7 @@ fn columns(cells: &[Vec<String>], widths: &[usize], header: bool, style: Style) 
             let mut line = String::new();
             for (part, width) in parts.iter().zip(widths) {
                 let part = part.get(at).map_or("", String::as_str);
-                line.push_str(part);
-                line.push_str(&" ".repeat((width + GAP).saturating_sub(part.width())));
+                line.push_str(&pad(part, width + GAP));
             }
             let line = line.trim_end();
             if number == 0 && header {
@@ -99,15 +97,14 @@ fn paragraphs(cells: &[Vec<String>], limit: usize, header: bool, style: Style) -
         Some((titles, rows)) if header => (titles.as_slice(), rows),
         _ => (&[][..], cells),
     };
-    let left = titles.iter().map(|title| title.width() + GAP).max();
+    let left = titles.iter().map(|title| width(title) + GAP).max();
     let left = left.unwrap_or_default();
     let room = limit.saturating_sub(left).max(NARROWEST);
     let paragraph = |row: &Vec<String>| {
         let mut text = String::new();
         for (at, cell) in row.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
             let title = titles.get(at).map_or("", String::as_str);
-            let space = " ".repeat(left.saturating_sub(title.width()));
-            let mut before = format!("{}{space}", style.strong(title));
+            let mut before = pad(&style.strong(title), left);
             for line in wrapped(cell, room) {
                 text.push_str(&format!("{before}{line}\n"));
                 before = " ".repeat(left);
@@ -135,11 +132,11 @@ fn narrowed(widths: &[usize], words: &[usize], limit: usize) -> Option<Vec<usize
 }
 
 /// Lines that are no wider than that, as far as the words are not.
-fn wrapped(cell: &str, width: usize) -> Vec<String> {
-    if cell.width() <= width {
+fn wrapped(cell: &str, columns: usize) -> Vec<String> {
+    if width(cell) <= columns {
         return vec![cell.to_owned()];
     }
-    let options = Options::new(width)
+    let options = Options::new(columns)
         .break_words(false)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
@@ -160,10 +157,10 @@ fn one_line(cell: &str, full: bool) -> String {
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let first = lines.next().unwrap_or_default().to_owned();
     let more = lines.next().is_some();
-    if first.chars().count() <= CELL && !more {
+    if width(&first) <= CELL && !more {
         return first;
     }
-    let mut kept: String = first.chars().take(CELL - 1).collect();
+    let mut kept = beginning(&first, CELL - 1).to_owned();
     let is_in_word = first[kept.len()..].starts_with(|next| next != ' ');
     // No word is cut, unless little would be left to see.
     if let Some(space) = kept.rfind(' ').filter(|at| is_in_word && *at >= CELL / 2) {
@@ -309,7 +306,9 @@ mod tests {
             "npx prisma migrate deploy && node…"
         );
         let word = "x".repeat(60);
-        assert_eq!(one_line(&word, false).chars().count(), CELL);
+        assert_eq!(width(&one_line(&word, false)), CELL);
+        let word = "日本".repeat(30);
+        assert_eq!(width(&one_line(&word, false)), CELL - 1);
     }
 
     #[test]

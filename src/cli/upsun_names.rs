@@ -3,24 +3,12 @@
 
 mod table;
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
 
-use self::table::{ELSEWHERE, NAMES};
+use clap::{Arg, Command};
 
-/// Options before the command that take a value.
-const VALUED: [&str; 11] = [
-    "-C",
-    "--dir",
-    "--color",
-    "--engine",
-    "-e",
-    "--environment",
-    "--environment-type",
-    "-p",
-    "--project",
-    "--format",
-    "-A",
-];
+use self::table::{ELSEWHERE, NAMES};
 
 /// A command of Upsun's CLI that there is none for here.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,18 +19,20 @@ pub(super) struct Elsewhere {
     pub(super) hint: String,
 }
 
-/// Replaces the command's name where it is one of Upsun's; `is_known` says which names are commands already.
+/// Replaces the command's name where it is one of Upsun's. `commands` makes the whole command line's definition, which
+/// takes a while and is seldom needed.
 pub(super) fn translate(
     arguments: Vec<OsString>,
-    is_known: &dyn Fn(&str) -> bool,
+    commands: impl FnOnce() -> Command,
 ) -> Result<Vec<OsString>, Elsewhere> {
-    let at = position(&arguments);
+    let commands = LazyCell::new(commands);
+    let at = position(&arguments, |option| is_valued(&commands, option));
     let Some(word) = arguments.get(at).and_then(|word| word.to_str()) else {
         return Ok(arguments);
     };
     match find(word) {
         None => Ok(arguments),
-        Some(_) if is_known(word) => Ok(arguments),
+        Some(_) if word == "help" || commands.find_subcommand(word).is_some() => Ok(arguments),
         Some(Found::Here(words)) => {
             let mut translated = arguments;
             translated.splice(at..=at, words.iter().map(OsString::from));
@@ -56,15 +46,44 @@ pub(super) fn translate(
 }
 
 /// Where the command stands, after the options before it.
-fn position(arguments: &[OsString]) -> usize {
+fn position(arguments: &[OsString], is_valued: impl Fn(&str) -> bool) -> usize {
     let mut at = 1;
     while let Some(argument) = arguments.get(at).and_then(|argument| argument.to_str()) {
         if !argument.starts_with('-') {
             break;
         }
-        at += if VALUED.contains(&argument) { 2 } else { 1 };
+        at += 1;
+        // Nothing is asked of the last word, so that `--version` is quick.
+        if at < arguments.len() && is_valued(argument) {
+            at += 1;
+        }
     }
     at
+}
+
+/// Whether the word after this option is its value: `-e`, `-qe`, `--environment`. An option of a command may stand
+/// here too: clap then says that it is in the wrong place.
+fn is_valued(commands: &Command, option: &str) -> bool {
+    if let Some(long) = option.strip_prefix("--") {
+        let is_it = |arg: &Arg| arg.get_long() == Some(long);
+        return takes_value(commands, &is_it);
+    }
+    let mut letters = option.chars().skip(1);
+    let valued = letters.find(|letter| {
+        let is_it = |arg: &Arg| arg.get_short() == Some(*letter);
+        takes_value(commands, &is_it)
+    });
+    // What follows the letter would be the value.
+    valued.is_some() && letters.next().is_none()
+}
+
+/// Whether an option takes a value, here or else with any of the commands.
+fn takes_value(commands: &Command, is_it: &dyn Fn(&Arg) -> bool) -> bool {
+    if let Some(arg) = commands.get_arguments().find(|arg| is_it(arg)) {
+        return arg.get_action().takes_values();
+    }
+    let mut below = commands.get_subcommands();
+    below.any(|command| takes_value(command, is_it))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +131,7 @@ mod tests {
 
     fn line(text: &str) -> String {
         let words = text.split(' ').map(OsString::from).collect();
-        let known = ["run", "list", "ops", "up", "clean", "variables"];
-        match translate(words, &|word| known.contains(&word)) {
+        match translate(words, <super::super::Cli as clap::CommandFactory>::command) {
             Ok(words) => words
                 .iter()
                 .map(|word| word.to_string_lossy())
@@ -139,6 +157,17 @@ mod tests {
             ("u up", "u up"),
             ("u sql select", "u db sql select"),
             ("u nonsense:word", "u nonsense:word"),
+            ("u -e mounts mounts", "u -e mounts mount list"),
+            ("u -emounts mounts", "u -emounts mount list"),
+            ("u -qe mounts mounts", "u -qe mounts mount list"),
+            ("u --color never mounts", "u --color never mount list"),
+            ("u --color=never mounts", "u --color=never mount list"),
+            ("u -p mounts mounts", "u -p mounts mount list"),
+            // Those of a command are in the wrong place here, which clap says better.
+            ("u -A mounts mounts", "u -A mounts mount list"),
+            ("u --format mounts mounts", "u --format mounts mount list"),
+            ("u --verbose mounts", "u --verbose mount list"),
+            ("u --version", "u --version"),
         ] {
             assert_eq!(line(upsun), here);
         }

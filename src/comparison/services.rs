@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::difference::{Difference, differences};
 use crate::config::{Config, Service};
+use crate::services;
 
 /// What becomes of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,17 +42,6 @@ pub struct ServiceChange {
     /// The name of the service that goes, when only the name seems to have changed.
     pub renamed_from: Option<String>,
 }
-
-/// Services that hold nothing that anybody would miss: caches and what only answers.
-const STATELESS: [&str; 7] = [
-    "chrome-headless",
-    "gotenberg",
-    "memcached",
-    "mercure",
-    "redis",
-    "valkey",
-    "varnish",
-];
 
 /// The services that are not what they were, by name.
 pub fn of_services(before: &Config, now: &Config) -> Vec<ServiceChange> {
@@ -133,16 +123,17 @@ fn has_data(service: &Service) -> bool {
 
 /// Whether services of a type hold what somebody would miss.
 pub fn keeps_data(r#type: &str) -> bool {
-    !STATELESS.contains(&split(r#type).0)
+    services::find(split(r#type).0).is_none_or(|known| known.keeps_data)
 }
 
 fn split(r#type: &str) -> (&str, &str) {
     r#type.split_once(':').unwrap_or((r#type, ""))
 }
 
-/// `mysql` is another name of `mariadb`.
+/// What a type is called whatever its name: `mysql` is another name of `mariadb`.
 fn family(kind: &str) -> &str {
-    if kind == "mysql" { "mariadb" } else { kind }
+    let same_as = services::find(kind).and_then(|known| known.same_as);
+    same_as.unwrap_or(kind)
 }
 
 /// A version as numbers, so that 10 is more than 9.

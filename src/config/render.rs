@@ -15,7 +15,7 @@ use miette::{
 };
 
 use super::problem::{Place, Problem, Severity};
-use crate::text::is_harmful;
+use crate::text::{beginning, ending, is_harmful};
 
 pub use self::github::github;
 pub use self::json::json;
@@ -102,18 +102,19 @@ impl Snippet {
 
         // Around the caret as much as fits; what is cut off leaves an ellipsis.
         let room = width.saturating_sub(12).max(40);
-        let (head, cut) = last_chars(head, room / 2);
-        let (marked, marked_cut) = first_chars(marked, room / 2);
+        let head_shown = ending(head, room / 2);
+        let cut = head_shown.len() < head.len();
+        let (marked, marked_cut) = shown_of(marked, room / 2);
         let (tail, tail_cut) = if marked_cut {
             (String::new(), false)
         } else {
-            first_chars(tail, room / 2)
+            shown_of(tail, room / 2)
         };
         let mut shown = String::new();
         if cut {
             shown.push('…');
         }
-        shown.push_str(&head);
+        shown.extend(head_shown.chars().map(harmless));
         let from = shown.len();
         shown.push_str(&marked);
         let length = shown.len() - from;
@@ -132,17 +133,11 @@ impl Snippet {
     }
 }
 
-fn first_chars(text: &str, count: usize) -> (String, bool) {
-    let mut chars = text.chars();
-    let kept = chars.by_ref().take(count).map(harmless).collect();
-    (kept, chars.next().is_some())
-}
-
-fn last_chars(text: &str, count: usize) -> (String, bool) {
-    let mut chars: Vec<char> = text.chars().rev().take(count + 1).map(harmless).collect();
-    let cut = chars.len() > count;
-    chars.truncate(count);
-    (chars.into_iter().rev().collect(), cut)
+/// The beginning of a text, and whether it goes on.
+fn shown_of(text: &str, columns: usize) -> (String, bool) {
+    let shown = beginning(text, columns);
+    let is_cut = shown.len() < text.len();
+    (shown.chars().map(harmless).collect(), is_cut)
 }
 
 fn harmless(char: char) -> char {

@@ -5,6 +5,7 @@ use crate::config::app::{
     Commands, Flavor, Hooks, Image, Protocol, Runtime, SocketFamily, StackRuntime, Web,
 };
 use crate::config::problem::Place;
+use crate::image_ref::ImageRef;
 use crate::roles::Role;
 
 pub(crate) fn app(image: Image, raw: Value) -> App {

@@ -67,8 +67,8 @@ impl World {
                 let plan = services::plan(&services::Inputs {
                     project: &project,
                     environment: "main",
-                    service,
-                    settings: settings.services.get(name),
+                    service: service.into(),
+                    external: settings.external(name),
                     images: &settings.images,
                     network: "n",
                     memory: MemoryLimit::Share,

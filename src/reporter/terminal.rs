@@ -182,11 +182,8 @@ impl<S: Screen> Terminal<S> {
             );
             return;
         }
-        let plural = if count == 1 { "" } else { "s" };
-        self.step(
-            "Undid",
-            &format!("{count} change{plural} on the mounts of {container}:"),
-        );
+        let counted = text::count(count, "change");
+        self.step("Undid", &format!("{counted} on the mounts of {container}:"));
         for change in changes.iter().take(CHANGES_SHOWN) {
             self.step("", &safe_line(&change.to_string()));
         }

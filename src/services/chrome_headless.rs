@@ -4,7 +4,26 @@
 
 use super::configuration::Configuration;
 use super::draft::Draft;
-use super::{Error, Inputs, Ready, payload};
+use super::{Endpoints, Error, Inputs, Ready, ServiceType, payload};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "chrome-headless",
+    supported: &["120", "113"],
+    deprecated: &[],
+    endpoint: "http",
+    endpoints: Endpoints::Unlike(&["http"]),
+    configures_endpoints: false,
+    image: None,
+    exact: &[
+        ("113", "chromedp/headless-shell:113.0.5672.93"),
+        ("120", "zenika/alpine-chrome:123"),
+    ],
+    clients: None,
+    usual_port: None,
+    keeps_data: false,
+    same_as: None,
+    draft,
+}];
 
 const PORT: u16 = 9222;
 

@@ -6,7 +6,24 @@ use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
 use super::privileges::{self, Access};
-use super::{Endpoint, Error, Inputs};
+use super::{Endpoint, Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "clickhouse",
+    supported: &["26.3", "25.8"],
+    deprecated: &["25.3", "24.3", "23.8"],
+    endpoint: "clickhouse",
+    // One for each protocol.
+    endpoints: Endpoints::Only(&["clickhouse-http"]),
+    configures_endpoints: true,
+    image: Some("clickhouse/clickhouse-server:{}"),
+    exact: &[],
+    clients: None,
+    usual_port: None,
+    keeps_data: true,
+    same_as: None,
+    draft,
+}];
 
 /// What Upsun's privileges are called.
 const LEVELS: &[&str] = &["ro", "rw", "admin"];

@@ -92,10 +92,9 @@ impl<'a> Configuration<'a> {
 }
 
 fn error(inputs: &Inputs<'_>, message: &str) -> Error {
-    let place = &inputs.service.place;
     Error::Configuration {
-        service: inputs.service.name.clone(),
-        place: format!("{}:{}", place.file, place.line),
+        service: inputs.service.name.to_owned(),
+        place: format!("{}:{}", inputs.service.file, inputs.service.line),
         message: message.to_owned(),
     }
 }

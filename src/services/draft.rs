@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Endpoint, Inputs, Ready, ServiceFile, SetupStep, image};
+use super::{Endpoint, Error, Inputs, Ready, ServiceFile, SetupStep, image};
 use crate::engine::spec::{Link, Port};
 
 /// What stands for a service.
@@ -87,7 +87,7 @@ impl Draft {
     }
 
     /// A container of the service's image.
-    pub(super) fn container(inputs: &Inputs<'_>) -> Result<Draft, super::Error> {
+    pub(super) fn container(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         Ok(Draft {
             runs: true,
             image: image::of(inputs)?,
@@ -157,6 +157,17 @@ impl Draft {
         self.warnings.extend(warnings);
         self
     }
+}
+
+/// For a service that copies another one.
+pub(super) fn replica(inputs: &Inputs<'_>) -> Result<Draft, Error> {
+    Err(Error::Unsupported {
+        service: inputs.service.name.to_owned(),
+        reason: format!(
+            "`{}` is a copy of another service, and nothing copies it here",
+            inputs.kind().0
+        ),
+    })
 }
 
 /// Asks for a page over HTTP with nothing but bash: few images have a client. `status` is a part of the

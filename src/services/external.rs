@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::draft::Draft;
-use super::{Error, Inputs, payload};
+use super::service_type::usual_port;
+use super::{Error, Inputs, find, payload};
 
 pub(super) fn draft(inputs: &Inputs<'_>, url: &str) -> Result<Draft, Error> {
     let wrong = |message: &str| Error::External {
-        service: inputs.service.name.clone(),
+        service: inputs.service.name.to_owned(),
         message: message.to_owned(),
     };
     let url = Address::parse(url).map_err(|message| wrong(&message))?;
@@ -19,8 +20,7 @@ pub(super) fn draft(inputs: &Inputs<'_>, url: &str) -> Result<Draft, Error> {
         .ok()
         .and_then(|draft| draft.endpoints.into_iter().next())
         .unwrap_or_else(|| {
-            let name = crate::config::versions::find(inputs.kind().0)
-                .map_or("default", |known| known.endpoint);
+            let name = find(inputs.kind().0).map_or("default", |known| known.endpoint);
             payload::full(inputs, name, payload::Connection::open("http", 80))
         });
     let fields = &mut endpoint.payload;
@@ -75,7 +75,7 @@ impl Address {
             scheme => scheme,
         };
         let host = url.host_str().filter(|host| !host.is_empty());
-        let port = url.port_or_known_default().or_else(|| default_port(scheme));
+        let port = url.port_or_known_default().or_else(|| usual_port(scheme));
         // A user without a name and a password may still be given: `redis://:secret@host`.
         let username = (!url.username().is_empty() || url.password().is_some())
             .then(|| decode(url.username()));
@@ -93,19 +93,6 @@ impl Address {
                 .collect(),
         })
     }
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    Some(match scheme {
-        "pgsql" => 5432,
-        "mysql" => 3306,
-        "redis" | "valkey" => 6379,
-        "amqp" => 5672,
-        "mongodb" => 27017,
-        "memcached" => 11211,
-        "kafka" => 9092,
-        _ => return None,
-    })
 }
 
 /// `%40` and the like as what they stand for.

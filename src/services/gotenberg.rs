@@ -4,7 +4,23 @@
 
 use super::configuration::Configuration;
 use super::draft::Draft;
-use super::{Error, Inputs, payload};
+use super::{Endpoints, Error, Inputs, ServiceType, payload};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "gotenberg",
+    supported: &["8"],
+    deprecated: &[],
+    endpoint: "http",
+    endpoints: Endpoints::Unlike(&["http"]),
+    configures_endpoints: false,
+    image: Some("gotenberg/gotenberg:{}"),
+    exact: &[],
+    clients: None,
+    usual_port: None,
+    keeps_data: false,
+    same_as: None,
+    draft,
+}];
 
 pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
     let configuration = Configuration::of(inputs)?;

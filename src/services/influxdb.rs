@@ -7,7 +7,23 @@ use serde_json::json;
 use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "influxdb",
+    supported: &["3", "2.7", "2.3"],
+    deprecated: &[],
+    endpoint: "influxdb",
+    endpoints: Endpoints::Unlike(&["http"]),
+    configures_endpoints: false,
+    image: Some("influxdb:{}"),
+    exact: &[("3", "influxdb:3-core")],
+    clients: None,
+    usual_port: None,
+    keeps_data: true,
+    same_as: None,
+    draft,
+}];
 
 /// Upsun's organisation and bucket.
 const MAIN: &str = "main";

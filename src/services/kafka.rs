@@ -4,7 +4,30 @@
 
 use super::configuration::Configuration;
 use super::draft::Draft;
-use super::{Error, Inputs, payload, service_host};
+use super::{Endpoints, Error, Inputs, ServiceType, payload, service_host};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "kafka",
+    supported: &["4.3", "4.1", "3.7", "3.6"],
+    deprecated: &[],
+    endpoint: "kafka",
+    endpoints: Endpoints::Only(&[]),
+    configures_endpoints: false,
+    image: None,
+    exact: &[
+        ("3.6", "apache/kafka:3.7.1"),
+        ("3.7", "apache/kafka:3.7.1"),
+        ("4.1", "apache/kafka:4.1.1"),
+        ("4.3", "apache/kafka:4.3.1"),
+    ],
+    clients: None,
+    usual_port: Some(("kafka", PORT)),
+    keeps_data: true,
+    same_as: None,
+    draft,
+}];
+
+const PORT: u16 = 9092;
 
 const VARIABLES: &[(&str, &str)] = &[
     ("KAFKA_NODE_ID", "1"),
@@ -29,7 +52,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
     let version = inputs.kind().1;
     let configuration = Configuration::of(inputs)?;
     // Clients are sent on to this name, which every container with a relationship knows.
-    let name = service_host(&inputs.service.name);
+    let name = service_host(inputs.service.name);
     let mut draft = Draft::container(inputs)?
         .variable(
             "KAFKA_ADVERTISED_LISTENERS",
@@ -41,7 +64,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
             "--bootstrap-server",
             "127.0.0.1:9092",
         ])
-        .endpoints(vec![payload::plain(inputs, "kafka", "kafka", 9092)])
+        .endpoints(vec![payload::plain(inputs, "kafka", "kafka", PORT)])
         .warn(configuration.ignored(&[]));
     for (name, value) in VARIABLES {
         draft = draft.variable(name, *value);

@@ -6,14 +6,11 @@
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::{Error, Inputs, Ready, ServicePlan, finish, image};
-use crate::config::Service;
-use crate::config::problem::Place;
+use super::{Configured, Error, Inputs, Ready, ServicePlan, finish, image};
 use crate::engine::spec::{Link, MemoryLimit, Port};
 use crate::labels::Kind;
 use crate::labels::LABEL_SERVICE;
 use crate::project::{self, Project};
-use crate::settings;
 
 /// The type under which `images` of the settings may name another image.
 const TYPE: &str = "mailpit";
@@ -39,8 +36,8 @@ pub struct Wanted<'a> {
     pub project: &'a Project,
     /// The environment's name.
     pub environment: &'a str,
-    /// `mail` of the settings.
-    pub settings: settings::Mail,
+    /// The port on this machine where the settings want it to show the mail.
+    pub port: Option<u16>,
     /// `images` of the settings.
     pub images: &'a indexmap::IndexMap<String, String>,
     /// The name of the environment's network.
@@ -51,17 +48,17 @@ pub struct Wanted<'a> {
 
 /// Plans it.
 pub fn plan(wanted: &Wanted<'_>) -> Result<ServicePlan, Error> {
-    let service = Service {
-        name: wanted.name.to_owned(),
-        r#type: TYPE.to_owned(),
-        place: Place::default(),
-        raw: Value::Null,
-    };
     let inputs = Inputs {
         project: wanted.project,
         environment: wanted.environment,
-        service: &service,
-        settings: None,
+        service: Configured {
+            name: wanted.name,
+            r#type: TYPE,
+            file: "",
+            line: 0,
+            raw: &Value::Null,
+        },
+        external: None,
         images: wanted.images,
         network: wanted.network,
         memory: MemoryLimit::Share,
@@ -107,7 +104,7 @@ pub fn link(project: &Project, environment: &str) -> Link {
 /// The port on this machine where it shows the mail: the settings', or one that is always the same for one
 /// environment and hardly that of another.
 fn port(wanted: &Wanted<'_>) -> u16 {
-    wanted.settings.port.unwrap_or_else(|| {
+    wanted.port.unwrap_or_else(|| {
         let parts = format!("{}/{}/mail", wanted.project.key, wanted.environment);
         let digits = &project::hash(parts.as_bytes())[..4];
         20_000 + u16::from_str_radix(digits, 16).unwrap_or_default() % 10_000
@@ -144,7 +141,7 @@ mod tests {
         plan(&Wanted {
             project: &project,
             environment: "main",
-            settings: settings::Mail { port },
+            port,
             images,
             network: "upsun-shop-1234-main",
             name: "mail",

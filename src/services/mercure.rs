@@ -5,7 +5,23 @@
 use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "mercure",
+    supported: &["0"],
+    deprecated: &[],
+    endpoint: "mercure",
+    endpoints: Endpoints::Unlike(&["http"]),
+    configures_endpoints: false,
+    image: None,
+    exact: &[("0", "dunglas/mercure:v0.24.2")],
+    clients: None,
+    usual_port: None,
+    keeps_data: false,
+    same_as: None,
+    draft,
+}];
 
 pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
     let configuration = Configuration::of(inputs)?;

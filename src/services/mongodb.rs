@@ -5,7 +5,43 @@
 use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[
+    MONGODB,
+    ServiceType {
+        name: "mongodb-enterprise",
+        supported: &["7.0"],
+        ..MONGODB
+    },
+];
+
+const MONGODB: ServiceType = ServiceType {
+    name: "mongodb",
+    supported: &["4.0"],
+    deprecated: &[],
+    endpoint: "mongodb",
+    endpoints: Endpoints::Only(&[]),
+    configures_endpoints: false,
+    image: Some("mongo:{}"),
+    exact: &[],
+    clients: Some((
+        "mongodb",
+        &[
+            "mongosh",
+            "mongodump",
+            "mongorestore",
+            "mongoexport",
+            "mongoimport",
+        ],
+    )),
+    usual_port: Some(("mongodb", PORT)),
+    keeps_data: true,
+    same_as: None,
+    draft,
+};
+
+const PORT: u16 = 27017;
 
 /// Upsun's user, password and database.
 const MAIN: &str = "main";
@@ -50,7 +86,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
 /// Upsun's payload has no `fragment`, `public` and `host_mapped` here.
 fn endpoint(inputs: &Inputs<'_>) -> super::Endpoint {
     let path = Some(MAIN.to_owned());
-    let connection = Connection::database("mongodb", 27017, MAIN, MAIN, path);
+    let connection = Connection::database("mongodb", PORT, MAIN, MAIN, path);
     let mut endpoint = payload::full(inputs, "mongodb", connection);
     if let Some(fields) = endpoint.payload.as_object_mut() {
         for name in ["fragment", "public", "host_mapped"] {

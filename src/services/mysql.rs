@@ -4,10 +4,74 @@
 //! <https://docs.upsun.com/add-services/mysql.html>
 
 use super::configuration::{Configuration, is_word, scalar};
-use super::draft::Draft;
+use super::draft::{self, Draft};
 use super::payload::{self, Connection};
 use super::privileges::{self, Access};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[
+    MARIADB_TYPE,
+    ServiceType {
+        name: "mariadb-replica",
+        ..REPLICA
+    },
+    ServiceType {
+        name: "mysql",
+        same_as: Some("mariadb"),
+        ..MARIADB_TYPE
+    },
+    ServiceType {
+        name: "mysql-replica",
+        ..REPLICA
+    },
+    ServiceType {
+        name: "oracle-mysql",
+        supported: &["8.4"],
+        image: Some("mysql:{}"),
+        ..MARIADB_TYPE
+    },
+];
+
+const MARIADB_TYPE: ServiceType = ServiceType {
+    name: "mariadb",
+    supported: &["12.3", "11.8", "11.4"],
+    deprecated: &[],
+    endpoint: "mysql",
+    endpoints: Endpoints::Only(&[]),
+    configures_endpoints: true,
+    image: Some("mariadb:{}"),
+    exact: &[],
+    // `mariadb` stands for `mysql` as well: newer images have the first name only.
+    clients: Some((
+        "mysql",
+        &[
+            "mariadb",
+            "mariadb-admin",
+            "mariadb-check",
+            "mariadb-dump",
+            "mariadb-import",
+            "mysql",
+            "mysqladmin",
+            "mysqlcheck",
+            "mysqldump",
+            "mysqlimport",
+        ],
+    )),
+    usual_port: Some(("mysql", PORT)),
+    keeps_data: true,
+    same_as: None,
+    draft,
+};
+
+const REPLICA: ServiceType = ServiceType {
+    configures_endpoints: false,
+    image: None,
+    clients: None,
+    draft: draft::replica,
+    ..MARIADB_TYPE
+};
+
+const PORT: u16 = 3306;
 
 /// What Upsun's privileges are called.
 const LEVELS: &[&str] = &["ro", "rw", "admin", "replication", "replication-admin"];
@@ -133,7 +197,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         endpoints.push(payload::full(
             inputs,
             &access.name,
-            Connection::database("mysql", 3306, &user, &password, path),
+            Connection::database("mysql", PORT, &user, &password, path),
         ));
     }
     let Flavor {

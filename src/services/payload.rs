@@ -78,7 +78,7 @@ fn common(inputs: &Inputs<'_>, endpoint: &str, scheme: &str, port: u16) -> Value
     json!({
         "service": inputs.service.name,
         "ip": null,
-        "hostname": service_host(&inputs.service.name),
+        "hostname": service_host(inputs.service.name),
         "cluster": cluster(inputs.project, inputs.environment),
         "host": null,
         "rel": endpoint,

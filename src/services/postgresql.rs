@@ -6,12 +6,47 @@ mod statements;
 
 use self::statements::Plan;
 use super::configuration::Configuration;
-use super::draft::Draft;
+use super::draft::{self, Draft};
 use super::payload::{self, Connection};
 use super::privileges::{self, Access};
-use super::{Endpoint, Error, Inputs, image};
+use super::{Endpoint, Endpoints, Error, Inputs, ServiceType, image};
 use crate::image_ref::ImageRef;
-use crate::images;
+use crate::project::SETTINGS_FILE;
+
+pub(super) const TYPES: &[ServiceType] = &[
+    POSTGRESQL,
+    ServiceType {
+        name: "postgresql-replica",
+        endpoints: Endpoints::Only(&[]),
+        configures_endpoints: false,
+        image: None,
+        clients: None,
+        draft: draft::replica,
+        ..POSTGRESQL
+    },
+];
+
+const POSTGRESQL: ServiceType = ServiceType {
+    name: "postgresql",
+    supported: &["18", "17", "16", "15", "14"],
+    deprecated: &[],
+    endpoint: "postgresql",
+    // Databases without endpoints have one of this name.
+    endpoints: Endpoints::Only(&["main"]),
+    configures_endpoints: true,
+    image: Some("postgres:{}-bookworm"),
+    exact: &[],
+    clients: Some((
+        "postgresql",
+        &["psql", "pg_dump", "pg_restore", "pg_isready"],
+    )),
+    usual_port: Some(("pgsql", PORT)),
+    keeps_data: true,
+    same_as: None,
+    draft,
+};
+
+const PORT: u16 = 5432;
 
 /// The longest name that PostgreSQL does not cut off, in bytes.
 const LONGEST: usize = 63;
@@ -85,7 +120,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         .iter()
         .map(|user| {
             let path = user.access.default.clone();
-            let connection = Connection::database("pgsql", 5432, &user.name, &user.password, path);
+            let connection = Connection::database("pgsql", PORT, &user.name, &user.password, path);
             payload::full(inputs, &user.access.name, connection)
         })
         .collect();
@@ -247,14 +282,11 @@ fn image_with(
                 (true, version) => format!("{version}-3.5"),
             };
             Ok(Some(
-                ImageRef::new(&image.replace("{}", &version)).map_err(images::Error::from)?
-                    .as_str()
-                    .to_owned(),
+                ImageRef::new(&image.replace("{}", &version))?.as_str().to_owned(),
             ))
         }
         _ => Err(configuration.error(&format!(
-            "no image is known that has all of these `extensions`: name one in `images: {{\"{kind}:{version}\": …}}` of {}",
-            crate::settings::FILE_NAME
+            "no image is known that has all of these `extensions`: name one in `images: {{\"{kind}:{version}\": …}}` of {SETTINGS_FILE}"
         ))),
     }
 }

@@ -7,7 +7,25 @@ use serde_json::json;
 use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "rabbitmq",
+    supported: &["4.3"],
+    deprecated: &[],
+    endpoint: "rabbitmq",
+    endpoints: Endpoints::Unlike(&["http"]),
+    configures_endpoints: false,
+    image: Some("rabbitmq:{}-management"),
+    exact: &[],
+    clients: None,
+    usual_port: Some(("amqp", PORT)),
+    keeps_data: true,
+    same_as: None,
+    draft,
+}];
+
+const PORT: u16 = 5672;
 
 /// What Upsun's user and password are.
 const GUEST: &str = "guest";
@@ -40,7 +58,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
             Connection {
                 username: Some(GUEST.to_owned()),
                 password: Some(GUEST.to_owned()),
-                ..Connection::open("amqp", 5672)
+                ..Connection::open("amqp", PORT)
             },
         )])
         .warn(configuration.ignored(&["vhosts"]));

@@ -5,7 +5,52 @@
 use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[
+    REDIS,
+    ServiceType {
+        name: "redis-persistent",
+        keeps_data: true,
+        ..REDIS
+    },
+    VALKEY,
+    ServiceType {
+        name: "valkey-persistent",
+        keeps_data: true,
+        ..VALKEY
+    },
+];
+
+const REDIS: ServiceType = ServiceType {
+    name: "redis",
+    supported: &["8.8", "8.0", "7.2"],
+    deprecated: &["6.2"],
+    endpoint: "redis",
+    endpoints: Endpoints::Unlike(&[]),
+    configures_endpoints: false,
+    image: Some("redis:{}"),
+    exact: &[],
+    clients: Some(("redis", &["redis-cli"])),
+    usual_port: Some(("redis", PORT)),
+    keeps_data: false,
+    same_as: None,
+    draft,
+};
+
+const VALKEY: ServiceType = ServiceType {
+    name: "valkey",
+    supported: &["9.0", "8.1", "8.0"],
+    deprecated: &[],
+    endpoint: "valkey",
+    endpoints: Endpoints::Unlike(&["redis"]),
+    image: Some("valkey/valkey:{}"),
+    clients: Some(("redis", &["valkey-cli", "redis-cli"])),
+    usual_port: Some(("valkey", PORT)),
+    ..REDIS
+};
+
+const PORT: u16 = 6379;
 
 const POLICIES: &[&str] = &[
     "allkeys-lru",
@@ -59,7 +104,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         .endpoints(vec![payload::full(
             inputs,
             name,
-            Connection::open(scheme, 6379),
+            Connection::open(scheme, PORT),
         )])
         .warn(configuration.ignored(&["maxmemory_policy"]));
     if persistent {

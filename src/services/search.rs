@@ -6,7 +6,46 @@
 use super::configuration::Configuration;
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Error, Inputs};
+use super::{Endpoints, Error, Inputs, ServiceType};
+
+pub(super) const TYPES: &[ServiceType] = &[
+    ELASTICSEARCH,
+    ServiceType {
+        name: "elasticsearch-enterprise",
+        supported: &["9.3", "8.19"],
+        endpoints: Endpoints::Unlike(&["http"]),
+        exact: &[
+            ("8.19", "elasticsearch:8.19.20"),
+            ("9.3", "elasticsearch:9.3.5"),
+        ],
+        ..ELASTICSEARCH
+    },
+    ServiceType {
+        name: "opensearch",
+        supported: &["3"],
+        deprecated: &["2"],
+        endpoint: "opensearch",
+        image: Some("opensearchproject/opensearch:{}"),
+        exact: &[],
+        ..ELASTICSEARCH
+    },
+];
+
+const ELASTICSEARCH: ServiceType = ServiceType {
+    name: "elasticsearch",
+    supported: &["7.10"],
+    deprecated: &[],
+    endpoint: "elasticsearch",
+    endpoints: Endpoints::Only(&[]),
+    configures_endpoints: false,
+    image: None,
+    exact: &[("7.10", "elasticsearch:7.10.1")],
+    clients: None,
+    usual_port: None,
+    keeps_data: true,
+    same_as: None,
+    draft,
+};
 
 const HEAP: &str = "-Xms512m -Xmx512m";
 

@@ -7,7 +7,24 @@ use serde_json::Value;
 use super::configuration::{Configuration, is_word};
 use super::draft::{Draft, http_check};
 use super::payload::{self, Connection};
-use super::{Error, Inputs, privileges};
+use super::{Endpoints, Error, Inputs, ServiceType, privileges};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "solr",
+    supported: &["10.0", "9.9", "9.6", "9.4", "9.2", "9.1"],
+    deprecated: &[],
+    endpoint: "solr",
+    endpoints: Endpoints::Only(&[]),
+    configures_endpoints: true,
+    image: Some("solr:{}"),
+    exact: &[],
+    clients: None,
+    // Upsun's port is not the one that Solr has elsewhere.
+    usual_port: None,
+    keeps_data: true,
+    same_as: None,
+    draft,
+}];
 
 /// Upsun's port.
 const PORT: u16 = 8080;

@@ -5,7 +5,7 @@ use super::*;
 /// What reads a configuration and plans services of it, as the program does.
 struct Plans {
     project: Project,
-    config: config::Config,
+    config: crate::config::Config,
     settings: crate::settings::Settings,
 }
 
@@ -20,7 +20,7 @@ impl Plans {
         let services: String = services.lines().map(|line| format!("  {line}\n")).collect();
         let text = format!("applications:\n  app:\n    type: nodejs:24\nservices:\n{services}");
         std::fs::write(dir.path().join(".upsun/config.yaml"), text).unwrap();
-        let loaded = config::load(dir.path());
+        let loaded = crate::config::load(dir.path());
         Plans {
             project: Project {
                 id: "shop".into(),
@@ -40,8 +40,8 @@ impl Plans {
         plan(&Inputs {
             project: &self.project,
             environment: "main",
-            service: &self.config.services[service],
-            settings: self.settings.services.get(service),
+            service: (&self.config.services[service]).into(),
+            external: self.settings.external(service),
             images: &self.settings.images,
             network: "upsun-shop-1234-main",
             memory: MemoryLimit::Share,
@@ -93,10 +93,64 @@ fn pretty(value: &impl serde::Serialize) -> String {
 }
 
 #[test]
+fn every_file_of_a_type_is_in_the_list_and_each_name_stands_once() {
+    let list = include_str!("../services.rs");
+    let mut files = 0;
+    for entry in std::fs::read_dir("src/services").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines = text.lines();
+        if !lines.any(|line| line.starts_with("pub(super) const TYPES")) {
+            continue;
+        }
+        files += 1;
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        for line in [format!("mod {name};"), format!("    {name}::TYPES,")] {
+            assert!(
+                list.lines().any(|known| known == line),
+                "src/services.rs lacks the line `{line}` for {}",
+                path.display()
+            );
+        }
+    }
+    assert_eq!(files, TYPES.len());
+    for pair in all().windows(2) {
+        assert_ne!(pair[0].name, pair[1].name);
+    }
+}
+
+#[test]
+fn a_relationship_may_name_the_endpoints_of_a_type() {
+    for (name, allowed, refused) in [
+        ("postgresql", &["postgresql", "main"][..], &["reporter"][..]),
+        ("postgresql-replica", &["postgresql"], &["main"]),
+        ("clickhouse", &["clickhouse", "clickhouse-http"], &["http"]),
+        ("kafka", &["kafka"], &["http"]),
+        ("valkey", &["valkey", "redis", "other"], &["mysql"]),
+        ("redis", &["redis", "other"], &["valkey", "http"]),
+        ("varnish", &["http", "other"], &["redis"]),
+        ("mercure", &["mercure", "http"], &["kafka"]),
+        ("vault-kms", &["manage_keys", "mysql"], &[]),
+        ("network-storage", &["nfs"], &[]),
+    ] {
+        let known = find(name).unwrap();
+        for endpoint in allowed {
+            assert!(known.may_have(endpoint), "{name}: {endpoint}");
+        }
+        for endpoint in refused {
+            assert!(!known.may_have(endpoint), "{name}: {endpoint}");
+        }
+    }
+}
+
+#[test]
 fn every_service_of_the_registry_is_planned_or_says_why_not() {
     let mut refused = Vec::new();
     let mut images = std::collections::BTreeMap::new();
-    for known in versions::AVAILABLE.iter().filter(|known| known.is_service) {
+    for known in all() {
         for version in known.supported.iter().chain(known.deprecated) {
             let kind = format!("{}:{version}", known.name);
             let more = match known.name {

@@ -6,8 +6,24 @@ use serde_json::Value;
 
 use super::configuration::Configuration;
 use super::draft::{Draft, http_check};
-use super::{Error, Inputs, ServiceFile, payload, service_host};
+use super::{Endpoints, Error, Inputs, ServiceFile, ServiceType, payload, service_host};
 use crate::engine::spec::Link;
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "varnish",
+    supported: &["9.0", "6.0"],
+    deprecated: &[],
+    endpoint: "http",
+    endpoints: Endpoints::Unlike(&["http"]),
+    configures_endpoints: false,
+    image: Some("varnish:{}"),
+    exact: &[],
+    clients: None,
+    usual_port: None,
+    keeps_data: false,
+    same_as: None,
+    draft,
+}];
 
 const PORT: u16 = 80;
 

@@ -7,7 +7,23 @@ use serde_json::{Value, json};
 use super::configuration::{Configuration, is_word};
 use super::draft::Draft;
 use super::payload::{self, Connection};
-use super::{Endpoint, Error, Inputs, ServiceFile, privileges};
+use super::{Endpoint, Endpoints, Error, Inputs, ServiceFile, ServiceType, privileges};
+
+pub(super) const TYPES: &[ServiceType] = &[ServiceType {
+    name: "vault-kms",
+    supported: &["1.12"],
+    deprecated: &[],
+    endpoint: "manage_keys",
+    endpoints: Endpoints::Any,
+    configures_endpoints: true,
+    image: Some("hashicorp/vault:{}"),
+    exact: &[],
+    clients: None,
+    usual_port: None,
+    keeps_data: true,
+    same_as: None,
+    draft,
+}];
 
 const PORT: u16 = 8200;
 

@@ -20,6 +20,7 @@ use sha1::{Digest, Sha1};
 use super::hash::Hash;
 use super::listing::{Listing, is_ours, os_path};
 use super::snapshot::{Kind, join};
+use crate::text::quote;
 
 /// What would make Git look at another repository than the one it is started in: a hook that runs
 /// us sets them.
@@ -184,7 +185,6 @@ impl Git {
 
     /// The same for a shell script, with the overrides of a repository: a function that takes the place of `git` in it.
     pub fn shell_function(overrides: &[String]) -> String {
-        let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
         let variables = door::VARIABLES
             .iter()
             .map(|(name, value)| format!("{name}={}", quote(value)));

@@ -8,7 +8,7 @@ use serde_json::{Value, json as value};
 use super::{Status, Verdict};
 use crate::reporter::style::Style;
 use crate::settings::FILE_NAME;
-use crate::text::{duration, safe, safe_line};
+use crate::text::{duration, github_message, github_property, safe, safe_line};
 
 /// How many lines of what an operation printed are shown.
 const SHOWN: usize = 10;
@@ -95,9 +95,8 @@ pub fn summary(verdicts: &[Verdict]) -> String {
             parts.push(format!("{} {name}", of(name)));
         }
     }
-    let count = verdicts.len();
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} test{plural}: {}", parts.join(", "))
+    let tests = text::count(verdicts.len(), "test");
+    format!("{tests}: {}", parts.join(", "))
 }
 
 /// One JSON document.
@@ -248,28 +247,34 @@ pub fn github(verdicts: &[Verdict], file: &str) -> String {
             Status::Skipped(_) => "notice",
             _ => "error",
         };
-        let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-        let mut properties = format!("title={}", property(&verdict.name));
+        let mut properties = format!("title={}", github_property(&shown(&verdict.name)));
         if let Some(line) = verdict.line {
-            let _ = write!(properties, ",file={},line={line}", property(file));
+            let _ = write!(properties, ",file={},line={line}", github_property(file));
         }
         let mut words = [verdict.status.messages(), verdict.notes.as_slice()].concat();
         if verdict.status == Status::Passed {
-            let _ = writeln!(text, "::{level} {properties}::{}", data(&words.join("\n")));
+            let _ = writeln!(
+                text,
+                "::{level} {properties}::{}",
+                github_message(&shown(&words.join("\n")))
+            );
             continue;
         }
         words.extend(printed(verdict).into_iter().map(|line| format!("| {line}")));
-        let _ = writeln!(text, "::{level} {properties}::{}", data(&words.join("\n")));
+        let _ = writeln!(
+            text,
+            "::{level} {properties}::{}",
+            github_message(&shown(&words.join("\n")))
+        );
     }
     text
 }
 
-fn data(text: &str) -> String {
+/// Lines without control characters.
+fn shown(text: &str) -> String {
     let is_shown = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     text.replace("\r\n", "\n")
         .chars()
         .filter(is_shown)
-        .collect::<String>()
-        .replace('%', "%25")
-        .replace('\n', "%0A")
+        .collect()
 }

@@ -9,13 +9,12 @@ use crate::config::Service;
 use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::images::Clients;
 use crate::images::Recipe;
 use crate::labels::Kind;
 use crate::labels::LABEL_SERVICE;
 use crate::plan::{AppPlan, Connections};
 use crate::relationships::{self, Surroundings};
-use crate::services::{self, ServicePlan};
+use crate::services::{self, Clients, ServicePlan};
 use crate::source::Tree;
 use crate::suggestion::nearest;
 use crate::user_variables::UserVariables;
@@ -48,8 +47,8 @@ impl Workspace {
         services::Inputs {
             project: &self.project,
             environment: &self.environment.name,
-            service,
-            settings: self.settings.services.get(name),
+            service: service.into(),
+            external: self.settings.external(name),
             images: &self.settings.images,
             network,
             memory: self.resources().memory,

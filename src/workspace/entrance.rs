@@ -103,8 +103,8 @@ impl Workspace {
         services::plan(&services::Inputs {
             project: &self.project,
             environment: &self.environment.name,
-            service,
-            settings: self.settings.services.get(&service.name),
+            service: service.into(),
+            external: self.settings.external(&service.name),
             images: &self.settings.images,
             network: &network,
             memory: self.resources().memory,

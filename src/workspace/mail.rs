@@ -21,7 +21,7 @@ impl Workspace {
         Some(mail::plan(&mail::Wanted {
             project: &self.project,
             environment,
-            settings: self.settings.mail?,
+            port: self.settings.mail?.port,
             images: &self.settings.images,
             network: &self.project.name(&[environment]),
             name: self.mail_name(),

@@ -86,8 +86,8 @@ impl Sandbox {
         let plan = services::plan(&services::Inputs {
             project: &self.project,
             environment: "main",
-            service: &config.services["db"],
-            settings: None,
+            service: (&config.services["db"]).into(),
+            external: None,
             images: &IndexMap::new(),
             network: &self.network,
             memory: upsun_local::engine::spec::MemoryLimit::Share,

@@ -1,6 +1,7 @@
 //! What an operation left that is not taken.
 
 use crate::lifecycle::Left;
+use crate::text;
 
 /// What an operation left that Upsun would not keep either.
 pub(super) fn losses(app: &str, branch: &str, left: &[Left]) -> Vec<String> {
@@ -24,9 +25,9 @@ pub(super) fn losses(app: &str, branch: &str, left: &[Left]) -> Vec<String> {
                 ));
             }
             Left::Detached(count) => {
-                let plural = if *count == 1 { "" } else { "s" };
+                let commits = text::count(*count, "commit");
                 all.push(format!(
-                    "{app} left {count} commit{plural} on no branch: they are not taken, as Upsun pushes the branch that was checked out, `{branch}`"
+                    "{app} left {commits} on no branch: they are not taken, as Upsun pushes the branch that was checked out, `{branch}`"
                 ));
             }
             Left::Branch(other) => all.push(format!(

@@ -1,12 +1,16 @@
 //! Names below each other, where a table would be wider than the terminal.
 
+use upsun_local::text;
+
 /// The rows with the cells of some columns broken after commas, so that they fit as far as that helps. Each line of
 /// a broken cell has a row.
 pub(super) fn fit(rows: Vec<Vec<String>>, lists: &[usize], width: usize) -> Vec<Vec<String>> {
-    let length = |cell: &String| cell.chars().count();
     let widest = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(length).max().unwrap_or_default()
+        cells
+            .map(|cell| text::width(cell))
+            .max()
+            .unwrap_or_default()
     };
     let columns = rows.first().map_or(0, Vec::len);
     let taken: usize = (0..columns)
@@ -47,7 +51,7 @@ fn broken(cell: &str, room: usize) -> Vec<String> {
     for name in cell.split_inclusive(',') {
         if let Some(line) = lines.last_mut() {
             let is_first = line.is_empty();
-            if is_first || line.chars().count() + name.chars().count() <= room {
+            if is_first || text::width(line) + text::width(name) <= room {
                 line.push_str(if is_first { name.trim_start() } else { name });
             } else {
                 lines.push(name.trim_start().to_owned());
@@ -71,6 +75,12 @@ mod tests {
         let rows = fit(rows, &[1, 2], width);
         let lines: Vec<String> = rows.iter().map(|row| row.join("|")).collect();
         lines.join("\n")
+    }
+
+    #[test]
+    fn room_is_counted_in_columns() {
+        assert_eq!(broken("日本, 日本", 9), ["日本,", "日本"]);
+        assert_eq!(broken("日本, 日本", 10), ["日本, 日本"]);
     }
 
     #[test]

@@ -125,12 +125,12 @@ pub(super) async fn run(
             let taken = actions.take_snapshot(mounts, name).await;
             listening.finish(actions);
             let (files, bytes) = taken?.size();
-            let plural = if files == 1 { "" } else { "s" };
             let kept = listed(mounts.all);
+            let files = text::count(usize::try_from(files).unwrap_or(usize::MAX), "file");
             let size = text::bytes(bytes);
             tell(
                 context,
-                &format!("Kept {kept} as `{name}`: {files} file{plural}, {size}"),
+                &format!("Kept {kept} as `{name}`: {files}, {size}"),
             );
             Ok(0)
         }

@@ -9,7 +9,7 @@ use upsun_local::comparison::mounts::{Fate, MountChange};
 use upsun_local::comparison::push::{Action, AppPush, Cause, OperationChange};
 use upsun_local::comparison::services::{ServiceChange, ServiceFate, keeps_data};
 use upsun_local::reporter::style::Style;
-use upsun_local::text::{count, safe_line};
+use upsun_local::text::{count, safe_line, width};
 
 /// How wide a line may be.
 const WIDTH: usize = 80;
@@ -188,11 +188,7 @@ impl Page {
             return name;
         }
         let room = WIDTH - INDENT;
-        let keys = fit(
-            &entry.keys,
-            room.saturating_sub(entry.name.chars().count() + 4),
-            1,
-        );
+        let keys = fit(&entry.keys, room.saturating_sub(width(&entry.name) + 4), 1);
         format!("{name}: {keys}")
     }
 
@@ -331,7 +327,7 @@ impl Page {
                 "{alert} {name}: from {before} to {now}; Upsun does not go back to an earlier version"
             ),
             ServiceFate::Changed => {
-                let room = WIDTH.saturating_sub(name.chars().count() + 6);
+                let room = WIDTH.saturating_sub(width(&name) + 6);
                 format!(
                     "{} {name}: {}",
                     style.warning("~"),
@@ -399,7 +395,7 @@ fn fit(names: &[String], room: usize, fewest: usize) -> String {
         } else {
             0
         };
-        let length = text.chars().count() + comma.len() + name.chars().count();
+        let length = width(&text) + comma.len() + width(&name);
         if at >= fewest && length + reserved > room {
             let _ = write!(text, ", and {left} more");
             return text;
@@ -414,38 +410,23 @@ fn fit(names: &[String], room: usize, fewest: usize) -> String {
 fn wrap(text: &str, indent: usize) -> Vec<String> {
     let begin = text.len() - text.trim_start().len();
     let mut lines = vec![" ".repeat(begin)];
-    let mut width = begin.max(indent);
+    let mut taken = begin.max(indent);
     for word in text.split_whitespace() {
-        let length = visible(word);
+        let length = width(word);
         let is_first = lines.last().is_none_or(|line| line.trim().is_empty());
-        if !is_first && width + 1 + length > WIDTH {
+        if !is_first && taken + 1 + length > WIDTH {
             lines.push(" ".repeat(indent) + word);
-            width = indent + length;
+            taken = indent + length;
             continue;
         }
         if let Some(line) = lines.last_mut() {
             if !is_first {
                 line.push(' ');
-                width += 1;
+                taken += 1;
             }
             line.push_str(word);
         }
-        width += length;
+        taken += length;
     }
     lines
-}
-
-/// How many characters of a word are seen.
-fn visible(word: &str) -> usize {
-    let mut count = 0;
-    let mut is_escaped = false;
-    for char in word.chars() {
-        match char {
-            '\u{1b}' => is_escaped = true,
-            'm' if is_escaped => is_escaped = false,
-            _ if is_escaped => {}
-            _ => count += 1,
-        }
-    }
-    count
 }

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use super::super::context::Context;
 use upsun_local::config::app::App;
 use upsun_local::failure::Failure;
+use upsun_local::text::cut;
 use upsun_local::workspace::{Found, Target, Workspace, all_operations, find_app};
 
 /// Offers the operations on a terminal; elsewhere lists them and fails.
@@ -61,13 +62,4 @@ pub(super) fn choose<'a>(
     chosen
         .and_then(|at| all.get(at).copied())
         .ok_or_else(|| Failure::usage("no operation was chosen"))
-}
-
-/// At most so many characters of a line.
-fn cut(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
-        return line.to_owned();
-    }
-    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
 }

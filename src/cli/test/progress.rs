@@ -9,7 +9,7 @@ use super::super::context::Context;
 use upsun_local::actions::suite::Audience;
 use upsun_local::failure::{FAULT, Failure};
 use upsun_local::suite::{Status, Verdict, line};
-use upsun_local::text::safe_line;
+use upsun_local::text::{beginning, safe_line};
 
 /// Shows tests on standard output, and the one that runs now on standard error.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ impl Audience for Progress<'_> {
         self.makes_room();
         let columns = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| size.ws_col);
         let room = usize::from(columns).saturating_sub(7);
-        let name: String = safe_line(name).chars().take(room).collect();
+        let name = safe_line(name);
+        let name = beginning(&name, room);
         self.context.talk_as_it_is(&format!("RUN   {name}"));
         self.is_shown.store(true, Relaxed);
     }

@@ -7,7 +7,7 @@ use super::super::node::{Entry, Node, Value};
 use super::super::report::Report;
 use super::super::schema::nearest;
 use super::super::source::Span;
-use super::super::versions::{AVAILABLE, Available, find};
+use super::super::versions::{Available, all, find};
 use super::{error, warning};
 
 const COMPOSABLE: &str = "composable";
@@ -86,7 +86,7 @@ fn check(node: &Node, is_service: bool, report: &mut Report) {
             let problem = error(report, "U321", node.span, message);
             report.add(problem.hint(format!("write `{name}:{}`", available.supported[0])));
         }
-        Some(version) => check_version(available, version, node.span, report),
+        Some(version) => check_version(&available, version, node.span, report),
     }
 }
 
@@ -101,10 +101,8 @@ fn unknown(name: &str, span: Span, is_service: bool, report: &mut Report) {
     };
     let problem = error(report, "U320", span, format!("there is no {noun} `{name}`"));
     let names = || {
-        AVAILABLE
-            .iter()
-            .filter(|available| available.is_service == is_service)
-            .map(|available| available.name)
+        let all = all(is_service).into_iter();
+        all.map(|available| available.name)
     };
     let hint = if find(name).is_some() {
         format!(
@@ -241,12 +239,12 @@ fn stack_runtime(written: &str, span: Span, report: &mut Report) {
         return;
     }
     match find(name).filter(|found| !found.is_service) {
-        Some(available) if !version.is_empty() => check_version(available, version, span, report),
+        Some(available) if !version.is_empty() => check_version(&available, version, span, report),
         Some(_) => {}
         None => {
             let message = format!("`{name}` is not a runtime that is known here");
             let problem = warning(report, "U320", span, message);
-            let runtimes = AVAILABLE.iter().filter(|available| !available.is_service);
+            let runtimes = all(false).into_iter();
             let hint = match nearest(name, runtimes.map(|available| available.name)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "packages go under `stack.packages`".to_owned(),

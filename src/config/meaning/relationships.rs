@@ -9,22 +9,11 @@ use super::super::node::{Entry, Node, Value};
 use super::super::report::Report;
 use super::super::schema::nearest;
 use super::super::source::Span;
-use super::super::versions::{self, Available};
 use super::{containers, entries, error};
+use crate::services::{self, Endpoints};
 
 const DOCS: &str = "/create-apps/image-properties/relationships.html";
 const CYCLE_DOCS: &str = "/create-apps/multi-app/relationships.html";
-
-/// Services whose endpoints are those that their configuration names, if it names any.
-const CONFIGURED: [&str; 7] = [
-    "clickhouse",
-    "mariadb",
-    "mysql",
-    "oracle-mysql",
-    "postgresql",
-    "solr",
-    "vault-kms",
-];
 
 /// A relationship as far as it can be followed.
 struct Target<'a> {
@@ -181,7 +170,7 @@ fn only<'a>(target: &Target<'_>, merged: &'a Merged) -> Option<&'a str> {
     let mut fitting = merged.services.values().filter(|service| {
         let kind = service.value.text_of("type").unwrap_or_default();
         let kind = kind.split(':').next().unwrap_or_default();
-        versions::find(kind).is_some_and(|known| known.is_service && known.endpoint == endpoint)
+        services::find(kind).is_some_and(|known| known.endpoint == endpoint)
     });
     let service = fitting.next()?;
     fitting.next().is_none().then_some(&*service.key)
@@ -199,16 +188,23 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
         .iter()
         .map(|entry| &*entry.key)
         .collect();
-    let known: Vec<&str> = match versions::find(kind) {
-        Some(available) if CONFIGURED.contains(&available.name) && !configured.is_empty() => {
-            configured
-        }
-        Some(available) if available.is_service => endpoints(available, endpoint),
-        _ => return,
-    };
-    if known.contains(&endpoint) {
+    let Some(r#type) = services::find(kind) else {
         return;
-    }
+    };
+    let known = if r#type.configures_endpoints && !configured.is_empty() {
+        if configured.contains(&endpoint) {
+            return;
+        }
+        configured
+    } else if r#type.may_have(endpoint) {
+        return;
+    } else {
+        let mut known = vec![r#type.endpoint];
+        if let Endpoints::Only(more) = r#type.endpoints {
+            known.extend(more);
+        }
+        known
+    };
     let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     let message = format!("the service `{}` has no endpoint `{endpoint}`", service.key);
     let problem = error(report, "U341", span, message);
@@ -217,49 +213,6 @@ fn service_endpoint(service: &Entry, endpoint: &str, span: Span, report: &mut Re
             .hint(format!("its endpoints are {}", list.join(", ")))
             .docs(DOCS),
     );
-}
-
-/// The endpoints of a service that its configuration does not name. Some types have more than their pages
-/// say: there, only what certainly belongs to another type is refused.
-fn endpoints<'a>(available: &Available, endpoint: &'a str) -> Vec<&'a str> {
-    const OPEN: [&str; 13] = [
-        "chrome-headless",
-        "gotenberg",
-        "network-storage",
-        "valkey",
-        "valkey-persistent",
-        "varnish",
-        "vault-kms",
-        "influxdb",
-        "rabbitmq",
-        "mercure",
-        "redis",
-        "redis-persistent",
-        "elasticsearch-enterprise",
-    ];
-    let mut known = vec![available.endpoint];
-    match available.name {
-        // One for each protocol.
-        "clickhouse" => known.push("clickhouse-http"),
-        // Databases without endpoints have one of this name.
-        "postgresql" => known.push("main"),
-        _ => {}
-    }
-    if OPEN.contains(&available.name) {
-        let is_foreign = versions::AVAILABLE
-            .iter()
-            .any(|other| other.is_service && other.endpoint == endpoint);
-        let is_kin = match available.name {
-            "valkey" | "valkey-persistent" => endpoint == "redis",
-            "vault-kms" | "network-storage" => true,
-            "redis" | "redis-persistent" => false,
-            _ => endpoint == "http",
-        };
-        if !is_foreign || is_kin {
-            known.push(endpoint);
-        }
-    }
-    known
 }
 
 /// Every cycle is reported once, at its first relationship in the order of the files.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::super::problem::{Problem, Severity};
 use super::end_column;
+use crate::text::{github_message, github_property};
 
 /// One line for each problem. `folder` is what stands before the names of files: GitHub counts paths from
 /// the root of its checkout.
@@ -22,12 +23,12 @@ pub fn github(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>, folder: 
             format!(
                 "::{} file={},line={},col={},endColumn={},title={}::{}\n",
                 command(problem.severity),
-                property(&join(folder, &place.file)),
+                github_property(&join(folder, &place.file)),
                 place.line,
                 place.column,
                 end_column(place, texts),
-                property(&format!("Upsun {}", problem.code)),
-                data(&message),
+                github_property(&format!("Upsun {}", problem.code)),
+                github_message(&message),
             )
         })
         .collect()
@@ -47,16 +48,4 @@ fn join(folder: &str, file: &str) -> String {
     } else {
         format!("{folder}/{file}")
     }
-}
-
-/// What follows the second pair of colons ends with its line.
-fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-/// A property ends with a comma or a colon besides.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::rules;
-use super::super::versions::AVAILABLE;
+use super::super::versions;
 use super::{Key, Kind, Object, tables};
 
 /// Keys that start with a dot hold anchors, and Upsun passes over them.
@@ -179,12 +179,11 @@ fn integer(low: i64, high: i64) -> Json {
 
 /// Any text, and the supported types for completion.
 fn types(is_service: bool) -> Json {
-    let known: Vec<String> = AVAILABLE
-        .iter()
-        .filter(|available| available.is_service == is_service)
+    let known: Vec<String> = versions::all(is_service)
+        .into_iter()
         .flat_map(|available| {
             let versions = available.supported.iter();
-            versions.map(|version| format!("{}:{version}", available.name))
+            versions.map(move |version| format!("{}:{version}", available.name))
         })
         .collect();
     json!({ "anyOf": [{ "enum": known }, { "type": "string" }] })

@@ -14,6 +14,7 @@ use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, Error as EngineError};
 use crate::mount_snapshot::{Index, Listing, read};
 use crate::output::Output;
+use crate::text::quote;
 
 /// What was found on mounts.
 pub(super) struct Found {
@@ -159,7 +160,7 @@ fn found(
 fn looking(nested: &[String]) -> String {
     let nested: BTreeSet<String> = nested
         .iter()
-        .map(|path| quoted(&format!("./{path}")))
+        .map(|path| quote(&format!("./{path}")))
         .collect();
     let nested: Vec<String> = nested.into_iter().collect();
     let lost = if nested.is_empty() {
@@ -183,11 +184,6 @@ fn looking(nested: &[String]) -> String {
         code=$?; [ $code -le 1 ] || exit $code",
         Listing::FIND
     )
-}
-
-/// As one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The mounts that lie in no other, and those that do.
