@@ -29,31 +29,31 @@ use crate::workspace::find_app;
 /// Arguments of `access`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only of this app
+    /// Show only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// Only of this worker
+    /// Show only this worker
     #[arg(long, value_name = "WORKER")]
     worker: Option<String>,
-    /// What this user of .upsun-local.yaml may do
+    /// Show what this user of .upsun-local.yaml may do
     #[arg(long = "as", value_name = "USER", conflicts_with = "against")]
     user: Option<String>,
-    /// Say who may on each type of environment; `--environment-type` says it for one
+    /// Show who may on each environment type; `--environment-type` shows one type
     #[arg(long)]
     all_types: bool,
-    /// Say what changed since a Git revision: a branch, a tag, a commit
+    /// Show what changed since a Git revision: a branch, a tag or a commit
     #[arg(long, value_name = "REF")]
     against: Option<String>,
-    /// Exit with 77 when a role or a user may do what they might not; a new operation widens nothing
+    /// Exit with 77 if a role or a user gains a permission; a new operation does not count
     #[arg(long, requires = "against")]
     deny_widening: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Which columns, in which order
+    /// Columns to print, in order
     #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<Column>,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
 }

@@ -19,13 +19,13 @@ use crate::workspace::settings;
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How to print the problems
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Let warnings fail too
+    /// Fail on warnings too
     #[arg(long)]
     strict: bool,
-    /// Check the configuration as it is at this commit, whatever is checked out
+    /// Check the configuration of this commit instead of the working tree
     #[arg(long, value_name = "REF")]
     at: Option<String>,
 }

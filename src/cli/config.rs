@@ -13,13 +13,13 @@ use crate::workspace::settings;
 /// Arguments of `config`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this app
+    /// Print only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// Only what stands under this path of keys, such as `hooks.build`
+    /// Print only the value at this path of keys, such as `hooks.build`
     #[arg(short = 'P', long, value_name = "PROPERTY")]
     property: Option<String>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "yaml")]
     format: Format,
 }
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 /// How to print the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// YAML; a property that is a text is printed as it is
+    /// YAML; a property that is a string is printed without quotes
     Yaml,
     /// JSON
     Json,

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     /// Delete the data of mounts too
     #[arg(short = 'V', long)]
     volumes: bool,
-    /// Do not wait for what runs: end it
+    /// End running activities instead of waiting for them
     #[arg(long)]
     force: bool,
 }

@@ -30,7 +30,7 @@ const DISCARD: std::time::Duration = std::time::Duration::from_secs(5);
 pub(super) struct Arguments {
     #[command(flatten)]
     access: Access,
-    /// The command; a shell when none is given
+    /// Command to run; without one, open a shell
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,
@@ -46,7 +46,7 @@ pub(super) struct Access {
     pub(super) target: Target,
     #[command(flatten)]
     acting: Acting,
-    /// Hide the values of sensitive variables in what it prints; it gets no terminal then
+    /// Hide the values of sensitive variables in the output too; the command then has no terminal
     #[arg(long)]
     mask: bool,
 }

@@ -21,10 +21,10 @@ use crate::workspace::Workspace;
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// List everything on the engine that was made for any repository, also for those that are gone
+    /// List the sandboxes of all repositories on the engine, also of repositories that no longer exist
     #[arg(long)]
     all: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::options::Format,
 }

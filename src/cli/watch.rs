@@ -31,11 +31,11 @@ use crate::workspace::settings;
     override_usage = "upsun-local watch [OPERATION] [OPTIONS of run]\n       upsun-local watch --test [TEXT] [OPTIONS of test]"
 )]
 pub(super) struct Arguments {
-    /// Run the operation tests again: those whose names contain the text, or all
+    /// Rerun the operation tests whose names contain the text, or all tests
     #[arg(long)]
     test: bool,
-    /// The operation to run again with what else `run` takes, such as `--role viewer`; without any, the
-    /// configuration is checked again
+    /// Operation to rerun, with options of `run` such as `--role viewer`; without one, rerun the check of the
+    /// configuration
     #[arg(
         value_name = "OPERATION",
         trailing_var_arg = true,

@@ -11,17 +11,17 @@ use crate::roles::{EnvironmentType, Grants, Role};
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Column {
-    /// With `--against`: what happened
+    /// With `--against`: how the permission changed
     Change,
     /// The app, or `app--worker`
     Service,
     /// The operation's name, `access.ssh`, or `source.operations.<name>`
     #[value(alias = "operation")]
     Name,
-    /// The lowest role that may
+    /// The lowest role with the permission
     #[value(alias = "now")]
     Role,
-    /// With `--against`: the lowest role that might
+    /// With `--against`: the lowest role that had the permission before
     Before,
     /// Whether a viewer may
     Viewer,
@@ -35,7 +35,7 @@ pub(super) enum Column {
     Staging,
     /// Who may on development environments
     Development,
-    /// Where it is written
+    /// File and line of the configuration
     Place,
 }
 

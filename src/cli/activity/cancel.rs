@@ -13,7 +13,7 @@ use crate::text::safe;
 /// Arguments of `activity cancel`.
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// Its id, or the beginning or end of that [default: the one in progress]
+    /// Id of the activity, or the beginning or end of it [default: the activity in progress]
     #[arg(value_name = "ID")]
     id: Option<String>,
     #[command(flatten)]

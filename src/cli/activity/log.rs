@@ -17,10 +17,10 @@ use crate::reporter::lines::Lines;
 // Upsun's `-t` is another one here.
 #[command(mut_arg("wanted", |arg| arg.short(None)))]
 pub(in super::super) struct Arguments {
-    /// Its id, or the beginning or end of that [default: the newest]
+    /// Id of the activity, or the beginning or end of it [default: the newest activity]
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// Go on until the activity ends
+    /// Follow until the activity ends
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]

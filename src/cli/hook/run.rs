@@ -15,7 +15,7 @@ use crate::source::Git;
 /// Arguments of `hook run`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// What Git gives its hook: the name of the remote and its URL
+    /// Arguments that Git passes to the hook: the name of the remote and its URL
     #[arg(value_name = "ARGUMENT")]
     arguments: Vec<String>,
 }
