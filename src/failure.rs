@@ -124,7 +124,7 @@ impl From<engine::Error> for Failure {
                 let tried: String = tried.iter().map(|line| format!("\n  {line}")).collect();
                 Failure::new(NO_ENGINE, format!("{message}; tried:{tried}")).hint(hint)
             }
-            E::Lost(_) => Failure::new(NO_ENGINE, message).hint("is the engine running? `upsun-local doctor` looks"),
+            E::Lost(_) => Failure::new(NO_ENGINE, message).hint("check that the engine is running; `upsun-local doctor` tells more"),
             E::Unusable { .. } => Failure::new(NO_ENGINE, message).hint(
                 "`docker ps` shows whether it answers at all; restart it, or name another one with `--engine` or `DOCKER_HOST`",
             ),
@@ -133,7 +133,7 @@ impl From<engine::Error> for Failure {
                 "name another image in .upsun-local.yaml: `images: {{ \"<type>\": <image> }}`, or fetch this one with `docker pull {image}`"
             )),
             E::Registry { .. } => Failure::new(CANNOT_MAKE, message)
-                .hint("is the network there? Behind a proxy, the engine itself must know it: https://docs.docker.com/engine/daemon/proxy/"),
+                .hint("check the network; behind a proxy, the engine itself must know the proxy: https://docs.docker.com/engine/daemon/proxy/"),
             E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints",
             ),
@@ -220,7 +220,7 @@ impl Failure {
                 Failure::new(BAD_FILE, message).hint("nothing was touched; take another one")
             }
             E::Write { .. } => Failure::new(FAULT, message)
-                .hint("is there room? `XDG_STATE_HOME` can name another directory"),
+                .hint("check that the disk has room; `XDG_STATE_HOME` can name another directory"),
             E::Name(_) | E::Length(_) => Failure::usage(message),
             E::Unknown { others, .. } if others.is_empty() => {
                 Failure::usage(message).hint("`upsun-local mount snapshot` takes one")
@@ -280,24 +280,24 @@ impl Failure {
             }
             E::ServiceEnded { service, .. } | E::ServiceNotReady { service, .. } => {
                 Failure::new(CANNOT_MAKE, message).hint(format!(
-                    "`upsun-local logs --service {service}` shows all it said"
+                    "`upsun-local logs --service {service}` shows its whole output"
                 ))
             }
             E::PortTaken { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("name another one in .upsun-local.yaml: `mail: { port: 8025 }`"),
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
-                .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
+                .hint("check its `configuration` in .upsun/config.yaml"),
             E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "is every rule of its `web.locations` a regular expression that nginx takes?",
+                "check that every rule in its `web.locations` is a regular expression that nginx accepts",
             ),
             E::RouterPort { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "end what listens there, or name another one with `port:` in .upsun-local.yaml or `UPSUN_LOCAL_PORT`",
             ),
             E::RouterEnded { .. } => {
-                Failure::new(CANNOT_MAKE, message).hint("is there something odd in `routes`?")
+                Failure::new(CANNOT_MAKE, message).hint("check `routes` in .upsun/config.yaml")
             }
             E::Unkillable { .. } => Failure::new(FAULT, message)
-                .hint("nothing is to be done: the next command makes the container again"),
+                .hint("no action is needed: the next command makes the container again"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
             E::NotUndone { snapshot, flags, .. } => Failure::new(BUSY, message).hint(format!(

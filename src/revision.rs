@@ -27,7 +27,7 @@ use crate::source::Git;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory lies in no Git repository.
-    #[error("`{root}` is in no Git repository, so there is nothing to compare it with")]
+    #[error("`{root}` is not in a Git repository, so there is nothing to compare it with")]
     NoRepository {
         /// The directory.
         root: PathBuf,
@@ -325,7 +325,7 @@ impl Revision {
             path => format!("`{path}`"),
         };
         io::Error::other(format!(
-            "this repository does not have {what} of `{}`, and nothing is fetched only to look; `git fetch --refetch --no-filter` completes a partial clone",
+            "{what} of `{}` is missing in this repository, and upsun-local does not fetch it; `git fetch --refetch --no-filter` completes a partial clone",
             self.name
         ))
     }

@@ -251,7 +251,7 @@ impl Tree {
         for (reason, paths) in by_reason {
             if let Some((names, is)) = names(&paths) {
                 notes.push(format!(
-                    "{names} {is} taken as on the disk, for Git does not say what it would deploy: {reason}"
+                    "{names} {is} taken as on the disk, because Git does not say what it would deploy: {reason}"
                 ));
             }
         }

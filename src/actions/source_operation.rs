@@ -88,7 +88,7 @@ impl PlannedSourceOperation {
         let deed = format!("run the source operation `{name}`");
         permit(&request.actor, SOURCE_OPERATION, &deed).map_err(|err| {
             err.hint(format!(
-                "try `--role {SOURCE_OPERATION}`: it takes the right to push commits"
+                "try `--role {SOURCE_OPERATION}`: a source operation needs the right to push commits"
             ))
         })?;
         let root = &workspace.project.root;
@@ -227,7 +227,7 @@ impl<E: Engine> Run<'_, E> {
         let place = self.place().await?;
         match origin.is_dirty().await {
             Ok(true) => {
-                self.warn("changes that are not committed are not part of it: it starts from HEAD")
+                self.warn("uncommitted changes are left out: the operation starts from HEAD")
                     .await;
             }
             // Where Git cannot tell, as a filter of the user's is broken, the clone is none the worse.
@@ -441,7 +441,7 @@ fn find<'a>(
         .any(|found| found.name == name)
     {
         return Err(Failure::usage(format!(
-            "the source operation `{name}` is not committed yet, and Upsun runs what is"
+            "the source operation `{name}` is not committed yet, and Upsun runs only committed ones"
         ))
         .hint("commit it first"));
     }

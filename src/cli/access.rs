@@ -103,7 +103,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     } else {
         let is_table = arguments.format == Format::Table;
         if is_table && !sheet.types.is_empty() && sheet.users.is_empty() && !context.global.quiet {
-            context.talk("No users are known, so that roles stand for them: `users` in .upsun-local.yaml names some\n");
+            context.talk("No users are known, so roles are shown instead: name users under `users` in .upsun-local.yaml\n");
         }
         let is_nothing = lines.is_empty() && users.as_ref().is_none_or(Vec::is_empty);
         let nothing_changed = base.as_ref().filter(|_| is_nothing && is_table);
@@ -112,7 +112,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 let renamed = renamed(&here.config, base)
                     .map(|(before, now)| format!("; the app `{before}` is called `{now}` now"));
                 context.talk(&format!(
-                    "Nobody may do anything else than at {}{}\n",
+                    "No permissions changed since {}{}\n",
                     base.title(),
                     renamed.collect::<String>()
                 ));
@@ -303,7 +303,7 @@ fn table(
     if let Some(column) = columns.iter().find(of_changes).filter(|_| !changes) {
         let name = column.title().to_lowercase();
         return Err(
-            Failure::usage(format!("there is a column `{name}` with `--against` only"))
+            Failure::usage(format!("the column `{name}` exists only with `--against`"))
                 .hint("name what to compare with, such as `--against origin/main`"),
         );
     }

@@ -238,7 +238,7 @@ fn not_found(err: &Error) -> Failure {
         Error::Unknown(_) => Failure::usage(message)
             .hint("`upsun-local activity list --all` shows all; only the last 200 are kept"),
         Error::Damaged { .. } => Failure::new(BAD_FILE, message)
-            .hint("it is not listed either, and goes when it is one of the oldest"),
+            .hint("`activity list` leaves it out too; it is removed once it is among the oldest"),
         Error::Ambiguous { .. } => Failure::usage(message).hint("give more of its id"),
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn committed(context: &Context, root: &Path) -> Result<Config, Failur
                 BAD_CONFIGURATION,
                 format!("the configuration at `HEAD` has {count}; Upsun would refuse it"),
             )
-            .hint("commit one that `upsun-local check` accepts")
+            .hint("commit a configuration that `upsun-local check` accepts")
         })
 }
 
@@ -107,7 +107,7 @@ pub(super) fn both<T: Send>(
         let base = open(&root, which);
         (loaded.join(), beside.join(), base)
     });
-    let gone = |_| Failure::fault("a thread ended before its time");
+    let gone = |_| Failure::fault("a worker thread panicked");
     let here = understood(context, root, settings, loaded.map_err(gone)?)?;
     Ok((here, finish(context, base?)?, beside.map_err(gone)?))
 }

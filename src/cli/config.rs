@@ -89,7 +89,7 @@ fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Docum
             && only.is_none()
             && config.apps.values().any(|app| app.raw.get(first).is_some())
         {
-            failure.hint("say with `--app` of which app")
+            failure.hint("add `--app` to name the app")
         } else {
             match nearest(first, keys).filter(|near| *near != first) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),

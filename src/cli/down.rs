@@ -57,7 +57,7 @@ pub(super) fn confirm(context: &Context, question: &str) -> Result<(), Failure> 
     }
     if !can_ask() {
         return Err(
-            Failure::usage(format!("not done without an answer: {question}")).hint("add `--yes`"),
+            Failure::usage(format!("this needs an answer: {question}")).hint("add `--yes`"),
         );
     }
     context.talk(&format!("{question} [y/N] "));

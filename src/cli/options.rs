@@ -90,7 +90,7 @@ impl Running {
     pub(super) fn warn(&self, context: &Context) {
         if self.no_wait {
             context.talk(&format!(
-                "{}: `--no-wait` has no effect: operations are always waited for here\n",
+                "{}: `--no-wait` has no effect: upsun-local always waits for operations\n",
                 context.style.warning("warning")
             ));
         }
@@ -144,7 +144,7 @@ impl From<PullChoice> for Pull {
 
 /// A time limit, in seconds.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().map_err(|_| "that is no number".to_owned())?;
+    let number = text.parse().map_err(|_| "that is not a number".to_owned())?;
     Duration::try_from_secs_f64(number)
         .ok()
         .filter(|limit| !limit.is_zero())

@@ -118,7 +118,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     }
     if containers.is_empty() {
         context.talk(&format!(
-            "Nothing is up of {} ({}).\n",
+            "No container of {} ({}) is up.\n",
             workspace.project.id,
             workspace.project.root.display()
         ));

@@ -171,7 +171,7 @@ fn warn(context: &Context, message: &str, hint: &str) {
 async fn changed(context: &Context, watch: &mut Watch) {
     while let Err(err) = watch.changed().await {
         let message = text::safe(&err.to_string());
-        let hint = "it is looked for every second; Ctrl-C ends this";
+        let hint = "checking again every second; press Ctrl-C to stop";
         warn(context, &message, hint);
     }
 }

@@ -134,7 +134,7 @@ fn insert(section: &mut Section, entry: Entry, noun: &str, report: &mut Report) 
         // In one file this is a duplicate key, which was reported already.
         if earlier.file != later.file {
             let message = format!(
-                "the {noun} `{}` is also in {}:{}, and this later file replaces it whole",
+                "the {noun} `{}` is also in {}:{}, and this later file replaces it entirely",
                 entry.key, earlier.file, earlier.line
             );
             let problem = report.warning("U126", Class::Meaning, entry.key_span, message);

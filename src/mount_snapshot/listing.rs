@@ -36,7 +36,7 @@ impl Listing {
     pub fn read(from: &mut impl BufRead, known: &Index) -> io::Result<Listing> {
         let mut listing = Listing::default();
         let moment = moment(&String::from_utf8_lossy(&word(from)?))
-            .ok_or_else(|| bad("there is no moment"))?;
+            .ok_or_else(|| bad("there is no time"))?;
         loop {
             let mount = word(from)?;
             if mount.is_empty() {
@@ -176,7 +176,7 @@ fn word(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
 fn bad(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the list of what is on the mounts is none: {what}"),
+        format!("the list of files on the mounts is not valid: {what}"),
     )
 }
 

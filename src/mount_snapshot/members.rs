@@ -236,7 +236,7 @@ fn check(header: &tar::Header) -> io::Result<()> {
 fn bad(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the archive is none: {what}"),
+        format!("the archive is not valid: {what}"),
     )
 }
 

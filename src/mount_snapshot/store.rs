@@ -59,10 +59,10 @@ pub enum Error {
         others: Vec<String>,
     },
     /// The name cannot be one.
-    #[error("`{0}` cannot be the name of a snapshot: letters, digits, `-`, `_` and `.` can")]
+    #[error("`{0}` is not a valid name of a snapshot: use letters, digits, `-`, `_` and `.`")]
     Name(String),
     /// The name is too long for a file's.
-    #[error("the name of a snapshot can have {LONGEST} characters, and `{0}` has {length}", length = .0.len())]
+    #[error("the name of a snapshot has at most {LONGEST} characters, and `{0}` has {length}", length = .0.len())]
     Length(String),
 }
 

@@ -136,7 +136,7 @@ fn is_id(word: &str) -> bool {
 
 fn number(word: &str) -> io::Result<u64> {
     word.parse()
-        .map_err(|_| io::Error::other(format!("Git says what nobody understands: {word}")))
+        .map_err(|_| io::Error::other(format!("Git gave an unexpected answer: {word}")))
 }
 
 impl Drop for Batch {

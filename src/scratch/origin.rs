@@ -162,7 +162,7 @@ impl Origin {
         let current = self.repository.ask(&["rev-parse", "HEAD"]).await?;
         if !self.leads_to(&current, scratch.head()).await? {
             return Ok(Some(if current == self.head {
-                "it does not lead there without losing commits".to_owned()
+                "moving it would lose commits".to_owned()
             } else {
                 "it has moved since".to_owned()
             }));

@@ -300,7 +300,7 @@ impl Definition {
             ("changed", !self.changed.is_empty()),
         ];
         let (key, _) = looks.into_iter().find(|(_, looks)| *looks)?;
-        let wrong = "expects `denied` and something of the run, which does not take place then";
+        let wrong = "expects `denied` and also a result of the run, but a denied operation does not run";
         Some((key, wrong))
     }
 }

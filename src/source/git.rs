@@ -395,7 +395,7 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
         if !is_ours(&full) {
             listing.skip(
                 &full,
-                "it is a Git repository of its own and no submodule, so Git deploys nothing of it",
+                "it is a separate Git repository and not a submodule, so Git deploys nothing of it",
             );
         }
         closed.insert(path);

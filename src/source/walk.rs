@@ -81,7 +81,7 @@ pub(super) fn list(root: &Path, ignoring: Ignoring, listing: &mut Listing) {
         let path = relative(root, &path).to_vec();
         listing.skip(
             &path,
-            "it is a Git repository of its own and no submodule, so Git deploys nothing of it",
+            "it is a separate Git repository and not a submodule, so Git deploys nothing of it",
         );
         listing.directories.push(path);
     }

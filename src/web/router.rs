@@ -111,7 +111,7 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
 
 /// What is told about an address that no route has. It names none of those that there are: any page that a browser
 /// shows can have its own name lead to this machine, and would read what is told here.
-pub const PAGE_TEXT: &str = "no route is here; `upsun-local status` tells where the routes are\n";
+pub const PAGE_TEXT: &str = "no route has this address; `upsun-local status` lists the routes\n";
 
 fn has_top(entrance: &Entrance, host: &str) -> bool {
     let top = |route: &Route| route.host == host && route.path == "/";

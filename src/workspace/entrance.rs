@@ -38,7 +38,7 @@ pub fn port(
     text.parse()
         .ok()
         .filter(|port| *port > 0)
-        .ok_or_else(|| Error::request(format!("UPSUN_LOCAL_PORT is no port: `{text}`")))
+        .ok_or_else(|| Error::request(format!("UPSUN_LOCAL_PORT is not a port: `{text}`")))
 }
 
 impl Workspace {

@@ -137,7 +137,7 @@ pub fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, 
     let bytes = bounded::read_named(root, path, MEBIBYTE).map_err(|err| {
         let hint = match err {
             bounded::Error::Outside => "put a file there instead of the link, or name the file in settings of your own",
-            bounded::Error::Missing => "its path counts from the folder of the settings; without such a file, take the setting away",
+            bounded::Error::Missing => "its path is relative to the folder of the settings; remove the setting if there is no such file",
             _ => "name a file of `NAME=value` lines",
         };
         Error::file( format!("{place}: `env_file`: {err}")).hint(hint)

@@ -445,7 +445,7 @@ fn where_another_name_would_switch_a_hook_off_it_says_what_to_add_to_it() {
     let pushed = Pushed::new();
     pushed.git(&["config", "core.hooksPath", ".husky/_"]);
     insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @r#"
-    error: husky looks after the hooks in `[REPO]/.husky/_`
+    error: husky manages the hooks in `[REPO]/.husky/_`
 
     hint: add `upsun-local hook run "$@" || exit` to [REPO]/.husky/pre-push
     "#);
@@ -454,9 +454,9 @@ fn where_another_name_would_switch_a_hook_off_it_says_what_to_add_to_it() {
     let dispatcher = "#!/bin/sh\nexec run-parts \"hooks/${0##*/}.d\"\n";
     let hook = pushed.put("pre-push", dispatcher);
     insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @r#"
-    error: `[REPO]/.git/hooks/pre-push` looks at its own name, so it may not work under another one, in front of ours
+    error: `[REPO]/.git/hooks/pre-push` looks at its own name, so it may not work under another name
 
-    hint: add `upsun-local hook run "$@" || exit` to [REPO]/.git/hooks/pre-push, or to what that runs in front of a push
+    hint: add `upsun-local hook run "$@" || exit` to [REPO]/.git/hooks/pre-push, or to a script that it runs before a push
     "#);
     assert_eq!(fs::read_to_string(&hook).unwrap(), dispatcher);
 
@@ -599,7 +599,7 @@ fn several_projects_of_a_repository_are_each_checked_and_taken_out_by_itself() {
 
     let words = pushed.hook(&["uninstall"]).expect(0).stderr;
     assert!(
-        words.starts_with("The hook does nothing for the top of the repository any more, and stays for `one`, `it's two`: "),
+        words.starts_with("The hook no longer checks the top of the repository, and still checks `one`, `it's two`: "),
         "{words}"
     );
     let (_, words) = pushed.push(&["origin", "HEAD:other"]);
@@ -640,7 +640,7 @@ fn lines_that_follow_ours_run_and_are_kept() {
     fs::write(&hook, &script).unwrap();
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("The lines that follow ours are kept."),
+        words.contains("The lines below the end of this hook are kept."),
         "{words}"
     );
     assert_eq!(fs::read_to_string(&hook).unwrap(), script);
@@ -736,7 +736,7 @@ fn hooks_that_are_switched_off_are_not_installed() {
     let pushed = Pushed::new();
     pushed.git(&["config", "core.hooksPath", "/dev/null"]);
     insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @"
-    error: hooks are switched off: `core.hooksPath` is `/dev/null`, which is no directory
+    error: hooks are switched off: `core.hooksPath` is `/dev/null`, which is not a directory
 
     hint: `git config --show-origin core.hooksPath` says where it is set
     ");

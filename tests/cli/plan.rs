@@ -394,7 +394,7 @@ fn before_the_first_commit_and_before_the_configuration_all_is_new() {
     code: 64
     --- stdout
     --- stderr
-    error: `[REPO]` is in no Git repository, so there is nothing to compare it with
+    error: `[REPO]` is not in a Git repository, so there is nothing to compare it with
 
     hint: `git init` makes one; in a checkout without `.git`, nothing is known of the past
     ");

@@ -47,7 +47,7 @@ pub(super) fn run(
             BUSY,
             format!("the activity `{id}` runs, but not in a process that can be found from here"),
         )
-        .hint("press Ctrl-C where it runs; `upsun-local down --force` takes its container away"));
+        .hint("press Ctrl-C where it runs; `upsun-local down --force` removes its container"));
     }
     let say = |text: String| {
         if !context.global.quiet {
@@ -59,7 +59,7 @@ pub(super) fn run(
         safe(&activity.description)
     ));
     if activity.parameters["scheduled"] == true {
-        say("The `up --crons` that runs it ends with it\n".to_owned());
+        say("`up --crons`, which runs it, ends too\n".to_owned());
     }
     while store.is_running(id) {
         std::thread::sleep(POLL);

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         return Err(Failure::usage(
             "what is pushed is read from standard input, as Git gives it to its pre-push hook",
         )
-        .hint("whatever calls this hands it on: lefthook does with `use_stdin: true`"));
+        .hint("pass the standard input of the hook on: with lefthook, set `use_stdin: true`"));
     }
     let Some(root) = root(context)? else {
         // Other branches may have nothing for Upsun.

@@ -104,7 +104,7 @@ pub(super) async fn run(
             if !mounts.all.is_empty() {
                 same_mounts(&taken.mounts, &mounts.paths(), name)?;
                 let question = format!(
-                    "Delete what is on {} now, and put back what was there at {}?",
+                    "Delete the present content of {}, and put back the content of {}?",
                     listed(mounts.all),
                     taken.taken_at.get(..19).unwrap_or(&taken.taken_at)
                 );

@@ -61,7 +61,7 @@ impl Page {
         }
         self.line(&line);
         if base.is_assumed {
-            let line = "Nothing is known of a push: compared with the last commit; `--against` names another";
+            let line = "Git knows of no push: compared with the last commit; use `--against` to name another";
             for line in wrap(line, 0) {
                 self.line(&line);
             }
@@ -316,7 +316,7 @@ impl Page {
             ServiceFate::Removed => format!("{} {name} ({before})", style.error("-")),
             ServiceFate::Replaced => {
                 let data = if service.loses_data {
-                    ", and the data do not come along"
+                    ", and the data are not copied"
                 } else {
                     ""
                 };

@@ -117,14 +117,14 @@ impl Turn {
     /// Starts one.
     pub(super) fn start(work: &Work) -> Result<Turn, Failure> {
         let program = std::env::current_exe()
-            .map_err(|err| Failure::fault(format!("our own program cannot be found: {err}")))?;
+            .map_err(|err| Failure::fault(format!("the program file of upsun-local cannot be found: {err}")))?;
         let mut child = Command::new(program)
             .args(&work.words)
             .env(WATCHED, "1")
             .stdin(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|err| Failure::fault(format!("our own program cannot be started: {err}")))?;
+            .map_err(|err| Failure::fault(format!("upsun-local cannot be started again: {err}")))?;
         // Waiting for it would close what is left there.
         let input = child.stdin.take();
         Ok(Turn { child, input })

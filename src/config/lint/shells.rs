@@ -65,7 +65,7 @@ fn background(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
     if let Some(last) = script.commands.last()
         && last.in_background
     {
-        let message = format!("{} ends with `&`, so that it is over at once", piece.what);
+        let message = format!("{} ends with `&`, so it exits immediately", piece.what);
         let problem = warn(report, "U403", piece, last.at, message);
         report.add(problem.hint(hint).docs(docs));
     }
