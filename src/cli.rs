@@ -1,5 +1,5 @@
-//! The command line: arguments in, exit code out. One module per command, each with its arguments and a
-//! short `run`.
+//! The command line: arguments in, exit code out. Each command is a module with its arguments and a function `run`;
+//! the other modules hold what several commands share.
 
 mod access;
 mod activity;
@@ -296,7 +296,7 @@ fn point_elsewhere(elsewhere: upsun_names::Elsewhere) -> u8 {
 
 /// Says what is wrong with a command line, or what it asks of clap; with the exit code.
 fn refuse(err: &clap::Error) -> u8 {
-    // clap's own usage code is 2; ours is that of sysexits.
+    // clap exits with 2 for a usage error; `upsun-local` uses the code of sysexits.
     match err.print() {
         _ if err.use_stderr() => failure::USAGE,
         Ok(()) => 0,

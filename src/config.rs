@@ -171,7 +171,7 @@ fn on_disk(root: &Path) -> Result<Repository, ReadError> {
     Ok(Repository::new(root)?)
 }
 
-/// The files of `.upsun/` put together; no repository when there is none to speak of.
+/// Merges the files of `.upsun/`; fails if there is no configuration at all.
 fn read(
     repository: Result<Repository, ReadError>,
     ignored: &[String],

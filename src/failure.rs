@@ -10,11 +10,11 @@ use crate::{engine, lifecycle, lock, project, revision, shutdown, source, worksp
 
 /// Unknown, missing or ambiguous words on the command line.
 pub const USAGE: u8 = 64;
-/// A file given to us is bad.
+/// A file is invalid.
 pub const BAD_FILE: u8 = 65;
 /// No engine, or it went away.
 pub const NO_ENGINE: u8 = 69;
-/// A fault of ours.
+/// A fault of `upsun-local`.
 pub const FAULT: u8 = 70;
 /// An image, volume or container cannot be made.
 pub const CANNOT_MAKE: u8 = 73;
@@ -55,7 +55,7 @@ impl Failure {
         Failure::new(USAGE, message)
     }
 
-    /// Our own fault.
+    /// A fault of `upsun-local` itself.
     pub fn fault(message: impl Into<String>) -> Self {
         Failure::new(FAULT, message)
     }
@@ -238,7 +238,7 @@ impl Failure {
         if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) =
             (&err, shutdown.exit_code())
         {
-            // Whoever reads no more needs no word, nor does whoever watches and will see it done again.
+            // Stay silent if stdout is closed, or if `watch` is about to run this again.
             return if shutdown.is_explained() {
                 Failure::silent(code)
             } else {

@@ -33,10 +33,10 @@ const FILES: [&str; 6] = [
     ".viminfo",
 ];
 
-/// How many of the files that a mount would hide are told by name.
+/// Maximum number of files to name that a mount would hide.
 const NAMED: usize = 3;
 
-/// How many directories are told that have to be made on a mount.
+/// Maximum number of directories to name that have to be made on a mount.
 const DIRECTORIES: usize = 8;
 
 /// What is known of the app around a path.

@@ -31,7 +31,7 @@ const DISPENSABLE: [&str; 3] = [
     ".npm/_update-notifier-last-checked",
 ];
 
-/// How many of the files that a mount would hide are told by name.
+/// Maximum number of files to name that a mount would hide.
 const NAMED: usize = 3;
 
 /// The app's files at three moments.

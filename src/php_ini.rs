@@ -104,7 +104,7 @@ fn quote(text: &str) -> String {
     {
         return text.to_owned();
     }
-    // A zero byte would end the text for whoever writes the file.
+    // A NUL byte would end the text for the C code that writes the file.
     let text = text.replace('\0', "");
     format!("'{}'", text.replace('\'', "'\"'\"'"))
 }

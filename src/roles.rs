@@ -249,7 +249,7 @@ pub struct Actor {
     pub role: Role,
 }
 
-/// Why nobody can act.
+/// Why no role follows from the options and settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// `--role` or `UPSUN_LOCAL_ROLE` cannot be read.
@@ -260,7 +260,7 @@ pub enum Error {
         /// What is wrong with it.
         error: GrantsError,
     },
-    /// `--as` names nobody that the settings know.
+    /// `--as` names a user that the settings do not know.
     #[error("unknown user `{name}`")]
     UnknownUser {
         /// The name as given.

@@ -116,7 +116,7 @@ impl Schedule {
         (0..60).filter(|minute| self.has(0, *minute))
     }
 
-    /// The first time after `after` at which it runs; `None` when there is none (a 31st of February).
+    /// The first run after `after`; `None` if there is never one (a 31st of February).
     pub fn next(&self, after: &ZonedDateTime) -> Option<ZonedDateTime> {
         let zone = after.time_zone().clone();
         let mut at = after

@@ -125,7 +125,7 @@ impl Scratch {
         let branch = origin.branch().to_owned();
         let on_branch = format!("refs/heads/{branch}");
         for words in [
-            // Whoever commits has a name; the operation may set another.
+            // Git refuses a commit without a name and an address; the operation may set others.
             &["config", "user.name", "upsun-local"][..],
             &["config", "user.email", "upsun-local@localhost"],
             &["symbolic-ref", "HEAD", &on_branch],

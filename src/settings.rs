@@ -248,7 +248,7 @@ fn outline(text: &str, file_name: &str) -> Result<Outline, Error> {
     Outline::of(text, Path::new(file_name)).map_err(|problem| explain_yaml(*problem, file_name))
 }
 
-/// The text of a repository's settings file, within bounds; `None` where there is none.
+/// The text of a repository's settings file, within bounds; `None` if there is no file.
 pub fn read(repository: &Path) -> Result<Option<String>, Error> {
     match bounded::read_text_below(repository, Path::new(FILE_NAME), MEBIBYTE) {
         Ok(text) => Ok(Some(text)),
@@ -266,7 +266,7 @@ pub fn line_of_user(repository: &Path, name: &str) -> Option<usize> {
     outline(&text, FILE_NAME).ok()?.line(&["users", name])
 }
 
-/// The users of settings that may be older than we are: whatever else they say is passed over.
+/// The users in settings that an older version may have written: all other keys are ignored.
 pub fn users_of(text: &str, file_name: &str) -> Result<IndexMap<String, Grants>, Error> {
     #[derive(Default, Deserialize)]
     #[serde(default)]

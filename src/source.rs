@@ -49,7 +49,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Whoever takes the archive does not want more of it, and knows better why.
+    /// The reader of the archive stopped reading; its own error says why.
     #[error("the archive of the source cannot be written: {0}")]
     Archive(#[source] io::Error),
 }
@@ -57,7 +57,7 @@ pub enum Error {
 /// The directory of the project's configuration.
 pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
-/// The file of our settings.
+/// The file of the settings of `upsun-local`.
 const SETTINGS: &[u8] = crate::project::SETTINGS_FILE.as_bytes();
 
 /// Files of Git LFS with fewer bytes are pointers.
@@ -287,9 +287,9 @@ impl Tree {
         directory.id.map(TreeId)
     }
 
-    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project and without
-    /// our settings. They lie in the tree of an app at the repository's top, and what of them matters to a build is
-    /// told otherwise.
+    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project and
+    /// without `.upsun-local.yaml`. Both files are in the tree of an app at the repository's top; the parts of them
+    /// that affect a build are in the build id anyway.
     pub fn build_id(&self, root: &str) -> Option<TreeId> {
         if plain(root).is_empty() {
             self.id(root)?;

@@ -143,8 +143,9 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     table.variables.into_values().collect()
 }
 
-/// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB, so the scripts of
-/// operations, the longest part that nobody reads from there, are left out of one that would be.
+/// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB. If the value
+/// would be longer, the scripts of operations are left out: they are the longest part, and programs do not read
+/// them from there.
 fn application(raw: &Value) -> String {
     const LONGEST: usize = 120 * 1024;
     let whole = base64_json(raw);

@@ -337,7 +337,7 @@ impl Workspace {
                 origin: Origin::Machine,
                 sensitive: false,
             });
-        // Whoever sets one of them in the configuration means it.
+        // A value in the configuration is meant to replace the value of the machine.
         let by_name: BTreeMap<String, Variable> = machine
             .chain(all)
             .map(|variable| (variable.name.clone(), variable))

@@ -178,7 +178,7 @@ fn users(
     } else {
         types
     };
-    // Those of the user's own settings are in no commit, and are new to nobody.
+    // Users of the machine's own settings are in no commit, so a push does not add them.
     let now: IndexMap<String, Grants> = here
         .settings
         .users

@@ -180,7 +180,7 @@ pub(super) fn is_like(pattern: &str, text: &str) -> bool {
 
 /// Does it.
 pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
-    // What is over can be looked at while the configuration is broken.
+    // Finished activities must stay readable while the configuration is broken.
     let workspace = open_lenient(context)?;
     let history = History {
         store: Store::of(&workspace.project.state_dir),
@@ -202,7 +202,7 @@ struct History {
 }
 
 impl History {
-    /// The newest that fit, at most so many.
+    /// The newest activities that match, at most `limit`.
     fn newest(
         &self,
         limit: usize,

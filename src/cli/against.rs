@@ -80,7 +80,7 @@ pub(super) fn here(context: &Context) -> Result<Here, Failure> {
     understood(context, root, settings, loaded)
 }
 
-/// The configuration of HEAD, as Upsun has it once that is pushed; an empty one where there is none yet.
+/// The configuration of HEAD, as Upsun has it after a push; an empty one if there is no commit.
 pub(super) fn committed(context: &Context, root: &Path) -> Result<Config, Failure> {
     let opened = open(root, Which::Named("HEAD"))?;
     told(context, opened)
@@ -206,8 +206,8 @@ fn finish(context: &Context, opened: Opened) -> Result<Base, Failure> {
     })
 }
 
-/// The configuration of a commit; its errors are told at their lines of the commit's files, and how many there are is
-/// returned in words.
+/// The configuration of a commit. Its errors are printed with their lines in the files of the commit; the error
+/// value is their number in words.
 fn told(context: &Context, opened: Opened) -> Result<Base, String> {
     let Opened {
         revision,

@@ -188,7 +188,7 @@ async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8,
     remove(context, &engine, targets, arguments.images).await
 }
 
-/// Removes all of it that nobody is at.
+/// Removes each environment whose lock is free.
 async fn remove<E: Engine>(
     context: &Context,
     engine: &E,

@@ -53,7 +53,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     Ok(0)
 }
 
-/// What was asked for. Upsun's own command means a property of an app, also where none is named.
+/// The part that the arguments select. For Upsun's own name of the command, a property is always one of an app,
+/// even if no app is named.
 fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Document, Failure> {
     let only = match config.apps.keys().collect::<Vec<_>>()[..] {
         [name] => Some(name.as_str()),

@@ -399,7 +399,7 @@ fn usual_name(
     format!("{name}--dump.sql")
 }
 
-/// A new file that nobody else may read; one that is there is replaced after a question.
+/// Creates a file that only this user can read; asks before an existing file is replaced.
 fn create(context: &Context, path: &Path) -> Result<File, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     if path.symlink_metadata().is_ok() {

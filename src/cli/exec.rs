@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     command: Vec<String>,
 }
 
-/// In which container a command runs, and as whom.
+/// The container that a command runs in, and the role that it runs under.
 #[derive(Debug, Args)]
 pub(super) struct Access {
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub(super) struct Access {
 /// What runs in the container.
 #[derive(Debug, Default)]
 pub(super) struct Invocation {
-    /// The command; a shell when there is none.
+    /// The command; empty for a shell.
     pub(super) command: Vec<String>,
     /// Variables beside those of the container.
     pub(super) variables: BTreeMap<String, String>,
@@ -186,8 +186,8 @@ pub(super) async fn invoke(
         }
     };
     if let Some(failure) = unheard {
-        // Nobody waits for it any more, and nothing else would end it. Its output is read on, because the engine
-        // tells no end of anything while it cannot get rid of that.
+        // The command is ended, because its caller no longer waits for it. Its output is still read, because the
+        // engine reports no exit while it cannot deliver output.
         let discard = async { while output.next().await.is_some() {} };
         let ended = sandbox.end_run(&id, &app.name, mark);
         let (ended, ()) = tokio::join!(ended, async {

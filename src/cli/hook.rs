@@ -88,7 +88,7 @@ fn install(place: &Place) -> Result<String, Failure> {
         Present::Ours(ours) => script = ours,
         Present::Other => {
             refuse_by_name(place, &hook)?;
-            // A tool that wrote its hook again, over ours, is kept already.
+            // If a tool replaced this hook by its own earlier one, that one is kept already.
             if is_there(&earlier) && !is_same(&hook, &earlier) {
                 return Err(Failure::new(
                     BAD_FILE,
@@ -206,7 +206,7 @@ fn uninstall(place: &Place) -> Result<String, Failure> {
                 "move them to `{EARLIER}` beside it, which is restored"
             )));
         }
-        write(&hook, &script.without_ours()).map_err(|err| failed(&hook, &err))?;
+        write(&hook, &script.without_script()).map_err(|err| failed(&hook, &err))?;
         format!(
             "upsun-local no longer runs before `git push`; your own lines are kept: {}\n",
             hook.display()
@@ -284,7 +284,7 @@ fn list(projects: &[&String]) -> String {
     names.join(", ")
 }
 
-/// The file that is ours, or would be, and what is there.
+/// The file of the hook, whether or not it exists, and what is in it.
 fn find(place: &Place) -> Result<(PathBuf, Present), Failure> {
     let hook = place.hooks.join(HOOK);
     let found = present(&hook)?;
@@ -319,7 +319,7 @@ fn present(hook: &Path) -> Result<Present, Failure> {
     if !is_there(hook) {
         return Ok(Present::Nothing);
     }
-    // A link is somebody's way to have one hook in many places: never ours.
+    // A symbolic link shares one hook between repositories; `hook install` never makes one.
     if hook.is_symlink() {
         return Ok(Present::Other);
     }
@@ -388,7 +388,7 @@ fn refuse_by_name(place: &Place, hook: &Path) -> Result<(), Failure> {
     )))
 }
 
-/// What does in any hook what ours does.
+/// The line that calls `hook run` from a hook of another tool.
 fn line(place: &Place) -> String {
     let directory = match place.directory.as_str() {
         "." => String::new(),

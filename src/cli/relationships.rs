@@ -1,4 +1,4 @@
-//! `relationships`: what an app is told of the services that it reaches.
+//! `relationships`: the relationships of an app, as `PLATFORM_RELATIONSHIPS` holds them.
 
 use clap::Args;
 

@@ -110,7 +110,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     Ok(ran.exit_code)
 }
 
-/// What would run, as whom and for how long at most.
+/// The operation, the role and the time limit of a dry run.
 fn describe_run(
     found: &Found<'_>,
     actor: &Actor,

@@ -184,7 +184,7 @@ fn nothing(context: &Context, workspace: &Workspace, arguments: &Arguments) -> R
     empty(context, workspace, arguments)
 }
 
-/// Whoever reads the results finds that there are none.
+/// Writes results without a test, so that a report file exists in any case.
 fn empty(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<u8, Failure> {
     if !arguments.list {
         let output = arguments.output.as_deref().map(File::open).transpose()?;

@@ -22,7 +22,7 @@ const VALUED: [&str; 11] = [
     "-A",
 ];
 
-/// A command of Upsun's CLI that there is none for here.
+/// A command of Upsun's CLI that has no counterpart here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Elsewhere {
     /// The command as it was written.

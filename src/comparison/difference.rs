@@ -42,8 +42,8 @@ impl Difference {
     }
 }
 
-/// The keys whose values differ, each as deep as both sides have it. A section at the top that only one side has
-/// is told by what is in it. Lists differ as a whole: their order counts.
+/// The keys whose values differ, each as deep as both sides have it. If only one side has a section at the top, the
+/// keys inside it are listed. Lists differ as a whole: their order counts.
 pub fn differences(before: &Value, now: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(&mut Vec::new(), before, now, &mut found);

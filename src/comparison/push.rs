@@ -68,7 +68,7 @@ pub struct Cause {
     /// What it leads to.
     pub leads_to: Action,
     /// The key of the app that differs; `source` for its files, `services.<name>` for a service that it reaches,
-    /// `routes` for what every app is told of the routes.
+    /// `routes` for the routes that each app gets in `PLATFORM_ROUTES`.
     pub path: String,
     /// How it differs.
     pub change: Change,
@@ -162,12 +162,12 @@ impl Shared<'_> {
     }
 }
 
-/// What an app is told of its tree, which changes with every file in it.
+/// The variable that holds the id of an app's tree, which changes with every file in the tree.
 pub const TREE: &str = "PLATFORM_TREE_ID";
 
 impl Push {
-    /// Adds what follows when files of the configuration differ, be it in a comment: the tree of an app at the
-    /// repository's top holds them, and its containers are told the tree's id.
+    /// Adds the consequences of a changed configuration file, even if only a comment changed: an app at the
+    /// repository's top has that file in its tree, and its containers have the tree's id in a variable.
     #[must_use]
     pub fn with_other_configuration_files(mut self, now: &Config) -> Self {
         for push in &mut self.apps {

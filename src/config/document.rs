@@ -21,7 +21,7 @@ impl From<serde_json::Value> for Document {
 }
 
 impl Document {
-    /// The whole. Sections that nobody wrote are left out.
+    /// The whole configuration, without sections that no file has.
     pub(crate) fn of(merged: &Merged) -> Self {
         let sections = [
             ("applications", &merged.applications),

@@ -30,7 +30,7 @@ pub trait Files: fmt::Debug {
     /// The bytes of a regular file that is not larger than [`MAX_FILE`].
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
 
-    /// The same bytes as Git would store them: with other line ends, where it is told to.
+    /// The bytes as Git would store them: with the line ends that `.gitattributes` asks for.
     fn stored(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }

@@ -35,7 +35,7 @@ pub enum Severity {
     Error,
     /// Upsun takes it; it deserves a look.
     Warning,
-    /// Upsun takes it, and nothing needs to change: said once by `check`, and by nobody else.
+    /// Upsun accepts it, and nothing needs to change. Only `check` prints it.
     Note,
 }
 

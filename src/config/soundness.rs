@@ -84,7 +84,7 @@ fn is_raw(char: char) -> bool {
     char.is_control() && char != '\n'
 }
 
-/// The span lies in the file, at the line and column that are told.
+/// The span lies in the file, at the line and column of the problem.
 fn place(problem: &Problem, loaded: &Loaded) {
     let place = &problem.place;
     assert!(place.line >= 1 && place.column >= 1, "{problem:?}");

@@ -1,5 +1,5 @@
-//! Which cron is to run now: a pure account of times, of what waits and of what runs. Whoever keeps it tells it
-//! the time, and carries out what it answers.
+//! Which cron is to run now: a pure account of the time, of waiting crons and of running ones. The caller passes
+//! the time in, and carries the answers out.
 //!
 //! One cron runs at a time, since each is an activity of the environment and an environment has one at a time.
 //! Others wait for it in the order of their times. A time of a cron that still runs or waits is skipped.
@@ -69,7 +69,7 @@ impl Timetable {
         self.entries.get(at)
     }
 
-    /// The next time at which anything is to be done; `None` when there is none.
+    /// The next time with anything to do; `None` if no cron will run again.
     pub fn next(&self) -> Option<Timestamp> {
         self.next
             .iter()

@@ -17,7 +17,7 @@ pub(super) struct Known {
     image: &'static str,
     /// The oldest version that has a tag for bookworm; older ones have bullseye.
     bookworm_from: (u32, u32),
-    /// The version when none is asked for, as `stack.runtimes` may do.
+    /// The version if the configuration names none, as `stack.runtimes` may do.
     default_version: &'static str,
     /// What to copy when it is not the primary runtime: directories, at the same place.
     pub(super) directories: &'static [&'static str],
@@ -205,7 +205,7 @@ pub(super) fn known(name: &str) -> Result<&'static Known, Error> {
         .ok_or_else(|| Error::UnknownRuntime(name.to_owned()))
 }
 
-/// The version of a runtime, or the one that is meant when none is written.
+/// The version of a runtime; its default version if the configuration names none.
 pub(super) fn version(runtime: &Runtime) -> Result<String, Error> {
     if runtime.version.is_empty() {
         return Ok(known(&runtime.name)?.default_version.to_owned());

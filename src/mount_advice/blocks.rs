@@ -10,7 +10,7 @@ const WIDTH: usize = 75;
 /// How wide the other blocks are.
 const STYLED_WIDTH: usize = 80;
 
-/// A block of which no end is in sight is none: no line is longer than so many bytes after this.
+/// Number of bytes after which a block without an end is taken for ordinary text: no line is longer.
 const LONGEST: usize = 16 * 1024;
 
 /// The lines of a text, those of one message in one line.
@@ -44,9 +44,9 @@ pub(super) fn lines(text: &str) -> Vec<String> {
 
 /// A line that is not the last one of its message.
 enum Continued {
-    /// Of an exception: it was cut after 75 columns, whatever stood there. So many of them were blanks.
+    /// A line of an exception, cut after 75 columns; `blanks` is the number of spaces at the cut.
     Message { blanks: usize },
-    /// Of another block, whose lines begin with so many blanks; a word that fills a whole line was cut.
+    /// A line of another block, whose lines begin with `indent` spaces; a word that fills a whole line was cut.
     Styled { indent: usize, is_cut: bool },
 }
 

@@ -82,7 +82,7 @@ pub fn questions(candidates: &[Candidate], script: &str) -> Vec<Question> {
     all
 }
 
-/// Where a script may be when it prints a relative path; `None` where that cannot be told from its text.
+/// The directories that a script may be in when it prints a relative path; `None` if its text does not show that.
 fn directories(script: &str) -> Option<Vec<String>> {
     const CHANGES: [&str; 2] = ["cd", "pushd"];
     const OPTIONS: [&str; 4] = ["-C", "--directory", "--prefix", "--working-dir"];

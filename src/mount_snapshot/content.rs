@@ -1,5 +1,5 @@
-//! What a file holds, as one word: the SHA-1 of its content, in which a hole costs nothing. Whether zeros are written
-//! or are a hole makes no difference to it, as it makes none to whoever reads the file.
+//! The content of a file as one word: its SHA-1, in which a hole costs nothing. Written zeros and a hole give the
+//! same word, since a reader of the file cannot tell them apart.
 
 use sha1::{Digest, Sha1};
 
@@ -44,7 +44,7 @@ impl Content {
         }
     }
 
-    /// So many zeros.
+    /// Adds `count` zeros.
     pub(super) fn skip(&mut self, mut count: u64) {
         while count > 0 {
             let room = BLOCK - self.size % BLOCK;

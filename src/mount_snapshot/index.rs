@@ -67,8 +67,8 @@ impl Kind {
 pub struct Stat {
     /// When it was modified, in seconds with nanoseconds.
     pub modified: String,
-    /// When it was last changed in any way, which nobody but the kernel can set. Nothing where it was changed so
-    /// shortly before the list was made that a later change may have the same moment.
+    /// When the file was last changed in any way (ctime, which only the kernel sets). `None` if it changed so
+    /// shortly before the list was made that a later change could have the same time.
     pub changed: Option<String>,
     /// The file system that it is on.
     pub device: u64,

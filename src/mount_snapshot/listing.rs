@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// SHA-1 of nothing.
 const EMPTY: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
 
-/// What is on the mounts, as far as it can be told without reading files.
+/// The files on the mounts, as far as they can be known without reading them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Everything. Files that are to be read hold nothing yet.

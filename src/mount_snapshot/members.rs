@@ -214,7 +214,7 @@ fn add(pieces: &mut Vec<Piece>, listed: &[tar::GnuSparseHeader], size: u64) -> i
         if offset < before || end.is_none_or(|end| end > size) {
             return Err(bad("the pieces of a sparse file are in no order"));
         }
-        // The end of a file that ends with a hole is told by a piece of nothing.
+        // An empty piece marks the end of a file that ends with a hole.
         if length > 0 {
             pieces.push((offset, length));
         }

@@ -48,7 +48,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// There is none of that name.
+    /// There is no snapshot of that name.
     #[error("there is no snapshot `{name}` of `{container}`")]
     Unknown {
         /// The name.
@@ -101,7 +101,8 @@ impl Store {
         state_directory.join("snapshots").join(environment)
     }
 
-    /// Removes the snapshots of a name of all containers of an environment, also of those that are no more.
+    /// Removes the snapshots of this name for all containers of an environment, including containers that no longer
+    /// exist.
     pub fn remove_everywhere(state_directory: &Path, environment: &str, name: &str) {
         let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
         for directory in directories.into_iter().flatten().flatten() {
@@ -126,7 +127,7 @@ impl Store {
     /// dropped without having been kept.
     pub fn begin(&self) -> Result<tempfile::NamedTempFile, Error> {
         let failed = |source| self.not_written(source);
-        // What is on mounts is nobody else's business.
+        // The data of mounts are private, so only this user may read the directory.
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -220,14 +221,15 @@ impl Store {
         self.index(name).exists()
     }
 
-    /// Notes that a snapshot is not to be put back by itself any more: the user was told, and may go on without it.
+    /// Notes that a snapshot must no longer be put back automatically: the user has seen the warning and may
+    /// continue without it.
     pub fn give_up(&self, name: &str) {
         // Without the note it is tried once more.
         let _ = std::fs::write(self.note(name), "");
     }
 
-    /// Keeps a snapshot from being taken for one that nobody will put back, for as long as what is returned lives. The
-    /// kernel lets go of it when the process ends, however it ends.
+    /// Marks a snapshot as in use for as long as the returned file is open. The kernel releases the mark when the
+    /// process ends, however it ends.
     pub fn hold(&self, name: &str) -> Option<File> {
         let archive = File::open(self.archive(name)).ok()?;
         flock(&archive, FlockOperation::NonBlockingLockExclusive).ok()?;

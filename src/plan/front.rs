@@ -27,7 +27,7 @@ const VERSION: u32 = 2;
 
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 
-/// A web server of ours: the front of an app, or the router of an environment.
+/// A web server that `upsun-local` adds: the front of an app, or the router of an environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProxyPlan {
     /// Says everything that it depends on.
@@ -81,7 +81,7 @@ pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &Container
         name: project.name(&[&environment.name, &app.name, "+front"]),
         image: image.to_owned(),
         command: ["nginx", "-c", CONFIGURATION].map(str::to_owned).to_vec(),
-        // Whoever owns the files may read them and use the socket, and needs no capability for either.
+        // The owner of the files can read them and use the socket without any capability.
         user: user.spec(),
         labels,
         volumes: of

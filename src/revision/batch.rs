@@ -112,7 +112,7 @@ impl Batch {
         }
     }
 
-    /// So many bytes and the end of their line; `None` when they are more than wanted.
+    /// Reads `size` bytes and the end of their line; `None` if `size` is larger than `most`.
     fn content(&mut self, size: u64, most: u64) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let mut content = self.output.by_ref().take(size);

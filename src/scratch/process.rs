@@ -77,8 +77,8 @@ impl Repository {
         said(words, output).map(|_| ())
     }
 
-    /// Copies a commit and all that it leads to into another repository, without what `have` leads to, which the
-    /// other one has. Neither is told where the other is.
+    /// Copies a commit and everything that it leads to into another repository, except what `have` leads to, which
+    /// the other repository has. Neither Git process gets the path of the other repository.
     pub(super) async fn copy(
         &self,
         commit: &str,
@@ -119,7 +119,8 @@ impl Repository {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::from(self.git.command(&self.directory, words));
-        // A Ctrl-C goes to everybody in front of the terminal; these end when we say so.
+        // The terminal sends Ctrl-C to all processes in the foreground. A process group of its own keeps Git
+        // running until `upsun-local` ends it.
         command
             .stdin(Stdio::null())
             .process_group(0)

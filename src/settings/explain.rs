@@ -6,7 +6,7 @@ use crate::config::outline::Outline;
 use crate::config::problem::Problem;
 use crate::suggestion::{nearest, quoted_list};
 
-/// What Rust calls a type, and what it is for whoever writes YAML.
+/// The name that serde gives a type, and the words for a person who writes YAML.
 const TYPES: [(&str, &str); 7] = [
     ("f64", "a number"),
     ("u16", "a whole number"),

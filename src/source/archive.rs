@@ -143,7 +143,7 @@ impl Archive<'_> {
                 } else {
                     0o755
                 };
-                // Without `NONBLOCK`, a named pipe that takes the file's place would hang us.
+                // Without `NONBLOCK`, opening a named pipe that takes the file's place would block.
                 let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
                 let mut file = std::fs::OpenOptions::new()
                     .read(true)

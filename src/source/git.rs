@@ -21,8 +21,8 @@ use super::hash::Hash;
 use super::listing::{Listing, is_ours, os_path};
 use super::snapshot::{Kind, join};
 
-/// What would make Git look at another repository than the one it is started in: a hook that runs
-/// us sets them.
+/// Variables that make Git use another repository than the one it is started in. Git sets them for its hooks, and
+/// `upsun-local` may run in one.
 const LOCAL: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -93,8 +93,8 @@ impl Git {
         Some(git)
     }
 
-    /// The same for a repository of ours: what is configured for this user, on this machine or by variables does
-    /// not count there.
+    /// Git for a scratch repository: the configuration of the user, of the machine and of variables does not count
+    /// there.
     pub(crate) fn isolated() -> Git {
         let mut git = Git::of_process();
         git.variables.retain(|(name, _)| {
@@ -260,7 +260,7 @@ pub(super) struct Said {
 struct Known {
     /// `None` where it does not have the file.
     kind: Option<Kind>,
-    /// Whether Git was told to take no notice of what lies there.
+    /// Whether the index marks the file as unchanged (`assume-unchanged` or `skip-worktree`).
     is_pinned: bool,
 }
 

@@ -59,7 +59,7 @@ pub(super) enum Content {
     Blocked,
     /// The same; it is a file of Git LFS.
     BlockedLfs,
-    /// Git was told to take no notice of what lies there.
+    /// The index marks the file as unchanged.
     Pinned,
 }
 
@@ -115,7 +115,7 @@ pub(super) struct Directory {
     pub stamp: Stamp,
     /// The files directly in it.
     pub entries: Range<usize>,
-    /// Its tree id; `None` when nothing is below or nobody worked it out yet.
+    /// Its tree id; `None` if the directory is empty or the id is not computed yet.
     pub id: Option<Hash>,
     /// How many files are below.
     pub files: usize,

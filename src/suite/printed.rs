@@ -8,7 +8,7 @@ use crate::text::bytes;
 /// How much of the beginning and how much of the end is kept, in bytes.
 const KEPT: usize = 4 << 20;
 
-/// How much of either is told, in bytes.
+/// Maximum length of the beginning and of the end in a report, in bytes.
 const TOLD: usize = 512 << 10;
 
 /// What was printed to a stream.

@@ -37,7 +37,7 @@ pub fn line(verdict: &Verdict, style: Style) -> String {
     if verdict.status == Status::Passed {
         return text;
     }
-    // Tests that nobody wrote say it in their names.
+    // Only tests of the settings have a line; the name of a generated test says what it is.
     if let Some(line) = verdict.line {
         let what = format!(
             "{FILE_NAME}:{line}: {} on {} as {}",

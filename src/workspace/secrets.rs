@@ -8,7 +8,7 @@ use crate::user_variables::UserVariables;
 use crate::variables::{self, Phase, Prefixed};
 
 impl Workspace {
-    /// The values that must never stand in our own words.
+    /// The values that must never appear in a message.
     pub fn secrets(&self) -> Secrets {
         Secrets::new(self.sensitive_values())
     }

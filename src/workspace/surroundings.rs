@@ -1,4 +1,4 @@
-//! What a workspace is told of the process that opens it. Nothing below the front ends reads the process itself.
+//! What a front end passes to a workspace about its process. Nothing below the front ends reads the process itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

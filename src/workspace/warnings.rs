@@ -1,5 +1,5 @@
-//! The warnings about a configuration, told before something is built or started. What they say of operations that are
-//! not run now is counted: whoever runs one operation wants to hear of that one.
+//! The warnings about a configuration, emitted before something is built or started. Warnings about other
+//! operations than the one that runs are only counted, since the user asked for one operation.
 
 use crate::config::Loaded;
 use crate::config::app::{App, Operation};

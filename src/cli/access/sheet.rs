@@ -291,7 +291,7 @@ pub(super) fn user_json(user: &UserChange) -> Value {
     })
 }
 
-/// The columns when none are named.
+/// The columns without `--columns`.
 pub(super) fn usual_columns(changes: bool, sheet: &Sheet<'_>) -> Vec<Column> {
     let types = sheet.types.iter().copied().map(Column::of_type);
     if changes {

@@ -1,5 +1,5 @@
-//! `activity log`: what an activity said and what its scripts printed, made harmless: whoever looks at it later must
-//! not be shown by a script what it did not do.
+//! `activity log`: the messages of an activity and the output of its scripts. Control sequences are removed, so
+//! that a script cannot fake a message when its log is shown later.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -35,7 +35,7 @@ pub(in super::super) struct Arguments {
     refresh: Option<f64>,
 }
 
-/// How often whoever follows looks for more.
+/// How often `--follow` looks for new lines.
 const POLL: Duration = Duration::from_millis(50);
 
 /// Prints it.

@@ -67,7 +67,7 @@ fn found(root: &Path) -> Result<(Git, PathBuf, String), Failure> {
     let git = Git::of_process();
     match (place::within(&git, root), Git::of_variables()) {
         (Ok((top, directory)), _) => Ok((git, top, directory)),
-        // A work tree without `.git` may be told of by the environment only.
+        // `GIT_DIR` alone can name the repository of a work tree without `.git`.
         (Err(_), Some(git)) => {
             place::within(&git, root).map(|(top, directory)| (git, top, directory))
         }

@@ -154,7 +154,7 @@ pub(super) async fn run(
     }
 }
 
-/// Says that mounts are not as they were, where nobody listens to events.
+/// Prints a warning about mounts that were not put back, for commands that emit no events.
 pub(in crate::cli) fn tell_not_undone(context: &Context, workspace: &Workspace) {
     if context.global.quiet {
         return;

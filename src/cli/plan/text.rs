@@ -16,7 +16,7 @@ const WIDTH: usize = 80;
 /// Where what belongs to an app begins.
 const INDENT: usize = 14;
 
-/// How many causes of one app are told.
+/// Maximum number of causes to print for one app.
 const MOST_CAUSES: usize = 12;
 /// How many files are named at least, whatever room they take.
 const FEWEST_FILES: usize = 3;
@@ -386,7 +386,7 @@ fn because(cause: &Cause) -> String {
     format!("{}{how}", safe_line(&cause.path))
 }
 
-/// As many names as have room, though not fewer than so many, and how many there are besides.
+/// The names that fit into the width, at least `fewest`, and the number of the others.
 fn fit(names: &[String], room: usize, fewest: usize) -> String {
     let mut text = String::new();
     for (at, name) in names.iter().enumerate() {

@@ -63,7 +63,7 @@ pub(super) fn choose<'a>(
         .ok_or_else(|| Failure::usage("no operation was chosen"))
 }
 
-/// At most so many characters of a line.
+/// Shortens a line to `width` characters.
 fn cut(line: &str, width: usize) -> String {
     if line.chars().count() <= width {
         return line.to_owned();

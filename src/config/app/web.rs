@@ -106,7 +106,7 @@ pub enum Passthru {
 pub enum Expires {
     /// `-1`: nothing is said about it.
     Unsaid,
-    /// So long.
+    /// After this time.
     After(Duration),
 }
 

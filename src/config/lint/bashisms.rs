@@ -6,7 +6,7 @@ use super::super::report::Report;
 use super::super::shell::{Command, Script};
 use super::{Piece, is_assignment, program, warn};
 
-/// How many problems of one script are told.
+/// Maximum number of problems to report for one script.
 const MOST: usize = 50;
 const DOCS: &str = "/create-apps/hooks/hooks-comparison.html";
 

@@ -44,8 +44,8 @@ fn hidden_failures(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) 
     report.add(problem.hint("begin it with `set -e`").docs(DOCS));
 }
 
-/// A command that only starts another one is over at once: a start command is started again and again, and
-/// nobody learns what became of an operation or a cron.
+/// A command that ends with `&` exits immediately: Upsun then starts a start command again and again, and the
+/// result of an operation or a cron is lost.
 fn background(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
     let (hint, docs) = match piece.phase {
         Phase::Start => (

@@ -1,7 +1,8 @@
-//! What a build may make, as far as the source says: a path that is not in Git and that no build makes is a mistake.
+//! What a build may make, as far as the source says: a path that is not in Git and that no build makes is a
+//! mistake.
 //!
-//! Nobody can know what a script makes without running it. So everything that is not known to make nothing may make
-//! anything, and a name that stands anywhere in what the build reads may be made by it.
+//! What a script makes is unknown until it runs. So a script may make anything, unless it is known to make nothing,
+//! and a name that stands anywhere in the files that a build reads may be made by it.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -53,7 +54,7 @@ struct Build {
 /// What is at a path of the app once it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It is in the source, or nobody can tell.
+    /// The source has it, or a build may make it.
     Maybe,
     /// It is in the source, as something else.
     Other(Kind),

@@ -1,4 +1,4 @@
-//! Whether a text can be a regular expression in the sense of PCRE: only what certainly is none is refused.
+//! Whether a text can be a regular expression of PCRE. Only a text that certainly is not one is refused.
 
 /// Why the text is no regular expression, if it is none.
 pub(super) fn check(pattern: &str) -> Result<(), &'static str> {

@@ -106,7 +106,7 @@ impl Repository {
     /// Has Git store files where [`Repository::sizes`] and [`Repository::batch`] find them.
     pub(super) fn store(&self, paths: &[&[u8]]) {
         if let Ok(own) = self.copy_index(Believing::WhatIsOld) {
-            // Whatever is missing afterwards is told by those who look for it.
+            // An error is ignored here: the callers that look an object up report a missing one.
             let _ = self.update(&own, paths, Objects::Written);
         }
     }
