@@ -197,7 +197,7 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
     Ok(tree(cached, left_out, untold))
 }
 
-/// Without the cache the next scan is slow, no more.
+/// Writes the cache. A failure only makes the next scan slower.
 fn save(file: &Path, repository: &Path, cached: &Cached) {
     if let Err(err) = cache::write(file, repository, cached) {
         tracing::debug!(file = %file.display(), %err, "the source cache cannot be written");

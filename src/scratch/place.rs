@@ -1,5 +1,5 @@
-//! Where scratch clones lie: below the project's state directory, each with a lock that is free once its holder is
-//! no more, however it ended.
+//! Where scratch clones lie: below the project's state directory, each with a lock that the kernel releases when
+//! its process ends, however it ends.
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;

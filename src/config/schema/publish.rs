@@ -1,7 +1,8 @@
 //! The tables as a JSON Schema, for editors.
 //!
-//! It says what may stand where, and no more: what only the whole can tell (whether a relationship leads
-//! somewhere, whether a version is supported) is for `check`. What `check` accepts, it accepts too.
+//! The schema says only which keys and values are allowed where. What needs the whole configuration (whether a
+//! relationship leads somewhere, whether a version is supported) is for `check`. The schema accepts everything that
+//! `check` accepts.
 
 use std::collections::BTreeMap;
 
