@@ -93,7 +93,7 @@ impl Loaded {
         self.problems.iter().any(Problem::is_error)
     }
 
-    /// The same, with every file called what Git calls it at a commit: `<revision>:<file>`.
+    /// The problems with file names as Git writes them for a commit: `<revision>:<file>`.
     #[must_use]
     pub fn named_at(mut self, revision: &str) -> Self {
         let at = |file: &str| format!("{revision}:{file}");
@@ -122,13 +122,13 @@ pub fn load(repository: &Path) -> Loaded {
     load_ignoring(repository, &[])
 }
 
-/// The same without the warnings that have one of these codes.
+/// Loads the configuration, without the warnings that have one of these codes.
 pub fn load_ignoring(repository: &Path, ignored: &[String]) -> Loaded {
     let (merged, report, repository) = read(on_disk(repository), ignored);
     check(&merged, report, repository.as_ref())
 }
 
-/// The same with only what Upsun would refuse, for those who tell no warnings.
+/// Loads the configuration with its errors only, for callers that print no warnings.
 pub fn load_errors(repository: &Path) -> Loaded {
     let (merged, report, repository) = read(on_disk(repository), &[]);
     check_with(&merged, report, repository.as_ref(), false)
@@ -141,14 +141,13 @@ pub fn load_files_ignoring(files: Rc<dyn Files>, ignored: &[String]) -> Loaded {
     check(&merged, report, repository.as_ref())
 }
 
-/// The same with only what Upsun would refuse.
+/// Loads a configuration from `files` with its errors only.
 pub fn load_files(files: Rc<dyn Files>) -> Loaded {
     let (merged, report, repository) = read(Ok(Repository::of(files)), &[]);
     check_with(&merged, report, repository.as_ref(), false)
 }
 
-/// The same, and the merged configuration as people wrote it: as far as it could be read when there are
-/// errors.
+/// Loads the configuration, and returns the merged document too: as far as it could be read if there are errors.
 pub fn resolve(repository: &Path, ignored: &[String]) -> (Loaded, Document) {
     let (merged, report, repository) = read(on_disk(repository), ignored);
     let document = Document::of(&merged);

@@ -26,7 +26,6 @@ pub const DENIED: u8 = 77;
 pub const BAD_CONFIGURATION: u8 = 78;
 /// An operation did what it must not.
 pub const OPERATION_FAILED: u8 = 1;
-/// The build failed.
 pub const BUILD_FAILED: u8 = 1;
 
 /// The end of a command that did not succeed.
@@ -41,7 +40,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// With a code and a message.
+    /// A failure with an exit code and a message.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Failure {
             code,
@@ -82,7 +81,7 @@ impl Failure {
         Failure::new(code, "")
     }
 
-    /// With a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -102,7 +101,7 @@ impl Failure {
         if self.message.is_empty() {
             return String::new();
         }
-        // It may quote what an engine, a service or a script said.
+        // The message may quote an engine, a service or a script.
         let said = |text: &str| match secrets {
             Some(secrets) => safe(&secrets.mask(text)),
             None => safe(text),

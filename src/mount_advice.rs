@@ -105,7 +105,7 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
         _ if candidate.complaint == Complaint::Missing || !is_refused_there(candidate, found) => {
             return None;
         }
-        // Of what is not there, the kernel says just that.
+        // For a missing path, the kernel reports only that.
         _ if found.rest.len() > usize::from(candidate.what != What::Entry) => return None,
         _ => return advice(Refusal::OutsideApp),
     };
@@ -120,7 +120,7 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
         return advice(Refusal::OnMount);
     }
     let first_missing = match (found.rest.as_slice(), candidate.what) {
-        // Of an entry only its directory was looked up.
+        // For an entry, only its directory was looked up.
         (rest, What::Entry) => rest.first(),
         ([name], What::Unknown) if found.is_file || is_file(name) => None,
         (rest, _) => rest.first(),
@@ -155,7 +155,7 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
     Some(in_directory(inside, found, around))
 }
 
-/// What to say of something in a directory that is there. `inside` is that one, relative to the app's root.
+/// The advice for a path in an existing directory. `inside` is that directory, relative to the app's root.
 fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWrite {
     let advice = |cause| ReadOnlyWrite {
         path: Some(found.path.clone()),
@@ -202,8 +202,8 @@ fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWri
 
 /// Whether the kernel would refuse to write there.
 fn is_refused_there(candidate: &Candidate, found: &Found) -> bool {
-    // It says that something is read-only where the directory is there, and else that nothing is there. What is
-    // relative may be so to another directory than the one where it was looked for.
+    // The message says "read-only" if the directory exists, and otherwise "no such file". A relative path may start
+    // at another directory than the one that was searched.
     let is_likely = !found.is_relative || found.rest.len() <= 1;
     let is_certain = candidate.what != What::Entry || found.rest.is_empty() || !found.is_relative;
     found.is_read_only && is_likely && is_certain

@@ -37,7 +37,7 @@ const NAMED: usize = 3;
 /// The app's files at three moments.
 #[derive(Debug, Clone, Copy)]
 pub struct Listings<'a> {
-    /// As the build and what was on the mounts left them.
+    /// The files before the run: those of the build and of the mounts.
     pub built: &'a Files,
     /// When the operation began: the app's own process may have written something by then.
     pub begun: &'a Files,

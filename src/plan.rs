@@ -40,7 +40,6 @@ const STOP_GRACE: Duration = Duration::from_secs(15);
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Environment {
-    /// Its name.
     pub name: String,
     /// `production`, `staging` or `development`.
     #[serde(rename = "type")]
@@ -66,11 +65,8 @@ impl User {
 /// Everything that a plan is made from.
 #[derive(Clone)]
 pub struct Inputs<'a> {
-    /// The project.
     pub project: &'a Project,
-    /// The environment.
     pub environment: &'a Environment,
-    /// The app.
     pub app: &'a App,
     /// The reference of the derived image.
     pub image: &'a str,
@@ -84,7 +80,6 @@ pub struct Inputs<'a> {
     pub user: User,
     /// The part of the app's configuration that a build depends on.
     pub build_relevant: &'a Value,
-    /// The variables of the build.
     pub build_variables: BTreeMap<String, String>,
     /// The variables of the web container, then of each worker in the app's order.
     pub runtime_variables: Vec<BTreeMap<String, String>>,
@@ -141,7 +136,6 @@ pub struct AppPlan {
     pub image: String,
     /// Where its source stands in the repository.
     pub source_root: String,
-    /// Its build.
     pub build: BuildPlan,
     /// The network of the environment.
     pub network: NetworkPlan,
@@ -166,9 +160,7 @@ impl AppPlan {
 /// A network to be there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NetworkPlan {
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: Labels,
 }
 
@@ -200,7 +192,6 @@ pub struct BuildPlan {
 pub struct BuildStep {
     /// Which step.
     pub step: Step,
-    /// The script.
     pub script: String,
 }
 
@@ -211,7 +202,6 @@ pub struct ContainerPlan {
     pub worker: Option<String>,
     /// Says everything that the container depends on.
     pub id: String,
-    /// The container.
     pub container: ContainerSpec,
     /// Volumes that hold the data of mounts.
     pub storage: Vec<VolumeSpec>,

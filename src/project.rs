@@ -197,7 +197,6 @@ impl Project {
         Labels::from([(LABEL_PROJECT.to_owned(), self.key.clone())])
     }
 
-    /// The labels of one environment.
     pub fn environment_labels(&self, environment: &str) -> Labels {
         let mut labels = self.labels();
         labels.insert(LABEL_ENVIRONMENT.to_owned(), environment.to_owned());

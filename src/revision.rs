@@ -407,7 +407,7 @@ impl Files for Revision {
             Answer::Dangling => Err(ReadError::Missing),
             Answer::Missing => match self.submodule(bytes).map_err(ReadError::Other)? {
                 Some((Some(inner), rest)) => inner.kind(Path::new(OsStr::from_bytes(&rest))),
-                // It cannot be looked into, so it is believed.
+                // The directory cannot be read, so the index is believed.
                 Some((None, _)) => Ok(Kind::Directory),
                 None => Err(self.missing(bytes)),
             },

@@ -120,7 +120,7 @@ impl FromStr for EnvironmentType {
 /// The roles that somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grants {
-    /// One role on every environment. `Admin` is a project admin, who may do everything.
+    /// The same role on every environment. `Admin` is a project admin, who may do everything.
     Everywhere(Role),
     /// A role per environment type; no access on a type that is not listed.
     PerType(BTreeMap<EnvironmentType, Role>),

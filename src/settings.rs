@@ -35,7 +35,6 @@ use crate::roles::{EnvironmentType, Grants};
 use crate::suggestion::nearest;
 use crate::user_variables::UserVariable;
 
-/// The name of the file.
 pub const FILE_NAME: &str = crate::project::SETTINGS_FILE;
 
 /// What `.upsun-local.yaml` says. Every key is optional.
@@ -180,7 +179,7 @@ impl Default for User {
 /// What is wrong with a settings file. Nothing of the file is repeated but keys.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is there, but cannot be read.
+    /// The file exists, but cannot be read.
     #[error("cannot read `{file}`: {source}")]
     Read {
         /// The file's name as it is shown.
@@ -188,7 +187,7 @@ pub enum Error {
         /// Why.
         source: bounded::Error,
     },
-    /// It is not YAML, or says something that is no setting.
+    /// The file is not YAML, or has an invalid key or value.
     #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
     Invalid {
         /// The file's name as the caller gave it.

@@ -77,7 +77,6 @@ pub struct Skipped {
 pub struct TreeId(hash::Hash);
 
 impl TreeId {
-    /// Its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }

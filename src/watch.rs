@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::settings::{self, Settings};
 use crate::source::{self, Tree};
 
-/// For how long nothing may happen before a change counts as done.
+/// How long it must be quiet before a change counts as done.
 const QUIET: Duration = Duration::from_millis(40);
 
 /// How long to wait for that at most: something may write all the time.
@@ -210,7 +210,7 @@ impl Watch {
         };
         let directories: HashSet<PathBuf> = seen.tree.directories().collect();
         let replaced = {
-            // Not held below: the watcher's own thread waits for it.
+            // The lock is released before the watcher is called, because the watcher's thread waits for it.
             let mut interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
             interest.directories.clone_from(&directories);
             interest.files.clone_from(&seen.files);

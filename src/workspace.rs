@@ -58,13 +58,11 @@ const ENVIRONMENT: &str = "local";
 pub struct Workspace {
     /// The configuration.
     pub config: Config,
-    /// What is worth a look in it, with how to mend it.
+    /// Warnings about the configuration, with hints.
     warnings: Vec<Warning>,
     /// `.upsun-local.yaml`.
     pub settings: Settings,
-    /// The project.
     pub project: Project,
-    /// The environment.
     pub environment: Environment,
     /// The environment's type.
     pub environment_type: EnvironmentType,
@@ -83,12 +81,12 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Reads everything; a configuration with errors ends it.
+    /// Opens a repository; fails if its configuration has errors.
     pub fn open(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
         Self::read(root, surroundings, false)
     }
 
-    /// Reads what can be read: for what must work with a broken configuration too.
+    /// Opens a repository for commands that must work with a broken configuration too.
     pub fn open_lenient(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
         Self::read(root, surroundings, true)
     }
@@ -178,7 +176,7 @@ impl Workspace {
         )?))
     }
 
-    /// Tells what is worth a look before anything is built or started.
+    /// Emits the warnings before anything is built or started.
     pub async fn warn(&self, events: &Events, tree: &Tree, running: Running<'_>) {
         warnings::tell(&self.warnings, running, events).await;
         for note in tree.notes() {
@@ -354,7 +352,7 @@ impl Workspace {
             .chain(&self.environment_variables)
     }
 
-    /// What variables are computed from that somebody sets: without relationships, routes and a source tree.
+    /// The inputs of the variables that users set: without relationships, routes and a source tree.
     pub fn user_context<'a>(
         &'a self,
         app: &'a App,
@@ -387,7 +385,7 @@ impl Workspace {
             .filter(|(_, variable)| variable.sensitive);
         sensitive
             .map(|(name, _)| {
-                // Whatever is no environment variable is in here, with all others.
+                // `PLATFORM_VARIABLES` holds all variables, also those that are not environment variables.
                 name.strip_prefix("env:")
                     .map_or_else(|| "PLATFORM_VARIABLES".to_owned(), str::to_uppercase)
             })
@@ -411,7 +409,7 @@ impl Workspace {
             .map(|id| id.to_string())
             .unwrap_or_default();
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
-        // Those of relationships are the container's own already.
+        // The container has the variables of relationships already.
         let nothing = json!({});
         let all = self.all_variables(
             app,

@@ -27,7 +27,7 @@ pub(super) struct Here {
 pub(super) struct Base {
     /// The commit; none before the first one.
     pub revision: Option<Rc<Revision>>,
-    /// Its configuration: empty where there was none yet.
+    /// The configuration of the commit: empty if there was none yet.
     pub config: Config,
     /// Whether there was any.
     pub is_configured: bool,
@@ -94,7 +94,7 @@ pub(super) fn committed(context: &Context, root: &Path) -> Result<Config, Failur
         })
 }
 
-/// Both sides. `beside` is done while they are read.
+/// Reads both sides, and runs `beside` meanwhile.
 pub(super) fn both<T: Send>(
     context: &Context,
     which: Which<'_>,

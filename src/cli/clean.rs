@@ -38,7 +38,6 @@ pub(super) struct Arguments {
 /// What is to be removed.
 struct Target {
     project: Project,
-    /// One of its environments.
     environment: Environment,
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn invoke(
     let words = invocation.command.join(" ");
     let command: Vec<String> = match invocation.command.as_slice() {
         [] => shell(&["/bin/bash"]),
-        // As `ssh` does with a command in one word: a shell reads it.
+        // Like `ssh`: a command in one word goes to a shell.
         [script] if script.contains(char::is_whitespace) => shell(&["/bin/bash", "-c", script]),
         _ => invocation.command,
     };
@@ -239,7 +239,7 @@ fn write(piece: &Output, into: Option<&File>) -> Result<(), Failure> {
 
 async fn resize(engine: &impl Engine, exec: &str) {
     if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
-        // It may have ended in between; then its size does not matter.
+        // The command may have ended in between; then its size does not matter.
         let _ = engine.resize_exec(exec, size.ws_col, size.ws_row).await;
     }
 }

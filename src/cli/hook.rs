@@ -212,7 +212,7 @@ fn uninstall(place: &Place) -> Result<String, Failure> {
             hook.display()
         )
     } else if is_kept {
-        // One step, so that there is a hook at every moment.
+        // A rename is one step, so that there is a hook at every moment.
         std::fs::rename(&earlier, &hook).map_err(|err| failed(&hook, &err))?;
         format!(
             "The hook that was there before is restored: {}\n",
@@ -256,7 +256,7 @@ fn without_project(place: &Place, script: &mut Script) -> Result<Vec<String>, Fa
     let own = own.cloned();
     let is_gone = |project: &String| match &own {
         Some(own) => project == own,
-        // Another repository that has its hooks there may have them.
+        // A shared directory of hooks may serve another repository that has this project.
         None => !place.is_shared && !place.top.join(project).join(".upsun").is_dir(),
     };
     let (removed, kept): (Vec<String>, Vec<String>) = script.projects.drain(..).partition(is_gone);

@@ -164,7 +164,7 @@ fn source<'a>(workspace: &'a Workspace, arguments: &'a Arguments) -> Result<Sour
     Err(failure.hint(format!("there are: {}", names.join(", "))))
 }
 
-/// Both streams of a container are its log, which goes to standard output, so that it can be searched.
+/// Writes both streams of the log to standard output, so that it can be searched.
 fn write(piece: &Output) -> Result<(), Failure> {
     use std::io::Write;
     let (Output::Stdout(bytes) | Output::Stderr(bytes)) = piece;

@@ -38,7 +38,7 @@ pub(super) struct Pushed {
     pub base: Base,
     /// What becomes of it.
     pub changes: Push,
-    /// The files at hand that are in no commit, or not as they are.
+    /// Files of the working tree that are not committed, or that differ from the commit.
     uncommitted: Vec<String>,
     /// The files at hand.
     tree: Tree,

@@ -105,7 +105,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             .collect();
         return context.print(&names).map(|()| 0);
     }
-    // That it cannot be written is better known before an hour of tests than after it.
+    // The file is opened first, so that an error does not come after an hour of tests.
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
     let audience = Progress::new(context, arguments.jobs, is_shown);

@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let relationships = workspace.payloads(app, worker, &workspace.services(app)?)?;
     let mut all =
         workspace.all_variables(app, worker, phase, &tree_id, &command_line, &relationships);
-    // Those with a prefix are no environment variables, but keys of `PLATFORM_VARIABLES`.
+    // Variables with a prefix are not environment variables, but keys of `PLATFORM_VARIABLES`.
     let prefixed = workspace.prefixed_variables(app, worker, phase, &command_line);
     all.extend(prefixed.into_iter().map(shown));
     for variable in &mut all {

@@ -23,7 +23,6 @@ pub enum Kind {
 /// Something that a role may do in a container.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Right<'a> {
-    /// The app.
     pub app: &'a App,
     /// The worker, or `None` for the web container.
     pub worker: Option<&'a str>,
@@ -265,7 +264,7 @@ fn lowest_alike<'r, 'a>(right: &Right<'a>, old: &'r [Right<'a>]) -> Option<&'r R
             other.kind == right.kind
                 && match right.kind {
                     Kind::Operation => other.command == right.command,
-                    // That of a container which was there already is held against itself only.
+                    // A shell in a container that existed already is compared only with itself.
                     Kind::Ssh => !is_known,
                     Kind::SourceOperation => false,
                 }

@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// It is new.
+    /// The key is new.
     Added,
-    /// It is gone.
+    /// The key is removed.
     Removed,
-    /// It is another.
+    /// The value changed.
     Changed,
 }
 
@@ -87,7 +87,6 @@ fn compare(at: &mut Vec<String>, before: &Value, now: &Value, found: &mut Vec<Di
 /// An entry of a mapping that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// Its name.
     pub name: String,
     /// How it differs.
     pub change: Change,

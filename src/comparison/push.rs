@@ -17,7 +17,6 @@ use crate::variables::build_relevant_part;
 pub struct Push {
     /// Every app: those there are now, in their order, then those that go.
     pub apps: Vec<AppPush>,
-    /// The services that change.
     pub services: Vec<ServiceChange>,
     /// The routes that change.
     pub routes: Vec<Entry>,
@@ -27,22 +26,21 @@ pub struct Push {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It is new: built and deployed.
+    /// The app is new: it is built and deployed.
     Add,
-    /// It is built and deployed.
+    /// The app is built and deployed again.
     Rebuild,
-    /// Its build is used again, in new containers.
+    /// The build is reused, in new containers.
     Redeploy,
-    /// Its build is used again, and its containers as well.
+    /// The build and the containers are reused.
     Nothing,
-    /// It goes.
+    /// The app is removed.
     Remove,
 }
 
 /// What a push does to an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AppPush {
-    /// The app.
     pub app: String,
     /// The name it had, when only that seems to have changed.
     pub renamed_from: Option<String>,
@@ -81,7 +79,6 @@ pub struct Cause {
 pub struct OperationChange {
     /// The worker, or `None` for the web container.
     pub worker: Option<String>,
-    /// Its name.
     pub name: String,
     /// How it differs.
     pub change: Change,

@@ -25,7 +25,6 @@ impl Roles {
 /// A user who is not what they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserChange {
-    /// The name.
     pub name: String,
     /// How it changed; wider when it is so on any type of environment.
     pub change: Change,

@@ -15,9 +15,8 @@ pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 pub enum Kind {
     /// A regular file.
     File,
-    /// A directory.
     Directory,
-    /// Neither.
+    /// Neither a file nor a directory.
     Other,
 }
 

@@ -172,7 +172,7 @@ fn unknown(entry: &Entry, report: &mut Report) {
     report.add(problem.hint(hint).docs(DOCS));
 }
 
-/// Only the beginning: a caret under the whole file would say nothing.
+/// The beginning of the file only: a caret under the whole file would not help.
 fn root_span(mut span: super::source::Span) -> super::source::Span {
     span.end = span.end.min(span.start + 1);
     span

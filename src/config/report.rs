@@ -77,7 +77,6 @@ impl Report {
         self.errors > 0
     }
 
-    /// The place of a span.
     pub(crate) fn place(&self, span: Span) -> Place {
         self.sources.place(span)
     }

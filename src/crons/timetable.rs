@@ -15,9 +15,7 @@ use crate::schedule::Schedule;
 /// A cron of an app and its times.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The app.
     pub app: String,
-    /// The cron.
     pub cron: Cron,
     /// When it runs.
     pub schedule: Schedule,
@@ -40,7 +38,7 @@ pub struct Timetable {
     entries: Vec<Entry>,
     /// When each runs next.
     next: Vec<Option<ZonedDateTime>>,
-    /// Those whose time has come.
+    /// The crons that are due, in order.
     waiting: VecDeque<usize>,
     running: Option<usize>,
 }
@@ -78,8 +76,8 @@ impl Timetable {
             .min()
     }
 
-    /// It is `now`: whatever was due until then waits for its turn. A machine that slept over several times of a
-    /// cron runs it once.
+    /// Sets the time to `now`: crons that were due until then wait for their turn. A cron runs once, even if the
+    /// machine slept over several of its times.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Skipped> {
         let mut due: Vec<(Timestamp, usize)> = Vec::new();
         for (at, next) in self.next.iter_mut().enumerate() {

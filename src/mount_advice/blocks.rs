@@ -58,7 +58,7 @@ impl Continued {
         let rest = line.strip_prefix(" [")?;
         let (label, _) = rest.split_once("] ")?;
         let is_label = !label.is_empty() && label.chars().all(|c| c.is_ascii_uppercase());
-        // It is padded to the width of the terminal.
+        // The label is padded to the width of the terminal.
         (is_label && width(line) >= STYLED_WIDTH - 1).then(|| Continued::Styled {
             indent: label.len() + 4,
             is_cut: width(line.trim_end()) >= STYLED_WIDTH - 1,
@@ -70,7 +70,7 @@ impl Continued {
             return None;
         }
         let shown = width(message.trim_end());
-        // One blank may have stood where it was cut; more are the padding of a shorter line.
+        // One blank may have been at the cut; more blanks are the padding of a shorter line.
         (WIDTH - 1..=WIDTH)
             .contains(&shown)
             .then(|| Continued::Message {

@@ -17,7 +17,7 @@ pub struct Found {
     pub is_relative: bool,
     /// The nearest directory that is there, in full and without links.
     pub directory: String,
-    /// What follows it in the path. Of an entry of a directory only that one was looked up.
+    /// The rest of the path after the directory. For an entry, only its directory was looked up.
     pub rest: Vec<String>,
     /// Whether the path is there and is no directory.
     pub is_file: bool,

@@ -12,9 +12,9 @@ const ZEROS: [u8; 4096] = [0; 4096];
 /// Takes what a file holds, from its beginning to its end.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Of all blocks that hold anything.
+    /// The hash of all blocks that are not zero.
     held: Sha1,
-    /// Of the runs of blocks that hold nothing: the number of the first, and how many.
+    /// The hash of the runs of zero blocks: the number of the first, and their count.
     empty: Option<Sha1>,
     run: (u64, u64),
     size: u64,

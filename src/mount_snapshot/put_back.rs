@@ -42,7 +42,7 @@ pub fn blocked(before: &Index, now: &Index) -> Vec<String> {
 }
 
 impl PutBack {
-    /// Of directories that are to be opened, as `blocked` tells them.
+    /// The list of the directories to open, from `blocked`.
     pub fn opening(blocked: &[String]) -> Vec<u8> {
         paths(blocked)
     }

@@ -28,19 +28,18 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Its archive does not hold what was kept.
+    /// The archive is damaged.
     #[error(
         "the snapshot `{name}` of `{container}` is damaged: {path} does not hold what was kept in it"
     )]
     Damaged {
-        /// The name.
         name: String,
         /// The app or `app--worker`.
         container: String,
         /// The archive.
         path: PathBuf,
     },
-    /// It cannot be written.
+    /// The snapshot cannot be written.
     #[error("nothing can be kept in {directory}: {source}")]
     Write {
         /// Where snapshots are.
@@ -51,11 +50,10 @@ pub enum Error {
     /// There is no snapshot of that name.
     #[error("there is no snapshot `{name}` of `{container}`")]
     Unknown {
-        /// The name.
         name: String,
         /// The app or `app--worker`.
         container: String,
-        /// Those that are there.
+        /// The names of the snapshots that exist.
         others: Vec<String>,
     },
     /// The name cannot be one.
@@ -85,7 +83,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Of a container, by its title: `app` or `app--worker`. Nothing is made before something is to be kept.
+    /// The store of a container, by its title: `app` or `app--worker`. Directories are made with the first
+    /// snapshot.
     pub fn of(state_directory: &Path, environment: &str, container: &str) -> Self {
         let folder = &crate::project::hash(container.as_bytes())[..12];
         Store {
@@ -297,7 +296,6 @@ impl Store {
         Ok(names)
     }
 
-    /// Removes one.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         Self::check(name)?;
         let _ = std::fs::remove_file(self.note(name));

@@ -36,18 +36,17 @@ pub(super) enum Kind {
 /// What became of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Touch {
-    /// It is new, or another one is in its place.
+    /// The file is new, or replaced.
     Made,
-    /// It is the same one, and different.
+    /// The file is the same one, with a change.
     Changed,
-    /// It is gone.
     Gone,
-    /// Something was made in this directory and is gone again.
+    /// An entry of this directory was made and removed again.
     Passing,
 }
 
 impl Files {
-    /// Of what [`LIST`] prints. What is no such line is left out.
+    /// Reads the output of [`LIST`]. Other lines are ignored.
     pub fn parse(text: &str) -> Self {
         let files = text.split('\0').filter_map(|record| {
             let mut parts = record.splitn(7, ' ');

@@ -37,7 +37,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         .flatten()
         .map(|mount| mount.path.clone())
         .collect();
-    // It changes with the project's configuration too, of which a build depends on its part only.
+    // The tree id changes with the project's configuration too, but a build depends only on its part of it.
     let mut build_variables = inputs.build_variables.clone();
     build_variables.remove("PLATFORM_TREE_ID");
     let id = project::hash(
@@ -72,7 +72,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         directory_of: None,
         memory: None,
     };
-    // One for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
+    // One cache for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
     let cache = VolumeSpec {
         name: project.name(&["cache"]),
         labels: project.new_labels(None, None, "cache"),

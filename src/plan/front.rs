@@ -32,7 +32,6 @@ const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 pub struct ProxyPlan {
     /// Says everything that it depends on.
     pub id: String,
-    /// Its container.
     pub container: ContainerSpec,
     /// What is put into it before it starts.
     pub files: Vec<ServiceFile>,
@@ -41,7 +40,7 @@ pub struct ProxyPlan {
 /// The web server in front of an app.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FrontPlan {
-    /// Its container shares the network of the app's, which it names by name.
+    /// The front's container shares the network of the app's container, by name.
     pub proxy: ProxyPlan,
     /// Whether it is only there for requests from this machine.
     pub on_demand: bool,
@@ -72,9 +71,9 @@ pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &Container
         ..
     } = inputs;
     let mut labels = project.new_labels(Some(&environment.name), Some(&app.name), KIND);
-    // It has to go where the build that it reads from goes.
+    // The front reads from the build, so it must be removed with the build.
     labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
-    // With another container of the app it is another front.
+    // A front belongs to one container of the app: a new container needs a new front.
     labels.insert(LABEL_FRONT_OF.to_owned(), of.id.clone());
     let container = ContainerSpec {
         // No worker has a name with that character.

@@ -1,4 +1,4 @@
-//! One `git cat-file --batch`: objects by name, as many as are wanted, from one process.
+//! One process `git cat-file --batch`: reads any number of objects by name.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -55,7 +55,7 @@ impl Batch {
 
     /// What `commit:path` is. Of a file, no more than `most` bytes are kept.
     pub(super) fn ask(&mut self, commit: &str, path: &[u8], most: u64) -> io::Result<Answer> {
-        // It ends a question; no file in a sensible repository has one in its name.
+        // A line break ends a request; no file in a sensible repository has one in its name.
         if path.contains(&b'\n') {
             return Ok(Answer::Missing);
         }

@@ -27,7 +27,7 @@ pub struct Comparison<'a> {
 
 /// A file that differs.
 struct Found {
-    /// Its path, relative to what is compared.
+    /// The path relative to the compared directory.
     shown: String,
     /// Its path, relative to the repository.
     path: String,
@@ -38,7 +38,7 @@ struct Found {
 }
 
 impl<'a> Comparison<'a> {
-    /// Of what is at hand with a revision.
+    /// Compares the working tree with a revision.
     pub fn new(revision: &'a Revision, tree: &'a Tree) -> Result<Self, Error> {
         if revision.commit.len() > 40 {
             return Err(Error::Sha256);
@@ -215,7 +215,7 @@ impl<'a> Comparison<'a> {
                             let old = inner.entries(b"")?.unwrap_or_default();
                             self.compare(&inner, "", &old, &now, &below, &shown, found)?;
                         }
-                        // Neither side is known, so that nothing can be said to have changed.
+                        // Both sides are unknown, so a change cannot be claimed.
                         None if !is_directory => {}
                         None => found.push(found_here(None)),
                     }

@@ -1,4 +1,4 @@
-//! The repository that a source operation is tried on: what it stands at, and how commits come into it.
+//! The repository that a source operation is tried on: its commit and branch, and how commits are brought into it.
 
 use std::path::{Path, PathBuf};
 
@@ -28,12 +28,10 @@ pub struct Origin {
 pub enum Applied {
     /// The checked-out branch went forward.
     FastForward {
-        /// That branch.
         branch: String,
     },
     /// A branch holds the commits, and nothing else changed.
     Branch {
-        /// That branch.
         branch: String,
         /// Why the checked-out one was left alone.
         because: String,

@@ -38,7 +38,6 @@ impl Place {
         Ok(place)
     }
 
-    /// The directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }

@@ -38,7 +38,7 @@ impl Tree {
         self.write_tar_below("", root, uid, gid, mtime, out)
     }
 
-    /// The same with names below `above`, which ends with a slash and is not in the archive.
+    /// Writes the archive with names below `above`, which ends with a slash and is not in the archive.
     pub(crate) fn write_tar_below(
         &self,
         above: &str,

@@ -75,7 +75,7 @@ impl Git {
         }
     }
 
-    /// The same, told by this process's variables which repository to look at; `None` when they name none.
+    /// The Git of the repository that the variables of this process name; `None` if they name none.
     pub(crate) fn of_variables() -> Option<Git> {
         std::env::var_os("GIT_DIR").filter(|value| !value.is_empty())?;
         let mut git = Git::of_process();
@@ -83,7 +83,7 @@ impl Git {
             .iter()
             .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
         git.variables.extend(local.map(|(name, value)| {
-            // They are relative to where this process runs.
+            // These paths are relative to the working directory of the process.
             let is_path = name == "GIT_DIR" || name == "GIT_WORK_TREE" || name == "GIT_COMMON_DIR";
             match std::path::absolute(&value) {
                 Ok(path) if is_path => (name, path.into_os_string()),
@@ -110,7 +110,7 @@ impl Git {
         ];
         let own = own.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         git.variables.extend(own);
-        // Its settings are the ones that are written there by this program.
+        // The only settings that count are those that this program writes there.
         git.overrides = Some(Vec::new());
         git
     }
@@ -146,7 +146,7 @@ impl Git {
         self.command(directory, arguments).spawn()
     }
 
-    /// Another program that runs in a directory, for which `git` looks at the same repository.
+    /// Another program for a directory, which makes `git` use the same repository.
     pub(crate) fn beside(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -170,7 +170,7 @@ impl Git {
         let mut command = self.beside(&self.program, directory);
         command
             .envs(door::VARIABLES.iter().copied())
-            // Its words are read by this program.
+            // This program parses the output.
             .env("LC_ALL", "C")
             .args(door::OPTIONS)
             .args(no_hooks)
@@ -182,7 +182,7 @@ impl Git {
         command
     }
 
-    /// The same for a shell script, with the overrides of a repository: a function that takes the place of `git` in it.
+    /// The overrides for a shell script: a function that replaces `git` in it.
     pub(crate) fn shell_function(overrides: &[String]) -> String {
         let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
         let variables = door::VARIABLES
@@ -312,8 +312,8 @@ pub(super) fn parse(output: &[u8]) -> Said {
     said
 }
 
-/// Whether a path stays in its repository, and out of what belongs to Git. Git asks that of a path that comes into an
-/// index, but not of one that stands in it: an index may come from anybody.
+/// Whether a path stays in its repository and outside `.git`. Git checks this for a path that is added to an index,
+/// but not for one that is in it: an index may come from a stranger.
 fn is_inside(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .all(|part| !matches!(part, b"" | b"." | b"..") && !part.eq_ignore_ascii_case(b".git"))
@@ -327,7 +327,7 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
         &[
             "ls-files",
             "-z",
-            // With capital and small letters.
+            // `-v` prints flags of marked files in lower case.
             "-v",
             "--stage",
             "--cached",

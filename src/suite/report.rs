@@ -217,7 +217,7 @@ fn case(text: &mut String, verdict: &Verdict) {
     text.push_str("    </testcase>\n");
 }
 
-/// As text or an attribute of XML 1.0, which has no way to say most control characters.
+/// Escapes a text for XML 1.0, which has no way to write most control characters.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

@@ -20,11 +20,11 @@ const LONGEST: u64 = i32::MAX as u64;
 pub(super) struct Place {
     number: usize,
     pub(super) location: Location,
-    /// The directory whose files it serves, and the path that stands for that directory: its own, or those
-    /// of the nearest location around it that has a `root`.
+    /// The directory whose files the location serves, and the path that stands for that directory: its own, or
+    /// those of the nearest location around it that has a `root`.
     root: Option<(String, String)>,
-    /// The path that the nearest location around it, or it itself, passes requests on to. For FPM `passthru:
-    /// true` means that one: there is no app without a script.
+    /// The path that the location, or the nearest location around it, passes requests on to. For FPM, `passthru:
+    /// true` means that path: an app needs a script.
     controller: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Place {
 enum Fallback {
     Error,
     App,
-    /// It starts over with this path, a word in which nginx looks for variables.
+    /// The request starts over with this path, a word in which nginx replaces variables.
     Path(String),
 }
 
@@ -237,7 +237,7 @@ fn write_fallback(
             }
             let over = format!("set $front_turn again; rewrite ^ {path} last");
             writer.when("$front_left = first", &over);
-            // It does not start over twice. FPM has no script for it then.
+            // A request does not start over twice, and FPM has no script for it then.
             let end = match upstream {
                 Upstream::Fpm => "return 404",
                 Upstream::Http | Upstream::FastCgi => PASS,

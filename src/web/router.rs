@@ -15,7 +15,7 @@ pub const RESOLVER: &str = "/tmp/resolver.conf";
 
 /// The directory of the page for addresses that no route has.
 pub const PAGE_DIRECTORY: &str = "/etc/nginx";
-/// That page in it. nginx takes no text of more than 4096 bytes, so that it is a file.
+/// The file of that page. nginx accepts no text of more than 4096 bytes in its configuration.
 pub const PAGE: &str = "upsun-local-routes.txt";
 
 /// What holds for all servers. Large headers are no error on Upsun either.

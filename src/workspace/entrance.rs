@@ -18,7 +18,6 @@ use crate::{relationships, services};
 /// The router, and what it sends requests to besides the apps.
 #[derive(Debug)]
 pub struct Router {
-    /// The router.
     pub plan: RouterPlan,
     /// The services that routes lead to.
     pub services: Vec<ServicePlan>,

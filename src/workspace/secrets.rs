@@ -13,7 +13,7 @@ impl Workspace {
         Secrets::new(self.sensitive_values())
     }
 
-    /// The same, and what they come to in containers: for what scripts print.
+    /// The values that must never appear, and their forms in containers: for the output of scripts.
     pub fn secrets_in_containers(&self) -> Secrets {
         let mut all = self.sensitive_values();
         let nothing = UserVariables::new();
@@ -42,7 +42,7 @@ impl Workspace {
             if !variable.sensitive {
                 continue;
             }
-            // Where the whole is JSON, the texts in it tell as much.
+            // If the value is JSON, the strings in it are as secret as the value.
             for text in variables::texts(&variable.value) {
                 if name.starts_with("php:") {
                     all.push((name.clone(), php_ini::value(&text.clone().into())));

@@ -27,8 +27,8 @@ pub fn of(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
     }
 }
 
-/// The same for commands that only tidy up or look: what may not be said is left out where it makes no difference to
-/// them. The engine does.
+/// The settings for commands that only remove or look: a key that the repository may not set is ignored, except
+/// `engine`.
 pub fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
     let mut loaded = load(root, surroundings)?;
     let is_named = surroundings.names_engine;
@@ -86,7 +86,7 @@ pub fn failure(err: &settings::Error) -> Error {
     Error::file(err.to_string()).hinted(err.hint())
 }
 
-/// Says all that is refused at once.
+/// Reports all refused keys at once.
 fn refused(own: &OwnFile, loaded: &Loaded) -> Error {
     let lines: Vec<String> = loaded
         .refused
@@ -116,7 +116,7 @@ fn refused(own: &OwnFile, loaded: &Loaded) -> Error {
     ))
 }
 
-/// What to say where a proxy is used without what it may ask for.
+/// The warning about a proxy that is used without its user name and password.
 pub fn without_credentials(surroundings: &Surroundings) -> (String, Option<String>) {
     (
         "containers get the proxy without its user name and password".to_owned(),

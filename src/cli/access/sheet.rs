@@ -87,7 +87,6 @@ pub(super) struct Sheet<'a> {
 
 /// A line: a right, and how it changed where that is asked for.
 pub(super) struct Line<'a> {
-    /// The right.
     pub(super) right: Right<'a>,
     /// How it changed.
     pub(super) changed: Option<Changed<'a>>,
@@ -210,7 +209,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// The same for programs.
+    /// The line as JSON.
     pub(super) fn json(&self, line: &Line<'_>) -> Value {
         let right = &line.right;
         let types = if self.types.is_empty() {
@@ -275,7 +274,7 @@ fn yes(may: bool) -> String {
     if may { "yes" } else { "-" }.to_owned()
 }
 
-/// The same of a user, for programs.
+/// The change of a user as JSON.
 pub(super) fn user_json(user: &UserChange) -> Value {
     let side = |side: fn(Roles) -> Option<Role>| {
         let roles = user.roles.iter();

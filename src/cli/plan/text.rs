@@ -84,7 +84,7 @@ impl Page {
         self.line(&line);
     }
 
-    /// The same, on as many lines as it takes.
+    /// Adds a line, wrapped to the width of the terminal.
     fn wrapped(&mut self, title: &str, number: usize, item: &str) {
         let mut lines = wrap(item, INDENT).into_iter();
         let first = lines.next().unwrap_or_default();
@@ -196,7 +196,7 @@ impl Page {
         format!("{name}: {keys}")
     }
 
-    /// Those that come and go: how others changed is among the causes.
+    /// Adds the entries that are new or removed; changes of others are among the causes.
     fn entries(&mut self, title: &str, entries: &[Entry]) {
         let entries = entries
             .iter()

@@ -15,9 +15,9 @@ use crate::settings::FILE_NAME;
 /// Which apps are to be tested.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// All of them: what is different may matter to each.
+    /// All apps: the change may affect each of them.
     All,
-    /// Those of these names.
+    /// The apps of these names.
     Apps(BTreeSet<String>),
 }
 

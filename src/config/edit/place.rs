@@ -95,7 +95,7 @@ fn home<'a>(app: &Node, worker: Option<&'a str>) -> Home<'a> {
     }
 }
 
-/// Whether what a node holds stands in another file, all of it or what a merge key brings.
+/// Whether the content of a node is in another file, completely or in part by a merge key.
 fn is_elsewhere(node: &Node) -> bool {
     matches!(node.value, Value::Tagged(..)) || node.get("<<").is_some()
 }

@@ -56,11 +56,11 @@ struct Build {
 pub(super) enum Found {
     /// The source has it, or a build may make it.
     Maybe,
-    /// It is in the source, as something else.
+    /// The source has the path, as something else.
     Other(Kind),
     /// Nothing makes it.
     Missing,
-    /// It is not in the source. Something else of the build could make it, if it were usual to.
+    /// The source does not have the path, and no usual step of the build makes it.
     Unlikely,
 }
 
@@ -210,7 +210,7 @@ impl<'a> Built<'a> {
                 text.push_str(&content);
             }
         }
-        // Of a hook that is no text nothing is known.
+        // A hook that is not text is unknown.
         let hook_is_known = match hook {
             None => true,
             Some(hook) => hook.text().is_some_and(makes_nothing),

@@ -39,7 +39,7 @@ pub(super) fn check(pattern: &str) -> Result<(), &'static str> {
                 if !repeatable {
                     return Err("there is nothing to repeat before the `*`, `+` or `?`");
                 }
-                // One more `?` or `+` makes it lazy or possessive.
+                // A second `?` or `+` makes the first one lazy or possessive.
                 if matches!(chars.get(at + 1), Some('?' | '+')) {
                     at += 1;
                 }

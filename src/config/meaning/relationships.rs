@@ -239,7 +239,7 @@ fn endpoints<'a>(available: &Available, endpoint: &'a str) -> Vec<&'a str> {
     ];
     let mut known = vec![available.endpoint];
     match available.name {
-        // One for each protocol.
+        // ClickHouse has an endpoint for each protocol.
         "clickhouse" => known.push("clickhouse-http"),
         // Databases without endpoints have one of this name.
         "postgresql" => known.push("main"),

@@ -62,7 +62,7 @@ fn root(location: &Entry, built: &Built<'_>, report: &mut Report) {
                 None => "add it to Git, or correct the path".to_owned(),
             },
         ),
-        // Only a front controller in another directory tells that the build does not make this one.
+        // A front controller in another directory proves that the build does not make this directory.
         Found::Unlikely => match meant() {
             Some(meant) => (
                 format!("there is no directory `{text}` in the source"),

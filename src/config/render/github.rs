@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::super::problem::{Problem, Severity};
 use super::end_column;
 
-/// One line for each problem. `folder` is what stands before the names of files: GitHub counts paths from
-/// the root of its checkout.
+/// One line for each problem. `folder` is put before the names of files: GitHub counts paths from the root of its
+/// checkout.
 pub fn github(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>, folder: &str) -> String {
     problems
         .iter()

@@ -178,7 +178,7 @@ fn integer(low: i64, high: i64) -> Json {
     schema
 }
 
-/// Any text, and the supported types for completion.
+/// Any string; the supported types are listed for completion.
 fn types(is_service: bool) -> Json {
     let known: Vec<String> = AVAILABLE
         .iter()

@@ -32,7 +32,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "maintenance.auto=false",
 ];
 
-/// The same for hooks. `rev-parse` runs none, and is asked where they are.
+/// The options for finding hooks.
 pub(super) const NO_HOOKS: &[&str] = &["-c", "core.hooksPath=/dev/null"];
 
 /// Variables, which Git believes more than any setting.
