@@ -5,7 +5,10 @@
 //! records itself as an activity, once. It tells events, prints nothing, and returns what came of it. Several can run
 //! in one process at the same time, each with a [`Shutdown`] of its own that stops it alone.
 
+pub mod advice;
+mod clean;
 pub mod cron;
+pub mod database;
 mod down;
 mod mounts;
 pub mod operation;
@@ -16,7 +19,7 @@ mod suggested;
 pub mod suite;
 pub mod up;
 
-pub use self::down::busy;
+pub use self::clean::{CleanTarget, clean};
 pub use self::mounts::{Mounts, check_name, same_mounts};
 pub use self::prepared::Prepared;
 
@@ -30,6 +33,7 @@ use crate::failure::Failure;
 use crate::lifecycle::{self, Report, Sandbox};
 use crate::reporter::style::Style;
 use crate::shutdown::{Shutdown, Urgency};
+use crate::stop_request::{self, Heeding};
 use crate::workspace::Workspace;
 
 /// How long a listener that is stuck may hold up the end of an activity that is being stopped.
@@ -59,8 +63,9 @@ impl<E: Engine> Actions<E> {
             .sandbox(self.engine.as_ref(), &self.events, &self.shutdown)
     }
 
-    /// Records what happens from now on as an activity.
-    fn record(&self, draft: Draft) {
+    /// Records what happens from now on as an activity, which can be cancelled for as long as the result lives.
+    #[must_use]
+    fn record(&self, draft: Draft) -> Heeding {
         let workspace = &self.workspace;
         let place = Place {
             project: workspace.project.id.clone(),
@@ -71,6 +76,8 @@ impl<E: Engine> Actions<E> {
         let mut recorder = Recorder::new(store, place, workspace.secrets_in_containers());
         recorder.expect(draft);
         self.recording.begin(recorder);
+        let (recording, shutdown) = (self.recording.clone(), self.shutdown.clone());
+        stop_request::heed(move || recording.request_file(), move || shutdown.request())
     }
 
     /// Does something until it is done or the user leaves, and makes a failure of what goes wrong with it.
@@ -79,13 +86,10 @@ impl<E: Engine> Actions<E> {
         act: impl Future<Output = lifecycle::Result<T>> + Send + 'a,
     ) -> Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>> {
         Box::pin(async move {
-            tokio::select! {
-                // Where `act` notices the interruption itself, its error says more than this one.
-                biased;
-                result = act => result,
-                () = self.shutdown.reached(Urgency::Leave) => Err(lifecycle::Error::Interrupted),
-            }
-            .map_err(|err| Failure::of(err, &self.shutdown))
+            let result = self.shutdown.unless_left(act).await;
+            result
+                .unwrap_or(Err(lifecycle::Error::Interrupted))
+                .map_err(|err| Failure::of(err, &self.shutdown))
         })
     }
 

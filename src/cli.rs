@@ -3,7 +3,6 @@
 
 mod access;
 mod activity;
-mod advice;
 mod against;
 mod check;
 mod clean;

@@ -7,6 +7,7 @@
 //! ```text floors
 //! front ends      | cli
 //! use cases       | actions
+//!                 | push_hook
 //!                 | failure
 //!                 | workspace
 //! what is fuzzed  | soundness
@@ -14,15 +15,15 @@
 //! what is kept    | activity
 //! what it says    | plan
 //!                 | comparison php_ini
-//!                 | variables
+//!                 | variables watch
 //!                 | relationships
 //!                 | services
-//!                 | images mount_suggestion suite watch web
+//!                 | images mount_suggestion suite web
 //!                 | crons known_cause layout mount_advice revision routes settings
 //! facts           | config scratch
 //!                 | lock mount_snapshot not_started reporter source
 //! what runs it    | engine
-//! leaves          | event project roles
+//! leaves          | event project roles stop_request
 //!                 | bounded image_ref json labels mask output private schedule shutdown suggestion text user_variables
 //! ```
 //!
@@ -61,6 +62,7 @@ pub mod php_ini;
 pub mod plan;
 pub mod private;
 pub mod project;
+pub mod push_hook;
 pub mod relationships;
 pub mod reporter;
 pub mod revision;
@@ -73,6 +75,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod soundness;
 pub mod source;
+pub mod stop_request;
 pub mod suggestion;
 pub mod suite;
 pub mod text;

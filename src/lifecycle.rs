@@ -38,7 +38,6 @@ mod trial;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::pin::Pin;
 
 pub use self::advice::{Ended, Source};
 pub use self::crons::CronRun;
@@ -324,7 +323,8 @@ pub struct Sandbox<'a, E> {
 impl<E: Engine> Sandbox<'_, E> {
     /// Waits until this environment is free and takes it. `what` is told to those who find it taken.
     pub async fn lock(&self, what: &str) -> Result<Lock> {
-        let lock = Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?;
+        let mut lock = Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?;
+        lock.heed(self.shutdown);
         if lock.was_abandoned() {
             self.end_abandoned().await?;
             self.remove_trials().await?;
@@ -336,7 +336,9 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Takes the environment or says at once who has it.
     pub fn try_lock(&self, what: &str) -> Result<Lock> {
-        Ok(Lock::try_take(&self.lock_path(), what)?)
+        let mut lock = Lock::try_take(&self.lock_path(), what)?;
+        lock.heed(self.shutdown);
+        Ok(lock)
     }
 
     /// Whether somebody has the environment.
@@ -349,7 +351,7 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn lock_by_force(&self, what: &str) -> Result<Option<Lock>> {
         const ASK_AGAIN: [u64; 3] = [0, 2, 4];
         let began = tokio::time::Instant::now();
-        let mut asked = 0;
+        let (mut asked, mut requests) = (0, Vec::new());
         while began.elapsed() < FORCE_LIMIT {
             // Whoever waits for it has to wait for this, too.
             match Lock::snatch(&self.lock_path(), what) {
@@ -360,7 +362,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 .get(asked)
                 .is_some_and(|at| began.elapsed().as_secs() >= *at)
             {
-                Lock::ask_to_end(&self.lock_path());
+                // The holder may have changed since the first request.
+                requests.extend(Lock::ask_to_end(&self.lock_path()));
                 asked += 1;
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -402,22 +405,6 @@ impl<E: Engine> Sandbox<'_, E> {
         self.project
             .state_dir
             .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))
-    }
-
-    /// Does something until it is done or the user leaves, whatever it waits for: an engine that does not
-    /// answer must hold nobody.
-    pub fn until_left<'a, T: 'a>(
-        &'a self,
-        act: impl Future<Output = Result<T>> + 'a,
-    ) -> Pin<Box<dyn Future<Output = Result<T>> + 'a>> {
-        Box::pin(async move {
-            tokio::select! {
-                // Whoever hears of it by itself says more.
-                biased;
-                result = act => result,
-                () = self.shutdown.reached(crate::shutdown::Urgency::Leave) => Err(Error::Interrupted),
-            }
-        })
     }
 
     /// Tells it. Once the user wants to stop, a listener that is stuck does not hold us up.

@@ -5,17 +5,17 @@ mod queue;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, Signal, kill_process};
 
 use self::queue::{Ticket, Turn};
 use crate::event::{Event, Events};
 use crate::private;
 use crate::shutdown::{Shutdown, Urgency};
+use crate::stop_request::{self, Heeding, StopRequest};
 
 /// How often a waiting process looks whether it is its turn: the first one so often, those behind it more seldom.
 const POLL: Duration = Duration::from_millis(10);
@@ -59,6 +59,9 @@ pub struct Lock {
     /// Where the file is.
     path: PathBuf,
     abandoned: bool,
+    /// What tells this holder from all others.
+    token: String,
+    heeding: Option<Heeding>,
 }
 
 impl Lock {
@@ -81,7 +84,7 @@ impl Lock {
             let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
-            let holder = holder.trim();
+            let holder = holder.lines().next().unwrap_or_default().trim();
             match locked {
                 // `clean` took it away in between: nobody else finds this one.
                 Ok(()) if !private::is_at(&file, &place.path) => continue,
@@ -98,11 +101,14 @@ impl Lock {
             // Told to humans, and to whoever comes after one that was killed; a failure to write it is no failure.
             let _ = file.set_len(0);
             let _ = file.rewind();
-            let _ = writeln!(file, "{}", note(what));
+            let token = new_token();
+            let _ = write!(file, "{}\n{token}\n", note(what));
             return Ok(Lock {
                 file,
                 path: place.path,
                 abandoned,
+                token,
+                heeding: None,
             });
         }
         Err(failed(io::ErrorKind::NotFound.into()))
@@ -116,22 +122,31 @@ impl Lock {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
-    /// Asks whoever holds the lock to end, as a signal to it would: once, or again to be quick about it. Says
-    /// nothing and does nothing where it cannot be told for certain who that is.
-    pub fn ask_to_end(path: &Path) {
-        let Ok((mut file, place)) = open(path) else {
-            return;
-        };
+    /// Asks the holder of the lock to stop; `None` where there is none, or it cannot be told who that is.
+    pub fn ask_to_end(path: &Path) -> Option<StopRequest> {
+        let (mut file, place) = open(path).ok()?;
         let mut text = String::new();
-        let _ = file.read_to_string(&mut text);
-        let number = text
-            .rsplit("(process ")
+        file.read_to_string(&mut text).ok()?;
+        let mut lines = text.lines();
+        let number = lines
             .next()
+            .and_then(|note| note.rsplit("(process ").next())
             .and_then(|rest| rest.trim().trim_end_matches(')').parse().ok());
+        let request = StopRequest::send(&request_file(&place.path, lines.next()?)).ok();
         if let Some(number) = number {
-            let path = file_of(&file).unwrap_or(place.path);
-            signal_holder(number, &path, Signal::TERM);
+            wake_holder(number, &place.path);
         }
+        request
+    }
+
+    /// Lets requests to the holder of the lock stop it, for as long as it has the lock.
+    pub fn heed(&mut self, shutdown: &Shutdown) {
+        let path = request_file(&self.path, &self.token);
+        let shutdown = shutdown.clone();
+        self.heeding = Some(stop_request::heed(
+            move || Some(path.clone()),
+            move || shutdown.force(),
+        ));
     }
 
     /// Whether its last holder ended without [`Lock::release`]: it was killed, or gave up.
@@ -215,7 +230,8 @@ fn named(holder: &str) -> String {
 fn holder_of(path: &Path) -> Option<String> {
     let mut text = String::new();
     open(path).ok()?.0.read_to_string(&mut text).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    let note = text.lines().next().unwrap_or_default().trim().to_owned();
+    Some(note).filter(|note| !note.is_empty())
 }
 
 /// Where a lock is.
@@ -264,31 +280,46 @@ fn elsewhere(path: &Path) -> io::Result<PathBuf> {
     Ok(directory.join(format!("{name}.lock")))
 }
 
-/// Where an open file is.
-fn file_of(file: &File) -> Option<PathBuf> {
-    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+/// What no other holder of a lock has, in this process or in any other.
+fn new_token() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now();
+    let now = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}-{:x}-{count:x}", std::process::id(), now.as_nanos())
 }
 
-/// Asks the process of that number to end by a signal, if it has the file open; one that is stopped goes on to do
-/// so. Says whether it was asked.
-pub fn signal_holder(number: u32, path: &Path, signal: Signal) -> bool {
+/// Through which file the holder of a lock is asked to stop. Its name is not that of a lock.
+fn request_file(lock: &Path, token: &str) -> PathBuf {
+    lock.with_file_name(format!("stop-{token}"))
+}
+
+/// Lets a process go on that is stopped, as by Ctrl-Z, so that it notices what it is asked; only if it has the file
+/// open, as the number may be another's by now. Only Linux tells which process has a file open.
+#[cfg(target_os = "linux")]
+pub fn wake_holder(number: u32, path: &Path) {
+    use rustix::process::{Pid, Signal, kill_process};
+
     let Some(pid) = i32::try_from(number).ok().and_then(Pid::from_raw) else {
-        return false;
+        return;
     };
-    // A process id may be another's by now, or mean another process here: only who has the file open counts.
     let own = std::fs::canonicalize(path).ok();
     let files = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
-    let holds = files
+    let is_holder = files
         .into_iter()
         .flatten()
         .flatten()
         .any(|file| own.is_some() && std::fs::read_link(file.path()).ok() == own);
-    let is_asked = holds && kill_process(pid, signal).is_ok();
-    if is_asked {
+    if is_holder {
         let _ = kill_process(pid, Signal::CONT);
     }
-    is_asked
 }
+
+/// Nothing tells here which process has the file open.
+#[cfg(not(target_os = "linux"))]
+pub fn wake_holder(_number: u32, _path: &Path) {}
 
 #[cfg(test)]
 mod tests {

@@ -1,19 +1,7 @@
 //! How a user stops us: the first Ctrl-C cancels with grace, the second kills now, the third leaves.
 
-use std::os::fd::AsFd;
-
-use rustix::process;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-
-/// What `activity cancel` sends, so that what ends can say why.
-pub const REQUEST: process::Signal = process::Signal::USR2;
-
-/// What `watch` writes to the standard input of what it runs when a file has changed; what else it writes there are
-/// the numbers of signals that it heard.
-pub const CHANGED: u8 = 0;
 
 /// How urgently the user wants us to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -46,10 +34,10 @@ enum Cause {
     Signal(u8),
     /// `activity cancel`.
     Request,
+    /// `down --force`.
+    Force,
     /// What `watch` runs is out of date.
     Change,
-    /// `watch` is gone.
-    Orphaned,
     /// Standard output cannot be written.
     Unwritable,
 }
@@ -81,27 +69,11 @@ impl Shutdown {
         }
     }
 
-    /// Counts SIGINT, SIGTERM, SIGHUP and [`REQUEST`] from now on. Must be called on a tokio runtime.
+    /// Counts SIGINT, SIGTERM and SIGHUP from now on. Must be called on a tokio runtime.
     pub fn listen(&self) -> std::io::Result<()> {
         self.count(SignalKind::interrupt(), Cause::Signal(2))?;
         self.count(SignalKind::hangup(), Cause::Signal(1))?;
-        self.listen_to_others()
-    }
-
-    /// The same for what `watch` runs. It shares a terminal with `watch`, which passes on over standard input what
-    /// comes from there: it would count two else.
-    pub fn listen_to_watch(&self) -> std::io::Result<()> {
-        // A signal that has a handler once keeps it: nobody need read what it hears.
-        let _ = signal(SignalKind::interrupt())?;
-        let _ = signal(SignalKind::hangup())?;
-        let input = std::io::stdin().as_fd().try_clone_to_owned()?;
-        tokio::spawn(follow(Receiver::from_owned_fd(input)?, self.clone()));
-        self.listen_to_others()
-    }
-
-    fn listen_to_others(&self) -> std::io::Result<()> {
-        self.count(SignalKind::terminate(), Cause::Signal(15))?;
-        self.count(SignalKind::from_raw(REQUEST.as_raw()), Cause::Request)
+        self.count(SignalKind::terminate(), Cause::Signal(15))
     }
 
     fn count(&self, kind: SignalKind, cause: Cause) -> std::io::Result<()> {
@@ -112,6 +84,21 @@ impl Shutdown {
     /// One more wish to stop, by the signal of that number.
     pub fn press(&self, signal: u8) {
         self.press_for(Cause::Signal(signal));
+    }
+
+    /// One more request of `activity cancel`.
+    pub fn request(&self) {
+        self.press_for(Cause::Request);
+    }
+
+    /// One more request of `down --force`.
+    pub fn force(&self) {
+        self.press_for(Cause::Force);
+    }
+
+    /// What is done is out of date, as a file has changed that it depends on.
+    pub fn change(&self) {
+        self.press_for(Cause::Change);
     }
 
     /// What is printed cannot be written, and that was said.
@@ -137,9 +124,8 @@ impl Shutdown {
         let cause = self.sender.borrow().cause?;
         Some(match cause {
             Cause::Signal(number) => 128 + number,
-            Cause::Request => 143,
+            Cause::Request | Cause::Force => 143,
             Cause::Change => 130,
-            Cause::Orphaned => 129,
             Cause::Unwritable => 70,
         })
     }
@@ -176,7 +162,7 @@ impl Shutdown {
             Some(Cause::Signal(15)) => "SIGTERM",
             Some(Cause::Request) => "`activity cancel`",
             Some(Cause::Change) => "a changed file",
-            Some(Cause::Orphaned) => "the end of `watch`",
+            Some(Cause::Force) => "`down --force`",
             _ => "Ctrl-C",
         }
     }
@@ -187,24 +173,22 @@ impl Shutdown {
         // The sender lives in `self`, so this ends by the condition only.
         let _ = receiver.wait_for(|state| state.urgency >= urgency).await;
     }
+
+    /// Does something until it is done; `None` where the user leaves before that, whatever it waits for: an engine that
+    /// does not answer must hold nobody.
+    pub async fn unless_left<T>(&self, act: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // Where `act` notices the interruption itself, its result says more.
+            biased;
+            result = act => Some(result),
+            () = self.reached(Urgency::Leave) => None,
+        }
+    }
 }
 
 async fn forward(mut signals: Signal, cause: Cause, shutdown: Shutdown) {
     while signals.recv().await.is_some() {
         shutdown.press_for(cause);
-    }
-}
-
-/// Hears what `watch` has to say. Its end closes the pipe, however it ends.
-async fn follow(mut input: Receiver, shutdown: Shutdown) {
-    loop {
-        let Ok(said) = input.read_u8().await else {
-            return shutdown.press_for(Cause::Orphaned);
-        };
-        shutdown.press_for(match said {
-            CHANGED => Cause::Change,
-            number => Cause::Signal(number),
-        });
     }
 }
 
@@ -226,27 +210,5 @@ mod tests {
         assert_eq!(shutdown.urgency(), Urgency::Leave);
         assert_eq!(shutdown.exit_code(), Some(143));
         assert_eq!(shutdown.reason(), "SIGTERM");
-    }
-
-    #[tokio::test]
-    async fn what_watch_says_counts_and_so_does_its_silence() {
-        use tokio::io::AsyncWriteExt;
-        let (mut sender, receiver) = tokio::net::unix::pipe::pipe().unwrap();
-        let shutdown = Shutdown::new();
-        tokio::spawn(follow(receiver, shutdown.clone()));
-        sender.write_all(&[CHANGED]).await.unwrap();
-        shutdown.reached(Urgency::Cancel).await;
-        assert_eq!(shutdown.urgency(), Urgency::Cancel);
-        assert_eq!(shutdown.reason(), "a changed file");
-        assert_eq!(shutdown.exit_code(), Some(130));
-        sender.write_all(&[2]).await.unwrap();
-        shutdown.reached(Urgency::Kill).await;
-
-        let (sender, receiver) = tokio::net::unix::pipe::pipe().unwrap();
-        let shutdown = Shutdown::new();
-        tokio::spawn(follow(receiver, shutdown.clone()));
-        drop(sender);
-        shutdown.reached(Urgency::Cancel).await;
-        assert_eq!(shutdown.reason(), "the end of `watch`");
     }
 }

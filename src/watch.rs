@@ -4,6 +4,8 @@
 //! The kernel only says that something happened somewhere; whether that matters, a fingerprint of the tree says. So it
 //! makes no difference how an editor replaces a file, or how many files a switch of branches touches.
 
+mod depends;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +16,7 @@ use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Wat
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
+pub use self::depends::Scope;
 use crate::settings::{self, Settings};
 use crate::source::{self, Tree};
 

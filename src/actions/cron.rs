@@ -71,7 +71,7 @@ impl<E: Engine> Actions<E> {
     /// Runs a cron, and returns the exit code for how it ended.
     pub async fn run_cron(&self, cron: &PlannedCron) -> Result<u8, Failure> {
         let actor = &cron.request.actor;
-        self.record(Draft::Cron {
+        let _heeding = self.record(Draft::Cron {
             app: cron.app.clone(),
             cron: cron.cron.name.clone(),
             role: Some(actor.role.name().to_owned()),

@@ -27,7 +27,7 @@ impl<E: Engine> Actions<E> {
 }
 
 /// How to go on where another activity has the environment.
-pub fn busy(failure: Failure) -> Failure {
+pub(super) fn busy(failure: Failure) -> Failure {
     if failure.code == BUSY {
         failure.hint("wait for it, or end it with `upsun-local down --force`")
     } else {

@@ -117,7 +117,7 @@ impl<E: Engine> Actions<E> {
             workspace, request, ..
         } = operation;
         let found = operation.found()?;
-        self.record(Draft::Operation {
+        let _heeding = self.record(Draft::Operation {
             app: found.app.name.clone(),
             worker: found.worker.map(str::to_owned),
             operation: found.operation.name.clone(),

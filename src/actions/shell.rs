@@ -31,10 +31,11 @@ impl<E: Engine> Actions<E> {
             return Ok(id);
         }
         let lock = sandbox.lock("up").await?;
-        if !container.is_current(&sandbox.containers().await?) {
+        let is_current = container.is_current(&sandbox.containers().await?);
+        let _heeding = (!is_current).then(|| {
             let apps = vec![plan.app.clone()];
-            self.record(Draft::Push { apps });
-        }
+            self.record(Draft::Push { apps })
+        });
         let containers = self
             .reach(&sandbox, prepared, Pull::Missing, false, Running::Other)
             .await?;

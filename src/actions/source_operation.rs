@@ -177,7 +177,7 @@ impl<E: Engine> Actions<E> {
         let request = &planned.request;
         let wanted = find(&self.workspace.config, &planned.here, &request.operation)?;
         let apps = wanted.iter().map(|found| found.app.name.clone());
-        self.record(Draft::SourceOperation {
+        let _heeding = self.record(Draft::SourceOperation {
             apps: apps.collect(),
             operation: request.operation.clone(),
         });

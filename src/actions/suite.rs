@@ -149,7 +149,7 @@ impl<E: Engine> Actions<E> {
         audience: &dyn Audience,
     ) -> (Vec<Verdict>, Result<(), Failure>) {
         let count = cases.len();
-        self.record(Draft::Tests { count });
+        let _heeding = self.record(Draft::Tests { count });
         let verdicts: Verdicts = Mutex::new(vec![None; count]);
         let tell = |number: usize, verdict: Verdict| {
             audience.makes_room();

@@ -98,7 +98,7 @@ impl<E: Engine> Actions<E> {
     /// exit code: 1 where a hook failed.
     pub async fn up(&self, up: &Up, is_up: impl FnOnce() + Send) -> Result<u8, Failure> {
         let apps = up.plans().map(|plan| plan.app.clone());
-        self.record(Draft::Push {
+        let _heeding = self.record(Draft::Push {
             apps: apps.filter(|name| up.wanted.contains(name)).collect(),
         });
         self.workspace

@@ -103,6 +103,12 @@ impl Recorder {
         self.next = Some(draft);
     }
 
+    /// Through which file the activity is asked to stop that is in progress, if one is.
+    pub(super) fn request_file(&self) -> Option<PathBuf> {
+        let current = self.current.as_ref()?;
+        Some(self.store.request_file(&current.open.activity.id))
+    }
+
     fn begin_next(&mut self) -> Option<Trouble> {
         let draft = self.next.take()?;
         self.begin(draft)

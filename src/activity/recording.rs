@@ -1,6 +1,7 @@
 //! Records a command as an activity: whoever listens to its events hears them too.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{Ending, Recorder, Trouble};
@@ -74,6 +75,12 @@ impl Recording {
     /// Records what happens from now on. It does one thing: a second recorder is not taken.
     pub fn begin(&self, recorder: Recorder) {
         let _ = self.0.set(Mutex::new(recorder));
+    }
+
+    /// Through which file the activity is asked to stop that is in progress, if one is.
+    pub fn request_file(&self) -> Option<PathBuf> {
+        let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.request_file()
     }
 
     /// Ends the activity. What is returned is to be said: that it cannot be recorded.

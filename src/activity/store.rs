@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::log::LIMIT;
 use super::{Activity, Draft, Place, Result as Ended, Stamp, State};
-use crate::shutdown::REQUEST;
+use crate::stop_request::StopRequest;
 
 /// How many activities are kept.
 pub const KEPT: usize = 200;
@@ -230,7 +230,8 @@ impl Store {
                 continue;
             }
             let record = self.record(id);
-            for path in [record.with_extension("json.new"), record, self.log(id)] {
+            let new = record.with_extension("json.new");
+            for path in [new, record, self.log(id), self.request_file(id)] {
                 let _ = std::fs::remove_file(path);
             }
         }
@@ -361,11 +362,19 @@ impl Store {
         }
     }
 
-    /// Asks the process that runs an activity to end, as Ctrl-C would. Says whether it was asked: it is not where
-    /// it is not certain which process that is.
-    pub fn ask_to_end(&self, activity: &Activity) -> bool {
-        self.is_running(&activity.id)
-            && crate::lock::signal_holder(activity.process, &self.log(&activity.id), REQUEST)
+    /// Through which file an activity is asked to stop.
+    pub fn request_file(&self, id: &str) -> PathBuf {
+        self.record(id).with_extension("stop")
+    }
+
+    /// Asks an activity to stop, as Ctrl-C would; `None` where it does not run.
+    pub fn ask_to_end(&self, activity: &Activity) -> Option<StopRequest> {
+        if !self.is_running(&activity.id) {
+            return None;
+        }
+        let request = StopRequest::send(&self.request_file(&activity.id)).ok();
+        crate::lock::wake_holder(activity.process, &self.log(&activity.id));
+        request
     }
 }
 

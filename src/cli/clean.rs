@@ -1,6 +1,5 @@
 //! `clean`: removes everything that was made for this repository, or for any.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -8,14 +7,11 @@ use clap::Args;
 use super::context::Context;
 use super::down::{can_ask, confirm};
 use super::opened::open_lenient;
-use crate::actions::busy;
-use crate::engine::Engine;
-use crate::failure::{BUSY, Failure};
-use crate::lifecycle::{self, Down, Error, Sandbox, Sandboxes};
-use crate::lock::{self, Lock};
+use crate::actions::{CleanTarget, clean};
+use crate::engine::docker::DockerEngine;
+use crate::failure::Failure;
+use crate::lifecycle::{self, Sandboxes};
 use crate::plan::Environment;
-use crate::project::Project;
-use crate::scratch;
 use crate::text::{count, safe};
 
 /// Arguments of `clean`.
@@ -33,12 +29,6 @@ pub(super) struct Arguments {
     /// Remove derived images of all repositories too, unless a container uses them
     #[arg(long)]
     images: bool,
-}
-
-/// What is to be removed.
-struct Target {
-    project: Project,
-    environment: Environment,
 }
 
 /// Removes it, after a question.
@@ -141,9 +131,9 @@ fn question(chosen: &[&Sandboxes], owner: &str) -> String {
     )
 }
 
-fn target(of: &Sandboxes, state: &Path) -> Target {
+fn target(of: &Sandboxes, state: &Path) -> CleanTarget {
     let mut names = of.environments.keys().filter(|name| !name.is_empty());
-    Target {
+    CleanTarget {
         project: of.project(state),
         environment: Environment {
             name: names.next().cloned().unwrap_or_default(),
@@ -179,7 +169,7 @@ async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8,
         .home
         .state_dir()
         .map_err(|err| Failure::no_state(&err))?;
-    let mut targets = vec![Target {
+    let mut targets = vec![CleanTarget {
         project: workspace.project.clone(),
         environment: workspace.environment.clone(),
     }];
@@ -188,102 +178,18 @@ async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8,
 }
 
 /// Removes each environment whose lock is free.
-async fn remove<E: Engine>(
+async fn remove(
     context: &Context,
-    engine: &E,
-    targets: Vec<Target>,
+    engine: &DockerEngine,
+    targets: Vec<CleanTarget>,
     images: bool,
 ) -> Result<u8, Failure> {
     let shutdown = context.shutdown()?;
     let listening = context.listen(false, &shutdown);
-    // Nothing is started.
-    let none = BTreeSet::new();
-    let mut removed = 0;
-    let mut refused = None;
-    for target in &targets {
-        let sandbox = Sandbox {
-            engine,
-            project: &target.project,
-            environment: &target.environment,
-            events: &listening.events,
-            shutdown: &shutdown,
-            foreign: &none,
-        };
-        match sandbox.until_left(one(&sandbox)).await {
-            Ok(count) => removed += count,
-            Err(err) => {
-                let failure = busy(Failure::of(err, &shutdown));
-                let may_go_on = failure.code == BUSY;
-                refused.get_or_insert(failure);
-                // The others are as good as before.
-                if !may_go_on {
-                    break;
-                }
-            }
-        }
-    }
-    if images
-        && refused.is_none()
-        && let Some(target) = targets.first()
-    {
-        let sandbox = Sandbox {
-            engine,
-            project: &target.project,
-            environment: &target.environment,
-            events: &listening.events,
-            shutdown: &shutdown,
-            foreign: &none,
-        };
-        match sandbox.until_left(sandbox.remove_images()).await {
-            Ok(count) => removed += count,
-            Err(err) => refused = Some(Failure::of(err, &shutdown)),
-        }
-    }
+    let result = clean(engine, &listening.events, &shutdown, &targets, images).await;
     listening.finish(());
-    if let Some(failure) = refused {
-        return Err(failure);
-    }
-    if removed == 0 && !context.global.quiet {
+    if result? == 0 && !context.global.quiet {
         context.talk("Nothing was up.\n");
     }
     Ok(0)
-}
-
-/// Removes everything of a project, with what is remembered of it.
-async fn one<E: Engine>(sandbox: &Sandbox<'_, E>) -> Result<usize, Error> {
-    let state = &sandbox.project.state_dir;
-    // Clones whose holders were killed go with everything else.
-    let guard = Lock::try_take(&scratch::guard(state), "clean")?;
-    scratch::clear(state);
-    let locks = sandbox.try_lock_all("clean")?;
-    let removed = sandbox.down(Down::Everything).await?.removed;
-    forget(state);
-    for lock in locks.into_iter().chain([guard]) {
-        lock.remove();
-    }
-    // Somebody may wait there for one of the locks.
-    let _ = std::fs::remove_dir(state);
-    Ok(removed)
-}
-
-/// Removes what is remembered of a project, but for what others hold or wait for.
-fn forget(state: &Path) {
-    for entry in std::fs::read_dir(state).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let is_lock = path.extension().is_some_and(|end| end == "lock");
-        // What cannot be removed is worth no more than a cache.
-        let _ = if is_directory && lock::is_waited_in(&path) {
-            Ok(())
-        } else if is_directory {
-            std::fs::remove_dir_all(&path)
-        } else if is_lock {
-            // Those that are held here are removed once everything is done.
-            Lock::try_take(&path, "clean")
-                .map(Lock::remove)
-                .map_or(Ok(()), Ok)
-        } else {
-            std::fs::remove_file(&path)
-        };
-    }
 }

@@ -56,8 +56,6 @@ pub(super) struct Listening {
 
 /// Set by `hook run` for the commands that it runs.
 pub(super) const IN_HOOK: &str = "UPSUN_LOCAL_IN_HOOK";
-/// Set for what `watch` runs: what it has to say comes over standard input.
-pub(super) const WATCHED: &str = "UPSUN_LOCAL_WATCHED";
 
 /// How long a reader of our output that does not read may hold up whoever wants us to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -224,14 +222,22 @@ impl Context {
         }
     }
 
-    /// Counts signals from now on, or what `watch` passes on of them.
+    /// Of a command that `watch` runs in its own process, and stops by itself.
+    pub(super) fn of_turn(global: Global, shutdown: Shutdown) -> Self {
+        let context = Context::of_process(global);
+        context.heed(&shutdown);
+        context
+    }
+
+    /// What stops this command: signals, which are counted from the first call on.
     pub(super) fn shutdown(&self) -> Result<Shutdown, Failure> {
+        if let Some(shutdown) = self.stopping.get() {
+            return Ok(shutdown.clone());
+        }
         let shutdown = Shutdown::new();
-        let listening = match self.variable(WATCHED) {
-            Some(_) => shutdown.listen_to_watch(),
-            None => shutdown.listen(),
-        };
-        listening.map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
+        shutdown
+            .listen()
+            .map_err(|err| Failure::fault(format!("signals cannot be caught: {err}")))?;
         self.heed(&shutdown);
         Ok(shutdown)
     }

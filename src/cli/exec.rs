@@ -9,11 +9,11 @@ use clap::Args;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::advice::{self, Place};
 use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::{Acting, Target};
+use crate::actions::advice::{self, Place};
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
 use crate::failure::Failure;

@@ -3,9 +3,9 @@
 use clap::Args;
 use futures_util::StreamExt;
 
-use super::advice::{self, Place};
 use super::context::Context;
 use super::opened::open;
+use crate::actions::advice::{self, Place};
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::LogRange;

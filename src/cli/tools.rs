@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::context::Context;
-use super::db::find_relationship;
 use super::exec::{Access, Invocation, invoke};
 use super::opened::open;
+use crate::actions::database::find_relationship;
 use crate::failure::Failure;
 
 /// Arguments of `redis-cli` and `valkey-cli`.
@@ -49,7 +49,7 @@ pub(super) async fn redis(
     let workspace = open(context)?;
     let (host, port, password) = find_relationship(
         &workspace,
-        &arguments.access,
+        &arguments.access.target.named(),
         arguments.relationship.as_deref(),
         "Redis or Valkey",
         |payload| {

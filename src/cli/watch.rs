@@ -1,27 +1,24 @@
 //! `watch`: does something again whenever what it depends on has changed.
 
-mod depends;
 mod turn;
 
 use crate::text;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use self::depends::Scope;
 use self::turn::{Turn, Work};
 use super::context::Context;
 use super::opened::root;
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::shutdown::{CHANGED, Shutdown, Urgency};
-use crate::watch::Watch;
+use crate::shutdown::{Shutdown, Urgency};
+use crate::watch::{Scope, Watch};
 use crate::workspace::operations;
 use crate::workspace::settings;
 
@@ -98,12 +95,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             // It may end by the same Ctrl-C.
             biased;
             () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, turn).await),
-            status = turn.ended() => Some(status),
+            code = turn.ended() => Some(code),
             () = changed(context, &mut watch) => None,
         };
-        if let Some(status) = ended {
-            let status = status.map_err(|err| Failure::fault(err.to_string()))?;
-            let result = result(&work.title, status, began);
+        if let Some(code) = ended {
+            let result = result(&work.title, code, began);
             if !context.global.quiet {
                 let files = text::count(watch.files(), "file");
                 context.talk(&format!("{result}; watching {files}, until Ctrl-C\n"));
@@ -117,7 +113,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             }
         } else {
             // What it does is out of date.
-            turn.tell(CHANGED).await;
+            turn.change();
             tokio::select! {
                 _ = turn.ended() => {}
                 () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, turn).await),
@@ -185,7 +181,7 @@ async fn stop(shutdown: &Shutdown, mut turn: Turn) -> u8 {
         tokio::select! {
             _ = turn.ended() => return code,
             () = shutdown.reached(urgency) => {
-                turn.tell(code.saturating_sub(128)).await;
+                turn.press(code.saturating_sub(128));
                 next = wishes.next();
             }
         }
@@ -210,11 +206,10 @@ fn clear(context: &Context, before: Option<&str>) {
 }
 
 /// How a turn ended, in a line.
-fn result(title: &str, status: ExitStatus, began: Instant) -> String {
-    let result = match status.code() {
-        Some(0) => "succeeded".to_owned(),
-        Some(code) => format!("ended with code {code}"),
-        None => "was killed".to_owned(),
+fn result(title: &str, code: u8, began: Instant) -> String {
+    let result = match code {
+        0 => "succeeded".to_owned(),
+        code => format!("ended with code {code}"),
     };
     let took = text::duration(began.elapsed());
     let now = Timestamp::now().to_zoned_datetime(TimeZone::system());

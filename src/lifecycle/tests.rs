@@ -261,7 +261,8 @@ impl World {
             shutdown: &self.shutdown,
             foreign: &self.foreign,
         };
-        let result = sandbox.until_left(act(&sandbox)).await;
+        let done = self.shutdown.unless_left(act(&sandbox)).await;
+        let result = done.unwrap_or(Err(Error::Interrupted));
         drop(events);
         listener.await.unwrap();
         result

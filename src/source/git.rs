@@ -37,7 +37,7 @@ const LOCAL: &[&str] = &[
 
 /// The `git` command and the variables it runs with.
 #[derive(Debug, Clone)]
-pub(crate) struct Git {
+pub struct Git {
     pub(super) program: OsString,
     pub(super) variables: Vec<(OsString, OsString)>,
     /// Settings that take the place of those of one repository that name programs; `None` until it was asked for them.

@@ -95,9 +95,9 @@ fn whoever_may_not_push_may_not_run_one() {
     code: 77
     --- stdout
     --- stderr
-    error: the role `viewer` may not run the source operation `update`: that takes `contributor`, as it pushes commits
+    error: the role `viewer` may not run the source operation `update`: it needs `contributor`
 
-    hint: try `--role contributor`
+    hint: try `--role contributor`: it takes the right to push commits
     "#);
 }
 

@@ -21,6 +21,7 @@ mod deploy;
 mod file_system;
 mod fronts;
 mod hints;
+mod in_one_process;
 mod isolation;
 mod mail;
 mod mount_commands;

@@ -52,17 +52,15 @@ fn a_run_in_progress_is_cancelled_for_a_newer_one_and_by_ctrl_c() {
 }
 
 #[test]
-fn a_run_in_progress_ends_although_watch_is_killed() {
-    let project = TestProject::on_engine(&operations(&[("long", "echo begun; sleep 7732")]));
+fn what_a_killed_watch_leaves_is_ended_by_the_next_command() {
+    let list = [("long", "echo begun; sleep 7732"), ("short", "true")];
+    let project = TestProject::on_engine(&operations(&list));
     let watch = Running::start(&project, &["watch", "long"]);
     watch.wait_for_output("begun");
     watch.signal(Signal::KILL);
-    wait_until("nothing of it runs", || !runs(&project, "sleep 7732"));
-    // It is noted a moment later.
-    wait_until("it is cancelled", || {
-        let state = ["activity", "get", "-P", "state"];
-        project.run(&state).expect(0).stdout == "cancelled\n"
-    });
+    watch.wait();
+    project.run(&["run", "short"]).expect(0);
+    assert!(!runs(&project, "sleep 7732"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use super::super::context::Context;
 use super::{History, Types, not_found};
 use crate::activity::{Activity, Result as Ended, State};
-use crate::failure::{BUSY, Failure};
+use crate::failure::{CANNOT_MAKE, Failure};
 use crate::text::safe;
 
 /// Arguments of `activity cancel`.
@@ -41,11 +41,11 @@ pub(super) fn run(
             "the activity `{id}` cannot be cancelled: it is {state} already"
         )));
     }
-    let is_asked = store.ask_to_end(&activity);
-    if !is_asked && store.is_running(id) {
+    let request = store.ask_to_end(&activity);
+    if request.is_none() && store.is_running(id) {
         return Err(Failure::new(
-            BUSY,
-            format!("the activity `{id}` runs, but not in a process that can be found from here"),
+            CANNOT_MAKE,
+            format!("the activity `{id}` cannot be asked to stop: its directory cannot be written"),
         )
         .hint("press Ctrl-C where it runs; `upsun-local down --force` removes its container"));
     }
@@ -64,6 +64,7 @@ pub(super) fn run(
     while store.is_running(id) {
         std::thread::sleep(POLL);
     }
+    drop(request);
     match store.read(id) {
         Some(ended) if ended.state == State::Complete => {
             let result = ended.result.map(Ended::name).unwrap_or_default();

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::place;
 use crate::cli::context::{Context, IN_HOOK};
-use crate::cli::failure::Failure;
 use crate::config;
+use crate::failure::Failure;
+use crate::push_hook::place;
 use crate::source::Git;
 
 /// Arguments of `hook run`.

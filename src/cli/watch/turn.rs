@@ -1,24 +1,18 @@
-//! A turn of `watch`: a process of our own program that does it.
-//!
-//! It stays in the foreground with us, so that it may write to the terminal, and hears of signals from us alone, over
-//! its standard input. That closes when we end, however we end.
+//! A turn of `watch`: a command that runs in this process, with a [`Shutdown`] of its own that ends it alone.
 
-use crate::text;
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::pin::Pin;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin, Command};
 
-use super::super::context::WATCHED;
-use super::super::{Cli, ColorChoice, Command as Chosen, Global};
+use super::super::context::Context;
+use super::super::{Cli, ColorChoice, Command as Chosen, Global, check, run, test};
 use super::Arguments;
-use super::depends::Scope;
 use crate::failure::Failure;
+use crate::shutdown::Shutdown;
+use crate::text;
+use crate::watch::Scope;
 
 /// How long what was told to leave has for that.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -32,7 +26,7 @@ pub(super) struct Work {
     pub(super) scope: Scope,
     /// What it is called.
     pub(super) title: String,
-    /// All of it, as arguments of ours.
+    /// All of it, as a command line.
     words: Vec<OsString>,
 }
 
@@ -107,55 +101,57 @@ fn options(global: &Global) -> Vec<OsString> {
 }
 
 /// A turn that runs.
-#[derive(Debug)]
 pub(super) struct Turn {
-    child: Child,
-    input: Option<ChildStdin>,
+    shutdown: Shutdown,
+    /// Ends with the exit code.
+    work: Pin<Box<dyn Future<Output = u8>>>,
 }
 
 impl Turn {
     /// Starts one.
     pub(super) fn start(work: &Work) -> Result<Turn, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|err| Failure::fault(format!("the program file of upsun-local cannot be found: {err}")))?;
-        let mut child = Command::new(program)
-            .args(&work.words)
-            .env(WATCHED, "1")
-            .stdin(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|err| Failure::fault(format!("upsun-local cannot be started again: {err}")))?;
-        // Waiting for it would close what is left there.
-        let input = child.stdin.take();
-        Ok(Turn { child, input })
+        let line = std::iter::once(OsString::from("upsun-local")).chain(work.words.iter().cloned());
+        let cli = Cli::try_parse_from(line).map_err(|err| Failure::fault(err.to_string()))?;
+        let shutdown = Shutdown::new();
+        let context = Context::of_turn(cli.global, shutdown.clone());
+        Ok(Turn {
+            shutdown,
+            work: Box::pin(carry_out(context, cli.command)),
+        })
     }
 
-    /// Waits for its end.
-    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+    /// Waits for its end, and returns the exit code.
+    pub(super) async fn ended(&mut self) -> u8 {
+        self.work.as_mut().await
     }
 
-    /// Tells it to end, as a signal would: by its number, or by [`crate::shutdown::CHANGED`]. It may have been stopped.
-    pub(super) async fn tell(&mut self, what: u8) {
-        if let Some(input) = &mut self.input {
-            // It may have ended. There is room for many of these.
-            let _ = input.write_all(&[what]).await;
-        }
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(pid) = id.and_then(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::CONT);
-        }
+    /// What it does is out of date: it is to end.
+    pub(super) fn change(&self) {
+        self.shutdown.change();
     }
 
-    /// Waits a moment for its end, then kills it.
+    /// Passes a signal on.
+    pub(super) fn press(&self, signal: u8) {
+        self.shutdown.press(signal);
+    }
+
+    /// Waits a moment for its end.
     pub(super) async fn leave(mut self) {
-        if tokio::time::timeout(LEAVE, self.child.wait())
-            .await
-            .is_err()
-        {
-            let _ = self.child.kill().await;
-        }
+        let _ = tokio::time::timeout(LEAVE, self.ended()).await;
     }
+}
+
+async fn carry_out(context: Context, command: Chosen) -> u8 {
+    let result = match command {
+        Chosen::Run(arguments) => run::run(&context, arguments).await,
+        Chosen::Test(arguments) => test::run(&context, arguments).await,
+        Chosen::Check(arguments) => check::run(&context, &arguments),
+        _ => Err(Failure::fault("`watch` does not run this command")),
+    };
+    result.unwrap_or_else(|failure| {
+        context.say(&failure);
+        failure.code
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::source::Git;
 
 /// Where hooks are, and what they are for.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     /// The directory that Git looks in.
     pub hooks: PathBuf,
     /// The top of the work tree.
@@ -23,7 +23,7 @@ pub(super) struct Place {
 
 impl Place {
     /// The place of the hooks of a directory's repository.
-    pub(super) fn of(directory: &Path) -> Result<Self, Failure> {
+    pub fn of(directory: &Path) -> Result<Self, Failure> {
         let git = Git::of_process();
         let (top, directory) = within(&git, directory)?;
         // A relative `core.hooksPath` counts from there, where Git runs hooks.
@@ -46,7 +46,7 @@ impl Place {
 }
 
 /// Refuses a repository without files: it has no `.upsun/` either, but that is not what is wrong with it.
-pub(super) fn refuse_bare(directory: &Path) -> Result<(), Failure> {
+pub fn refuse_bare(directory: &Path) -> Result<(), Failure> {
     let lines = ask(&Git::of_process(), directory, &["--is-bare-repository"]);
     let is_bare = match &lines {
         Ok(lines) => lines[0] == "true",
@@ -64,7 +64,7 @@ pub(super) fn refuse_bare(directory: &Path) -> Result<(), Failure> {
 }
 
 /// The top of the work tree, and a directory relative to it: `.` for the top itself.
-pub(super) fn within(git: &Git, directory: &Path) -> Result<(PathBuf, String), Failure> {
+pub fn within(git: &Git, directory: &Path) -> Result<(PathBuf, String), Failure> {
     let lines = ask(git, directory, &["--show-prefix", "--show-toplevel"])?;
     let [prefix, top] = lines.as_slice() else {
         return Err(Failure::fault("Git says less than it was asked for"));
@@ -75,7 +75,7 @@ pub(super) fn within(git: &Git, directory: &Path) -> Result<(PathBuf, String), F
 }
 
 /// A path without links, whose last parts need not be there yet.
-pub(super) fn real(path: &Path) -> PathBuf {
+pub fn real(path: &Path) -> PathBuf {
     match (path.canonicalize(), path.parent(), path.file_name()) {
         (Err(_), Some(parent), Some(name)) => real(parent).join(name),
         (found, ..) => found.unwrap_or_else(|_| path.to_owned()),

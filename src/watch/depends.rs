@@ -14,7 +14,7 @@ use crate::source::Tree;
 /// What a turn depends on: all files, or those of the apps that have an operation of this name and of those that
 /// they reach.
 #[derive(Debug, Clone)]
-pub(super) enum Scope {
+pub enum Scope {
     /// All files that Git would deploy.
     Everything,
     /// What an operation can notice.
@@ -24,7 +24,7 @@ pub(super) enum Scope {
 impl Scope {
     /// Something that is different when a turn may end differently. The settings count by their bytes, also where Git
     /// ignores them.
-    pub(super) fn fingerprint(&self, root: &Path, settings: &[u8], tree: &Tree) -> Vec<u8> {
+    pub fn fingerprint(&self, root: &Path, settings: &[u8], tree: &Tree) -> Vec<u8> {
         let mut hash = Sha256::new();
         hash.update(settings);
         let settings = Settings::parse(&String::from_utf8_lossy(settings), "").ok();

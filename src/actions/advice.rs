@@ -12,15 +12,17 @@ const ENDED: &str = "` ended with code ";
 
 /// Where something ended.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) app: &'a App,
-    pub(super) worker: Option<&'a Worker>,
+pub struct Place<'a> {
+    /// The app.
+    pub app: &'a App,
+    /// The worker, where it is one.
+    pub worker: Option<&'a Worker>,
     /// The container's id.
-    pub(super) container: &'a str,
+    pub container: &'a str,
 }
 
 /// Tells what helps with a command that ended with a code.
-pub(super) async fn tell<E: Engine>(
+pub async fn tell<E: Engine>(
     sandbox: &Sandbox<'_, E>,
     workspace: &Workspace,
     place: Place<'_>,
@@ -55,7 +57,7 @@ pub(super) async fn tell<E: Engine>(
 }
 
 /// Tells what helps with the process of an app or a worker, if its log says that it failed.
-pub(super) async fn tell_of_log<E: Engine>(
+pub async fn tell_of_log<E: Engine>(
     sandbox: &Sandbox<'_, E>,
     workspace: &Workspace,
     place: Place<'_>,
