@@ -14,7 +14,7 @@ pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
     })
 }
 
-/// On everything we make: the project's key.
+/// On everything that upsun-local makes: the project's key.
 pub const LABEL_PROJECT: &str = "local.upsun.project";
 /// The environment's name.
 pub const LABEL_ENVIRONMENT: &str = "local.upsun.environment";
@@ -26,8 +26,9 @@ pub const LABEL_WORKER: &str = "local.upsun.worker";
 pub const LABEL_SERVICE: &str = "local.upsun.service";
 /// On the volume of a service's data: the type and version whose format they have, such as `postgresql:17`.
 pub const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
-/// What the object is for: `web`, `worker`, `build`, `built`, `storage`, `instance`, `tmp`, `directory`, `cache`, `network`,
-/// `build-network`, `image`, `service`, `service-data`, `front`, `run`, `source`.
+/// What the object is for: `web`, `worker`, `front`, `router`, `mail`, `service` and `service-data`; `build`, `built`,
+/// `building`, `build-network` and `cache`; `storage`, `instance`, `tmp` and `directory` for mounts; `network`, `image`,
+/// `run`, `source`, `trial` and `helper`.
 pub const LABEL_KIND: &str = "local.upsun.kind";
 /// The build's id.
 pub const LABEL_BUILD: &str = "local.upsun.build";

@@ -2,7 +2,7 @@
 //! mount would hide. Pure.
 //!
 //! [`messages`] reads paths out of what a program printed. They count when they were looked up in the container
-//! ([`Found`]): a mount is proposed for a directory that is there, or could be made there, on the read-only file system,
+//! ([`Located`]): a mount is proposed for a directory that is there, or could be made there, on the read-only file system,
 //! and only where it hides nothing that the app needs.
 
 mod blocks;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use self::messages::{Candidate, Complaint, Reading, What};
-use self::place::Found;
+use self::place::Located;
 use crate::config::{edit, mount_source};
 use crate::event::{Hidden, ReadOnlyWrite, Refusal};
 
@@ -64,7 +64,7 @@ pub struct UnderMount {
 /// What to say of an output, of whose paths this was found.
 pub fn of(
     reading: &Reading,
-    found: &[(Candidate, Found)],
+    found: &[(Candidate, Located)],
     around: &Around<'_>,
 ) -> Option<ReadOnlyWrite> {
     found
@@ -88,7 +88,11 @@ pub fn is_placeholder(path: &str) -> bool {
 }
 
 /// What to say of a path that a message names; `None` where what was found speaks against it.
-pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Option<ReadOnlyWrite> {
+pub fn decide(
+    candidate: &Candidate,
+    found: &Located,
+    around: &Around<'_>,
+) -> Option<ReadOnlyWrite> {
     if found.rest.iter().any(|name| name == "..") {
         return None;
     }
@@ -156,7 +160,7 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
 }
 
 /// The advice for a path in an existing directory. `inside` is that directory, relative to the app's root.
-fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWrite {
+fn in_directory(inside: &str, found: &Located, around: &Around<'_>) -> ReadOnlyWrite {
     let advice = |cause| ReadOnlyWrite {
         path: Some(found.path.clone()),
         ..ReadOnlyWrite::of(cause)
@@ -201,7 +205,7 @@ fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWri
 }
 
 /// Whether the kernel would refuse to write there.
-fn is_refused_there(candidate: &Candidate, found: &Found) -> bool {
+fn is_refused_there(candidate: &Candidate, found: &Located) -> bool {
     // The message says "read-only" if the directory exists, and otherwise "no such file". A relative path may start
     // at another directory than the one that was searched.
     let is_likely = !found.is_relative || found.rest.len() <= 1;
@@ -210,7 +214,7 @@ fn is_refused_there(candidate: &Candidate, found: &Found) -> bool {
 }
 
 fn proposed(
-    found: &Found,
+    found: &Located,
     mount: &str,
     hides: Option<Hidden>,
     directories: Vec<String>,
@@ -235,7 +239,7 @@ fn proposed(
 fn hidden_by_mount(
     mount: &str,
     inside: &str,
-    found: &Found,
+    found: &Located,
     around: &Around<'_>,
 ) -> Option<ReadOnlyWrite> {
     let under = (around.under)(mount);

@@ -154,7 +154,10 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
         if is_kept {
             return Err(Failure::new(
                 BAD_FILE,
-                format!("`{}` has lines that `upsun-local` did not write", hook.display()),
+                format!(
+                    "`{}` has lines that `upsun-local` did not write",
+                    hook.display()
+                ),
             )
             .hint(format!(
                 "move them to `{EARLIER}` beside it, which is restored"
@@ -183,8 +186,9 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
         std::fs::remove_file(&earlier).map_err(|err| failed(&earlier, &err))?;
     }
     if place.is_shared {
-        words
-            .push_str("`core.hooksPath` made other repositories use this hook too: they no longer have it.\n");
+        words.push_str(
+            "`core.hooksPath` made other repositories use this hook too: they no longer have it.\n",
+        );
     }
     Ok(words)
 }

@@ -183,7 +183,9 @@ impl Scratch {
         let is_id =
             tip.len() == self.head.len() && tip.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_id {
-            return Err(Error::NotWhole(format!("`{tip}` is not the id of a commit")));
+            return Err(Error::NotWhole(format!(
+                "`{tip}` is not the id of a commit"
+            )));
         }
         let file = File::open(pack)?;
         let index = ["index-pack", "--stdin", "--fix-thin", STRICT];

@@ -104,7 +104,9 @@ fn at(root: &Path, name: &str, ignored: &[String], format: Format) -> Result<Loa
             BAD_CONFIGURATION,
             format!("there is no `.upsun/` at `{name}`"),
         )
-        .hint("Upsun deploys only commits that have `.upsun/`; check that the directory is committed"));
+        .hint(
+            "Upsun deploys only commits that have `.upsun/`; check that the directory is committed",
+        ));
     }
     let loaded = config::load_files_ignoring(revision, ignored);
     Ok(match format {

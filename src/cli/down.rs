@@ -56,9 +56,7 @@ pub(super) fn confirm(context: &Context, question: &str) -> Result<(), Failure> 
         return Ok(());
     }
     if !can_ask() {
-        return Err(
-            Failure::usage(format!("this needs an answer: {question}")).hint("add `--yes`"),
-        );
+        return Err(Failure::usage(format!("this needs an answer: {question}")).hint("add `--yes`"));
     }
     context.talk(&format!("{question} [y/N] "));
     let _ = std::io::stderr().flush();

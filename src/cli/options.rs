@@ -144,7 +144,9 @@ impl From<PullChoice> for Pull {
 
 /// A time limit, in seconds.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().map_err(|_| "that is not a number".to_owned())?;
+    let number = text
+        .parse()
+        .map_err(|_| "that is not a number".to_owned())?;
     Duration::try_from_secs_f64(number)
         .ok()
         .filter(|limit| !limit.is_zero())

@@ -19,7 +19,7 @@ use super::yaml::layout::{Layout, layout};
 use super::yaml::{self, Budget};
 use crate::text::is_harmful;
 
-use self::place::{Place, line};
+use self::place::{InsertionPoint, line};
 
 /// A mount to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,10 +127,7 @@ pub enum Refused {
     #[error(
         "{what} is written in an unusual form at line {line}, and there is no safe place to add to it"
     )]
-    Layout {
-        what: String,
-        line: usize,
-    },
+    Layout { what: String, line: usize },
     /// The last line has no end and belongs to a block text, which would become another text.
     #[error("line {line} is the last of a block text and has no line end: add the line end first")]
     NoLineEnd {
@@ -169,20 +166,13 @@ pub enum Refused {
     },
     /// No mount can have this path.
     #[error("`{path}` cannot be the path of a mount")]
-    Path {
-        path: String,
-    },
+    Path { path: String },
     /// No mount can be added with this source.
     #[error("a mount cannot be added with the source `{source_wanted}`")]
-    Source {
-        source_wanted: &'static str,
-    },
+    Source { source_wanted: &'static str },
     /// The new text did not read as the old one and the mounts.
     #[error("adding to {what} at line {line} would change more than that")]
-    NotSure {
-        what: String,
-        line: usize,
-    },
+    NotSure { what: String, line: usize },
 }
 
 /// Text of the file with mounts added to an app, or to one of its workers.
@@ -231,7 +221,7 @@ pub fn add_mounts(
 }
 
 /// Why the new text does not say what it should: most often because an alias repeats the place.
-fn unsure(text: &str, layout: &Layout, place: &Place<'_>) -> Refused {
+fn unsure(text: &str, layout: &Layout, place: &InsertionPoint<'_>) -> Refused {
     let shared = place.around.iter().rev().find_map(|(what, piece)| {
         let is_use = |(anchor, _): &&(usize, usize)| piece.anchor > 0 && *anchor == piece.anchor;
         let (_, used) = layout.aliases.iter().find(is_use)?;

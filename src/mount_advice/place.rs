@@ -10,7 +10,7 @@ const LISTED: usize = 200;
 
 /// What is there of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
+pub struct Located {
     /// The path, absolute, as the message has it.
     pub path: String,
     /// Whether the message gave it relative to a directory that is only likely.
@@ -27,7 +27,7 @@ pub struct Found {
     pub files: Vec<String>,
 }
 
-impl Found {
+impl Located {
     /// The directory below the app that is missing, where one is.
     pub fn missing_directory(&self, what: What) -> Option<String> {
         let directories: &[String] = match what {
@@ -135,9 +135,9 @@ fn parent(path: &str) -> &str {
 }
 
 /// What [`LOOK`] printed of these questions. A relative path that several directories could explain explains nothing.
-pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Found)> {
+pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Located)> {
     let mut records = printed.split('\0');
-    let mut all: Vec<(Candidate, Found)> = Vec::new();
+    let mut all: Vec<(Candidate, Located)> = Vec::new();
     let mut heads = Vec::new();
     for question in questions {
         let (Some(directory), Some(rest), Some(kind)) =
@@ -158,7 +158,7 @@ pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Found)> {
         if directory.is_empty() {
             continue;
         }
-        let found = Found {
+        let found = Located {
             path: question.path.clone(),
             is_relative: question.is_relative,
             directory: directory.to_owned(),
@@ -173,7 +173,7 @@ pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Found)> {
         };
         all.push((question.candidate.clone(), found));
     }
-    let is_possible = |candidate: &Candidate, found: &Found| {
+    let is_possible = |candidate: &Candidate, found: &Located| {
         found.is_read_only && found.rest.len() <= usize::from(candidate.what != What::Entry)
     };
     let rivals: Vec<bool> = all

@@ -26,7 +26,7 @@ pub struct Comparison<'a> {
 }
 
 /// A file that differs.
-struct Found {
+struct ChangedPath {
     /// The path relative to the compared directory.
     shown: String,
     /// Its path, relative to the repository.
@@ -78,9 +78,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Leaves out the files that are only left out of the work tree.
-    fn without_false(&self, found: Vec<Found>) -> Vec<String> {
+    fn without_false(&self, found: Vec<ChangedPath>) -> Vec<String> {
         let is_sparse = self.tree.is_sparse();
-        let is_false = |found: &Found| {
+        let is_false = |found: &ChangedPath| {
             let Some(was) = found
                 .was
                 .as_ref()
@@ -171,7 +171,7 @@ impl<'a> Comparison<'a> {
         now: &str,
         new: &[Child<'_>],
         shown: &str,
-        found: &mut Vec<Found>,
+        found: &mut Vec<ChangedPath>,
     ) -> io::Result<()> {
         let mut pairs: BTreeMap<&[u8], (Option<&Entry>, Option<&Child<'_>>)> = BTreeMap::new();
         for entry in old {
@@ -191,7 +191,7 @@ impl<'a> Comparison<'a> {
             let name = String::from_utf8_lossy(name);
             let [before, now, shown] =
                 [before, now, shown].map(|directory| within(directory, &name));
-            let found_here = |was: Option<&Entry>| Found {
+            let found_here = |was: Option<&Entry>| ChangedPath {
                 shown: shown.clone(),
                 path: now.clone(),
                 was: was.cloned(),

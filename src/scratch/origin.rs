@@ -27,9 +27,7 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// The checked-out branch went forward.
-    FastForward {
-        branch: String,
-    },
+    FastForward { branch: String },
     /// A branch holds the commits, and nothing else changed.
     Branch {
         branch: String,

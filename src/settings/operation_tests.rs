@@ -300,7 +300,8 @@ impl Definition {
             ("changed", !self.changed.is_empty()),
         ];
         let (key, _) = looks.into_iter().find(|(_, looks)| *looks)?;
-        let wrong = "expects `denied` and also a result of the run, but a denied operation does not run";
+        let wrong =
+            "expects `denied` and also a result of the run, but a denied operation does not run";
         Some((key, wrong))
     }
 }

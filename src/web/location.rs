@@ -17,7 +17,7 @@ const PASS: &str = "return 590";
 const LONGEST: u64 = i32::MAX as u64;
 
 /// A location, with what it has from those that it lies in.
-pub(super) struct Place {
+pub(super) struct PlannedLocation {
     number: usize,
     pub(super) location: Location,
     /// The directory whose files the location serves, and the path that stands for that directory: its own, or
@@ -36,9 +36,13 @@ enum Fallback {
     Path(String),
 }
 
-impl Place {
+impl PlannedLocation {
     /// `enclosing` are the location itself and those around it, the nearest first.
-    pub(super) fn new(number: usize, location: &Location, enclosing: &[Location]) -> Place {
+    pub(super) fn new(
+        number: usize,
+        location: &Location,
+        enclosing: &[Location],
+    ) -> PlannedLocation {
         let root = enclosing.iter().find_map(|outer| {
             let root = outer.root.as_ref()?;
             Some((root.clone(), outer.path.trim_end_matches('/').to_owned()))
@@ -49,7 +53,7 @@ impl Place {
                 Some(Passthru::Path(path)) => Some(path.clone()),
                 _ => None,
             });
-        Place {
+        PlannedLocation {
             number,
             location: location.clone(),
             root,

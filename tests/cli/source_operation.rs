@@ -97,7 +97,7 @@ fn whoever_may_not_push_may_not_run_one() {
     --- stderr
     error: the role `viewer` may not run the source operation `update`: it needs `contributor`
 
-    hint: try `--role contributor`: it takes the right to push commits
+    hint: try `--role contributor`: a source operation needs the right to push commits
     "#);
 }
 

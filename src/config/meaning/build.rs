@@ -53,7 +53,7 @@ struct Build {
 
 /// What is at a path of the app once it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Presence {
     /// The source has it, or a build may make it.
     Maybe,
     /// The source has the path, as something else.
@@ -75,33 +75,33 @@ impl<'a> Built<'a> {
     }
 
     /// Whether what is wanted is at a path below the app's root.
-    pub(super) fn find(&self, path: &str, wanted: Kind) -> Found {
+    pub(super) fn find(&self, path: &str, wanted: Kind) -> Presence {
         let Some(full) = join(&self.root, path) else {
-            return Found::Maybe;
+            return Presence::Maybe;
         };
         match self.repository.kind(&full) {
-            Ok(kind) if kind == wanted => return Found::Maybe,
-            Ok(kind) => return Found::Other(kind),
+            Ok(kind) if kind == wanted => return Presence::Maybe,
+            Ok(kind) => return Presence::Other(kind),
             Err(super::super::files::ReadError::Missing) => {}
-            Err(_) => return Found::Maybe,
+            Err(_) => return Presence::Maybe,
         }
         if self.is_bare() || self.is_mounted(path) || self.is_ignored(&full, wanted) {
-            return Found::Maybe;
+            return Presence::Maybe;
         }
         let (above, missing) = self.first_missing(path);
         // A link to what is not there yet.
         if self.names(&above).iter().any(|name| name == missing) {
-            return Found::Maybe;
+            return Presence::Maybe;
         }
         let build = self.build.get_or_init(|| self.read());
         if build.names(missing) || build.names(path.rsplit('/').next().unwrap_or(path)) {
-            Found::Maybe
+            Presence::Maybe
         } else if build.is_known {
-            Found::Missing
+            Presence::Missing
         } else if build.has_scaffolds {
-            Found::Maybe
+            Presence::Maybe
         } else {
-            Found::Unlikely
+            Presence::Unlikely
         }
     }
 

@@ -161,6 +161,6 @@ applications:
     ]);
     insta::assert_snapshot!(list(&repo.load()), @r"
     warning U409 .upsun/config.yaml:8:7: the mount `uploads` hides a folder of the source that is not empty: it holds `photo.jpg` (move the files out of the folder, or copy them into the mount in the deploy hook)
-    warning U408 .upsun/config.yaml:14:9: `variables` of the worker `queue` replaces `{key}` of the application entirely: `env:A` will be missing (repeat in it what the worker `queue` needs, or remove `variables` to take over all)
+    warning U408 .upsun/config.yaml:14:9: `variables` of the worker `queue` replaces `variables` of the application entirely: `env:A` will be missing (repeat in it what the worker `queue` needs, or remove `variables` to take over all)
     ");
 }
