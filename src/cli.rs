@@ -53,8 +53,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use self::context::Context;
-use crate::failure::{self, Failure};
-use crate::roles::EnvironmentType;
+use upsun_local::failure::{self, Failure};
+use upsun_local::roles::EnvironmentType;
 
 /// Run an Upsun project's runtime operations on your machine, in containers with Upsun's read-only file
 /// system, mounts and roles.
@@ -244,7 +244,7 @@ enum Command {
 }
 
 /// The whole program.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match upsun_names::translate(arguments, &is_known) {
         Ok(arguments) => match Cli::try_parse_from(arguments) {

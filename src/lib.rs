@@ -37,7 +37,6 @@
 pub mod actions;
 pub mod activity;
 pub mod bounded;
-pub mod cli;
 pub mod comparison;
 pub mod config;
 pub mod crons;

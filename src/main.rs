@@ -1,5 +1,7 @@
-//! The `upsun-local` command. Everything it does is in the library.
+//! The `upsun-local` command: the command line is its front end, and everything it does is in the library.
+
+mod cli;
 
 fn main() -> std::process::ExitCode {
-    upsun_local::cli::main()
+    cli::main()
 }

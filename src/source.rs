@@ -34,7 +34,7 @@ pub use branch::branch;
 use cache::Cached;
 pub(crate) use children::Child;
 use examine::{Listed, examine};
-pub(crate) use git::Git;
+pub use git::Git;
 use snapshot::{Content, Snapshot};
 use stamp::Stamp;
 

@@ -394,7 +394,7 @@ pub fn entropy(project: &str) -> String {
 }
 
 /// A value as an environment variable holds it: text as it is, anything else as JSON, spaced as Upsun does.
-pub(crate) fn text_of(value: &Value) -> String {
+pub fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => {

@@ -104,7 +104,7 @@ fn shipped(tokens: TokenStream) -> (TokenStream, Vec<String>) {
     (kept.into_iter().collect(), modules)
 }
 
-/// Everything that the tokens name from `crate`, `super` or `self`, seen from a module.
+/// Everything that the tokens name from either crate, `super` or `self`, seen from a module.
 fn named(module: &[String], tokens: TokenStream) -> Vec<Named> {
     let mut all = Vec::new();
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
@@ -116,11 +116,13 @@ fn named(module: &[String], tokens: TokenStream) -> Vec<Named> {
                 at += 1;
             }
             TokenTree::Ident(name)
-                if ["crate", "super", "self"].contains(&name.to_string().as_str())
+                if ["crate", "upsun_local", "super", "self"]
+                    .contains(&name.to_string().as_str())
                     && is_path(&tokens[at + 1..]) =>
             {
                 let start = match name.to_string().as_str() {
-                    "crate" => Vec::new(),
+                    // The command line belongs to the binary, and the rest to the library.
+                    "crate" | "upsun_local" => Vec::new(),
                     "super" => module[..module.len().saturating_sub(1)].to_vec(),
                     _ => module.to_vec(),
                 };

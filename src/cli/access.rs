@@ -14,17 +14,17 @@ use self::sheet::{Column, Line, Sheet, user_json, usual_columns};
 use super::against::{self, Base, Here, Which};
 use super::context::Context;
 use super::options::ListFormat as Format;
-use crate::comparison::access::{Change, changes, rights};
-use crate::comparison::pairs;
-use crate::comparison::users::{UserChange, of_users};
-use crate::config::Config;
-use crate::config::app::App;
-use crate::config::files::{Files, ReadError};
-use crate::failure::{BAD_FILE, DENIED, Failure};
-use crate::roles::{self, EnvironmentType, Grants};
-use crate::settings::{self, FILE_NAME};
-use crate::suggestion::nearest;
-use crate::workspace::find_app;
+use upsun_local::comparison::access::{Change, changes, rights};
+use upsun_local::comparison::pairs;
+use upsun_local::comparison::users::{UserChange, of_users};
+use upsun_local::config::Config;
+use upsun_local::config::app::App;
+use upsun_local::config::files::{Files, ReadError};
+use upsun_local::failure::{BAD_FILE, DENIED, Failure};
+use upsun_local::roles::{self, EnvironmentType, Grants};
+use upsun_local::settings::{self, FILE_NAME};
+use upsun_local::suggestion::nearest;
+use upsun_local::workspace::find_app;
 
 /// Arguments of `access`.
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
             }),
             None => json!(list),
         };
-        let text = crate::json::pretty(&document);
+        let text = upsun_local::json::pretty(&document);
         context.print(&format!("{text}\n"))?;
     } else {
         let is_table = arguments.format == Format::Table;

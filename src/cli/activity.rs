@@ -9,8 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::context::Context;
 use super::opened::open_lenient;
-use crate::activity::{Activity, Error, Result as Ended, State, Store, Trouble};
-use crate::failure::{BAD_FILE, Failure};
+use upsun_local::activity::{Activity, Error, Result as Ended, State, Store, Trouble};
+use upsun_local::failure::{BAD_FILE, Failure};
 
 /// What to do with activities.
 #[derive(Debug, Subcommand)]

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::opened::{refuse, root, say_errors};
-use crate::config::{self, Config, Loaded};
-use crate::failure::{BAD_CONFIGURATION, Failure};
-use crate::revision::{self, Revision};
-use crate::settings::Settings;
-use crate::workspace::settings;
+use upsun_local::config::{self, Config, Loaded};
+use upsun_local::failure::{BAD_CONFIGURATION, Failure};
+use upsun_local::revision::{self, Revision};
+use upsun_local::settings::Settings;
+use upsun_local::workspace::settings;
 
 /// What is at hand.
 #[derive(Debug)]

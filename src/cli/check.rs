@@ -9,12 +9,12 @@ use clap::{Args, ValueEnum};
 
 use super::context::Context;
 use super::opened;
-use crate::config::problem::{Problem, Severity};
-use crate::config::render::{github, json, render, sarif};
-use crate::config::{self, Loaded};
-use crate::failure::{BAD_CONFIGURATION, Failure};
-use crate::revision::Revision;
-use crate::workspace::settings;
+use upsun_local::config::problem::{Problem, Severity};
+use upsun_local::config::render::{github, json, render, sarif};
+use upsun_local::config::{self, Loaded};
+use upsun_local::failure::{BAD_CONFIGURATION, Failure};
+use upsun_local::revision::Revision;
+use upsun_local::workspace::settings;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]

@@ -7,12 +7,12 @@ use clap::Args;
 use super::context::Context;
 use super::down::{can_ask, confirm};
 use super::opened::open_lenient;
-use crate::actions::{CleanTarget, clean};
-use crate::engine::docker::DockerEngine;
-use crate::failure::Failure;
-use crate::lifecycle::{self, Sandboxes};
-use crate::plan::Environment;
-use crate::text::{count, safe};
+use upsun_local::actions::{CleanTarget, clean};
+use upsun_local::engine::docker::DockerEngine;
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::{self, Sandboxes};
+use upsun_local::plan::Environment;
+use upsun_local::text::{count, safe};
 
 /// Arguments of `clean`.
 #[derive(Debug, Args)]

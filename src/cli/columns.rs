@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::activity::is_like;
-use crate::failure::Failure;
+use upsun_local::failure::Failure;
 
 /// The columns that are wanted.
 #[derive(Debug, Default, Args)]

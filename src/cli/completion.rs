@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use crate::failure::Failure;
+use upsun_local::failure::Failure;
 
 /// Arguments of `completion`.
 #[derive(Debug, Args)]

@@ -4,11 +4,11 @@ use clap::{Args, ValueEnum};
 
 use super::context::Context;
 use super::opened;
-use crate::config::document::Document;
-use crate::config::{self, Config};
-use crate::failure::Failure;
-use crate::suggestion::nearest;
-use crate::workspace::settings;
+use upsun_local::config::document::Document;
+use upsun_local::config::{self, Config};
+use upsun_local::failure::Failure;
+use upsun_local::suggestion::nearest;
+use upsun_local::workspace::settings;
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Docum
     let base = match named {
         Some(name) => {
             // The failure names the apps that there are.
-            crate::workspace::find_app(config, name)?;
+            upsun_local::workspace::find_app(config, name)?;
             app(name)
         }
         None => None,

@@ -8,22 +8,22 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{ColorChoice, Global};
-use crate::actions::Actions;
-use crate::activity::{Recorded, Recording};
-use crate::engine::docker::{DockerEngine, Surroundings};
-use crate::event::Events;
-use crate::failure::{FAULT, Failure};
-use crate::mask::Secrets;
-use crate::project::Home;
-use crate::reporter;
-use crate::reporter::json::Json;
-use crate::reporter::masked::Masked;
-use crate::reporter::style::Style;
-use crate::reporter::terminal::{Terminal, Verbosity};
-use crate::reporter::wrapped::{width_of, wrapped};
-use crate::settings::load::OwnFile;
-use crate::shutdown::{Shutdown, Urgency};
-use crate::workspace::{self, Variables, Workspace};
+use upsun_local::actions::Actions;
+use upsun_local::activity::{Recorded, Recording};
+use upsun_local::engine::docker::{DockerEngine, Surroundings};
+use upsun_local::event::Events;
+use upsun_local::failure::{FAULT, Failure};
+use upsun_local::mask::Secrets;
+use upsun_local::project::Home;
+use upsun_local::reporter;
+use upsun_local::reporter::json::Json;
+use upsun_local::reporter::masked::Masked;
+use upsun_local::reporter::style::Style;
+use upsun_local::reporter::terminal::{Terminal, Verbosity};
+use upsun_local::reporter::wrapped::{width_of, wrapped};
+use upsun_local::settings::load::OwnFile;
+use upsun_local::shutdown::{Shutdown, Urgency};
+use upsun_local::workspace::{self, Variables, Workspace};
 
 /// The process: its options, its terminal, its environment.
 #[derive(Debug)]
@@ -223,9 +223,9 @@ impl Context {
     }
 
     /// Of a command that `watch` runs in its own process, and stops by itself.
-    pub(super) fn of_turn(global: Global, shutdown: Shutdown) -> Self {
+    pub(super) fn of_turn(global: Global, shutdown: &Shutdown) -> Self {
         let context = Context::of_process(global);
-        context.heed(&shutdown);
+        context.heed(shutdown);
         context
     }
 

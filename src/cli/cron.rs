@@ -8,11 +8,11 @@ use serde_json::json;
 use super::context::Context;
 use super::opened::open;
 use super::options::ListFormat as Format;
-use crate::config::app::App;
-use crate::crons::timetable::Entry;
-use crate::crons::{self, Cron};
-use crate::failure::Failure;
-use crate::workspace::find_app;
+use upsun_local::config::app::App;
+use upsun_local::crons::timetable::Entry;
+use upsun_local::crons::{self, Cron};
+use upsun_local::failure::Failure;
+use upsun_local::workspace::find_app;
 
 /// Where Upsun explains them.
 pub(super) const DOCS: &str = "https://docs.upsun.com/create-apps/image-properties/crons.html";
@@ -95,7 +95,7 @@ fn list(context: &Context, arguments: &ListArguments) -> Result<u8, Failure> {
         ]);
     }
     if arguments.format == Format::Json {
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if !arguments.no_header {

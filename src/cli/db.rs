@@ -10,9 +10,9 @@ use super::context::Context;
 use super::down::confirm;
 use super::exec::{Access, Invocation, invoke};
 use super::opened::open;
-use crate::actions::database::{Database, Dump, find_relationship};
-use crate::failure::{BAD_FILE, Failure};
-use crate::workspace::Workspace;
+use upsun_local::actions::database::{Database, Dump, find_relationship};
+use upsun_local::failure::{BAD_FILE, Failure};
+use upsun_local::workspace::Workspace;
 
 /// What to do with a database.
 #[derive(Debug, Subcommand)]

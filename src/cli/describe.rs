@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::plan::AppPlan;
-use crate::reporter::style::Style;
-use crate::text::safe;
+use upsun_local::plan::AppPlan;
+use upsun_local::reporter::style::Style;
+use upsun_local::text::safe;
 
 /// What would be there, from the image to the hooks.
 pub(super) fn plan(plan: &AppPlan, style: Style) -> String {

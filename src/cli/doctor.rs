@@ -1,14 +1,14 @@
 //! `doctor`: whether this machine can do the job, and what is only approximated.
 
 use super::opened::open_lenient;
-use crate::text;
 use clap::Args;
 use serde_json::json;
+use upsun_local::text;
 
 use super::context::Context;
-use crate::engine::Engine;
-use crate::failure::{Failure, NO_ENGINE, USAGE};
-use crate::text::safe;
+use upsun_local::engine::Engine;
+use upsun_local::failure::{Failure, NO_ENGINE, USAGE};
+use upsun_local::text::safe;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -132,7 +132,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             "state": workspace.as_ref().map(|workspace| &workspace.project.state_dir),
             "differences": DIFFERENCES.iter().map(|(topic, text)| json!({ "topic": topic, "text": text })).collect::<Vec<_>>(),
         });
-        let text = crate::json::pretty(&document);
+        let text = upsun_local::json::pretty(&document);
         context.print(&format!("{text}\n"))?;
         return Ok(if engine.is_ok() { 0 } else { NO_ENGINE });
     }

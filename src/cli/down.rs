@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::context::{Context, Hearing};
 use super::opened::open_lenient;
-use crate::failure::Failure;
-use crate::lifecycle::Down;
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::Down;
 
 /// Arguments of `down`.
 #[derive(Debug, Args)]

@@ -13,14 +13,14 @@ use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::{Acting, Target};
-use crate::actions::advice::{self, Place};
-use crate::engine::Engine;
-use crate::engine::spec::ExecSpec;
-use crate::failure::Failure;
-use crate::lifecycle::{Mark, Tail, shell_command};
-use crate::output::Output;
-use crate::workspace::Workspace;
-use crate::workspace::permission::permit;
+use upsun_local::actions::advice::{self, Place};
+use upsun_local::engine::Engine;
+use upsun_local::engine::spec::ExecSpec;
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::{Mark, Tail, shell_command};
+use upsun_local::output::Output;
+use upsun_local::workspace::Workspace;
+use upsun_local::workspace::permission::permit;
 
 /// How long to read what a command still prints that is being ended.
 const DISCARD: std::time::Duration = std::time::Duration::from_secs(5);
@@ -180,7 +180,7 @@ pub(super) async fn invoke(
                 }
             },
             _ = resized.recv(), if interactive => resize(engine.as_ref(), &exec.id).await,
-            () = shutdown.reached(crate::shutdown::Urgency::Cancel) => {
+            () = shutdown.reached(upsun_local::shutdown::Urgency::Cancel) => {
                 break Some(Failure::silent(shutdown.exit_code().unwrap_or(130)));
             }
         }

@@ -8,9 +8,9 @@ use clap::Subcommand;
 
 use super::context::Context;
 use super::opened::root;
-use crate::failure::Failure;
-use crate::push_hook::place::{self, Place};
-use crate::push_hook::{install, uninstall};
+use upsun_local::failure::Failure;
+use upsun_local::push_hook::place::{self, Place};
+use upsun_local::push_hook::{install, uninstall};
 
 /// What to do with the hook.
 #[derive(Debug, Subcommand)]

@@ -7,9 +7,9 @@ use super::columns::Columns;
 use super::context::Context;
 use super::opened::open;
 use super::options::ListFormat as Format;
-use crate::config::app::{App, Operation};
-use crate::failure::Failure;
-use crate::workspace::{find_app, operations};
+use upsun_local::config::app::{App, Operation};
+use upsun_local::failure::Failure;
+use upsun_local::workspace::{find_app, operations};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -124,7 +124,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 })
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let mut table: Vec<Vec<String>> = Vec::new();

@@ -7,9 +7,9 @@ use super::context::Context;
 use super::opened::open;
 use super::options::ListFormat as Format;
 use super::table;
-use crate::config::app::{App, Image, Runtime};
-use crate::failure::Failure;
-use crate::routes::Kind;
+use upsun_local::config::app::{App, Image, Runtime};
+use upsun_local::failure::Failure;
+use upsun_local::routes::Kind;
 
 /// Options of a list that does not say which columns it has.
 #[derive(Debug, Args)]
@@ -239,7 +239,7 @@ fn print(
                 serde_json::Value::Object(keys.zip(values).collect())
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if rows.is_empty() && options.format == Format::Table {

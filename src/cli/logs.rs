@@ -5,15 +5,15 @@ use futures_util::StreamExt;
 
 use super::context::Context;
 use super::opened::open;
-use crate::actions::advice::{self, Place};
-use crate::config::app::{App, Worker};
-use crate::engine::Engine;
-use crate::engine::spec::LogRange;
-use crate::failure::Failure;
-use crate::lifecycle::Tail;
-use crate::output::Output;
-use crate::shutdown::Urgency;
-use crate::workspace::Workspace;
+use upsun_local::actions::advice::{self, Place};
+use upsun_local::config::app::{App, Worker};
+use upsun_local::engine::Engine;
+use upsun_local::engine::spec::LogRange;
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::Tail;
+use upsun_local::output::Output;
+use upsun_local::shutdown::Urgency;
+use upsun_local::workspace::Workspace;
 
 /// Arguments of `logs`.
 #[derive(Debug, Args)]

@@ -1,11 +1,11 @@
 //! Which values must not be shown, and where they are hidden.
 
 use super::context::{Context, Listening};
-use crate::failure::Failure;
-use crate::mask::{Masker, Secrets};
-use crate::output::Output;
-use crate::shutdown::Shutdown;
-use crate::workspace::Workspace;
+use upsun_local::failure::Failure;
+use upsun_local::mask::{Masker, Secrets};
+use upsun_local::output::Output;
+use upsun_local::shutdown::Shutdown;
+use upsun_local::workspace::Workspace;
 
 impl Context {
     /// Starts listening to events. With `mask`, sensitive values are hidden in what scripts print too.

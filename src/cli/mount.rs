@@ -3,8 +3,8 @@
 pub(super) mod snapshots;
 
 use super::opened::open;
-use crate::text;
 use std::path::PathBuf;
+use upsun_local::text;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -12,10 +12,10 @@ use serde_json::json;
 use super::context::{Context, Hearing};
 use super::down::confirm;
 use super::options::Format;
-use crate::actions::Mounts;
-use crate::config::app::{Mount, MountSource};
-use crate::failure::Failure;
-use crate::lifecycle::MountUsage;
+use upsun_local::actions::Mounts;
+use upsun_local::config::app::{Mount, MountSource};
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::MountUsage;
 
 /// What to do with mounts.
 #[derive(Debug, Subcommand)]
@@ -134,7 +134,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
 
 fn print_sizes(context: &Context, sizes: &[MountUsage], format: Format) -> Result<u8, Failure> {
     if format == Format::Json {
-        let text = crate::json::pretty(&sizes);
+        let text = upsun_local::json::pretty(&sizes);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let header = vec!["Mount".to_owned(), "Size".to_owned(), "Files".to_owned()];
@@ -174,7 +174,7 @@ fn list(context: &Context, mounts: &[Mount], format: Format) -> Result<u8, Failu
                 json!({ "mount": mount.path, "source": source, "owner": owner, "source_path": mount.source_path })
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if mounts.is_empty() {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::config::{self, Loaded};
-use crate::failure::{BAD_CONFIGURATION, Failure};
-use crate::workspace::{self, Workspace};
+use upsun_local::config::{self, Loaded};
+use upsun_local::failure::{BAD_CONFIGURATION, Failure};
+use upsun_local::workspace::{self, Workspace};
 
 /// Opens the repository; a configuration with errors ends the command.
 pub(super) fn open(context: &Context) -> Result<Arc<Workspace>, Failure> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
-use crate::failure::Failure;
-use crate::lifecycle::Pull;
-use crate::roles::Actor;
-use crate::user_variables::UserVariables;
-use crate::workspace::{self, Workspace};
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::Pull;
+use upsun_local::roles::Actor;
+use upsun_local::user_variables::UserVariables;
+use upsun_local::workspace::{self, Workspace};
 
 /// Which app, or which worker of it.
 #[derive(Debug, Clone, Default, Args)]

@@ -10,11 +10,11 @@ use serde_json::json;
 use super::against::{self, Base, Here, Which};
 use super::context::Context;
 use super::options::Format;
-use crate::comparison::push::{Push, push};
-use crate::failure::Failure;
-use crate::project::Project;
-use crate::revision::Comparison;
-use crate::source::{self, Tree};
+use upsun_local::comparison::push::{Push, push};
+use upsun_local::failure::Failure;
+use upsun_local::project::Project;
+use upsun_local::revision::Comparison;
+use upsun_local::source::{self, Tree};
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
@@ -129,7 +129,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 "services": changes.services,
                 "routes": changes.routes,
             });
-            crate::json::pretty(&document) + "\n"
+            upsun_local::json::pretty(&document) + "\n"
         }
         Format::Text => text::text(&pushed, context.out_style),
     };

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::context::Context;
-use crate::failure::Failure;
-use crate::mask::{MASK, Secrets};
-use crate::plan::AppPlan;
-use crate::workspace::Workspace;
+use upsun_local::failure::Failure;
+use upsun_local::mask::{MASK, Secrets};
+use upsun_local::plan::AppPlan;
+use upsun_local::workspace::Workspace;
 
 /// Hides the values of sensitive variables wherever a plan holds variables, and wherever else they stand.
 fn mask(document: &mut serde_json::Value, sensitive: &BTreeSet<String>, secrets: &Secrets) {
@@ -49,7 +49,7 @@ pub(super) fn print_plans(
             serde_json::to_value(plans).map_err(|err| Failure::fault(err.to_string()))?;
         let (names, secrets) = (workspace.sensitive_names(), workspace.secrets());
         mask(&mut document, &names, &secrets);
-        let text = crate::json::pretty(&document);
+        let text = upsun_local::json::pretty(&document);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let text: String = plans

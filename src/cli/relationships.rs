@@ -5,8 +5,8 @@ use clap::Args;
 use super::config::Format;
 use super::context::Context;
 use super::opened::open;
-use crate::config::document::Document;
-use crate::failure::Failure;
+use upsun_local::config::document::Document;
+use upsun_local::failure::Failure;
 
 /// Arguments of `relationships`.
 #[derive(Debug, Args)]

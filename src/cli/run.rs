@@ -12,13 +12,13 @@ use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::{Acting, Running, Target, seconds};
 use super::plans::print_plans;
-use crate::actions::operation::{Mounts, Operation, Request};
-use crate::failure::Failure;
-use crate::reporter::style::Style;
-use crate::roles::Actor;
-use crate::shutdown::Urgency;
-use crate::text::safe;
-use crate::workspace::{Found, find};
+use upsun_local::actions::operation::{Mounts, Operation, Request};
+use upsun_local::failure::Failure;
+use upsun_local::reporter::style::Style;
+use upsun_local::roles::Actor;
+use upsun_local::shutdown::Urgency;
+use upsun_local::text::safe;
+use upsun_local::workspace::{Found, find};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]

@@ -1,8 +1,8 @@
 //! `schema`: what an editor needs to complete and check the configuration while it is written.
 
 use super::context::Context;
-use crate::config::json_schema;
-use crate::failure::Failure;
+use upsun_local::config::json_schema;
+use upsun_local::failure::Failure;
 
 /// How to make use of it.
 pub(super) const IN_AN_EDITOR: &str = "\

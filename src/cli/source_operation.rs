@@ -6,9 +6,9 @@ mod run;
 use clap::Subcommand;
 
 use super::context::Context;
-use crate::failure::Failure;
+use upsun_local::failure::Failure;
 
-use crate::actions::source_operation::DOCS;
+use upsun_local::actions::source_operation::DOCS;
 
 /// What to do with source operations.
 #[derive(Debug, Subcommand)]

@@ -7,16 +7,16 @@ use serde_json::json;
 
 use super::context::Context;
 use super::opened::open_lenient;
-use crate::engine::Engine;
-use crate::event::Address;
-use crate::failure::Failure;
-use crate::labels::{
+use upsun_local::engine::Engine;
+use upsun_local::event::Address;
+use upsun_local::failure::Failure;
+use upsun_local::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
 };
-use crate::plan::router;
-use crate::services::mail;
-use crate::text::safe;
-use crate::workspace::Workspace;
+use upsun_local::plan::router;
+use upsun_local::services::mail;
+use upsun_local::text::safe;
+use upsun_local::workspace::Workspace;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                 || container.labels.get(LABEL_ENVIRONMENT) == Some(&workspace.environment.name))
     });
     containers.sort_by(|a, b| a.name.cmp(&b.name));
-    let label = |container: &crate::engine::spec::Container, name: &str| {
+    let label = |container: &upsun_local::engine::spec::Container, name: &str| {
         container.labels.get(name).cloned().unwrap_or_default()
     };
     let is_routed = |environment: &str| {
@@ -57,7 +57,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                 && container.labels.get(LABEL_ENVIRONMENT).map(String::as_str) == Some(environment)
         })
     };
-    let title = |container: &crate::engine::spec::Container| {
+    let title = |container: &upsun_local::engine::spec::Container| {
         let app = match container.labels.get(LABEL_SERVICE) {
             Some(service) => service.clone(),
             None if label(container, LABEL_KIND) == mail::KIND => mail::KIND.to_owned(),
@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
     };
     let all_addresses = workspace.entrance.addresses();
-    let addresses = |container: &crate::engine::spec::Container| -> Vec<(String, bool)> {
+    let addresses = |container: &upsun_local::engine::spec::Container| -> Vec<(String, bool)> {
         let environment = label(container, LABEL_ENVIRONMENT);
         // Those of other environments have other ports.
         let here = environment == workspace.environment.name
@@ -84,7 +84,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             .collect()
     };
     let ending = endings(context, &workspace, &engine, &containers).await?;
-    let state = |container: &crate::engine::spec::Container| match ending.get(&container.id) {
+    let state = |container: &upsun_local::engine::spec::Container| match ending.get(&container.id) {
         Some((command, code, times)) => {
             let again = if *times == 1 {
                 "once"
@@ -113,7 +113,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                 })
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if containers.is_empty() {
@@ -168,7 +168,7 @@ async fn endings(
     context: &Context,
     workspace: &Workspace,
     engine: &impl Engine,
-    containers: &[crate::engine::spec::Container],
+    containers: &[upsun_local::engine::spec::Container],
 ) -> Result<std::collections::HashMap<String, (String, i64, u32)>, Failure> {
     let shutdown = context.shutdown()?;
     let listening = context.listen(false, &shutdown);

@@ -3,9 +3,9 @@
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::UnicodeWidthStr;
 
-use crate::reporter::style::Style;
-use crate::reporter::wrapped::width_of;
-use crate::text::safe;
+use upsun_local::reporter::style::Style;
+use upsun_local::reporter::wrapped::width_of;
+use upsun_local::text::safe;
 
 /// How much of a cell is shown unless all of it is asked for, in characters.
 const CELL: usize = 48;

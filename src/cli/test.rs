@@ -18,14 +18,14 @@ use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::PullChoice;
 use super::options::seconds;
-use crate::actions::suite::{self, Case, PlannedTests, Request};
-use crate::failure::{CANNOT_MAKE, Failure};
-use crate::settings;
-use crate::shutdown::Urgency;
-use crate::source::Git;
-use crate::suite::{self as tests, Verdict};
-use crate::text::safe_line;
-use crate::workspace::Workspace;
+use upsun_local::actions::suite::{self, Case, PlannedTests, Request};
+use upsun_local::failure::{CANNOT_MAKE, Failure};
+use upsun_local::settings;
+use upsun_local::shutdown::Urgency;
+use upsun_local::source::Git;
+use upsun_local::suite::{self as tests, Verdict};
+use upsun_local::text::safe_line;
+use upsun_local::workspace::Workspace;
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::context::Context;
 use super::exec::{Access, Invocation, invoke};
 use super::opened::open;
-use crate::actions::database::find_relationship;
-use crate::failure::Failure;
+use upsun_local::actions::database::find_relationship;
+use upsun_local::failure::Failure;
 
 /// Arguments of `redis-cli` and `valkey-cli`.
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use super::context::{Context, Hearing};
 use super::opened::open;
 use super::options::{Format, PullChoice};
 use super::plans::print_plans;
-use crate::actions::up::{Request, Up};
-use crate::failure::Failure;
+use upsun_local::actions::up::{Request, Up};
+use upsun_local::failure::Failure;
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use clap::Args;
 use super::browser;
 use super::context::Context;
 use super::opened::open;
-use crate::failure::{BAD_CONFIGURATION, Failure};
+use upsun_local::failure::{BAD_CONFIGURATION, Failure};
 
 /// Arguments of `url`.
 #[derive(Debug, Args)]

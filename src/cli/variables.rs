@@ -6,11 +6,11 @@ use serde_json::json;
 use super::context::Context;
 use super::opened::open;
 use super::options::ListFormat as Format;
-use crate::failure::Failure;
-use crate::images;
-use crate::mask::MASK;
-use crate::user_variables::UserVariables;
-use crate::variables::{Origin, Phase, Prefixed, Variable, text_of};
+use upsun_local::failure::Failure;
+use upsun_local::images;
+use upsun_local::mask::MASK;
+use upsun_local::user_variables::UserVariables;
+use upsun_local::variables::{Origin, Phase, Prefixed, Variable, text_of};
 
 /// Arguments of `variables`.
 #[derive(Debug, Args)]
@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 })
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let header = (!arguments.no_header).then(|| ["Name", "Value", "From"].map(str::to_owned));

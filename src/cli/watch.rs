@@ -2,11 +2,11 @@
 
 mod turn;
 
-use crate::text;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
+use upsun_local::text;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -15,12 +15,12 @@ use jiff::tz::TimeZone;
 use self::turn::{Turn, Work};
 use super::context::Context;
 use super::opened::root;
-use crate::failure::Failure;
-use crate::project::Project;
-use crate::shutdown::{Shutdown, Urgency};
-use crate::watch::{Scope, Watch};
-use crate::workspace::operations;
-use crate::workspace::settings;
+use upsun_local::failure::Failure;
+use upsun_local::project::Project;
+use upsun_local::shutdown::{Shutdown, Urgency};
+use upsun_local::watch::{Scope, Watch};
+use upsun_local::workspace::operations;
+use upsun_local::workspace::settings;
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
@@ -145,7 +145,7 @@ fn refuse_commands(root: &Path, name: &str) -> Result<(), Failure> {
         "check" => "did you mean `watch` alone?",
         _ => return Ok(()),
     };
-    let Some(config) = crate::config::load_errors(root).config else {
+    let Some(config) = upsun_local::config::load_errors(root).config else {
         return Ok(());
     };
     let mut all = config.apps.values().flat_map(operations);

@@ -261,7 +261,7 @@ impl World {
             shutdown: &self.shutdown,
             foreign: &self.foreign,
         };
-        let done = self.shutdown.unless_left(act(&sandbox)).await;
+        let done = self.shutdown.unless_left(Box::pin(act(&sandbox))).await;
         let result = done.unwrap_or(Err(Error::Interrupted));
         drop(events);
         listener.await.unwrap();

@@ -41,7 +41,7 @@ pub struct Git {
     pub(super) program: OsString,
     pub(super) variables: Vec<(OsString, OsString)>,
     /// Settings that take the place of those of one repository that name programs; `None` until it was asked for them.
-    pub(crate) overrides: Option<Vec<String>>,
+    pub overrides: Option<Vec<String>>,
 }
 
 /// Why Git does not say.
@@ -57,7 +57,7 @@ pub(super) enum Refusal {
 
 impl Git {
     /// The `git` of this process's `PATH`, with this process's variables.
-    pub(crate) fn of_process() -> Git {
+    pub fn of_process() -> Git {
         Git {
             program: "git".into(),
             variables: std::env::vars_os()
@@ -76,7 +76,7 @@ impl Git {
     }
 
     /// The Git of the repository that the variables of this process name; `None` if they name none.
-    pub(crate) fn of_variables() -> Option<Git> {
+    pub fn of_variables() -> Option<Git> {
         std::env::var_os("GIT_DIR").filter(|value| !value.is_empty())?;
         let mut git = Git::of_process();
         let local = LOCAL
@@ -147,7 +147,7 @@ impl Git {
     }
 
     /// Another program for a directory, which makes `git` use the same repository.
-    pub(crate) fn beside(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    pub fn beside(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -158,7 +158,7 @@ impl Git {
 
     /// A `git` that runs in a directory, with pipes to it. None of the repository's code runs with it, and nothing is
     /// fetched. A command that may run filters, or other programs that a setting names, needs [`Git::guarded`].
-    pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
+    pub fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
         debug_assert!(
             self.overrides.is_some() || door::runs_no_program(arguments),
             "{arguments:?} may run what the repository names"
@@ -183,7 +183,7 @@ impl Git {
     }
 
     /// The overrides for a shell script: a function that replaces `git` in it.
-    pub(crate) fn shell_function(overrides: &[String]) -> String {
+    pub fn shell_function(overrides: &[String]) -> String {
         let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
         let variables = door::VARIABLES
             .iter()

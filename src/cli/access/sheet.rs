@@ -4,9 +4,9 @@ use clap::ValueEnum;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::comparison::access::{Changed, Right};
-use crate::comparison::users::{Roles, UserChange};
-use crate::roles::{EnvironmentType, Grants, Role};
+use upsun_local::comparison::access::{Changed, Right};
+use upsun_local::comparison::users::{Roles, UserChange};
+use upsun_local::roles::{EnvironmentType, Grants, Role};
 
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::{History, Types, not_found};
-use crate::activity::{Activity, Result as Ended, State};
-use crate::failure::{CANNOT_MAKE, Failure};
-use crate::text::safe;
+use upsun_local::activity::{Activity, Result as Ended, State};
+use upsun_local::failure::{CANNOT_MAKE, Failure};
+use upsun_local::text::safe;
 
 /// Arguments of `activity cancel`.
 #[derive(Debug, Args)]

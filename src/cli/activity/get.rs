@@ -7,10 +7,10 @@ use super::super::context::Context;
 use super::super::options::ListFormat as Format;
 use super::super::table;
 use super::{Dates, Filter, History};
-use crate::activity::Activity;
-use crate::failure::Failure;
-use crate::suggestion::nearest;
-use crate::text::safe;
+use upsun_local::activity::Activity;
+use upsun_local::failure::Failure;
+use upsun_local::suggestion::nearest;
+use upsun_local::text::safe;
 
 /// Arguments of `activity get`.
 #[derive(Debug, Args)]
@@ -69,13 +69,13 @@ pub(super) fn run(
     if let Some(name) = &arguments.property {
         let value = property(&document, name)?;
         let text = match arguments.format {
-            Format::Json => crate::json::pretty(value),
+            Format::Json => upsun_local::json::pretty(value),
             _ => cell(value),
         };
         return context.print(&format!("{}\n", safe(&text))).map(|()| 0);
     }
     if arguments.format == Format::Json {
-        let text = crate::json::pretty(&document);
+        let text = upsun_local::json::pretty(&document);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let header = ["Property", "Value"].map(str::to_owned).to_vec();

@@ -10,8 +10,8 @@ use super::super::context::Context;
 use super::super::options::ListFormat as Format;
 use super::super::table;
 use super::{Dates, Filter, History};
-use crate::activity::{Activity, Stamp};
-use crate::failure::Failure;
+use upsun_local::activity::{Activity, Stamp};
+use upsun_local::failure::Failure;
 
 /// Arguments of `activity list`.
 #[derive(Debug, Args)]
@@ -137,7 +137,7 @@ pub(super) fn run(
         is_before && arguments.filter.fits(activity, &history.environment)
     })?;
     if arguments.format == Format::Json {
-        let text = crate::json::pretty(&found);
+        let text = upsun_local::json::pretty(&found);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if found.is_empty() && arguments.format == Format::Table {

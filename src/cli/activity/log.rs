@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::{Dates, Filter, History, warn};
-use crate::failure::{BAD_FILE, Failure};
-use crate::reporter::lines::Lines;
+use upsun_local::failure::{BAD_FILE, Failure};
+use upsun_local::reporter::lines::Lines;
 
 /// Arguments of `activity log`.
 #[derive(Debug, Args)]

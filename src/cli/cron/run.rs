@@ -8,8 +8,8 @@ use super::super::context::{Context, Hearing};
 use super::super::opened::open;
 use super::super::options::{Acting, Running, seconds};
 use super::super::plans::print_plans;
-use crate::actions::cron::{PlannedCron, Request};
-use crate::failure::Failure;
+use upsun_local::actions::cron::{PlannedCron, Request};
+use upsun_local::failure::Failure;
 
 /// Arguments of `cron run`.
 #[derive(Debug, Args)]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::context::{Context, IN_HOOK};
-use crate::config;
-use crate::failure::Failure;
-use crate::push_hook::place;
-use crate::source::Git;
+use upsun_local::config;
+use upsun_local::failure::Failure;
+use upsun_local::push_hook::place;
+use upsun_local::source::Git;
 
 /// Arguments of `hook run`.
 #[derive(Debug, Args)]

@@ -10,14 +10,14 @@ use super::super::down::confirm;
 use super::super::options::Format;
 use super::super::options::Target;
 use super::tell;
-use crate::actions::{Mounts, check_name, same_mounts};
-use crate::config::app::Mount;
-use crate::event::Difference;
-use crate::failure::Failure;
-use crate::mount_snapshot::{self, DEFAULT_NAME, Store};
-use crate::workspace::Workspace;
+use upsun_local::actions::{Mounts, check_name, same_mounts};
+use upsun_local::config::app::Mount;
+use upsun_local::event::Difference;
+use upsun_local::failure::Failure;
+use upsun_local::mount_snapshot::{self, DEFAULT_NAME, Store};
+use upsun_local::workspace::Workspace;
 
-use crate::text::{self, safe};
+use upsun_local::text::{self, safe};
 
 /// Arguments of `mount snapshot`.
 #[derive(Debug, Args)]
@@ -220,7 +220,7 @@ pub(in crate::cli) fn print(
     format: Format,
 ) -> Result<(), Failure> {
     if format == Format::Json {
-        let text = crate::json::pretty(&json!(differences));
+        let text = upsun_local::json::pretty(&json!(differences));
         return context.print(&format!("{text}\n"));
     }
     let text: String = differences

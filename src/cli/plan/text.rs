@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use super::Pushed;
 use crate::cli::against::Base;
-use crate::comparison::difference::{Change, Entry};
-use crate::comparison::mounts::{Fate, MountChange};
-use crate::comparison::push::{Action, AppPush, Cause, OperationChange};
-use crate::comparison::services::{ServiceChange, ServiceFate, keeps_data};
-use crate::reporter::style::Style;
-use crate::text::{count, safe_line};
+use upsun_local::comparison::difference::{Change, Entry};
+use upsun_local::comparison::mounts::{Fate, MountChange};
+use upsun_local::comparison::push::{Action, AppPush, Cause, OperationChange};
+use upsun_local::comparison::services::{ServiceChange, ServiceFate, keeps_data};
+use upsun_local::reporter::style::Style;
+use upsun_local::text::{count, safe_line};
 
 /// How wide a line may be.
 const WIDTH: usize = 80;

@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 
 use super::super::context::Context;
-use crate::config::app::App;
-use crate::failure::Failure;
-use crate::workspace::{Found, Target, Workspace, all_operations, find_app};
+use upsun_local::config::app::App;
+use upsun_local::failure::Failure;
+use upsun_local::workspace::{Found, Target, Workspace, all_operations, find_app};
 
 /// Offers the operations on a terminal; elsewhere lists them and fails.
 pub(super) fn choose<'a>(
@@ -31,7 +31,7 @@ pub(super) fn choose<'a>(
                 .lines()
                 .next()
                 .unwrap_or_default();
-            crate::text::safe(&format!(
+            upsun_local::text::safe(&format!(
                 "{} on {} ({}): {command}",
                 found.operation.name,
                 found.place(),

@@ -8,10 +8,10 @@ use super::super::opened::open;
 use super::super::options::ListFormat as Format;
 use super::super::table;
 use super::DOCS;
-use crate::config::app::App;
-use crate::failure::Failure;
-use crate::workspace::find_app;
-use crate::workspace::{SourceOperation, source_operations_of};
+use upsun_local::config::app::App;
+use upsun_local::failure::Failure;
+use upsun_local::workspace::find_app;
+use upsun_local::workspace::{SourceOperation, source_operations_of};
 
 /// Arguments of `source-operation list`.
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 })
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if all.is_empty() && arguments.format == Format::Table {

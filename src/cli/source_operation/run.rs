@@ -8,8 +8,8 @@ use super::super::against;
 use super::super::context::{Context, Hearing};
 use super::super::opened::open;
 use super::super::options::{Acting, Running, seconds};
-use crate::actions::source_operation::{PlannedSourceOperation, Request};
-use crate::failure::Failure;
+use upsun_local::actions::source_operation::{PlannedSourceOperation, Request};
+use upsun_local::failure::Failure;
 
 /// Arguments of `source-operation run`.
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ use super::super::context::Context;
 use super::super::opened::open_lenient;
 use super::super::options::Format;
 use super::super::table;
-use crate::failure::Failure;
-use crate::lifecycle::{self, Extent, Sandboxes};
-use crate::text::bytes;
+use upsun_local::failure::Failure;
+use upsun_local::lifecycle::{self, Extent, Sandboxes};
+use upsun_local::text::bytes;
 
 /// Prints it: a line for each environment, and one for what the environments of a project share.
 pub(super) async fn run(context: &Context, format: Format) -> Result<u8, Failure> {
@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, format: Format) -> Result<u8, Failure
                 })
             })
             .collect();
-        let text = crate::json::pretty(&list);
+        let text = upsun_local::json::pretty(&list);
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     if found.is_empty() {

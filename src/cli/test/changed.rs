@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::super::against::Which;
 use super::super::context::Context;
 use super::super::plan::Pushed;
-use crate::comparison::push::{Action, Push, TREE};
-use crate::config::Config;
-use crate::config::app::{App, MountSource};
-use crate::failure::Failure;
-use crate::relationships;
-use crate::settings::FILE_NAME;
+use upsun_local::comparison::push::{Action, Push, TREE};
+use upsun_local::config::Config;
+use upsun_local::config::app::{App, MountSource};
+use upsun_local::failure::Failure;
+use upsun_local::relationships;
+use upsun_local::settings::FILE_NAME;
 
 /// Which apps are to be tested.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::comparison::push::push;
-    use crate::config;
+    use upsun_local::comparison::push::push;
+    use upsun_local::config;
 
     const CONFIG: &str = "\
 applications:

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::context::Context;
-use crate::actions::suite::Audience;
-use crate::failure::{FAULT, Failure};
-use crate::suite::{Status, Verdict, line};
-use crate::text::safe_line;
+use upsun_local::actions::suite::Audience;
+use upsun_local::failure::{FAULT, Failure};
+use upsun_local::suite::{Status, Verdict, line};
+use upsun_local::text::safe_line;
 
 /// Shows tests on standard output, and the one that runs now on standard error.
 #[derive(Debug)]

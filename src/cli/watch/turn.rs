@@ -9,10 +9,10 @@ use clap::{Parser, ValueEnum};
 use super::super::context::Context;
 use super::super::{Cli, ColorChoice, Command as Chosen, Global, check, run, test};
 use super::Arguments;
-use crate::failure::Failure;
-use crate::shutdown::Shutdown;
-use crate::text;
-use crate::watch::Scope;
+use upsun_local::failure::Failure;
+use upsun_local::shutdown::Shutdown;
+use upsun_local::text;
+use upsun_local::watch::Scope;
 
 /// How long what was told to leave has for that.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -113,7 +113,7 @@ impl Turn {
         let line = std::iter::once(OsString::from("upsun-local")).chain(work.words.iter().cloned());
         let cli = Cli::try_parse_from(line).map_err(|err| Failure::fault(err.to_string()))?;
         let shutdown = Shutdown::new();
-        let context = Context::of_turn(cli.global, shutdown.clone());
+        let context = Context::of_turn(cli.global, &shutdown);
         Ok(Turn {
             shutdown,
             work: Box::pin(carry_out(context, cli.command)),

@@ -51,7 +51,7 @@ pub(super) struct Guard {
 impl Git {
     /// Git for a command that may run programs which a setting names: those that the repository's own configuration
     /// names are not run.
-    pub(crate) fn guarded(&self, directory: &Path) -> Result<Git, String> {
+    pub fn guarded(&self, directory: &Path) -> Result<Git, String> {
         if self.overrides.is_some() {
             return Ok(self.clone());
         }
