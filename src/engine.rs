@@ -42,13 +42,17 @@ pub enum Error {
     Lost(String),
     /// It speaks too old an API.
     #[error(
-        "the container engine at {address} is too old: it speaks API {found}, and 1.41 (Docker 20.10) is needed"
+        "the container engine at {address} is too old: it speaks API {found}, and {needed} is needed"
     )]
     TooOld {
         /// How it is reached.
         address: String,
         /// The API version it speaks.
         found: String,
+        /// The oldest that will do.
+        needed: String,
+        /// What could help.
+        hint: String,
     },
     /// It answers not at all, or without an end.
     #[error("the container engine was asked to {call}, and {what}")]
@@ -57,10 +61,15 @@ pub enum Error {
         call: &'static str,
         /// What came of it: `did not answer within 30 s`.
         what: String,
+        /// What could help with an engine of its kind.
+        hint: Option<String>,
     },
     /// There is no such object.
     #[error("{0}")]
     NotFound(String),
+    /// The container of a command ended, and the command with it.
+    #[error("the container ended while a command ran in it")]
+    ContainerEnded,
     /// An object of that name is there already, or is in use.
     #[error("{0}")]
     Conflict(String),
@@ -71,6 +80,8 @@ pub enum Error {
         image: String,
         /// The engine's words.
         reason: String,
+        /// What could help, besides another image: [`Engine::fetch_hint`].
+        hint: Option<String>,
     },
     /// The registry cannot be reached.
     #[error("the image `{image}` cannot be pulled: {reason}")]
@@ -79,6 +90,8 @@ pub enum Error {
         image: String,
         /// The engine's words.
         reason: String,
+        /// What could help with an engine of its kind.
+        hint: Option<String>,
     },
     /// Building an image failed.
     #[error("the image `{image}` cannot be built: {reason}")]
@@ -92,14 +105,41 @@ pub enum Error {
     #[error("the container engine cannot open a port: {0}")]
     PortTaken(String),
     /// The engine's disk is full.
-    #[error("the container engine's disk is full: {0}")]
-    DiskFull(String),
+    #[error("the container engine's disk is full: {reason}")]
+    DiskFull {
+        /// The engine's words.
+        reason: String,
+        /// Commands that show what is on it or free some, with an engine of its kind: text that a list can go on with.
+        hint: Option<String>,
+    },
     /// Reading what should be sent, or writing what came, failed on our side.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Anything else, in the engine's words.
     #[error("the container engine says: {0}")]
     Other(String),
+}
+
+impl Error {
+    /// What went wrong in a word or two, without a name or anything that an engine said.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Unavailable { .. } => "unavailable",
+            Error::Lost(_) => "lost",
+            Error::TooOld { .. } => "too old",
+            Error::Unusable { .. } => "no use",
+            Error::NotFound(_) => "not found",
+            Error::ContainerEnded => "container ended",
+            Error::Conflict(_) => "conflict",
+            Error::ImageNotFound { .. } => "image not found",
+            Error::Registry { .. } => "no registry",
+            Error::ImageBuild { .. } => "image not built",
+            Error::PortTaken(_) => "port taken",
+            Error::DiskFull { .. } => "disk full",
+            Error::Io(_) => "input or output",
+            Error::Other(_) => "refused",
+        }
+    }
 }
 
 /// What an engine's calls return.
@@ -111,14 +151,21 @@ pub type OutputStream = Pin<Box<dyn Stream<Item = Result<Output>> + Send>>;
 /// Bytes of an archive as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
+/// An exit code that is still to come.
+pub type ExitCode = Pin<Box<dyn Future<Output = Result<i64>> + Send>>;
+
 /// A command that runs in a container.
 pub struct Exec {
     /// The engine's id of it.
     pub id: String,
-    /// What it writes; ends when it has ended.
+    /// What it writes; ends when nothing has it open any more: the command may have ended before, or go on.
     pub output: OutputStream,
     /// Its standard input, or its terminal.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// Its exit code, once it has ended, also while something else keeps its output open. What its container's end
+    /// brought about is no end of its own: that is [`Error::ContainerEnded`], or [`Error::NotFound`] where the container
+    /// is removed.
+    pub exit: ExitCode,
 }
 
 /// A container engine.
@@ -129,6 +176,9 @@ pub struct Exec {
 pub trait Engine: Send + Sync {
     /// What it says of itself.
     fn info(&self) -> impl Future<Output = Result<EngineInfo>> + Send;
+
+    /// How a person can fetch an image for it by hand, as text that goes on after "or"; `None` where that is no use.
+    fn fetch_hint(&self, reference: &str) -> Option<String>;
 
     /// The image of that reference, if the engine has it.
     fn image(&self, reference: &str) -> impl Future<Output = Result<Option<Image>>> + Send;
@@ -145,10 +195,11 @@ pub trait Engine: Send + Sync {
         reference: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Builds an image and hands over every line that the build prints.
+    /// Makes an image of its plan, also where one of that name is there, and hands over every line that the commands of
+    /// the build print.
     fn build_image(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> impl Future<Output = Result<()>> + Send;
     /// Removes an image; fine when it is gone already.
@@ -187,10 +238,9 @@ pub trait Engine: Send + Sync {
     /// Its log.
     fn logs(&self, id: &str, range: LogRange) -> OutputStream;
 
-    /// Starts a command in a running container.
+    /// Starts a command in a running container. One that the image does not have is started too, and ends with 126 or
+    /// 127.
     fn exec(&self, container: &str, spec: &ExecSpec) -> impl Future<Output = Result<Exec>> + Send;
-    /// The exit code of a command that has ended; `None` while it runs.
-    fn exec_exit_code(&self, exec: &str) -> impl Future<Output = Result<Option<i64>>> + Send;
     /// Tells a command's terminal its size, in characters.
     fn resize_exec(
         &self,

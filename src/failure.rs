@@ -124,23 +124,29 @@ impl From<engine::Error> for Failure {
                 Failure::new(NO_ENGINE, format!("{message}; tried:{tried}")).hint(hint)
             }
             E::Lost(_) => Failure::new(NO_ENGINE, message).hint("check that the engine is running; `upsun-local doctor` tells more"),
-            E::Unusable { .. } => Failure::new(NO_ENGINE, message).hint(
-                "`docker ps` shows whether it answers at all; restart it, or name another one with `--engine` or `DOCKER_HOST`",
-            ),
-            E::TooOld { .. } => Failure::new(NO_ENGINE, message).hint("update Docker to 20.10 or newer"),
-            E::ImageNotFound { image, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
-                "name another image in .upsun-local.yaml: `images: {{ \"<type>\": <image> }}`, or fetch this one with `docker pull {image}`"
+            E::TooOld { hint, .. } => Failure::new(NO_ENGINE, message).hint(hint),
+            E::Unusable { hint, .. } => Failure {
+                hint,
+                ..Failure::new(NO_ENGINE, message)
+            },
+            E::ImageNotFound { hint, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
+                "name another image in .upsun-local.yaml: `images: {{ \"<type>\": <image> }}`{}",
+                hint.map(|hint| format!(", or {hint}")).unwrap_or_default()
             )),
-            E::Registry { .. } => Failure::new(CANNOT_MAKE, message)
-                .hint("check the network; behind a proxy, the engine itself must know the proxy: https://docs.docker.com/engine/daemon/proxy/"),
+            E::Registry { hint, .. } => Failure {
+                hint,
+                ..Failure::new(CANNOT_MAKE, message)
+            },
             E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints",
             ),
             E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
-            E::DiskFull(_) => Failure::new(CANNOT_MAKE, message)
-                .hint("free some: `upsun-local clean`, `docker system df`, `docker system prune`"),
-            E::NotFound(_) | E::Conflict(_) => Failure::new(CANNOT_MAKE, message)
+            E::DiskFull { hint, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
+                "free some: `upsun-local clean`{}",
+                hint.map(|hint| format!(", {hint}")).unwrap_or_default()
+            )),
+            E::NotFound(_) | E::Conflict(_) | E::ContainerEnded => Failure::new(CANNOT_MAKE, message)
                 .hint("something else changed the sandbox in between; try again, or `upsun-local down` first"),
             E::Io(_) => Failure::new(CANNOT_MAKE, message),
             E::Other(_) => Failure::new(CANNOT_MAKE, message),

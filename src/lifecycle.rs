@@ -7,6 +7,7 @@ mod archive;
 mod build;
 mod crons;
 mod data;
+mod decisions;
 mod deploy;
 mod emptied;
 mod everywhere;
@@ -44,7 +45,7 @@ pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
 pub use self::everywhere::{Extent, Sandboxes, everywhere};
 pub use self::execute::{Command, End, shell_command};
-pub use self::image::{ImageRecipe, Pull};
+pub use self::image::Pull;
 pub use self::mark::Mark;
 pub use self::memory::MEMORY_HINT;
 pub use self::mounts::MountUsage;
@@ -435,7 +436,7 @@ pub struct Planned<'a> {
     /// The plan.
     pub plan: &'a AppPlan,
     /// How its image is made.
-    pub image: &'a ImageRecipe,
+    pub image: &'a crate::images::Recipe,
     /// The repository's files.
     pub tree: &'a std::sync::Arc<source::Tree>,
     /// When to ask the registry for the image.

@@ -35,8 +35,8 @@ use crate::config::{self, Config};
 use crate::engine::Engine;
 use crate::engine::spec::{Container, MemoryLimit};
 use crate::event::Events;
-use crate::images::{self, Certificates};
-use crate::lifecycle::{ImageRecipe, Sandbox};
+use crate::images::{self, Certificates, Recipe};
+use crate::lifecycle::Sandbox;
 use crate::php_ini;
 use crate::plan::{self, AppPlan, ContainerPlan, Environment, User};
 use crate::project::Project;
@@ -236,7 +236,7 @@ impl Workspace {
         app: &App,
         tree: &Tree,
         command_line: &UserVariables,
-    ) -> Result<(AppPlan, ImageRecipe), Error> {
+    ) -> Result<(AppPlan, Recipe), Error> {
         let id = tree.id(&app.source_root).ok_or_else(|| {
             Error::configuration(format!(
                 "`source.root` of `{}` holds no file that Git would deploy: `{}`",
@@ -543,44 +543,19 @@ pub fn find_app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Error> {
 }
 
 impl Workspace {
-    fn recipe(&self, app: &App) -> Result<ImageRecipe, Error> {
+    fn recipe(&self, app: &App) -> Result<Recipe, Error> {
         let clients = self.clients(app);
-        let recipe = images::recipe(
+        images::recipe(
             app,
             &images::Setup {
                 overrides: &self.settings.images,
                 certificates: self.certificates.as_ref(),
                 proxy: &self.proxy,
                 user: self.settings.user,
-                base_id: None,
                 clients: &clients,
             },
         )
-        .map_err(|err| Error::configuration(format!("`{}`: {err}", app.name)).hinted(err.hint()))?;
-        let failed =
-            |err: std::io::Error| Error::fault(format!("the build context cannot be made: {err}"));
-        let mut archive = tar::Builder::new(Vec::new());
-        for file in recipe.context() {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(file.bytes.len() as u64);
-            header.set_mode(file.mode);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            archive
-                .append_data(&mut header, &file.path, file.bytes.as_slice())
-                .map_err(failed)?;
-        }
-        let bases = std::iter::once(&recipe.base).chain(&recipe.copied_from);
-        Ok(ImageRecipe {
-            bases: bases.map(|base| base.as_str().to_owned()).collect(),
-            tag: recipe.tag,
-            build_tag: recipe.build_tag,
-            context: archive.into_inner().map_err(failed)?.into(),
-            labels: recipe.labels,
-            arguments: recipe.build_arguments.into_iter().collect(),
-            warnings: recipe.warnings,
-        })
+        .map_err(|err| Error::configuration(format!("`{}`: {err}", app.name)).hinted(err.hint()))
     }
 
     /// What containers on this machine need besides what Upsun gives them: certificates and a proxy.

@@ -6,7 +6,8 @@ use super::Actions;
 use crate::config::app::{App, SocketFamily};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::lifecycle::{self, ImageRecipe, Planned, Pull, Sandbox};
+use crate::images::Recipe;
+use crate::lifecycle::{self, Planned, Pull, Sandbox};
 use crate::plan::{AppPlan, ContainerPlan};
 use crate::source::Tree;
 use crate::user_variables::UserVariables;
@@ -19,8 +20,8 @@ pub struct Prepared {
     pub tree: Arc<Tree>,
     /// The app's plan.
     pub plan: AppPlan,
-    image: ImageRecipe,
-    reached: Vec<(AppPlan, ImageRecipe)>,
+    image: Recipe,
+    reached: Vec<(AppPlan, Recipe)>,
     /// Which of the plan's containers it is.
     at: usize,
     /// Where requests would reach it: a port or a socket.
@@ -93,7 +94,7 @@ impl Prepared {
 /// An app's plan and what carrying it out needs besides.
 pub(super) fn planned<'a>(
     plan: &'a AppPlan,
-    image: &'a ImageRecipe,
+    image: &'a Recipe,
     tree: &'a Arc<Tree>,
     pull: Pull,
     rebuild: bool,

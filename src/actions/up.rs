@@ -11,7 +11,8 @@ use crate::crons::timetable::Entry;
 use crate::engine::Engine;
 use crate::event::{Event, Events};
 use crate::failure::Failure;
-use crate::lifecycle::{self, ImageRecipe, Planned, Pull, Sandbox};
+use crate::images::Recipe;
+use crate::lifecycle::{self, Planned, Pull, Sandbox};
 use crate::plan::AppPlan;
 use crate::relationships;
 use crate::services::ServicePlan;
@@ -41,7 +42,7 @@ pub struct Up {
     /// The apps that are asked for.
     wanted: BTreeSet<String>,
     /// They and what they reach, each after what it reaches itself.
-    plans: Vec<(AppPlan, ImageRecipe)>,
+    plans: Vec<(AppPlan, Recipe)>,
     mail: Option<ServicePlan>,
     router: Option<Router>,
     crons: Crons,
@@ -164,7 +165,7 @@ impl<E: Engine> Actions<E> {
         sandbox: &Sandbox<'_, E>,
         up: &Up,
         plan: &AppPlan,
-        image: &ImageRecipe,
+        image: &Recipe,
     ) -> lifecycle::Result<bool> {
         let whole = up.wanted.contains(&plan.app);
         let rebuild = up.request.rebuild && whole;

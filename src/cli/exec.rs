@@ -196,7 +196,7 @@ pub(super) async fn invoke(
         ended.map_err(|err| Failure::of(err, &shutdown))?;
         return Err(failure);
     }
-    let code = sandbox.ended(&exec.id).await;
+    let code = sandbox.ended(exec.exit).await;
     let code = code.map_err(|err| Failure::of(err, &shutdown))?;
     drop(raw);
     // A shell ends with the code of its last command, and that has been seen already.

@@ -2,11 +2,14 @@
 //! the feature `test-docker`. That keeps the fake honest.
 
 mod containers;
+mod containment;
 mod execs;
 mod files;
 mod images;
+mod probes;
 mod storage;
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -14,7 +17,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 
 use super::fake::FakeEngine;
-use super::spec::{Container, ContainerSpec, ExecSpec, LogRange, VolumeMount, VolumeSpec};
+use super::spec::{
+    Container, ContainerSpec, ExecSpec, ImageBuild, ImagePlan, LogRange, VolumeMount, VolumeSpec,
+};
 use super::{Engine, Error, Exec, Result};
 use crate::labels::LABEL_PROJECT;
 use crate::labels::Labels;
@@ -104,6 +109,24 @@ impl<E: Engine> Trial<'_, E> {
         id
     }
 
+    /// An image that is nothing but the usual one.
+    fn image(&self) -> ImagePlan {
+        ImagePlan {
+            base: IMAGE.to_owned(),
+            ..ImagePlan::default()
+        }
+    }
+
+    fn build<'b>(&self, tag: &'b str, plan: &'b ImagePlan, labels: Labels) -> ImageBuild<'b> {
+        ImageBuild {
+            tag,
+            plan,
+            labels,
+            variables: BTreeMap::new(),
+            network: String::new(),
+        }
+    }
+
     /// What the engine says of a container in its list.
     async fn listed(&self, id: &str) -> Option<Container> {
         let all = self.engine.containers(&self.labels()).await.unwrap();
@@ -142,6 +165,21 @@ impl<E: Engine> Trial<'_, E> {
         self.finish(exec).await
     }
 
+    /// Runs a script.
+    async fn run_script(
+        &self,
+        container: &str,
+        script: &str,
+        arguments: &[&str],
+    ) -> (i64, String, String) {
+        let spec = ExecSpec {
+            command: probes::script(script, arguments),
+            ..ExecSpec::default()
+        };
+        let exec = self.engine.exec(container, &spec).await.unwrap();
+        self.finish(exec).await
+    }
+
     async fn finish(&self, mut exec: Exec) -> (i64, String, String) {
         let (mut out, mut errors) = (Vec::new(), Vec::new());
         while let Some(piece) = exec.output.next().await {
@@ -150,19 +188,9 @@ impl<E: Engine> Trial<'_, E> {
                 Output::Stderr(bytes) => errors.extend_from_slice(&bytes),
             }
         }
-        let code = self.exit_code(&exec.id).await;
+        let code = exec.exit.await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (code, text(out), text(errors))
-    }
-
-    async fn exit_code(&self, exec: &str) -> i64 {
-        for _ in 0..200 {
-            if let Some(code) = self.engine.exec_exit_code(exec).await.unwrap() {
-                return code;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("the command does not end");
     }
 
     async fn log(&self, id: &str, range: LogRange) -> String {
@@ -237,6 +265,7 @@ macro_rules! on_every_engine {
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
                     let engine = FakeEngine::new(&[IMAGE]);
+                    probes::teach(&engine);
                     Trial::hold(&engine, stringify!($name), async |trial| $module::$name(trial).await).await;
                 }
             )*
@@ -270,6 +299,16 @@ on_every_engine! {
     containers::a_followed_log_ends_with_its_container,
     containers::a_log_keeps_its_end_and_no_more_than_its_limit,
     containers::what_takes_more_memory_than_it_may_is_killed_and_said_to_be,
+    containment::what_a_command_leaves_behind_is_waited_for,
+    containment::there_are_no_privileges_but_those_asked_for,
+    containment::no_more_processes_live_than_the_limit,
+    containment::shared_memory_has_its_size,
+    containment::a_temporary_file_system_has_its_size_and_options,
+    containment::a_volume_in_memory_lasts_as_long_as_something_that_has_it_runs,
+    containment::hosts_are_names_of_addresses,
+    containment::aliases_are_for_all_on_a_network_and_links_for_one,
+    containment::a_container_has_its_own_network_anothers_or_none,
+    containment::a_port_is_one_containers_at_a_time,
     execs::a_command_has_output_errors_and_a_code,
     execs::a_command_has_its_variables_directory_and_user,
     execs::input_reaches_a_command_until_it_is_closed,
@@ -277,6 +316,7 @@ on_every_engine! {
     execs::nothing_runs_in_a_container_that_does_not_run,
     execs::commands_end_with_their_container,
     execs::a_running_command_has_no_code_yet,
+    execs::a_code_is_known_while_something_keeps_the_output_open,
     files::what_is_uploaded_can_be_read_and_downloaded,
     files::files_go_into_containers_that_never_ran,
     files::an_upload_goes_through_to_the_volumes_below,
@@ -296,6 +336,7 @@ on_every_engine! {
     storage::a_network_stays_while_something_runs_on_it,
     storage::a_container_does_not_start_on_a_network_that_is_not_there,
     images::an_image_is_built_found_and_removed,
+    images::an_image_holds_what_its_plan_says,
     images::an_image_that_a_container_uses_stays,
     images::an_image_that_no_registry_has_is_not_pulled,
 }

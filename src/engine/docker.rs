@@ -3,12 +3,15 @@
 
 mod connect;
 mod containers;
+mod dockerfile;
 mod error;
+mod execs;
 mod images;
 mod patience;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod transport;
 
 use std::sync::Arc;
@@ -17,6 +20,8 @@ use bollard::Docker;
 use tokio::sync::OnceCell;
 
 pub use self::connect::Surroundings;
+#[cfg(test)]
+pub(crate) use self::dockerfile::archive as build_context;
 use self::patience::{CHANGE, LOOK, Patience, REMOVAL};
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
@@ -133,142 +138,144 @@ fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String
 impl Engine for DockerEngine {
     async fn info(&self) -> Result<EngineInfo> {
         let answer = self.describe();
-        self.patience.within("describe itself", LOOK, answer).await
+        let answer = self.patience.within("describe itself", LOOK, answer);
+        trace::told("info", "", answer).await
+    }
+
+    fn fetch_hint(&self, reference: &str) -> Option<String> {
+        Some(error::fetch_hint(reference))
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>> {
         let answer = self.find_image(reference);
-        self.patience.within("look at an image", LOOK, answer).await
+        let answer = self.patience.within("look at an image", LOOK, answer);
+        trace::told("image", reference, answer).await
     }
     async fn listed_images(&self, labels: &Labels) -> Result<Vec<Image>> {
         let answer = self.list_images(labels);
-        self.patience.within("list images", LOOK, answer).await
+        let answer = self.patience.within("list images", LOOK, answer);
+        trace::told("listed_images", "", answer).await
     }
     async fn pull_image(
         &self,
         reference: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<()> {
-        self.pull(reference, progress).await
+        let answer = self.pull(reference, progress);
+        trace::told("pull_image", reference, answer).await
     }
     async fn build_image(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<()> {
-        self.build(build, line).await
+        let answer = self.build(build, line);
+        trace::told("build_image", build.tag, answer).await
     }
     async fn remove_image(&self, reference: &str) -> Result<()> {
         let answer = self.delete_image(reference);
-        self.patience
-            .within("remove an image", REMOVAL, answer)
-            .await
+        let answer = self.patience.within("remove an image", REMOVAL, answer);
+        trace::told("remove_image", reference, answer).await
     }
     async fn listed_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
         let answer = self.list_containers(labels);
-        self.patience.within("list containers", LOOK, answer).await
+        let answer = self.patience.within("list containers", LOOK, answer);
+        trace::told("listed_containers", "", answer).await
     }
     async fn create_container(&self, spec: &ContainerSpec) -> Result<String> {
         let answer = self.create(spec);
-        self.patience
-            .within("create a container", CHANGE, answer)
-            .await
+        let answer = self.patience.within("create a container", CHANGE, answer);
+        trace::told("create_container", &spec.name, answer).await
     }
     async fn start_container(&self, id: &str) -> Result<()> {
         let answer = self.start(id);
-        self.patience
-            .within("start a container", CHANGE, answer)
-            .await
+        let answer = self.patience.within("start a container", CHANGE, answer);
+        trace::told("start_container", id, answer).await
     }
     async fn rename_container(&self, id: &str, name: &str) -> Result<()> {
         let answer = self.rename(id, name);
-        self.patience
-            .within("rename a container", CHANGE, answer)
-            .await
+        let answer = self.patience.within("rename a container", CHANGE, answer);
+        trace::told("rename_container", name, answer).await
     }
     async fn stop_container(&self, id: &str) -> Result<()> {
         // It has its own grace period, of which only the engine knows.
         let answer = self.stop(id);
-        self.patience.with_grace("stop a container", answer).await
+        let answer = self.patience.with_grace("stop a container", answer);
+        trace::told("stop_container", id, answer).await
     }
     async fn remove_container(&self, id: &str) -> Result<()> {
         let answer = self.delete_container(id);
-        self.patience
-            .within("remove a container", REMOVAL, answer)
-            .await
+        let answer = self.patience.within("remove a container", REMOVAL, answer);
+        trace::told("remove_container", id, answer).await
     }
     async fn container_state(&self, id: &str) -> Result<Option<ContainerState>> {
         let answer = self.state(id);
-        self.patience
-            .within("look at a container", LOOK, answer)
-            .await
+        let answer = self.patience.within("look at a container", LOOK, answer);
+        trace::told("container_state", id, answer).await
     }
     async fn changed_paths(&self, id: &str) -> Result<Vec<String>> {
         let answer = self.changes(id);
-        self.patience
-            .within("list what a container wrote", REMOVAL, answer)
-            .await
+        let answer = self
+            .patience
+            .within("list what a container wrote", REMOVAL, answer);
+        trace::told("changed_paths", id, answer).await
     }
     fn logs(&self, id: &str, range: LogRange) -> OutputStream {
+        trace::begun("logs", id);
         self.read_logs(id, range)
     }
     async fn exec(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
         let answer = self.start_command(container, spec);
-        self.patience
-            .within("run a command in a container", CHANGE, answer)
-            .await
-    }
-    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        let answer = self.command_exit_code(exec);
-        self.patience
-            .within("look at a command", LOOK, answer)
-            .await
+        let answer = self
+            .patience
+            .within("run a command in a container", CHANGE, answer);
+        trace::told("exec", container, answer).await
     }
     async fn resize_exec(&self, exec: &str, width: u16, height: u16) -> Result<()> {
         let answer = self.resize(exec, width, height);
-        self.patience
-            .within("resize a terminal", LOOK, answer)
-            .await
+        let answer = self.patience.within("resize a terminal", LOOK, answer);
+        trace::told("resize_exec", exec, answer).await
     }
     async fn upload(&self, container: &str, path: &str, archive: ByteStream) -> Result<()> {
-        self.unpack(container, path, archive).await
+        let answer = self.unpack(container, path, archive);
+        trace::told("upload", container, answer).await
     }
     fn download(&self, container: &str, path: &str) -> ByteStream {
+        trace::begun("download", container);
         self.pack(container, path)
     }
     async fn listed_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
         let answer = self.list_volumes(labels);
-        self.patience.within("list volumes", LOOK, answer).await
+        let answer = self.patience.within("list volumes", LOOK, answer);
+        trace::told("listed_volumes", "", answer).await
     }
     async fn volume_sizes(&self) -> Result<std::collections::BTreeMap<String, u64>> {
-        self.measure_volumes().await
+        let answer = self.measure_volumes();
+        trace::told("volume_sizes", "", answer).await
     }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
         let answer = self.make_volume(spec);
-        self.patience
-            .within("create a volume", CHANGE, answer)
-            .await
+        let answer = self.patience.within("create a volume", CHANGE, answer);
+        trace::told("create_volume", &spec.name, answer).await
     }
     async fn remove_volume(&self, name: &str) -> Result<()> {
         let answer = self.delete_volume(name);
-        self.patience
-            .within("remove a volume", REMOVAL, answer)
-            .await
+        let answer = self.patience.within("remove a volume", REMOVAL, answer);
+        trace::told("remove_volume", name, answer).await
     }
     async fn listed_networks(&self, labels: &Labels) -> Result<Vec<ListedNetwork>> {
         let answer = self.list_networks(labels);
-        self.patience.within("list networks", LOOK, answer).await
+        let answer = self.patience.within("list networks", LOOK, answer);
+        trace::told("listed_networks", "", answer).await
     }
     async fn create_network(&self, name: &str, labels: &Labels) -> Result<()> {
         let answer = self.make_network(name, labels);
-        self.patience
-            .within("create a network", CHANGE, answer)
-            .await
+        let answer = self.patience.within("create a network", CHANGE, answer);
+        trace::told("create_network", name, answer).await
     }
     async fn remove_network(&self, id: &str) -> Result<()> {
         let answer = self.delete_network(id);
-        self.patience
-            .within("remove a network", REMOVAL, answer)
-            .await
+        let answer = self.patience.within("remove a network", REMOVAL, answer);
+        trace::told("remove_network", id, answer).await
     }
 }

@@ -36,12 +36,12 @@ type Matches = Box<dyn Fn(&[String]) -> bool + Send + Sync>;
 /// An engine in memory.
 pub(crate) struct FakeEngine {
     store: Arc<Mutex<Store>>,
-    tape: Mutex<faults::Tape>,
+    tape: Arc<Mutex<faults::Tape>>,
     /// The later ones come first.
     programs: Mutex<Vec<(Matches, Program)>>,
     image_lines: Mutex<Vec<String>>,
-    hung: Notify,
-    gone: watch::Sender<bool>,
+    hung: Arc<Notify>,
+    gone: Arc<watch::Sender<bool>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,11 +55,11 @@ impl FakeEngine {
     pub(crate) fn new(registry: &[&str]) -> Self {
         let fake = FakeEngine {
             store: Arc::default(),
-            tape: Mutex::default(),
+            tape: Arc::default(),
             programs: Mutex::default(),
             image_lines: Mutex::default(),
-            hung: Notify::new(),
-            gone: watch::Sender::new(false),
+            hung: Arc::default(),
+            gone: Arc::new(watch::Sender::new(false)),
         };
         fake.store().registry = registry.iter().map(|name| (*name).to_owned()).collect();
         fake.program(commands::knows, commands::run);
@@ -97,6 +97,12 @@ impl FakeEngine {
     /// Lets the nth call of one function from now on go wrong, counted from 0.
     pub(crate) fn fault_on(&self, name: &'static str, nth: usize, fault: Fault) {
         locked(&self.tape).add_named(name, nth, fault);
+    }
+
+    /// From now on there is no engine, and all streams break.
+    pub(crate) fn go_away(&self) {
+        locked(&self.tape).go_away();
+        self.gone.send_replace(true);
     }
 
     /// Nothing goes wrong any more, and an engine that was gone is back.
@@ -178,6 +184,10 @@ impl Engine for FakeEngine {
         .await
     }
 
+    fn fetch_hint(&self, _reference: &str) -> Option<String> {
+        None
+    }
+
     async fn image(&self, reference: &str) -> Result<Option<Image>> {
         self.ask("image", reference, |store| {
             Ok(store.images.get(reference).cloned())
@@ -200,6 +210,7 @@ impl Engine for FakeEngine {
                 return Err(Error::ImageNotFound {
                     image: reference.to_owned(),
                     reason: "manifest unknown".to_owned(),
+                    hint: None,
                 });
             }
             progress(Progress { done: 1, total: 1 });
@@ -216,14 +227,15 @@ impl Engine for FakeEngine {
 
     async fn build_image(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<()> {
-        self.ask("build_image", &build.tag, |store| {
+        self.ask("build_image", build.tag, |store| {
             for text in locked(&self.image_lines).iter() {
                 line(text);
             }
-            store.add_image(&build.tag, build.labels.clone());
+            store.add_image(build.tag, build.labels.clone());
+            store.plans.insert(build.tag.to_owned(), build.plan.clone());
             Ok(())
         })
         .await
@@ -329,14 +341,9 @@ impl Engine for FakeEngine {
         }
     }
 
-    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        self.ask("exec_exit_code", exec, |store| store.exec_exit_code(exec))
-            .await
-    }
-
     async fn resize_exec(&self, exec: &str, _width: u16, _height: u16) -> Result<()> {
         self.ask("resize_exec", exec, |store| {
-            store.exec_exit_code(exec).map(|_| ())
+            store.find_exec(exec).map(|_| ())
         })
         .await
     }

@@ -1,15 +1,28 @@
 //! What an engine is asked to make and what it tells about it: plain data, without any Upsun word.
 
+mod image;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use serde::Serialize;
 
+pub use self::image::{Collected, ImageBuild, ImageCopy, ImageFile, ImagePlan};
 use crate::labels::Labels;
 
 /// A container to create.
+///
+/// Every engine makes it so that
+/// - its first process is one that waits for what others leave behind, and passes signals on to the command: nothing
+///   that has ended stays as a zombie, and the command's end is the container's;
+/// - nothing in it has a kernel capability that is not asked for, nor can get one: programs of other users (`setuid`)
+///   give no privileges;
+/// - it has nothing of the engine's machine but what is named here: no device, directory, process or network of it;
+/// - it ends when it takes more memory than it may, which its state then says, and before anything else on a machine
+///   whose memory is used up;
+/// - what its first process prints is kept, up to a limit.
+///
+/// The functions in `engine::conformance` show each of these on every engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ContainerSpec {
     /// Its name, unique within the engine.
@@ -32,20 +45,22 @@ pub struct ContainerSpec {
     pub labels: Labels,
     /// Volumes to mount.
     pub volumes: Vec<VolumeMount>,
-    /// Temporary file systems in memory.
+    /// Temporary file systems in memory, empty at each start.
     pub tmpfs: Vec<Tmpfs>,
-    /// Whether the root file system is read-only.
+    /// Whether the root file system is read-only, from inside and for what is uploaded.
     pub read_only: bool,
-    /// The network to join; `None` for none at all. The engine's default one is everybody's, and never joined.
+    /// The network to join; `None` for none at all, with only a loopback interface. The engine's default one is
+    /// everybody's, and never joined. Containers on different networks do not reach one another.
     pub network: Option<Network>,
     /// A container whose network interfaces this one shares, by name or id; then `network`, `hosts`,
     /// `hostname` and `ports` are that one's.
     pub network_of: Option<String>,
-    /// Ports of the container that this machine's loopback address shows.
+    /// Ports of the container that this machine's loopback address shows while it runs. One that is taken keeps it from
+    /// starting ([`super::Error::PortTaken`]).
     pub ports: Vec<Port>,
-    /// Lines for `/etc/hosts`: host name to address.
+    /// Addresses of host names that only this container knows.
     pub hosts: BTreeMap<String, String>,
-    /// The most processes that may live in it at once.
+    /// The most processes and threads that may live in it at once; no more can be started.
     pub pids_limit: Option<i64>,
     /// How much memory it may take, with what is in its temporary file systems.
     #[serde(skip_serializing_if = "is_default")]
@@ -55,9 +70,9 @@ pub struct ContainerSpec {
     pub log_limit: LogLimit,
     /// Kernel capabilities, such as `CHOWN`; all others are dropped.
     pub capabilities: Vec<String>,
-    /// The size of `/dev/shm` in bytes; `None` for the engine's default.
+    /// The size of the shared memory at `/dev/shm` in bytes; `None` for the engine's default.
     pub shared_memory: Option<u64>,
-    /// How long `stop` waits between SIGTERM and SIGKILL.
+    /// How long `stop` waits for its command to end between SIGTERM and SIGKILL.
     #[serde(serialize_with = "seconds")]
     pub stop_grace: Duration,
 }
@@ -140,7 +155,7 @@ impl Tmpfs {
 pub struct Network {
     /// Its name.
     pub name: String,
-    /// Further names of the container on it.
+    /// Further names of the container, besides its own, which all others on it know.
     pub aliases: Vec<String>,
     /// Names of other containers on it that only this container knows. The others need not be there yet.
     pub links: Vec<Link>,
@@ -173,8 +188,8 @@ pub struct VolumeSpec {
     pub labels: Labels,
     /// A directory of another volume that this volume stands for; `None` for a volume of its own.
     pub directory_of: Option<VolumeDirectory>,
-    /// Mount options of a volume in memory, such as `mode=0755,size=64m`; `None` for one on disk. What is in
-    /// it is gone once no running container has it.
+    /// Mount options of a volume in memory, such as `mode=0755,size=64m`; `None` for one on disk. All containers that
+    /// have it see the same, and what is in it is gone once none of them runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
 }
@@ -199,8 +214,6 @@ pub struct Container {
     pub running: bool,
     /// The engine's own words: `Up 3 minutes`, `Exited (137) 2 hours ago`.
     pub status: String,
-    /// The id of the image it was made from.
-    pub image_id: String,
     /// Labels.
     pub labels: Labels,
     /// When it was created, in seconds since 1970.
@@ -227,8 +240,6 @@ pub struct Volume {
     pub labels: Labels,
     /// When it was created, in the engine's notation (RFC 3339); sorts as text within one engine.
     pub created: String,
-    /// Where the engine keeps it, on the engine's own machine.
-    pub mountpoint: String,
 }
 
 /// A network as the engine lists it.
@@ -252,29 +263,8 @@ pub struct Image {
     /// Its names in registries (`repository@digest`): it was pulled from there or pushed. Some engines have names for
     /// what was built by them too. Only known of an image that was asked for by itself.
     pub digests: Vec<String>,
-    /// Size in bytes.
-    pub size: u64,
     /// Labels.
     pub labels: Labels,
-    /// Environment variables that the image sets, as `NAME=value`.
-    pub variables: Vec<String>,
-    /// When it was created, in seconds since 1970, where the engine says so.
-    pub created: i64,
-}
-
-/// An image to build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageBuild {
-    /// The reference that the result gets.
-    pub tag: String,
-    /// The build context as a tar archive, with a `Dockerfile` at its root.
-    pub context: Bytes,
-    /// Labels.
-    pub labels: Labels,
-    /// Build arguments.
-    pub arguments: BTreeMap<String, String>,
-    /// The name of the network that its steps are run in; empty for none.
-    pub network: String,
 }
 
 /// A command to run in a running container.

@@ -1,7 +1,9 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::config::app::{Commands, Flavor, Hooks, Protocol, SocketFamily, Web};
+use crate::config::app::{
+    Commands, Flavor, Hooks, Image, Protocol, Runtime, SocketFamily, StackRuntime, Web,
+};
 use crate::config::problem::Place;
 use crate::roles::Role;
 
@@ -67,7 +69,6 @@ struct Given {
     certificates: Option<Certificates>,
     proxy: Proxy,
     user: User,
-    base_id: Option<&'static str>,
     clients: Vec<Clients>,
 }
 
@@ -77,7 +78,6 @@ fn given() -> Given {
         certificates: None,
         proxy: Proxy::default(),
         user: User::default(),
-        base_id: None,
         clients: Vec::new(),
     }
 }
@@ -91,7 +91,6 @@ impl Given {
                 certificates: self.certificates.as_ref(),
                 proxy: &self.proxy,
                 user: self.user,
-                base_id: self.base_id,
                 clients: &self.clients,
             },
         )
@@ -100,37 +99,52 @@ impl Given {
 }
 
 fn file<'a>(recipe: &'a Recipe, name: &str) -> Option<&'a str> {
-    recipe
-        .files
-        .iter()
-        .find(|file| file.path == format!("setup/{name}"))
-        .map(|file| std::str::from_utf8(&file.bytes).unwrap())
+    let files = &recipe.plan.files;
+    let path = format!("/usr/local/lib/upsun-local/{name}");
+    let found = files.iter().find(|file| file.path == path);
+    found.map(|file| std::str::from_utf8(&file.bytes).unwrap())
+}
+
+/// What is copied, as `image from to`.
+fn copies(recipe: &Recipe) -> Vec<String> {
+    let copies = recipe.plan.copies.iter();
+    copies
+        .map(|copy| format!("{} {} {}", copy.image, copy.from, copy.to))
+        .collect()
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 #[test]
 fn a_single_runtime_is_its_official_image_and_the_setup() {
     let recipe = given().recipe(&single("nodejs:24"));
+    let plan = &recipe.plan;
+    assert_eq!(plan.bases(), ["node:24-bookworm"]);
+    assert_eq!(plan.variables, [pair("PATH", "/app/.global/bin:$PATH")]);
+    let paths: Vec<&str> = plan.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(
-        recipe.dockerfile,
-        r#"FROM node:24-bookworm
-USER root
-ENV PATH="/app/.global/bin:$PATH"
-COPY setup/ /usr/local/lib/upsun-local/
-RUN ["/bin/sh", "/usr/local/lib/upsun-local/setup.sh", "10000", "10000", "nodejs"]
-ENV HOME="/app"
-WORKDIR /app
-ENTRYPOINT []
-CMD ["/bin/bash"]
-STOPSIGNAL SIGTERM
-USER 10000:10000
-"#
+        paths,
+        [
+            "/usr/local/lib/upsun-local/setup.sh",
+            "/usr/local/lib/upsun-local/supervise.sh"
+        ]
     );
-    assert_eq!(recipe.base.as_str(), "node:24-bookworm");
+    assert!(plan.files.iter().all(|file| file.mode == 0o644));
+    assert_eq!(
+        plan.command.join(" "),
+        "/bin/sh /usr/local/lib/upsun-local/setup.sh 10000 10000 nodejs"
+    );
+    assert_eq!(plan.run_variables, [pair("HOME", "/app")]);
+    assert_eq!(
+        (plan.user.as_str(), plan.working_dir.as_str()),
+        ("10000:10000", "/app")
+    );
+    assert_eq!(plan.run, ["/bin/bash"]);
     let (name, hash) = recipe.tag.split_once(':').unwrap();
     assert_eq!(name, "upsun-local/nodejs-24");
     assert_eq!(hash.len(), 12);
-    assert_eq!(recipe.files.len(), 2, "setup.sh and supervise.sh");
-    assert_eq!(recipe.context().len(), 3);
     assert_eq!(recipe.labels[RUNTIME_LABEL], "nodejs:24");
     assert_eq!(recipe.labels[crate::labels::LABEL_KIND], "image");
 }
@@ -143,9 +157,6 @@ fn the_same_input_gives_the_same_tag_and_each_part_of_it_another() {
 
     let mut other = given();
     other.user = User { uid: 1, gid: 1 };
-    assert_ne!(tag, other.recipe(&app).tag);
-    let mut other = given();
-    other.base_id = Some("sha256:00");
     assert_ne!(tag, other.recipe(&app).tag);
     let mut other = given();
     other.overrides.insert("nodejs".into(), "my/node".into());
@@ -172,24 +183,21 @@ fn clients_come_from_the_services_image_and_are_no_reason_to_build_again() {
     let recipe = other.recipe(&app);
     assert_eq!(recipe.build_tag, without.build_tag);
     assert_ne!(recipe.tag, without.tag);
-    assert_eq!(recipe.copied_from, [other.clients[0].image.clone()]);
-    let stage = "FROM postgres:18-bookworm AS clients-postgresql\nUSER root\n\
-                 COPY clients.sh /upsun-local-clients.sh\n\
-                 RUN [\"/bin/sh\", \"/upsun-local-clients.sh\", \"psql\", \"pg_dump\"]\n\
-                 FROM python:3.14-bookworm\n";
-    assert!(
-        recipe.dockerfile.starts_with(stage),
-        "{}",
-        recipe.dockerfile
+    assert_eq!(
+        recipe.plan.bases(),
+        ["python:3.14-bookworm", "postgres:18-bookworm"]
     );
-    let copy = "COPY --from=clients-postgresql /upsun-local/ /usr/local/lib/upsun-local/clients/postgresql/\n\
-                COPY setup/ ";
-    assert!(recipe.dockerfile.contains(copy), "{}", recipe.dockerfile);
-    assert!(
-        recipe
-            .context()
-            .iter()
-            .any(|file| file.path == "clients.sh")
+    let [collected] = &recipe.plan.collected[..] else {
+        panic!("{:?}", recipe.plan);
+    };
+    assert_eq!(
+        collected.command.join(" "),
+        "/bin/sh /upsun-local-clients.sh psql pg_dump"
+    );
+    assert_eq!(collected.files[0].path, "/upsun-local-clients.sh");
+    assert_eq!(
+        collected.to,
+        "/usr/local/lib/upsun-local/clients/postgresql/"
     );
 }
 
@@ -204,8 +212,8 @@ fn a_proxy_is_for_the_build_only() {
     other.proxy = Proxy::find(&settings, |_| None);
     let recipe = other.recipe(&app);
     assert_eq!(recipe.tag, given().recipe(&app).tag);
-    assert!(!recipe.dockerfile.contains("secret"));
-    assert_eq!(recipe.build_arguments.len(), 2);
+    assert!(!format!("{:?}", recipe.plan).contains("secret"));
+    assert_eq!(recipe.build_variables.len(), 2);
 }
 
 #[test]
@@ -228,59 +236,63 @@ fn php_has_upsuns_extensions_and_those_asked_for() {
 
 #[test]
 fn php_has_the_command_that_starts_fpm() {
-    let recipe = given().recipe(&single("php:8.4"));
-    let line = "COPY setup/start-php-app /usr/bin/start-php-app\n";
-    assert!(recipe.dockerfile.contains(line), "{}", recipe.dockerfile);
-    let script = recipe
-        .files
-        .iter()
-        .find(|file| file.path == "setup/start-php-app");
-    assert_eq!(script.unwrap().mode, 0o755);
-    let other = given().recipe(&single("nodejs:24"));
-    assert!(!other.dockerfile.contains("start-php-app"));
+    let has = |recipe: &Recipe| {
+        let files = &recipe.plan.files;
+        let found = files
+            .iter()
+            .find(|file| file.path == "/usr/bin/start-php-app");
+        found.map(|file| file.mode)
+    };
+    assert_eq!(has(&given().recipe(&single("php:8.4"))), Some(0o755));
+    assert_eq!(has(&given().recipe(&single("nodejs:24"))), None);
 }
 
 #[test]
 fn composer_comes_from_its_image_unless_php_has_an_image_of_its_own() {
     let php = single("php:8.4");
     let mut given = given();
-    let line = "COPY --from=composer:2 /usr/bin/composer /usr/local/bin/composer\n";
-    assert!(given.recipe(&php).dockerfile.contains(line));
-    assert!(given.recipe(&single("nodejs:24")).copied_from.is_empty());
+    let composer = |image: &str| format!("{image} /usr/bin/composer /usr/local/bin/composer");
+    assert_eq!(copies(&given.recipe(&php)), [composer("composer:2")]);
+    assert_eq!(copies(&given.recipe(&single("nodejs:24"))), [""; 0]);
 
     given.overrides.insert("php:8.4".into(), "my/php".into());
-    assert!(given.recipe(&php).copied_from.is_empty());
+    assert_eq!(copies(&given.recipe(&php)), [""; 0]);
 
     given
         .overrides
         .insert("composer".into(), "my/composer".into());
-    assert_eq!(
-        given.recipe(&php).copied_from,
-        [ImageRef::new("my/composer").unwrap()]
-    );
+    assert_eq!(copies(&given.recipe(&php)), [composer("my/composer")]);
 }
 
 #[test]
 fn java_has_its_build_tools() {
     let recipe = given().recipe(&single("java:21"));
-    assert!(recipe.dockerfile.contains(
-        "COPY --from=maven:3-eclipse-temurin-21 /usr/share/maven/ /usr/share/maven/\n\
-         COPY --from=gradle:jdk21 /opt/gradle/ /opt/gradle/\n"
-    ));
+    assert_eq!(
+        copies(&recipe),
+        [
+            "maven:3-eclipse-temurin-21 /usr/share/maven/ /usr/share/maven/",
+            "gradle:jdk21 /opt/gradle/ /opt/gradle/"
+        ]
+    );
 }
 
 #[test]
 fn further_runtimes_are_copied_onto_the_primary_one() {
     let app = composable(&["php:8.4", "nodejs:24", "golang:1.26"], &[]);
     let recipe = given().recipe(&app);
-    assert!(recipe.dockerfile.starts_with(
-        "FROM php:8.4-fpm-bookworm\n\
-         USER root\n\
-         COPY --from=node:24-bookworm /usr/local/ /usr/local/\n\
-         COPY --from=golang:1.26-bookworm /usr/local/go/ /usr/local/go/\n\
-         COPY --from=composer:2 /usr/bin/composer /usr/local/bin/composer\n\
-         ENV PATH=\"/usr/local/go/bin:$PATH\"\n"
-    ));
+    assert_eq!(recipe.plan.base, "php:8.4-fpm-bookworm");
+    assert_eq!(
+        copies(&recipe),
+        [
+            "node:24-bookworm /usr/local/ /usr/local/",
+            "golang:1.26-bookworm /usr/local/go/ /usr/local/go/",
+            "composer:2 /usr/bin/composer /usr/local/bin/composer"
+        ]
+    );
+    assert_eq!(
+        recipe.plan.variables[0],
+        pair("PATH", "/usr/local/go/bin:$PATH")
+    );
     assert!(
         file(&recipe, "runtimes")
             .unwrap()
@@ -310,7 +322,7 @@ fn packages_are_listed_with_the_ways_to_get_them() {
 #[test]
 fn packages_alone_need_no_runtime() {
     let recipe = given().recipe(&composable(&[], &["hugo"]));
-    assert_eq!(recipe.base.as_str(), "debian:bookworm");
+    assert_eq!(recipe.plan.base, "debian:bookworm");
     assert!(recipe.tag.starts_with("upsun-local/composable-packages:"));
 }
 
@@ -365,10 +377,9 @@ fn dump_build_contexts() {
     ];
     for (name, app) in apps {
         let recipe = given.recipe(&app);
-        for file in recipe.context() {
-            let path = folder.join(name).join(file.path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, file.bytes).unwrap();
-        }
+        let context = crate::engine::docker::build_context(&recipe.plan).unwrap();
+        let to = folder.join(name);
+        std::fs::create_dir_all(&to).unwrap();
+        tar::Archive::new(&context[..]).unpack(to).unwrap();
     }
 }

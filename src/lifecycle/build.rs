@@ -9,9 +9,9 @@ use super::execute::{Command, End, KILLED};
 use super::finished::Finished;
 use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
-use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive};
+use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive, decisions};
 use crate::engine::spec::{Volume, VolumeSpec};
-use crate::engine::{Engine, Error as EngineError};
+use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{Event, Step, Text};
 use crate::known_cause;
 use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
@@ -72,6 +72,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
             return Ok(());
         }
+        let because = decisions::of_build(build, &volumes, planned.rebuild);
+        tracing::debug!(app = plan.app, build = build.id, because, "a build is made");
         let users = if planned.rebuild {
             self.lock_users(&plan.app, build).await?
         } else {
@@ -257,38 +259,53 @@ impl<E: Engine> Sandbox<'_, E> {
         if exit_code == 0 {
             Ok(())
         } else {
-            if exit_code != KILLED {
-                // A package manager ends with a code of its own.
-                self.explain_kill(container, app).await;
-            }
-            if tail.speaks_of_a_service() {
-                let message = format!(
-                    "the build of `{app}` asked for a service, and there are none during a build, as on Upsun"
-                );
-                let hint = "move that command to `hooks.deploy`, where relationships answer";
-                self.events.warn(message, Some(hint.to_owned())).await;
-            }
-            // Everything of the app can be written during a build.
-            let output = tail.text();
-            if not_started::read(exit_code, "").is_some()
-                || known_cause::read(script, &output).is_some()
-            {
-                let ended = Ended {
-                    container,
-                    mounts: &[],
-                    source: Some(planned.source()),
-                    script,
-                    exit_code,
-                    output: &output,
-                };
-                let subject = format!("`{}`", step.key());
-                self.tell_advice(app, &subject, &ended).await;
-            }
+            self.explain_failed_step(planned, container, step, script, exit_code, &tail)
+                .await;
             Err(Error::Build {
                 app: app.clone(),
                 step,
                 exit_code,
             })
+        }
+    }
+
+    /// Tells what may have made a step fail.
+    async fn explain_failed_step(
+        &self,
+        planned: &Planned<'_>,
+        container: &str,
+        step: Step,
+        script: &str,
+        exit_code: i64,
+        tail: &Tail,
+    ) {
+        let app = &planned.plan.app;
+        if exit_code != KILLED {
+            // A package manager ends with a code of its own.
+            self.explain_kill(container, app).await;
+        }
+        if tail.speaks_of_a_service() {
+            let message = format!(
+                "the build of `{app}` asked for a service, and there are none during a build, as on Upsun"
+            );
+            let hint = "move that command to `hooks.deploy`, where relationships answer";
+            self.events.warn(message, Some(hint.to_owned())).await;
+        }
+        // Everything of the app can be written during a build.
+        let output = tail.text();
+        if not_started::read(exit_code, "").is_some()
+            || known_cause::read(script, &output).is_some()
+        {
+            let ended = Ended {
+                container,
+                mounts: &[],
+                source: Some(planned.source()),
+                script,
+                exit_code,
+                output: &output,
+            };
+            let subject = format!("`{}`", step.key());
+            self.tell_advice(app, &subject, &ended).await;
         }
     }
 
@@ -412,7 +429,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok((self.ended(&exec.id).await?, text(out), text(errors)))
+        Ok((self.ended(exec.exit).await?, text(out), text(errors)))
     }
 
     /// Ends some time after the user wanted to stop.
@@ -423,18 +440,17 @@ impl<E: Engine> Sandbox<'_, E> {
         tokio::time::sleep(HURRY).await;
     }
 
-    /// The exit code of a command whose output has ended, which the engine may learn a little later.
-    pub async fn ended(&self, exec: &str) -> Result<i64> {
-        let mut hurried = std::pin::pin!(self.hurried());
-        loop {
-            if let Some(code) = self.engine.exec_exit_code(exec).await? {
-                return Ok(code);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
-                // An engine that never knows must hold nobody who wants to stop.
-                () = &mut hurried => return Err(Error::Interrupted),
-            }
+    /// The exit code of a command whose output has ended, which the engine may learn a little later. What its container
+    /// took along was killed.
+    pub async fn ended(&self, exit: ExitCode) -> Result<i64> {
+        tokio::select! {
+            biased;
+            exit = exit => match exit {
+                Err(EngineError::ContainerEnded) => Ok(KILLED),
+                exit => Ok(exit?),
+            },
+            // An engine that never knows must hold nobody who wants to stop.
+            () = self.hurried() => Err(Error::Interrupted),
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Starts an app's containers: volumes, network, container, hooks. A container whose name ends in
 //! `-starting` was left in the middle of that and is made anew.
 
+mod container;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::build::is_built;
 use super::execute::{Command, End};
 use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
-use crate::engine::spec::{Container, LogRange};
-use crate::engine::{Engine, Error as EngineError};
+use crate::engine::Engine;
+use crate::engine::spec::{Container, LogRange, Volume};
 use crate::event::{Event, Step, Text};
 use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
 use crate::output::Output;
@@ -37,6 +38,21 @@ pub struct Deployed {
     pub failed_hooks: Vec<Step>,
     /// What to say when an operation in it fails: that its process takes no requests.
     pub silence: Option<String>,
+}
+
+impl Deployed {
+    /// One that was up already.
+    fn kept(plan: &ContainerPlan, id: String) -> Self {
+        let name = plan.container.name.as_str();
+        let because = "it runs as the plan says";
+        tracing::debug!(container = name, because, "a container is kept");
+        Deployed {
+            id,
+            fresh: false,
+            failed_hooks: Vec::new(),
+            silence: None,
+        }
+    }
 }
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -127,12 +143,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .filter(|_| !planned.rebuild)
             .filter(|_| !(is_web && planned.routed) || front_is_up());
         if let Some(id) = current {
-            return Ok(Deployed {
-                id,
-                fresh: false,
-                failed_hooks: Vec::new(),
-                silence: None,
-            });
+            return Ok(Deployed::kept(plan, id));
         }
         self.checkpoint()?;
         // What was made for another container since then, its services above all, is there by now.
@@ -164,13 +175,23 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.ensure_front(planned.plan, &id, containers, false, planned.pull)
                     .await?;
             }
-            return Ok(Deployed {
-                id,
-                fresh: false,
-                failed_hooks: Vec::new(),
-                silence: None,
-            });
+            return Ok(Deployed::kept(plan, id));
         }
+        self.deploy(planned, plan, containers, &volumes, wants_front)
+            .await
+    }
+
+    /// Starts a container again or anew, and lets requests in. `containers` are those of the environment, `volumes`
+    /// those of the project.
+    async fn deploy(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        containers: &[Container],
+        volumes: &[Volume],
+        wants_front: bool,
+    ) -> Result<Deployed> {
+        let is_web = plan.worker.is_none();
         let began = Instant::now();
         let title = plan.title(&planned.plan.app);
         self.emit(Event::DeployStarted {
@@ -181,66 +202,21 @@ impl<E: Engine> Sandbox<'_, E> {
         if is_web {
             self.remove_front(&planned.plan.app, containers).await?;
         }
-        let stopped = containers.iter().find(|found| {
-            found.name == plan.container.name
-                && found.labels.get(LABEL_DEPLOY) == Some(&plan.id)
-                && !planned.rebuild
-        });
-        let restarted = match stopped {
-            Some(stopped) => match self.start_checked(&stopped.id, &title).await {
-                Ok(()) => Some(stopped.id.clone()),
-                // A new one would fare no better.
-                Err(
-                    err @ Error::Engine(
-                        EngineError::Lost(_)
-                        | EngineError::DiskFull(_)
-                        | EngineError::Unavailable { .. },
-                    ),
-                ) => return Err(err),
-                // One that does not start, because it is paused or broken, was removed and is made anew.
-                Err(_) => None,
-            },
-            None => None,
-        };
+        let restarted = self.restart(planned, plan, &title, containers).await?;
         let made = restarted.is_none();
-        let id = if let Some(id) = restarted {
-            id
-        } else {
-            for old in containers
-                .iter()
-                .filter(|found| is_of(plan, &planned.plan.app, found))
-            {
-                self.engine.stop_container(&old.id).await?;
-                self.engine.remove_container(&old.id).await?;
+        let id = match restarted {
+            Some(id) => id,
+            None => {
+                self.make_anew(planned, plan, &title, containers, volumes)
+                    .await?
             }
-            self.ensure_volumes(planned, plan, &volumes).await?;
-            self.ensure_network(&planned.plan.network).await?;
-            self.checkpoint()?;
-            let is_reused = !planned.rebuild && is_built(&planned.plan.build, &volumes);
-            self.start_on_build(planned, plan, is_reused, &volumes)
-                .await?
         };
         self.mend(&id, &title, Some(&plan.mounts)).await?;
         if !is_web {
             self.wait_until_ready(&id, &title, None).await?;
         }
-        let mut failed_hooks = Vec::new();
         let hooks: &[BuildStep] = if made { &plan.hooks } else { &[] };
-        let (before, after): (Vec<_>, Vec<_>) =
-            hooks.iter().partition(|hook| hook.step == Step::DeployHook);
-        failed_hooks.extend(self.run_hooks(planned, plan, &id, &before).await?);
-        // From here on requests are let in.
-        if wants_front {
-            let none = [];
-            self.ensure_front(planned.plan, &id, &none, true, planned.pull)
-                .await?;
-        }
-        failed_hooks.extend(self.run_hooks(planned, plan, &id, &after).await?);
-        if !hooks.is_empty() {
-            self.engine
-                .rename_container(&id, &plan.container.name)
-                .await?;
-        }
+        let failed_hooks = self.let_in(planned, plan, &id, hooks, wants_front).await?;
         self.emit(Event::DeployFinished {
             container: title,
             duration: began.elapsed(),
@@ -252,6 +228,33 @@ impl<E: Engine> Sandbox<'_, E> {
             failed_hooks,
             silence: None,
         })
+    }
+
+    /// Runs the hooks of a container, with requests let in between the first and the others; the hooks that failed.
+    async fn let_in(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        id: &str,
+        hooks: &[BuildStep],
+        wants_front: bool,
+    ) -> Result<Vec<Step>> {
+        let (before, after): (Vec<_>, Vec<_>) =
+            hooks.iter().partition(|hook| hook.step == Step::DeployHook);
+        let mut failed = self.run_hooks(planned, plan, id, &before).await?;
+        // From here on requests are let in.
+        if wants_front {
+            let none = [];
+            self.ensure_front(planned.plan, id, &none, true, planned.pull)
+                .await?;
+        }
+        failed.extend(self.run_hooks(planned, plan, id, &after).await?);
+        if !hooks.is_empty() {
+            self.engine
+                .rename_container(id, &plan.container.name)
+                .await?;
+        }
+        Ok(failed)
     }
 
     /// Runs hooks; those that failed.
@@ -269,52 +272,6 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         }
         Ok(failed)
-    }
-
-    pub(super) async fn create(
-        &self,
-        planned: &Planned<'_>,
-        plan: &ContainerPlan,
-    ) -> Result<String> {
-        let mut spec = plan.container.clone();
-        if !plan.hooks.is_empty() {
-            spec.name.push_str(STARTING);
-        }
-        self.check_bases(planned.image, planned.pull).await?;
-        match self.create_anew(&spec).await {
-            Err(EngineError::ImageNotFound { .. }) => {
-                self.ensure_image(planned.image, planned.pull).await?;
-                Ok(self.create_anew(&spec).await?)
-            }
-            other => Ok(other?),
-        }
-    }
-
-    pub(super) async fn start_checked(&self, id: &str, title: &str) -> Result<()> {
-        if let Err(err) = self.engine.start_container(id).await {
-            // A container that never ran is of no use to anybody.
-            let _ = self.engine.remove_container(id).await;
-            return Err(err.into());
-        }
-        match self.engine.container_state(id).await? {
-            Some(state) if state.out_of_memory && !state.running => {
-                let _ = self.engine.remove_container(id).await;
-                Err(Error::OutOfMemory {
-                    container: title.to_owned(),
-                    during: None,
-                })
-            }
-            Some(state) if !state.running => {
-                let log = self.log_tail(id).await;
-                let _ = self.engine.remove_container(id).await;
-                Err(Error::ContainerEnded {
-                    container: title.to_owned(),
-                    exit_code: state.exit_code,
-                    log,
-                })
-            }
-            _ => Ok(()),
-        }
     }
 
     pub(super) async fn log_tail(&self, id: &str) -> String {

@@ -1,4 +1,7 @@
-//! Runs one script in a container, streams it, and ends it when its time is over or the user says so.
+//! Runs one script in a container, streams it, and ends it when its time is over or the user says so. What is to be done
+//! when is decided in [`supervision`].
+
+mod supervision;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -7,12 +10,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
+use self::supervision::{Action, Happening, Reason, Supervision};
 use super::{Error, Mark, Result, Sandbox};
 use crate::engine::spec::ExecSpec;
-use crate::engine::{Engine, OutputStream};
+use crate::engine::{Engine, Error as EngineError, Exec};
 use crate::event::{Event, Step, Text};
 use crate::output::Output;
-use crate::shutdown::Urgency;
 
 const COMMAND: &str = include_str!("scripts/command.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
@@ -22,12 +25,6 @@ pub(super) const KILLED: i64 = 137;
 
 /// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
 const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
-
-/// How often to look whether the process has ended although somebody keeps its output open.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// How long what is on its way may still take once the process has ended.
-const DRAIN: Duration = Duration::from_millis(200);
 
 /// How long the engine may take to notice that a container has ended.
 const GONE_LIMIT: Duration = Duration::from_secs(5);
@@ -71,7 +68,8 @@ pub enum End {
     Left,
 }
 
-type Cancel<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+/// The end of everything that a run started, which is under way.
+type Ending<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Runs a script. `event` wraps each piece of output; `look` sees it first.
@@ -81,100 +79,79 @@ impl<E: Engine> Sandbox<'_, E> {
         event: impl Fn(Output) -> Event,
         mut look: impl FnMut(&Output),
     ) -> Result<End> {
-        let began = Instant::now();
-        let deadline = command.timeout.map(|timeout| began + timeout);
-        let exec = self.start(command).await?;
-        let mut output: OutputStream = exec.output;
-        let mut pending: Option<Event> = None;
-        let mut open = true;
-        let mut reason: Option<End> = None;
-        let mut cancel: Option<Cancel<'_>> = None;
-        let mut heard = Urgency::None;
-        let mut look_again = tokio::time::interval_at(began + LOOK, LOOK);
-        let mut exited: Option<(i64, Instant)> = None;
-        // Once it is to end, its output is read on although nobody takes it: the engine tells no end of
-        // anything in a container while it cannot get rid of output.
-        let mut read_at = began;
-        let mut deaf = false;
-
-        // Whoever closes all its streams may still be on its way out, and somebody may want that sooner.
-        while open || pending.is_some() || cancel.is_some() {
-            let next_urgency = match heard {
-                Urgency::None => Urgency::Cancel,
-                Urgency::Cancel => Urgency::Kill,
-                Urgency::Kill | Urgency::Leave => Urgency::Leave,
-            };
-            tokio::select! {
+        let mut state = Supervision::new(Instant::now(), command.timeout);
+        let Exec {
+            mut output,
+            mut exit,
+            ..
+        } = self.start(command).await?;
+        let mut untold: Option<Event> = None;
+        let mut ending: Option<Ending<'_>> = None;
+        let end = loop {
+            let happening = tokio::select! {
                 biased;
-                () = self.shutdown.reached(next_urgency), if heard < Urgency::Leave => {
-                    heard = self.shutdown.urgency();
-                    let under_way = reason.is_some();
-                    reason.get_or_insert(End::Cancelled);
-                    match heard {
-                        Urgency::Leave => return Ok(End::Left),
-                        Urgency::Kill => cancel = Some(Box::pin(self.end(command, Duration::ZERO))),
-                        // Its time was over already; asking again would run its stop command twice.
-                        _ if under_way => {}
-                        _ => {
-                            let reason = self.shutdown.reason().to_owned();
-                            self.events.offer(Event::Cancelling { reason, grace: command.grace });
-                            cancel = Some(Box::pin(self.end(command, command.grace)));
-                        }
-                    }
+                () = self.shutdown.reached(state.next_urgency()) => {
+                    Happening::Wanted(self.shutdown.urgency())
                 }
-                () = until(deadline), if deadline.is_some() && reason.is_none() => {
-                    reason = Some(End::TimedOut);
-                    let limit = command.timeout.unwrap_or_default().as_secs_f64();
-                    self.events.offer(Event::Cancelling { reason: format!("the time limit of {limit} s"), grace: command.grace });
-                    cancel = Some(Box::pin(self.end(command, command.grace)));
-                }
-                result = ended(&mut cancel), if cancel.is_some() => {
-                    cancel = None;
+                () = until(state.alarm()) => Happening::Alarm,
+                result = ended(&mut ending), if ending.is_some() => {
+                    ending = None;
                     result?;
-                    // All of it has ended; what is left to read is on its way already.
-                    exited.get_or_insert((0, Instant::now() + DRAIN));
+                    Happening::Ended
                 }
-                sent = self.events.reserve(), if pending.is_some() => {
-                    if let (Some(permit), Some(event)) = (sent, pending.take()) { permit.send(event) }
+                permit = self.events.reserve(), if untold.is_some() => {
+                    if let (Some(permit), Some(event)) = (permit, untold.take()) {
+                        permit.send(event);
+                    }
+                    Happening::Told
                 }
-                () = tokio::time::sleep_until(read_at + super::PATIENCE), if reason.is_some() && pending.is_some() => {
-                    deaf = true;
-                    pending = None;
-                }
-                item = output.next(), if open && pending.is_none() => match item {
+                item = output.next(), if state.reads() => match item {
                     Some(Ok(piece)) => {
                         look(&piece);
-                        pending = (!deaf).then(|| event(piece));
-                        read_at = Instant::now();
-                        if let Some((_, drained)) = &mut exited {
-                            *drained = Instant::now() + DRAIN;
-                        }
+                        untold = Some(event(piece));
+                        Happening::Printed
                     }
-                    Some(Err(err)) => return Err(self.gone(command, Some(err)).await),
-                    None => open = false,
+                    Some(Err(err)) => return Err(self.gone(command, err).await),
+                    None => Happening::Closed,
                 },
-                () = until(exited.map(|(_, at)| at)), if open && exited.is_some() && pending.is_none() => open = false,
-                _ = look_again.tick(), if open && exited.is_none() && pending.is_none() => {
-                    let asked = tokio::time::timeout(LOOK, self.engine.exec_exit_code(&exec.id)).await;
-                    match asked {
-                        Ok(Ok(Some(code))) => exited = Some((code, Instant::now() + DRAIN)),
-                        Ok(Err(crate::engine::Error::NotFound(_))) => return Err(self.gone(command, None).await),
-                        _ => {}
-                    }
+                code = &mut exit, if state.awaits_exit() => match code {
+                    Ok(code) => Happening::Exited(code),
+                    Err(err) if state.ends_by_itself() => return Err(self.gone(command, err).await),
+                    // What ends it may remove its container.
+                    Err(_) => Happening::Lost,
+                },
+                () = until(state.drained()) => Happening::Drained,
+            };
+            match state.on(happening, Instant::now()) {
+                Action::Wait | Action::Tell => {}
+                Action::Drop => untold = None,
+                Action::End(reason) => {
+                    self.tell_ending(command, reason);
+                    ending = Some(Box::pin(self.end(command, command.grace)));
                 }
+                Action::Kill => ending = Some(Box::pin(self.end(command, Duration::ZERO))),
+                Action::Finish(end) => break end,
             }
-        }
-        if let Some(end) = reason {
-            return Ok(end);
-        }
-        let code = self.exit_code(command, &exec.id).await?;
-        if code == KILLED {
+        };
+        if end == End::Exited(KILLED) {
             self.explain_kill(command.container, command.title).await;
         }
-        Ok(End::Exited(code))
+        Ok(end)
     }
 
-    async fn start(&self, command: &Command<'_>) -> Result<crate::engine::Exec> {
+    fn tell_ending(&self, command: &Command<'_>, reason: Reason) {
+        let reason = match reason {
+            Reason::User => self.shutdown.reason().to_owned(),
+            Reason::Time => {
+                let limit = command.timeout.unwrap_or_default().as_secs_f64();
+                format!("the time limit of {limit} s")
+            }
+        };
+        let grace = command.grace;
+        self.events.offer(Event::Cancelling { reason, grace });
+    }
+
+    async fn start(&self, command: &Command<'_>) -> Result<Exec> {
         let mut words = ["/bin/dash", "-c", COMMAND, "/bin/dash"]
             .map(str::to_owned)
             .to_vec();
@@ -187,38 +164,14 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         match self.engine.exec(command.container, &spec).await {
             Ok(exec) => Ok(exec),
-            Err(err @ (crate::engine::Error::Conflict(_) | crate::engine::Error::NotFound(_))) => {
-                Err(self.gone(command, Some(err)).await)
+            Err(err @ (EngineError::Conflict(_) | EngineError::NotFound(_))) => {
+                Err(self.gone(command, err).await)
             }
             Err(err) => Err(err.into()),
         }
     }
 
-    /// The exit code of a script whose streams have ended.
-    async fn exit_code(&self, command: &Command<'_>, exec: &str) -> Result<i64> {
-        let mut pause = Duration::from_millis(2);
-        for _ in 0..200 {
-            match self.engine.exec_exit_code(exec).await {
-                Ok(Some(code)) => {
-                    // A container that is killed takes its commands along, and they seem to end with 137,
-                    // or with 126 when they were about to start.
-                    if matches!(code, 126 | 137) && !self.is_alive(command.container).await {
-                        return Err(self.gone(command, None).await);
-                    }
-                    return Ok(code);
-                }
-                Ok(None) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_millis(100));
-                }
-                Err(err) => return Err(self.gone(command, Some(err)).await),
-            }
-        }
-        Err(self.gone(command, None).await)
-    }
-
-    /// Whether commands can still be run in a container. The engine says that it is running for a moment after
-    /// its first process was killed, and everything else in it with that.
+    /// Whether commands can be run in a container, which may have ended just now.
     async fn is_alive(&self, container: &str) -> bool {
         let spec = ExecSpec {
             command: vec!["true".to_owned()],
@@ -236,10 +189,9 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// What to say when a container is not there any more, or is there and the engine has another trouble.
-    async fn gone(&self, command: &Command<'_>, err: Option<crate::engine::Error>) -> Error {
-        if let Some(err) = err
-            && self.is_alive(command.container).await
-        {
+    async fn gone(&self, command: &Command<'_>, err: EngineError) -> Error {
+        let is_over = matches!(err, EngineError::ContainerEnded);
+        if !is_over && self.is_alive(command.container).await {
             return err.into();
         }
         let began = Instant::now();
@@ -312,21 +264,21 @@ impl<E: Engine> Sandbox<'_, E> {
         {
             return Err(self.end_container(command).await);
         }
-        match self.engine.exec_exit_code(&exec.id).await {
+        match tokio::time::timeout(GONE_LIMIT, exec.exit).await {
             // That was with the container's variables.
-            Ok(Some(0)) if command.stop.is_some() && !grace.is_zero() => {
+            Ok(Ok(0)) if command.stop.is_some() && !grace.is_zero() => {
                 Box::pin(self.end(command, Duration::ZERO)).await
             }
-            Ok(Some(0) | None) => Ok(()),
-            Ok(Some(_)) => {
+            Ok(Ok(0)) | Err(_) => Ok(()),
+            Ok(Ok(_)) => {
                 if self.is_running(command.container).await? {
                     Err(self.end_container(command).await)
                 } else {
                     Ok(())
                 }
             }
-            Err(crate::engine::Error::NotFound(_)) => Ok(()),
-            Err(err) => Err(err.into()),
+            Ok(Err(EngineError::NotFound(_) | EngineError::ContainerEnded)) => Ok(()),
+            Ok(Err(err)) => Err(err.into()),
         }
     }
 
@@ -358,10 +310,10 @@ pub(super) fn undeceived() -> BTreeMap<String, String> {
     variables
 }
 
-/// Waits for a cancellation that is under way; for ever where there is none.
-async fn ended(cancel: &mut Option<Cancel<'_>>) -> Result<()> {
-    match cancel {
-        Some(cancel) => cancel.await,
+/// Waits for an end that is under way; for ever where there is none.
+async fn ended(ending: &mut Option<Ending<'_>>) -> Result<()> {
+    match ending {
+        Some(ending) => ending.await,
         None => std::future::pending().await,
     }
 }

@@ -7,11 +7,12 @@
 
 use std::path::Path;
 
-use super::image::{ImageRecipe, Pull};
+use super::image::Pull;
 use super::{Error, Result, Sandbox};
 use crate::bounded::{self, MEBIBYTE};
 use crate::engine::spec::Image;
 use crate::engine::{Engine, Error as EngineError};
+use crate::images::Recipe;
 
 /// The file of confirmed images in the project's state: a reference and the id that it had, by lines.
 const CONFIRMED: &str = "confirmed-images";
@@ -58,9 +59,9 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Makes sure that a derived image that is there may be used here: the user's own settings may have made it.
-    pub(super) async fn check_bases(&self, recipe: &ImageRecipe, pull: Pull) -> Result<()> {
+    pub(super) async fn check_bases(&self, recipe: &Recipe, pull: Pull) -> Result<()> {
         let is_foreign = |base: &String| self.foreign.contains(base);
-        if recipe.bases.iter().any(is_foreign) {
+        if recipe.plan.bases().iter().any(is_foreign) {
             let pull = if pull == Pull::Always {
                 Pull::Missing
             } else {

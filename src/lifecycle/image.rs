@@ -1,40 +1,19 @@
 //! The derived image that an app's containers are made from: pulled, built on top, and found again by
 //! its content hash.
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Result, Sandbox};
 use crate::engine::spec::{Image, ImageBuild};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
-use crate::images::{Notice, notice};
-use crate::labels::Labels;
+use crate::images::{Notice, Recipe, notice};
 
 /// On a derived image: the content id of the image below it.
 const LABEL_BASE: &str = "local.upsun.base";
 
 /// The longest line of an image's build that is told, in characters.
 const LONGEST_LINE: usize = 64 * 1024;
-
-/// How a derived image is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageRecipe {
-    /// Its reference; holds a hash of everything below.
-    pub tag: String,
-    /// What a build depends on of it; see [`crate::images::Recipe::build_tag`].
-    pub build_tag: String,
-    /// The references of the images that it is made from; the first is its base.
-    pub bases: Vec<String>,
-    /// The build context: a tar archive with a `Dockerfile`.
-    pub context: Bytes,
-    /// Its labels.
-    pub labels: Labels,
-    /// Arguments of the build, such as a proxy.
-    pub arguments: std::collections::BTreeMap<String, String>,
-    /// What is known beforehand not to be as on Upsun.
-    pub warnings: Vec<String>,
-}
 
 /// When to ask the registry for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,16 +34,17 @@ fn base_ids(derived: &Image) -> &str {
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that the derived image is there. Returns whether it was made just now.
-    pub async fn ensure_image(&self, recipe: &ImageRecipe, pull: Pull) -> Result<bool> {
+    pub async fn ensure_image(&self, recipe: &Recipe, pull: Pull) -> Result<bool> {
         let there = self.engine.image(&recipe.tag).await?;
+        let references = recipe.plan.bases();
         if let Some(image) = &there
             && pull != Pull::Always
-            && self.are_confirmed(&recipe.bases, base_ids(image))
+            && self.are_confirmed(&references, base_ids(image))
         {
             return Ok(false);
         }
         let mut bases = Vec::new();
-        for base in &recipe.bases {
+        for base in &references {
             self.checkpoint()?;
             bases.push(self.ensure_base(base, pull).await?.id);
         }
@@ -73,10 +53,9 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(false);
         }
         let began = Instant::now();
-        let base = recipe.bases.first().cloned().unwrap_or_default();
         self.emit(Event::ImageStarted {
             image: recipe.tag.clone(),
-            base,
+            base: recipe.plan.base.clone(),
         })
         .await;
         // What an image says is to be done in those made from it is done here.
@@ -85,10 +64,10 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut labels = recipe.labels.clone();
         labels.insert(LABEL_BASE.to_owned(), ids);
         let build = ImageBuild {
-            tag: recipe.tag.clone(),
-            context: recipe.context.clone(),
+            tag: &recipe.tag,
+            plan: &recipe.plan,
             labels,
-            arguments: recipe.arguments.clone(),
+            variables: recipe.build_variables.clone(),
             network: network.name,
         };
         let notices = std::sync::Mutex::new(Vec::new());
@@ -138,6 +117,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 return Err(EngineError::ImageNotFound {
                     image: reference.to_owned(),
                     reason: "the engine does not have it, and `--pull never` was given".to_owned(),
+                    hint: self.engine.fetch_hint(reference),
                 }
                 .into());
             }
@@ -168,6 +148,7 @@ impl<E: Engine> Sandbox<'_, E> {
             EngineError::ImageNotFound {
                 image: reference.to_owned(),
                 reason: "it was pulled, and the engine does not have it".to_owned(),
+                hint: self.engine.fetch_hint(reference),
             }
             .into()
         })

@@ -175,7 +175,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             () = &mut read => {}
         }
-        match self.ended(&exec.id).await? {
+        match self.ended(exec.exit).await? {
             0 => Ok(()),
             _ => Err(EngineError::Other(String::from_utf8_lossy(&errors).trim().to_owned()).into()),
         }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::deploy::STARTING;
-use super::{Error, Pull, Result, Sandbox, archive};
+use super::{Error, Pull, Result, Sandbox, archive, decisions};
 use crate::engine::spec::{Container, ContainerSpec, ExecSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
@@ -47,6 +47,12 @@ impl<E: Engine> Sandbox<'_, E> {
         plans: &[&ServicePlan],
         around: Surroundings<'_>,
     ) -> Result<()> {
+        for plan in plans {
+            let change = decisions::of_service(plan, around.containers);
+            let because = change.unwrap_or("it runs as the plan says, or is external");
+            let is_kept = change.is_none();
+            tracing::debug!(service = plan.name, is_kept, because, "a service");
+        }
         let missing: Vec<_> = plans
             .iter()
             .filter(|plan| !is_current(plan, around.containers))

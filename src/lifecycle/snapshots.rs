@@ -447,7 +447,7 @@ impl<E: Engine> Sandbox<'_, E> {
             // What it says is better than that its archive is cut off.
             Err(Unread::Read(_)) if !said.is_empty() => Err(EngineError::Other(said).into()),
             Err(Unread::Read(source)) => Err(EngineError::Io(source).into()),
-            Ok(found) if self.ended(&exec.id).await? == 0 => Ok(Ok(found)),
+            Ok(found) if self.ended(exec.exit).await? == 0 => Ok(Ok(found)),
             Ok(_) => Err(EngineError::Other(said).into()),
         }
     }

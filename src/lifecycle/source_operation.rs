@@ -350,7 +350,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 }
             }
         }
-        let code = self.ended(&exec.id).await?;
+        let code = self.ended(exec.exit).await?;
         Ok((code, String::from_utf8_lossy(&errors).into_owned()))
     }
 }

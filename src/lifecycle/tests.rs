@@ -17,11 +17,12 @@ mod teardown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use super::{Deployed, Error, ImageRecipe, OperationRun, Planned, Pull, Report, Result, Sandbox};
+use super::{Deployed, Error, OperationRun, Planned, Pull, Report, Result, Sandbox};
 use crate::config::{self, Config};
 use crate::engine::fake::{Call, FakeEngine, Phase};
-use crate::engine::spec::{ContainerSpec, VolumeMount, VolumeSpec};
+use crate::engine::spec::{ContainerSpec, ImagePlan, VolumeMount, VolumeSpec};
 use crate::event::{Event, Events};
+use crate::images::Recipe;
 use crate::labels::{LABEL_DEPLOY, LABEL_SERVICE};
 use crate::plan::{self, AppPlan, Connections, Environment, User};
 use crate::project::{Home, Project};
@@ -92,7 +93,7 @@ struct Prepared {
     config: Config,
     tree: Arc<Tree>,
     plans: Vec<AppPlan>,
-    image: ImageRecipe,
+    image: Recipe,
 }
 
 impl World {
@@ -135,16 +136,18 @@ impl World {
             .config
             .unwrap_or_else(|| panic!("{:?}", loaded.problems));
         let tree = source::scan(&self.project.root, &self.project.state_dir).unwrap();
-        let image = ImageRecipe {
+        let image = Recipe {
             tag: "upsun-local/nodejs-24:1".to_owned(),
             build_tag: "upsun-local/nodejs-24:1".to_owned(),
-            bases: vec![BASE.to_owned()],
-            context: bytes::Bytes::new(),
+            plan: ImagePlan {
+                base: BASE.to_owned(),
+                ..ImagePlan::default()
+            },
             labels: crate::labels::Labels::from([(
                 crate::labels::LABEL_KIND.to_owned(),
                 "image".to_owned(),
             )]),
-            arguments: BTreeMap::new(),
+            build_variables: BTreeMap::new(),
             warnings: Vec::new(),
         };
         let services: Vec<ServicePlan> =
@@ -405,7 +408,7 @@ fn changes(calls: &[Call], project: &Project) -> Vec<String> {
                     | "images"
                     | "image"
                     | "container_state"
-                    | "exec_exit_code"
+                    | "exit_code"
             )
         })
         .map(|call| {

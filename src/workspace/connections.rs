@@ -10,8 +10,8 @@ use crate::config::app::{App, Relationship, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::images::Clients;
+use crate::images::Recipe;
 use crate::labels::{LABEL_KIND, LABEL_SERVICE};
-use crate::lifecycle::ImageRecipe;
 use crate::plan::{AppPlan, Connections};
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
@@ -106,7 +106,7 @@ impl Workspace {
         app: &App,
         worker: Option<&str>,
         tree: &Tree,
-    ) -> Result<Vec<(AppPlan, ImageRecipe)>, Error> {
+    ) -> Result<Vec<(AppPlan, Recipe)>, Error> {
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
         relationships::reached(relationships_of(app, worker), &self.config)
             .into_iter()

@@ -233,12 +233,7 @@ impl Service {
         while let Some(output) = exec.output.next().await {
             text.extend_from_slice(output.unwrap().bytes());
         }
-        let code = loop {
-            if let Some(code) = self.engine.exec_exit_code(&exec.id).await.unwrap() {
-                break code;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        };
+        let code = exec.exit.await.unwrap();
         Outcome {
             command: command.join(" "),
             code,

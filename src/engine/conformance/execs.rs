@@ -108,25 +108,41 @@ pub(super) async fn commands_end_with_their_container<E: Engine>(trial: &Trial<'
         ..ExecSpec::default()
     };
     let exec = trial.engine.exec(&id, &spec).await.unwrap();
-    // One that is only about to start has 126.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let ended = |exit: Result<i64>| assert!(matches!(exit, Err(Error::ContainerEnded)), "{exit:?}");
     trial.engine.stop_container(&id).await.unwrap();
-    assert_eq!(trial.finish(exec).await.0, 137);
+    ended(exec.exit.await);
     trial.engine.start_container(&id).await.unwrap();
     let mut exec = trial.engine.exec(&id, &spec).await.unwrap();
     trial.engine.remove_container(&id).await.unwrap();
     while exec.output.next().await.is_some() {}
-    let code = trial.engine.exec_exit_code(&exec.id).await;
-    assert!(matches!(&code, Err(Error::NotFound(_))), "{code:?}");
+    let exit = exec.exit.await;
+    assert!(matches!(exit, Err(Error::NotFound(_))), "{exit:?}");
 }
 
 pub(super) async fn a_running_command_has_no_code_yet<E: Engine>(trial: &Trial<'_, E>) {
     let id = trial.start(&trial.container("one")).await;
     let spec = ExecSpec {
-        command: words("sleep 2"),
+        command: words("cat"),
+        stdin: true,
         ..ExecSpec::default()
     };
-    let exec = trial.engine.exec(&id, &spec).await.unwrap();
-    assert_eq!(trial.engine.exec_exit_code(&exec.id).await.unwrap(), None);
+    let mut exec = trial.engine.exec(&id, &spec).await.unwrap();
+    let exit = tokio::time::timeout(Duration::from_secs(2), &mut exec.exit).await;
+    assert!(exit.is_err(), "{exit:?}");
+    exec.input.shutdown().await.unwrap();
     assert_eq!(trial.finish(exec).await.0, 0);
+}
+
+pub(super) async fn a_code_is_known_while_something_keeps_the_output_open<E: Engine>(
+    trial: &Trial<'_, E>,
+) {
+    let id = trial.start(&trial.container("one")).await;
+    let spec = ExecSpec {
+        command: super::probes::script(super::probes::LINGER, &[]),
+        ..ExecSpec::default()
+    };
+    let mut exec = trial.engine.exec(&id, &spec).await.unwrap();
+    assert_eq!(exec.exit.await.unwrap(), 3);
+    let more = exec.output.next().now_or_never();
+    assert!(more.is_none(), "{more:?}");
 }

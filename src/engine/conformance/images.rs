@@ -3,17 +3,12 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::engine::spec::ImageBuild;
+use crate::engine::spec::{Collected, ImageCopy, ImageFile};
 
 async fn build<E: Engine>(trial: &Trial<'_, E>) -> String {
     let tag = format!("upsun-local/conformance:{}", trial.id);
-    let build = ImageBuild {
-        tag: tag.clone(),
-        context: archive(&[("Dockerfile", &format!("FROM {IMAGE}\n"))]),
-        labels: trial.labels(),
-        arguments: std::collections::BTreeMap::new(),
-        network: String::new(),
-    };
+    let plan = trial.image();
+    let build = trial.build(&tag, &plan, trial.labels());
     let lines = Mutex::new(Vec::new());
     trial
         .engine
@@ -31,7 +26,6 @@ pub(super) async fn an_image_is_built_found_and_removed<E: Engine>(trial: &Trial
         id == Some(&trial.id)
     };
     assert!(carries(&found.labels), "{found:?}");
-    assert!(found.size > 0);
     let all = trial.engine.images(&trial.labels()).await.unwrap();
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].id, found.id);
@@ -39,6 +33,68 @@ pub(super) async fn an_image_is_built_found_and_removed<E: Engine>(trial: &Trial
     trial.engine.remove_image(&tag).await.unwrap();
     trial.engine.remove_image(&tag).await.unwrap();
     assert_eq!(trial.engine.image(&tag).await.unwrap(), None);
+}
+
+pub(super) async fn an_image_holds_what_its_plan_says<E: Engine>(trial: &Trial<'_, E>) {
+    let file = |path: &str, text: &str| ImageFile {
+        path: path.to_owned(),
+        mode: 0o644,
+        bytes: text.as_bytes().to_vec(),
+    };
+    let pairs = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+        let all = all.iter();
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let plan = ImagePlan {
+        copies: vec![ImageCopy {
+            image: IMAGE.to_owned(),
+            from: "/etc/passwd".to_owned(),
+            to: "/opt/copied".to_owned(),
+        }],
+        variables: pairs(&[("FIRST", "a \"b\" \\c"), ("SECOND", "$FIRST d")]),
+        collected: vec![Collected {
+            name: "collected".to_owned(),
+            image: IMAGE.to_owned(),
+            files: vec![file("/collect/found", "found")],
+            command: words("true"),
+            from: "/collect/".to_owned(),
+            to: "/opt/collected/".to_owned(),
+        }],
+        files: vec![file("/opt/one", "1"), file("/opt/deep/two", "2")],
+        command: words("touch /opt/made"),
+        run_variables: pairs(&[("RUN", "only")]),
+        user: "10000:10000".to_owned(),
+        working_dir: "/opt/deep".to_owned(),
+        run: words("sleep 1000"),
+        ..trial.image()
+    };
+    let tag = format!("upsun-local/conformance:{}", trial.id);
+    let build = trial.build(&tag, &plan, trial.labels());
+    trial.engine.build_image(&build, &|_| {}).await.unwrap();
+    let spec = ContainerSpec {
+        image: tag,
+        command: Vec::new(),
+        user: String::new(),
+        working_dir: String::new(),
+        ..trial.container("one")
+    };
+    let id = trial.start(&spec).await;
+    for (command, expected) in [
+        ("id -u", "10000\n"),
+        ("pwd", "/opt/deep\n"),
+        ("printenv FIRST", "a \"b\" \\c\n"),
+        ("printenv SECOND", "a \"b\" \\c d\n"),
+        ("printenv RUN", "only\n"),
+        ("cat /opt/one", "1"),
+        ("cat /opt/deep/two", "2"),
+        ("cat /opt/collected/found", "found"),
+        ("cat /opt/made", ""),
+    ] {
+        let (code, out, errors) = trial.run(&id, command).await;
+        assert_eq!((code, out.as_str()), (0, expected), "{command}: {errors}");
+    }
+    assert_eq!(trial.run(&id, "cat /opt/copied").await.0, 0);
 }
 
 pub(super) async fn an_image_that_a_container_uses_stays<E: Engine>(trial: &Trial<'_, E>) {

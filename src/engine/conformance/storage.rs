@@ -10,7 +10,6 @@ pub(super) async fn volumes_are_made_once_and_removed_for_good<E: Engine>(trial:
     let all = engine.volumes(&trial.labels()).await.unwrap();
     assert_eq!(all.len(), 1);
     assert_eq!((&all[0].name, &all[0].labels), (&spec.name, &spec.labels));
-    assert!(all[0].mountpoint.starts_with('/'), "{all:?}");
     assert!(all[0].created.contains('T'), "{all:?}");
     engine.remove_volume(&spec.name).await.unwrap();
     engine.remove_volume(&spec.name).await.unwrap();

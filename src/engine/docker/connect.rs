@@ -70,6 +70,8 @@ pub(super) async fn connect(
                 return Err(Error::TooOld {
                     address: candidate.address,
                     found,
+                    needed: format!("{}.{} (Docker 20.10)", OLDEST.0, OLDEST.1),
+                    hint: "update Docker to 20.10 or newer".to_owned(),
                 });
             }
             Err(Attempt::Failed(reason)) => {

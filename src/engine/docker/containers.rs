@@ -1,9 +1,8 @@
-//! Containers, the commands in them, and files in and out of them.
+//! Containers, their logs, and files in and out of them.
 
 use std::collections::HashMap;
 
 use bollard::container::LogOutput;
-use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
     Mount, MountType, NetworkingConfig, PortBinding,
@@ -16,17 +15,12 @@ use bollard::query_parameters::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::error::{gone_is_fine, is_disk_full};
+use super::error::{disk_full, gone_is_fine, image_not_found, is_disk_full};
 use super::{DockerEngine, label_filter};
-use crate::engine::spec::{
-    Container, ContainerSpec, ContainerState, ExecSpec, LogLimit, LogRange, Port,
-};
-use crate::engine::{ByteStream, Error, Exec, OutputStream, Result};
+use crate::engine::spec::{Container, ContainerSpec, ContainerState, LogLimit, LogRange, Port};
+use crate::engine::{ByteStream, Error, OutputStream, Result};
 use crate::labels::Labels;
 use crate::output::Output;
-
-/// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
-const OUTPUT_BUFFER: usize = 256 * 1024;
 
 /// An address for every container on a network of ours. It makes all link-local addresses neighbours on a network
 /// where nobody has them, and this one, where clouds hand out credentials, the container's own.
@@ -58,7 +52,6 @@ impl DockerEngine {
                     .state
                     .is_some_and(|state| state.to_string() == "running"),
                 status: summary.status.unwrap_or_default(),
-                image_id: summary.image_id.unwrap_or_default(),
                 labels: summary.labels.unwrap_or_default().into_iter().collect(),
                 created: summary.created.unwrap_or_default(),
             })
@@ -78,10 +71,7 @@ impl DockerEngine {
             Ok(created) => Ok(created.id),
             Err(err) => match Error::from(err) {
                 Error::NotFound(reason) if reason.contains("No such image") => {
-                    Err(Error::ImageNotFound {
-                        image: spec.image.clone(),
-                        reason,
-                    })
+                    Err(image_not_found(spec.image.clone(), reason))
                 }
                 err => Err(err),
             },
@@ -188,60 +178,6 @@ impl DockerEngine {
         ))
     }
 
-    pub(super) async fn start_command(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
-        let options = CreateExecOptions {
-            attach_stdin: Some(spec.stdin),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            tty: Some(spec.terminal),
-            env: Some(
-                spec.variables
-                    .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect(),
-            ),
-            cmd: Some(spec.command.clone()),
-            user: spec.user.clone(),
-            working_dir: spec.working_dir.clone(),
-            ..CreateExecOptions::default()
-        };
-        let created = self.docker.create_exec(container, options).await?;
-        let start = StartExecOptions {
-            detach: false,
-            tty: spec.terminal,
-            output_capacity: Some(OUTPUT_BUFFER),
-        };
-        match self.docker.start_exec(&created.id, Some(start)).await? {
-            StartExecResults::Attached {
-                output: stream,
-                input,
-            } => Ok(Exec {
-                id: created.id,
-                output: Box::pin(stream.map(output)),
-                input,
-            }),
-            StartExecResults::Detached => {
-                Err(Error::Other("the command was started detached".to_owned()))
-            }
-        }
-    }
-
-    pub(super) async fn command_exit_code(&self, exec: &str) -> Result<Option<i64>> {
-        let found = self.docker.inspect_exec(exec).await?;
-        Ok(if found.running.unwrap_or_default() {
-            None
-        } else {
-            found.exit_code
-        })
-    }
-
-    pub(super) async fn resize(&self, exec: &str, width: u16, height: u16) -> Result<()> {
-        Ok(self
-            .docker
-            .resize_exec(exec, ResizeExecOptions { width, height })
-            .await?)
-    }
-
     pub(super) async fn unpack(
         &self,
         container: &str,
@@ -303,13 +239,13 @@ fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -
         Err(bollard::errors::Error::DockerResponseServerError { message, .. })
             if is_disk_full(&message) =>
         {
-            Err(Error::DiskFull(message))
+            Err(disk_full(message))
         }
         other => Ok(other?),
     }
 }
 
-fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
+pub(super) fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
     Ok(match item? {
         LogOutput::StdErr { message } => Output::Stderr(message),
         LogOutput::StdOut { message }
@@ -320,26 +256,6 @@ fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<Output> {
 
 /// The engine's own form of a container, which may take so much memory.
 fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateBody {
-    let mounts = spec
-        .volumes
-        .iter()
-        .map(|mount| Mount {
-            target: Some(mount.target.clone()),
-            source: Some(mount.volume.clone()),
-            typ: Some(MountType::VOLUME),
-            read_only: Some(mount.read_only),
-            ..Mount::default()
-        })
-        .collect();
-    let tmpfs: HashMap<String, String> = spec
-        .tmpfs
-        .iter()
-        .map(|tmpfs| {
-            let size = tmpfs.size_within(memory);
-            let options = format!("{},size={size}", tmpfs.options);
-            (tmpfs.target.clone(), options)
-        })
-        .collect();
     let networking = spec.network.as_ref().map(|network| NetworkingConfig {
         endpoints_config: Some(HashMap::from([(
             network.name.clone(),
@@ -383,37 +299,62 @@ fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateB
                 .map(|port| format!("{}/tcp", port.container))
                 .collect(),
         ),
-        host_config: Some(HostConfig {
-            mounts: Some(mounts),
-            tmpfs: Some(tmpfs),
-            readonly_rootfs: Some(spec.read_only),
-            network_mode: spec
-                .network_of
-                .as_ref()
-                .map(|container| format!("container:{container}"))
-                .or_else(|| spec.network.as_ref().map(|network| network.name.clone()))
-                .or_else(|| Some("none".to_owned())),
-            port_bindings: Some(spec.ports.iter().map(binding).collect()),
-            shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
-            extra_hosts: Some(
-                spec.hosts
-                    .iter()
-                    .map(|(name, address)| format!("{name}:{address}"))
-                    .collect(),
-            ),
-            pids_limit: spec.pids_limit,
-            memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-            // With as much again of swap the machine would stand still before the kernel ends anything.
-            memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-            oom_score_adj: Some(FIRST_TO_GO),
-            log_config: Some(log_config(spec.log_limit)),
-            init: Some(true),
-            cap_drop: Some(vec!["ALL".to_owned()]),
-            cap_add: Some(spec.capabilities.clone()),
-            security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            ..HostConfig::default()
-        }),
+        host_config: Some(host_config(spec, memory)),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// What of that is about the engine's machine.
+fn host_config(spec: &ContainerSpec, memory: Option<u64>) -> HostConfig {
+    let mounts = spec
+        .volumes
+        .iter()
+        .map(|mount| Mount {
+            target: Some(mount.target.clone()),
+            source: Some(mount.volume.clone()),
+            typ: Some(MountType::VOLUME),
+            read_only: Some(mount.read_only),
+            ..Mount::default()
+        })
+        .collect();
+    let tmpfs: HashMap<String, String> = spec
+        .tmpfs
+        .iter()
+        .map(|tmpfs| {
+            let size = tmpfs.size_within(memory);
+            let options = format!("{},size={size}", tmpfs.options);
+            (tmpfs.target.clone(), options)
+        })
+        .collect();
+    HostConfig {
+        mounts: Some(mounts),
+        tmpfs: Some(tmpfs),
+        readonly_rootfs: Some(spec.read_only),
+        network_mode: spec
+            .network_of
+            .as_ref()
+            .map(|container| format!("container:{container}"))
+            .or_else(|| spec.network.as_ref().map(|network| network.name.clone()))
+            .or_else(|| Some("none".to_owned())),
+        port_bindings: Some(spec.ports.iter().map(binding).collect()),
+        shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
+        extra_hosts: Some(
+            spec.hosts
+                .iter()
+                .map(|(name, address)| format!("{name}:{address}"))
+                .collect(),
+        ),
+        pids_limit: spec.pids_limit,
+        memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+        // With as much again of swap the machine would stand still before the kernel ends anything.
+        memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+        oom_score_adj: Some(FIRST_TO_GO),
+        log_config: Some(log_config(spec.log_limit)),
+        init: Some(true),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: Some(spec.capabilities.clone()),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        ..HostConfig::default()
     }
 }
 

@@ -73,13 +73,54 @@ fn is_too_long(err: &(dyn StdError + 'static)) -> bool {
     false
 }
 
+/// An engine that does not answer as it should.
+pub(super) fn unusable(call: &'static str, what: String) -> Error {
+    let hint = "`docker ps` shows whether it answers at all; restart it, or name another one with `--engine` or `DOCKER_HOST`";
+    Error::Unusable {
+        call,
+        what,
+        hint: Some(hint.to_owned()),
+    }
+}
+
+/// An engine without room.
+pub(super) fn disk_full(reason: String) -> Error {
+    let hint = "`docker system df`, `docker system prune`";
+    Error::DiskFull {
+        reason,
+        hint: Some(hint.to_owned()),
+    }
+}
+
+/// An image that is nowhere.
+pub(super) fn image_not_found(image: String, reason: String) -> Error {
+    let hint = Some(fetch_hint(&image));
+    Error::ImageNotFound {
+        image,
+        reason,
+        hint,
+    }
+}
+
+/// How a person fetches an image.
+pub(super) fn fetch_hint(image: &str) -> String {
+    format!("fetch this one with `docker pull {image}`")
+}
+
+/// A registry that does not answer.
+pub(super) fn registry(image: String, reason: String) -> Error {
+    let hint = "check the network; behind a proxy, the engine itself must know the proxy: https://docs.docker.com/engine/daemon/proxy/";
+    Error::Registry {
+        image,
+        reason,
+        hint: Some(hint.to_owned()),
+    }
+}
+
 impl From<Bollard> for Error {
     fn from(err: Bollard) -> Self {
         if is_too_long(&err) {
-            return Error::Unusable {
-                call: "do something",
-                what: TooLong.to_string(),
-            };
+            return unusable("do something", TooLong.to_string());
         }
         match err {
             Bollard::DockerResponseServerError {
@@ -87,7 +128,7 @@ impl From<Bollard> for Error {
                 message,
             } => {
                 if is_disk_full(&message) {
-                    return Error::DiskFull(plain(&message));
+                    return disk_full(plain(&message));
                 }
                 if is_port_taken(&message) {
                     return Error::PortTaken(plain(&message));
@@ -99,7 +140,7 @@ impl From<Bollard> for Error {
                 }
             }
             Bollard::DockerStreamError { error } if is_disk_full(&error) => {
-                Error::DiskFull(plain(&error))
+                disk_full(plain(&error))
             }
             Bollard::DockerStreamError { error } => Error::Other(plain(&error)),
             Bollard::RequestTimeoutError => Error::Lost("it took too long to answer".to_owned()),
@@ -130,6 +171,36 @@ pub(super) fn gone_is_fine(result: Result<(), Bollard>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_mended_comes_with_what_docker_users_can_do() {
+        let answer = |status_code, message: &str| {
+            Error::from(Bollard::DockerResponseServerError {
+                status_code,
+                message: message.to_owned(),
+            })
+        };
+        let full = answer(500, "write /var/lib/docker: no space left on device");
+        assert!(
+            matches!(&full, Error::DiskFull { hint: Some(hint), .. } if hint.contains("docker system prune")),
+            "{full:?}"
+        );
+        let silent = unusable("list containers", "did not answer".to_owned());
+        assert!(
+            matches!(&silent, Error::Unusable { hint: Some(hint), .. } if hint.contains("`docker ps`")),
+            "{silent:?}"
+        );
+        let missing = image_not_found("node:99".to_owned(), "manifest unknown".to_owned());
+        assert!(
+            matches!(&missing, Error::ImageNotFound { hint: Some(hint), .. } if hint.contains("`docker pull node:99`")),
+            "{missing:?}"
+        );
+        let offline = registry("node:24".to_owned(), "no such host".to_owned());
+        assert!(
+            matches!(&offline, Error::Registry { hint: Some(hint), .. } if hint.contains("docs.docker.com")),
+            "{offline:?}"
+        );
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("{text}")]

@@ -10,8 +10,8 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
-use super::error::is_disk_full;
-use super::{DockerEngine, label_filter};
+use super::error::{disk_full, image_not_found, is_disk_full, registry, unusable};
+use super::{DockerEngine, dockerfile, label_filter};
 use crate::engine::spec::{Image, ImageBuild, Progress};
 use crate::engine::{Error, Result};
 use crate::labels::Labels;
@@ -25,13 +25,7 @@ impl DockerEngine {
                     id: found.id.unwrap_or_default(),
                     tags: found.repo_tags.unwrap_or_default(),
                     digests: found.repo_digests.unwrap_or_default(),
-                    size: found
-                        .size
-                        .and_then(|n| u64::try_from(n).ok())
-                        .unwrap_or_default(),
                     labels: config.labels.unwrap_or_default().into_iter().collect(),
-                    variables: config.env.unwrap_or_default(),
-                    created: 0,
                 }))
             }
             Err(err) => match Error::from(err) {
@@ -56,10 +50,7 @@ impl DockerEngine {
                     .filter(|tag| tag != "<none>:<none>")
                     .collect(),
                 digests: Vec::new(),
-                size: u64::try_from(summary.size).unwrap_or_default(),
                 labels: summary.labels.into_iter().collect(),
-                variables: Vec::new(),
-                created: summary.created,
             })
             .collect())
     }
@@ -108,7 +99,7 @@ impl DockerEngine {
 
     pub(super) async fn build(
         &self,
-        build: &ImageBuild,
+        build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<()> {
         let labels: HashMap<&str, &str> = build
@@ -117,13 +108,13 @@ impl DockerEngine {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let arguments: HashMap<&str, &str> = build
-            .arguments
+            .variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let options = BuildImageOptionsBuilder::default()
             .dockerfile("Dockerfile")
-            .t(&build.tag)
+            .t(build.tag)
             .labels(&labels)
             .buildargs(&arguments)
             .networkmode(if build.network.is_empty() {
@@ -137,15 +128,15 @@ impl DockerEngine {
         let mut stream = self.docker.build_image(
             options,
             None,
-            Some(bollard::body_full(build.context.clone())),
+            Some(bollard::body_full(dockerfile::archive(build.plan)?)),
         );
         let mut last = Vec::new();
         let failed = |reason: String| {
             if is_disk_full(&reason) {
-                Error::DiskFull(reason)
+                disk_full(reason)
             } else {
                 Error::ImageBuild {
-                    image: build.tag.clone(),
+                    image: build.tag.to_owned(),
                     reason,
                 }
             }
@@ -215,19 +206,16 @@ fn with_tail(reason: &str, last: &[String]) -> String {
 fn pull_error(image: &str, err: Error) -> Error {
     let image = image.to_owned();
     match err {
-        Error::DiskFull(_) | Error::Lost(_) => err,
-        Error::Unusable { what, .. } => Error::Unusable {
-            call: "pull an image",
-            what,
-        },
-        Error::NotFound(reason) => Error::ImageNotFound { image, reason },
+        Error::DiskFull { .. } | Error::Lost(_) => err,
+        Error::Unusable { what, .. } => unusable("pull an image", what),
+        Error::NotFound(reason) => image_not_found(image, reason),
         err => {
             let reason = match err {
                 Error::Other(reason) => reason,
                 err => err.to_string(),
             };
             if is_disk_full(&reason) {
-                Error::DiskFull(reason)
+                disk_full(reason)
             } else if [
                 "not found",
                 "manifest unknown",
@@ -237,9 +225,9 @@ fn pull_error(image: &str, err: Error) -> Error {
             .iter()
             .any(|word| reason.contains(word))
             {
-                Error::ImageNotFound { image, reason }
+                image_not_found(image, reason)
             } else {
-                Error::Registry { image, reason }
+                registry(image, reason)
             }
         }
     }
@@ -273,6 +261,9 @@ mod tests {
             Error::Registry { .. }
         ));
         let full = Error::Other("write /var/lib/docker: no space left on device".into());
-        assert!(matches!(pull_error("node:24", full), Error::DiskFull(_)));
+        assert!(matches!(
+            pull_error("node:24", full),
+            Error::DiskFull { .. }
+        ));
     }
 }

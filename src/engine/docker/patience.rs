@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::error::unusable;
 use crate::engine::{Error, Result};
 use crate::shutdown::{Shutdown, Urgency};
 
@@ -102,7 +103,7 @@ impl Patience {
             biased;
             result = answer => {
                 return result.map_err(|err| match err {
-                    Error::Unusable { what, .. } => Error::Unusable { call, what },
+                    Error::Unusable { what, .. } => unusable(call, what),
                     err => err,
                 });
             }
@@ -112,7 +113,7 @@ impl Patience {
             reason = self.hurried(hurry) => format!("did not answer after {reason}"),
         };
         self.given_up.store(true, Ordering::Relaxed);
-        Err(Error::Unusable { call, what })
+        Err(unusable(call, what))
     }
 
     /// Ends when the user has wanted to stop for so long; says how it was said.

@@ -27,7 +27,6 @@ impl DockerEngine {
                 name: volume.name,
                 labels: volume.labels.into_iter().collect(),
                 created: volume.created_at.unwrap_or_default(),
-                mountpoint: volume.mountpoint,
             })
             .collect())
     }

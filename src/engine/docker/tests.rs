@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -130,10 +131,6 @@ async fn no_call_is_waited_for_without_an_end() {
                     .unwrap_err(),
                 "create a container",
             ),
-            (
-                engine.exec_exit_code("x").await.unwrap_err(),
-                "look at a command",
-            ),
         ];
         for (err, call) in errors {
             assert!(is_silent(&err, call), "{answer:?}: {err}");
@@ -219,4 +216,60 @@ async fn the_first_wish_to_stop_ends_the_wait_for_a_greeting() {
         tried[0].ends_with(": did not answer after Ctrl-C"),
         "{tried:?}"
     );
+}
+
+/// Keeps what is written to it.
+#[derive(Clone, Default)]
+struct Kept(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_call_is_told_with_its_name_its_time_and_what_came_of_it() {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let hostile = Hostile::new(Answer::Nothing);
+    let engine = hostile.engine(Patience::of(SHORT, None)).await;
+    let spec = ContainerSpec {
+        name: "shop".to_owned(),
+        variables: [("TOKEN".to_owned(), "secret".to_owned())].into(),
+        ..ContainerSpec::default()
+    };
+    engine.create_container(&spec).await.unwrap_err();
+    let left = engine.image("node:24");
+    assert!(left.now_or_never().is_none());
+    let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("call=")).collect();
+    let [created, looked] = &lines[..] else {
+        panic!("{text}");
+    };
+    for part in [
+        "DEBUG",
+        "call=\"create_container\"",
+        "name=\"shop\"",
+        "took_ms=",
+        "outcome=\"no use\"",
+    ] {
+        assert!(created.contains(part), "{part}: {created}");
+    }
+    for part in ["call=\"image\"", "name=\"node:24\"", "outcome=\"left\""] {
+        assert!(looked.contains(part), "{part}: {looked}");
+    }
+    assert!(!text.contains("secret"), "{text}");
 }

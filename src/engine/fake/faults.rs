@@ -25,7 +25,7 @@ pub(crate) enum Fault {
 /// One call of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// The trait's function.
+    /// The trait's function, or `exit_code` when a command has ended and its code is asked for.
     pub(crate) name: &'static str,
     /// The name or id it is about; the script's words for an exec.
     pub(crate) subject: String,
@@ -79,6 +79,11 @@ impl Tape {
     pub(crate) fn add_named(&mut self, name: &'static str, nth: usize, fault: Fault) {
         let so_far = self.calls.iter().filter(|call| call.name == name).count();
         self.faults.push((Place::Named(name, so_far + nth), fault));
+    }
+
+    /// Every call from now on finds no engine.
+    pub(crate) fn go_away(&mut self) {
+        self.gone = true;
     }
 
     /// Nothing goes wrong any more.

@@ -80,6 +80,11 @@ impl Living {
         *self.code.borrow()
     }
 
+    /// Whether SIGKILL has come, which it may not have noticed yet.
+    pub(super) fn is_killed(&self) -> bool {
+        *self.signal.borrow() == Signal::Kill
+    }
+
     /// Waits until it has ended.
     pub(crate) async fn ended(&self) -> i64 {
         let mut code = self.code.subscribe();
@@ -101,11 +106,7 @@ impl Living {
         if self.catches.load(Ordering::Relaxed) {
             self.reached(Signal::Kill).await;
         }
-        if *self.signal.borrow() == Signal::Kill {
-            137
-        } else {
-            143
-        }
+        if self.is_killed() { 137 } else { 143 }
     }
 }
 

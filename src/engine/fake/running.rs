@@ -2,15 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::process::{Process, Program, Sink, run};
-use super::{FakeEngine, Store, locked};
+use super::process::{Living, Process, Program, Sink, run};
+use super::{FakeEngine, Fault, Store, locked};
 use crate::engine::spec::{ExecSpec, LogRange};
-use crate::engine::{Error, Exec, OutputStream, Result};
+use crate::engine::{Error, Exec, ExitCode, OutputStream, Result};
 use crate::output::Output;
 
 /// How many pieces of output may wait for their reader, as in a pipe.
@@ -91,13 +91,44 @@ impl FakeEngine {
             sink: Sink::Stream(sender.clone()),
             input: spec.stdin.then_some(theirs),
         };
-        tokio::spawn(run(living, self.launch(process)));
+        tokio::spawn(run(living.clone(), self.launch(process)));
         let exec = Exec {
+            exit: self.exit(&id, living),
             id,
             output: self.listen(receiver),
             input: Box::pin(ours),
         };
         Ok((exec, sender))
+    }
+
+    /// The exit code of a command, once it has ended.
+    fn exit(&self, exec: &str, living: Arc<Living>) -> ExitCode {
+        let (store, tape, hung) = (self.store.clone(), self.tape.clone(), self.hung.clone());
+        let (gone, exec) = (self.gone.clone(), exec.to_owned());
+        Box::pin(async move {
+            let lost = || Error::Lost("connection refused".to_owned());
+            let mut left = gone.subscribe();
+            let code = tokio::select! {
+                biased;
+                _ = left.wait_for(|gone| *gone) => return Err(lost()),
+                code = living.ended() => code,
+            };
+            // Others may run in between, as they do while an answer is on its way.
+            tokio::task::yield_now().await;
+            let fault = locked(&tape).record("exit_code", &exec);
+            match fault {
+                None | Some(Fault::Cut(_)) => locked(&store).exec_ended(&exec, code),
+                Some(Fault::Refuse(error) | Fault::LoseAnswer(error)) => Err(error()),
+                Some(Fault::Hang | Fault::HangAfter) => {
+                    hung.notify_one();
+                    std::future::pending().await
+                }
+                Some(Fault::Gone) => {
+                    gone.send_replace(true);
+                    Err(lost())
+                }
+            }
+        })
     }
 
     /// What arrives, until the engine is gone.

@@ -1,6 +1,7 @@
 //! The fake's objects and the rules they obey, which are Docker's: images, containers, and what runs in
 //! them. Nothing here waits.
 
+mod image;
 mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,9 @@ use std::sync::Arc;
 
 use super::files::Files;
 use super::process::Living;
-use crate::engine::spec::{Container, ContainerSpec, ContainerState, ExecSpec, Image, VolumeSpec};
+use crate::engine::spec::{
+    Container, ContainerSpec, ContainerState, ExecSpec, Image, ImagePlan, VolumeSpec,
+};
 use crate::engine::{Error, Result};
 use crate::labels::{Labels, carries};
 use crate::output::Output;
@@ -84,6 +87,8 @@ pub(crate) struct Store {
     pub(crate) networks: BTreeMap<String, Labels>,
     /// By reference.
     pub(crate) images: BTreeMap<String, Image>,
+    /// What the images that were built are made of, by reference.
+    pub(super) plans: BTreeMap<String, ImagePlan>,
     /// What can be pulled.
     pub(crate) registry: BTreeSet<String>,
     /// How lists are answered.
@@ -133,10 +138,7 @@ impl Store {
             id,
             tags: vec![reference.to_owned()],
             digests: Vec::new(),
-            size: 1,
             labels,
-            variables: Vec::new(),
-            created: i64::from(self.count),
         };
         self.images.insert(reference.to_owned(), image);
     }
@@ -192,7 +194,6 @@ impl Store {
                     Phase::Running => "Up 1 second".to_owned(),
                     Phase::Exited(code) => format!("Exited ({code}) 1 second ago"),
                 },
-                image_id: container.image_id.clone(),
                 labels: container.spec.labels.clone(),
                 created: container.created,
             })
@@ -207,6 +208,7 @@ impl Store {
             .ok_or_else(|| Error::ImageNotFound {
                 image: spec.image.clone(),
                 reason: format!("No such image: {}", spec.image),
+                hint: None,
             })?;
         self.name_is_free(&spec.name)?;
         // A volume that is not there is made on the way, without any label.
@@ -225,10 +227,14 @@ impl Store {
         for directory in DIRECTORIES.into_iter().chain(targets) {
             layer.make_directory(directory);
         }
+        let mut spec = spec.clone();
+        if let Some(plan) = self.plans.get(&spec.image) {
+            image::apply(plan, &mut spec, &mut layer);
+        }
         let id = self.next_id();
         let container = HeldContainer {
             name: spec.name.clone(),
-            spec: spec.clone(),
+            spec,
             phase: Phase::Created,
             image_id,
             created: i64::from(self.count),
@@ -286,12 +292,26 @@ impl Store {
                 )));
             }
         }
+        if let Some(port) = spec.ports.iter().find(|port| self.is_taken(port.host)) {
+            return Err(Error::PortTaken(format!(
+                "Bind for 127.0.0.1:{} failed: port is already allocated",
+                port.host
+            )));
+        }
         let process = Living::new(spec.command, spec.variables, spec.working_dir, spec.user);
         let container = self.held(id)?;
         container.phase = Phase::Running;
         container.starts += 1;
         container.processes = vec![process.clone()];
         Ok(Some((process, container.starts)))
+    }
+
+    fn is_taken(&self, port: u16) -> bool {
+        let mut running = self
+            .containers
+            .values()
+            .filter(|held| held.phase == Phase::Running);
+        running.any(|held| held.spec.ports.iter().any(|open| open.host == port))
     }
 
     /// The container's first process has ended, and takes all others along.
@@ -304,6 +324,7 @@ impl Store {
                 process.kill();
             }
         }
+        self.forget_memory();
     }
 
     pub(super) fn rename_container(&mut self, id: &str, name: &str) -> Result<()> {
@@ -324,6 +345,7 @@ impl Store {
             }
             let left = &self.containers;
             self.execs.retain(|_, (of, _)| left.contains_key(of));
+            self.forget_memory();
         }
     }
 
@@ -375,11 +397,29 @@ impl Store {
         Ok((exec, id, process))
     }
 
-    pub(super) fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
+    /// The container of a command.
+    pub(super) fn find_exec(&self, exec: &str) -> Result<&str> {
         self.execs
             .get(exec)
-            .map(|(_, process)| process.exit_code())
+            .map(|(container, _)| container.as_str())
             .ok_or_else(|| Error::NotFound(format!("No such exec instance: {exec}")))
+    }
+
+    /// What the end of a command with that code comes to: it may have been its container's end that it met.
+    pub(super) fn exec_ended(&self, exec: &str, code: i64) -> Result<i64> {
+        let container = self.containers.get(self.find_exec(exec)?);
+        let lives = container.is_some_and(|held| {
+            held.phase == Phase::Running
+                && held
+                    .processes
+                    .first()
+                    .is_some_and(|first| !first.is_killed())
+        });
+        // One that is only about to start has 126.
+        if !lives && matches!(code, 126 | 137) {
+            return Err(Error::ContainerEnded);
+        }
+        Ok(code)
     }
 
     /// Something of a container took more memory than the container may have.

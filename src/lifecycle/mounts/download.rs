@@ -90,7 +90,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         // Whoever writes or deletes at the same moment is no failure (1).
-        if self.ended(&exec.id).await? > 1 {
+        if self.ended(exec.exit).await? > 1 {
             return Err(failed(io::Error::other(said)));
         }
         let others = unpacked.map_err(failed)?;

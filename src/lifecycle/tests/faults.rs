@@ -234,7 +234,7 @@ async fn a_first_up_with_a_database_survives_each_refused_call() {
     let unnoticed = disturb(story, Fault::Refuse(refused), is_refused).await;
     // Whether the database answers is asked again.
     assert!(
-        unnoticed.is_subset(&BTreeSet::from(["exec", "exec_exit_code"])),
+        unnoticed.is_subset(&BTreeSet::from(["exec", "exit_code"])),
         "{unnoticed:?}"
     );
 }
@@ -244,7 +244,7 @@ async fn a_first_up_with_a_database_survives_each_lost_answer() {
     let story = Story::new(Before::NothingNorDatabase);
     let unnoticed = disturb(story, Fault::LoseAnswer(lost), is_lost).await;
     assert!(
-        unnoticed.is_subset(&BTreeSet::from(["exec", "exec_exit_code"])),
+        unnoticed.is_subset(&BTreeSet::from(["exec", "exit_code"])),
         "{unnoticed:?}"
     );
 }

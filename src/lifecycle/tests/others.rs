@@ -129,10 +129,10 @@ impl World {
             "network" => engine.create_network(name, &other.labels).await.unwrap(),
             _ => {
                 let build = crate::engine::spec::ImageBuild {
-                    tag: name.to_owned(),
-                    context: bytes::Bytes::new(),
+                    tag: name,
+                    plan: &crate::engine::spec::ImagePlan::default(),
                     labels: other.labels.clone(),
-                    arguments: BTreeMap::new(),
+                    variables: BTreeMap::new(),
                     network: String::new(),
                 };
                 engine.build_image(&build, &|_| {}).await.unwrap();

@@ -201,7 +201,6 @@ impl Store {
                 name: volume.spec.name.clone(),
                 labels: volume.spec.labels.clone(),
                 created: volume.created.clone(),
-                mountpoint: format!("/fake/volumes/{}/_data", volume.spec.name),
             })
             .collect()
     }
@@ -263,6 +262,20 @@ impl Store {
         }
         self.volumes.remove(name);
         Ok(())
+    }
+
+    /// Empties the volumes in memory that nothing has any more that runs.
+    pub(super) fn forget_memory(&mut self) {
+        let containers = &self.containers;
+        for (name, volume) in &mut self.volumes {
+            let is_mounted = containers.values().any(|held| {
+                held.phase == Phase::Running
+                    && held.spec.volumes.iter().any(|mount| mount.volume == *name)
+            });
+            if volume.spec.memory.is_some() && !is_mounted {
+                volume.files = Files::default();
+            }
+        }
     }
 
     // Networks.

@@ -1,0 +1,264 @@
+//! What an image is made of, as plain data. How an engine comes from that to an image is its own business.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::labels::Labels;
+
+/// What is in an image.
+///
+/// It is made in this order, as user 0 and group 0: what is in the base, the copies, the variables, what was collected,
+/// the files, and then what the command leaves, which sees all of these. The base's own entry point, command and user
+/// count no more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImagePlan {
+    /// The reference of the image that it starts from.
+    pub base: String,
+    /// What is copied from other images.
+    pub copies: Vec<ImageCopy>,
+    /// Variables for the command and for what runs in the image. `$NAME` in a value stands for what the variable was
+    /// before; everything else in it stands for itself.
+    pub variables: Vec<(String, String)>,
+    /// What commands in other images collect.
+    pub collected: Vec<Collected>,
+    /// Files.
+    pub files: Vec<ImageFile>,
+    /// The command that sets it up, with its arguments; empty for none. It has a network, and the image cannot be made
+    /// unless it succeeds.
+    pub command: Vec<String>,
+    /// Variables for what runs in the image only.
+    pub run_variables: Vec<(String, String)>,
+    /// `uid:gid` of what runs in it; empty for user 0.
+    pub user: String,
+    /// Where what runs in it starts; made where it is not there.
+    pub working_dir: String,
+    /// The command of a container that is given none.
+    pub run: Vec<String>,
+}
+
+/// A path of another image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageCopy {
+    /// The reference of the image; an engine without it pulls it.
+    pub image: String,
+    /// The absolute path there; with a slash at its end, what is in that directory.
+    pub from: String,
+    /// The absolute path in the image that is made, with a slash at its end for a directory. What is there already
+    /// stays unless the same name comes.
+    pub to: String,
+}
+
+/// What a command collects in another image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// What it is called, in lower-case letters, digits and dashes; unlike any other of the same image.
+    pub name: String,
+    /// The reference of the image that the command runs in, as user 0; an engine without it pulls it.
+    pub image: String,
+    /// Files that are put there first.
+    pub files: Vec<ImageFile>,
+    /// The command with its arguments.
+    pub command: Vec<String>,
+    /// The directory there that is copied.
+    pub from: String,
+    /// The directory that it becomes.
+    pub to: String,
+}
+
+/// A file of an image, which belongs to user 0 and group 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFile {
+    /// Its absolute path. Directories that are not there are made.
+    pub path: String,
+    /// Its permissions.
+    pub mode: u32,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// An image to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageBuild<'a> {
+    /// The reference that the result gets.
+    pub tag: &'a str,
+    /// What is in it.
+    pub plan: &'a ImagePlan,
+    /// Labels.
+    pub labels: Labels,
+    /// Variables for the commands of the build, such as a proxy's. They leave no trace in the image.
+    pub variables: BTreeMap<String, String>,
+    /// The name of the network that the commands are run in; empty for none.
+    pub network: String,
+}
+
+impl ImagePlan {
+    /// The references of the images that it is made from, each once; the first is its base.
+    pub fn bases(&self) -> Vec<String> {
+        let copied = self.copies.iter().map(|copy| &copy.image);
+        let collected = self.collected.iter().map(|collected| &collected.image);
+        let mut seen = BTreeSet::new();
+        std::iter::once(&self.base)
+            .chain(copied)
+            .chain(collected)
+            .filter(|image| seen.insert(image.as_str()))
+            .cloned()
+            .collect()
+    }
+
+    /// All that the image depends on, as bytes: the same for the same plan, whichever version of this program made it,
+    /// and others for any other plan. Each part stands behind its length, so that no two lists of parts look alike.
+    pub fn content(&self) -> Vec<u8> {
+        let mut content = Content::default();
+        content.text(&self.base);
+        content.list(&self.copies, |content, copy| {
+            for part in [&copy.image, &copy.from, &copy.to] {
+                content.text(part);
+            }
+        });
+        content.pairs(&self.variables);
+        content.list(&self.collected, |content, collected| {
+            content.text(&collected.name);
+            content.text(&collected.image);
+            content.files(&collected.files);
+            content.texts(&collected.command);
+            content.text(&collected.from);
+            content.text(&collected.to);
+        });
+        content.files(&self.files);
+        content.texts(&self.command);
+        content.pairs(&self.run_variables);
+        content.text(&self.user);
+        content.text(&self.working_dir);
+        content.texts(&self.run);
+        content.0
+    }
+}
+
+#[derive(Default)]
+struct Content(Vec<u8>);
+
+impl Content {
+    fn bytes(&mut self, part: &[u8]) {
+        self.number(part.len() as u64);
+        self.0.extend_from_slice(part);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, part: &str) {
+        self.bytes(part.as_bytes());
+    }
+
+    fn list<T>(&mut self, parts: &[T], each: impl Fn(&mut Self, &T)) {
+        self.number(parts.len() as u64);
+        for part in parts {
+            each(self, part);
+        }
+    }
+
+    fn texts(&mut self, parts: &[String]) {
+        self.list(parts, |content, part| content.text(part));
+    }
+
+    fn pairs(&mut self, parts: &[(String, String)]) {
+        self.list(parts, |content, (name, value)| {
+            content.text(name);
+            content.text(value);
+        });
+    }
+
+    fn files(&mut self, files: &[ImageFile]) {
+        self.list(files, |content, file| {
+            content.text(&file.path);
+            content.number(u64::from(file.mode));
+            content.bytes(&file.bytes);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha1::Digest;
+
+    use super::*;
+
+    fn plan() -> ImagePlan {
+        let file = |path: &str| ImageFile {
+            path: path.to_owned(),
+            mode: 0o644,
+            bytes: b"echo\n".to_vec(),
+        };
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+        let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        ImagePlan {
+            base: "base:1".to_owned(),
+            copies: ["more:1", "base:1", "more:1"]
+                .map(|image| ImageCopy {
+                    image: image.to_owned(),
+                    from: "/a/".to_owned(),
+                    to: "/b/".to_owned(),
+                })
+                .into(),
+            variables: pair("PATH", "/a:$PATH"),
+            collected: vec![Collected {
+                name: "db".to_owned(),
+                image: "db:1".to_owned(),
+                files: vec![file("/collect")],
+                command: texts(&["sh", "/collect"]),
+                from: "/found/".to_owned(),
+                to: "/db/".to_owned(),
+            }],
+            files: vec![file("/set-up")],
+            command: texts(&["sh", "/set-up"]),
+            run_variables: pair("HOME", "/app"),
+            user: "1:1".to_owned(),
+            working_dir: "/app".to_owned(),
+            run: texts(&["sh"]),
+        }
+    }
+
+    #[test]
+    fn each_image_that_it_is_made_from_is_named_once_and_its_base_first() {
+        assert_eq!(plan().bases(), ["base:1", "more:1", "db:1"]);
+    }
+
+    /// Images that are on users' machines are found again by it: this must never change.
+    #[test]
+    fn the_same_plan_has_the_same_content_for_ever() {
+        let hash = sha1::Sha1::digest(plan().content());
+        assert_eq!(
+            format!("{hash:x}"),
+            "b59d5ff71de0a18eadd134497266826259b64ecd"
+        );
+    }
+
+    #[test]
+    fn no_part_can_change_without_the_content() {
+        let changes: [fn(&mut ImagePlan); 16] = [
+            |plan| plan.base.push('1'),
+            |plan| plan.copies[0].image.push('1'),
+            |plan| plan.copies[0].from.push('1'),
+            |plan| plan.copies[0].to.push('1'),
+            |plan| plan.copies.truncate(2),
+            |plan| plan.variables[0].1.push('1'),
+            |plan| plan.collected[0].image.push('1'),
+            |plan| plan.collected[0].files[0].bytes.push(b'1'),
+            |plan| plan.collected[0].command[1].push('1'),
+            |plan| plan.files[0].mode = 0o755,
+            |plan| plan.files[0].bytes.push(b'1'),
+            |plan| plan.command[1].push('1'),
+            |plan| plan.run_variables = std::mem::take(&mut plan.variables),
+            |plan| plan.user.push('1'),
+            |plan| plan.working_dir.push('1'),
+            |plan| plan.run.push(String::new()),
+        ];
+        let mut contents = BTreeSet::from([plan().content()]);
+        for change in changes {
+            let mut other = plan();
+            change(&mut other);
+            contents.insert(other.content());
+        }
+        assert_eq!(contents.len(), 17);
+    }
+}
