@@ -383,11 +383,7 @@ fn every_setting_and_variable_is_documented() {
         assert!(is_there, "docs/settings.md does not name `{key}`");
     }
     // How `upsun-local` speaks to processes that it starts itself.
-    let internal = [
-        "UPSUN_LOCAL_DUMP",
-        "UPSUN_LOCAL_IN_HOOK",
-        "UPSUN_LOCAL_WATCHED",
-    ];
+    let internal = ["UPSUN_LOCAL_DUMP", "UPSUN_LOCAL_IN_HOOK"];
     for path in files("src", "rs").iter().filter(|path| !is_for_tests(path)) {
         for rest in read(path).split("UPSUN_LOCAL_").skip(1) {
             let end = rest.find(|char: char| !char.is_ascii_uppercase() && char != '_');
