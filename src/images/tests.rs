@@ -118,6 +118,52 @@ fn pair(name: &str, value: &str) -> (String, String) {
 }
 
 #[test]
+fn dependencies_of_another_language_bring_its_runtime() {
+    let with = |runtime: &str, languages: &[(&str, bool)]| {
+        let mut app = single(runtime);
+        for (language, has_packages) in languages {
+            let packages = has_packages.then(|| ("a".to_owned(), json!("*")));
+            let packages = packages.into_iter().collect();
+            app.dependencies.insert((*language).to_owned(), packages);
+        }
+        copies(&given().recipe(&app))
+    };
+    let none = with("nodejs:24", &[]);
+    assert_eq!(
+        with("nodejs:24", &[("nodejs", true), ("ruby", false)]),
+        none
+    );
+    let python = "python:3.14-bookworm /usr/local/ /usr/local/";
+    assert_eq!(with("nodejs:24", &[("python3", true)]), [python]);
+    assert_eq!(
+        with("nodejs:24", &[("python2", true), ("python3", true)]),
+        [python]
+    );
+    assert_eq!(with("python:3.12", &[("python3", true)]), none);
+    let all = [
+        ("ruby", true),
+        ("nodejs", true),
+        ("python3", true),
+        ("php", true),
+    ];
+    let of_php = with("php:8.4", &all);
+    for image in [
+        "node:24-bookworm ",
+        "python:3.14-bookworm ",
+        "ruby:3.4-bookworm ",
+    ] {
+        assert!(
+            of_php.iter().any(|copy| copy.starts_with(image)),
+            "{of_php:?}"
+        );
+    }
+    assert!(
+        !of_php.iter().any(|copy| copy.starts_with("php:")),
+        "{of_php:?}"
+    );
+}
+
+#[test]
 fn a_single_runtime_is_its_official_image_and_the_setup() {
     let recipe = given().recipe(&single("nodejs:24"));
     let plan = &recipe.plan;

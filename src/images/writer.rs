@@ -1,5 +1,6 @@
 //! Collects what an app's image is made of.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
@@ -95,15 +96,27 @@ struct Stack<'a> {
 impl<'a> Stack<'a> {
     fn of(app: &'a App) -> Stack<'a> {
         match &app.image {
-            Image::Runtime(runtime) => Stack {
-                composable: false,
-                runtimes: vec![StackRuntime {
+            Image::Runtime(runtime) => {
+                let own = StackRuntime {
                     runtime: runtime.clone(),
                     extensions: runtime_list(app, "extensions"),
                     disabled_extensions: runtime_list(app, "disabled_extensions"),
-                }],
-                packages: &[],
-            },
+                };
+                let further = for_dependencies(app).filter(|name| *name != runtime.name);
+                let further = further.map(|name| StackRuntime {
+                    runtime: Runtime {
+                        name: name.to_owned(),
+                        version: String::new(),
+                    },
+                    extensions: Vec::new(),
+                    disabled_extensions: Vec::new(),
+                });
+                Stack {
+                    composable: false,
+                    runtimes: std::iter::once(own).chain(further).collect(),
+                    packages: &[],
+                }
+            }
             Image::Composable {
                 runtimes, packages, ..
             } => Stack {
@@ -119,6 +132,26 @@ impl<'a> Stack<'a> {
             .iter()
             .find(|entry| entry.runtime.name == name)
     }
+}
+
+/// The runtimes that install `dependencies`. Upsun's containers install those of every language; an official image
+/// holds the tools of its own one.
+/// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#dependencies>
+fn for_dependencies(app: &App) -> impl Iterator<Item = &'static str> {
+    let languages = [
+        ("nodejs", "nodejs"),
+        ("php", "php"),
+        ("python", "python"),
+        ("python2", "python"),
+        ("python3", "python"),
+        ("ruby", "ruby"),
+    ];
+    let wanted: BTreeSet<&str> = languages
+        .into_iter()
+        .filter(|(key, _)| app.dependencies.get(*key).is_some_and(|it| !it.is_empty()))
+        .map(|(_, runtime)| runtime)
+        .collect();
+    wanted.into_iter()
 }
 
 /// `runtime.extensions` and the like: names, or maps with a `name`.

@@ -233,3 +233,28 @@ fn a_build_is_mounted_read_only_and_nothing_else_is_mounted() {
     ]);
     assert_eq!(mounts.trim(), format!("volume {volume} /app false"));
 }
+
+#[test]
+fn dependencies_of_other_languages_than_the_app_s_are_installed() {
+    let project = TestProject::on_engine(
+        "applications:
+  node:
+    type: nodejs:24
+    build: { flavor: none }
+    dependencies: { python3: { cowsay: '==6.1' } }
+    hooks: { build: 'cowsay -t python > said; node --version' }
+    operations: { show: { commands: { start: 'cat said; cowsay -t again' } } }
+  php:
+    type: php:8.4
+    build: { flavor: none }
+    dependencies: { nodejs: { cowsay: 1.6.0 } }
+    hooks: { build: 'cowsay node > said; php --version' }
+    operations: { show: { commands: { start: 'cat said; cowsay again' } } }
+",
+    );
+    for (app, said) in [("node", "python"), ("php", "node")] {
+        let shown = project.run(&["run", "show", "--app", app]).expect(0);
+        assert!(shown.stdout.contains(said), "{}", shown.stdout);
+        assert!(shown.stdout.contains("again"), "{}", shown.stdout);
+    }
+}

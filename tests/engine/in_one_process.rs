@@ -66,7 +66,7 @@ fn workspace(root: &Path, environment: &str) -> Arc<Workspace> {
     Arc::new(Workspace::open(root, &surroundings).expect("a workspace"))
 }
 
-async fn start(engine: &Arc<DockerEngine>, root: &Path, environment: &str) -> Started {
+fn start(engine: &Arc<DockerEngine>, root: &Path, environment: &str) -> Started {
     let workspace = workspace(root, environment);
     let request = Request {
         target: Target::default(),
@@ -136,7 +136,7 @@ async fn three_environments_at_once_of_which_one_is_cancelled() {
     let engine = Arc::new(engine.expect("an engine"));
     let mut all = Vec::new();
     for environment in ["one", "two", "three"] {
-        all.push(start(&engine, &root, environment).await);
+        all.push(start(&engine, &root, environment));
     }
     let [one, two, three] = <[Started; 3]>::try_from(all).ok().expect("three");
     for (started, name) in [(&one, "one"), (&two, "two"), (&three, "three")] {

@@ -145,7 +145,7 @@ fn each_app_that_has_it_commits_in_turn_and_the_repository_is_only_changed_when_
         "Committed web: ",
         "Made by web\n",
         "Committed api: ",
-        "`--apply` brings it here",
+        "run it again with `--apply` to bring the commits in",
     ] {
         assert!(shown.stderr.contains(said), "{}", shown.stderr);
     }
@@ -234,7 +234,9 @@ fn one_that_fails_or_is_cancelled_leaves_nothing() {
         .run(&["source-operation", "run", "fail", "--apply"])
         .expect(3);
     assert!(
-        failed.stderr.contains("Nothing is kept of it"),
+        failed
+            .stderr
+            .contains("The commits were discarded, as on Upsun."),
         "{}",
         failed.stderr
     );
@@ -345,7 +347,7 @@ fn nothing_of_this_machine_is_had_by_one_that_lies_about_its_repository() {
         let refused = project.run(&run).expect(1);
         for said in [
             "left no branch `main` that Upsun could push",
-            "Nothing is kept of it",
+            "The commits were discarded, as on Upsun.",
         ] {
             assert!(refused.stderr.contains(said), "{}", refused.stderr);
         }
