@@ -189,7 +189,7 @@ fn what_would_lose_something_becomes_a_branch_of_its_own() {
     let amended = project
         .run(&["source-operation", "run", "amend", "--apply"])
         .expect(0);
-    for said in ["rewrote history", "without losing commits"] {
+    for said in ["rewrote history", "moving it would lose commits"] {
         assert!(amended.stderr.contains(said), "{}", amended.stderr);
     }
     assert_eq!(log(&project, "HEAD"), "First");
@@ -206,7 +206,9 @@ fn what_would_lose_something_becomes_a_branch_of_its_own() {
     ];
     let dirty = project.run(&update).expect(0);
     assert!(
-        dirty.stderr.contains("uncommitted changes are left out"),
+        dirty
+            .stderr
+            .contains("there are changes that are not committed"),
         "{}",
         dirty.stderr
     );
