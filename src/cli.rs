@@ -44,6 +44,7 @@ mod variables;
 mod opened;
 mod options;
 mod watch;
+mod wildcard;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

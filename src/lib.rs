@@ -1,7 +1,7 @@
 //! `upsun-local` runs an Upsun project's runtime operations on your machine, in containers with the
 //! same read-only file system, mounts, variables and roles as on Upsun.
 //!
-//! Who may import whom: a module imports only what stands on a lower line. `tests/architecture.rs` reads this table
+//! Who may import whom: a module imports only what stands on a lower line. `tests/architecture` reads this table
 //! and fails for an import that goes up.
 //!
 //! ```text floors

@@ -19,7 +19,7 @@ use self::files::{Kind, Touch, touches};
 pub use self::known::Known;
 use self::known::Room;
 use self::layouts::{Place, Written};
-use self::sources::{new_mount, split};
+use self::sources::split;
 use crate::config::{edit, mount_source};
 use crate::event::ReadOnlyWrite;
 use crate::mount_advice::{self, is_file as is_likely_file};
@@ -82,14 +82,7 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
         .filter(|(path, _)| !is_dispensable(path))
         .collect();
     let directories = directories(&touched, built, ended, known);
-    let is_written_anew = |path: &str| {
-        let found = directories.get(path);
-        let is_anew = found.is_some_and(|found| {
-            found.made > 0 && found.stayed.is_empty() && found.kept.is_empty()
-        });
-        is_anew && can_be_mount(path)
-    };
-    let mut roots: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let (roots, beyond) = roots(&touched, listings, &directories, known);
     let mut elsewhere = Vec::new();
     let mut tell = |path: &str, reason: Reason| {
         elsewhere.push(Elsewhere {
@@ -98,23 +91,8 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
             writer: writer(&|other| other == path),
         });
     };
-    for (path, touch) in &touched {
-        let is_directory = ended.is_directory(path) || built.is_directory(path);
-        let highest = (is_directory && !path.is_empty())
-            .then_some(*path)
-            .into_iter()
-            .chain(ancestors(path))
-            .enumerate()
-            // A mount around others is only wanted where something is written right beside them.
-            .take_while(|(at, directory)| {
-                is_written_anew(directory) && (*at == 0 || !known.is_around_mounts(directory))
-            })
-            .last()
-            .map(|(_, directory)| directory);
-        match highest {
-            Some(root) => roots.entry(root).or_default().push(path),
-            None => tell(path, why_not(path, *touch, is_directory, &directories)),
-        }
+    for (path, reason) in beyond {
+        tell(path, reason);
     }
     let mut parts = Vec::new();
     for (root, paths) in &roots {
@@ -125,19 +103,14 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
             tell(path, Reason::HoldsMount { directory });
         }
     }
-    let placed = |(path, source): Place<'_>| {
-        let source_path = match known.room(path, source) {
-            Room::Own => None,
-            Room::Other(name) => Some(name),
-            Room::Nowhere(mount) => return Err(mount),
-        };
-        let writer = writer(&|other| is_in(other, path));
-        Ok(NewMount {
-            source_path,
-            writer,
-            ..new_mount(path, source, &touched, built, ended, known)
-        })
+    let written = Written {
+        touched: &touched,
+        directories: &directories,
+        built,
+        ended,
+        known,
     };
+    let placed = |place: Place<'_>| written.mount(place, writer(&|other| is_in(other, place.0)));
     let mut mounts = Vec::new();
     for part in parts {
         match placed(part) {
@@ -150,23 +123,7 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
             }
         }
     }
-    let layouts = Written {
-        touched: &touched,
-        directories: &directories,
-        ended,
-        known,
-    };
-    let mut alternatives: Vec<Vec<NewMount>> = Vec::new();
-    for layout in [layouts.narrow(&roots), layouts.wide(&roots)] {
-        let all: Result<Vec<NewMount>, String> = layout.into_iter().map(placed).collect();
-        if let Ok(all) = all
-            && !all.is_empty()
-            && all != mounts
-            && !alternatives.contains(&all)
-        {
-            alternatives.push(all);
-        }
-    }
+    let alternatives = written.alternatives(&roots, &mounts, placed);
     elsewhere.extend(outside.iter().map(|path| Elsewhere {
         path: path.clone(),
         reason: Reason::OutsideApp,
@@ -178,6 +135,45 @@ pub fn suggest(listings: &Listings<'_>, known: &Known<'_>, outside: &[String]) -
         alternatives,
         wrote,
     }
+}
+
+/// What was touched by the highest directory around it that can be a mount, and what no mount makes writable.
+#[expect(clippy::type_complexity, reason = "two lists of the same paths")]
+fn roots<'a>(
+    touched: &BTreeMap<&'a str, Touch>,
+    listings: &Listings<'_>,
+    directories: &BTreeMap<&'a str, Directory<'_>>,
+    known: &Known<'_>,
+) -> (BTreeMap<&'a str, Vec<&'a str>>, Vec<(&'a str, Reason)>) {
+    let Listings { built, ended, .. } = *listings;
+    let is_written_anew = |path: &str| {
+        let found = directories.get(path);
+        let is_anew = found.is_some_and(|found| {
+            found.made > 0 && found.stayed.is_empty() && found.kept.is_empty()
+        });
+        is_anew && can_be_mount(path)
+    };
+    let mut roots: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut beyond = Vec::new();
+    for (&path, touch) in touched {
+        let is_directory = ended.is_directory(path) || built.is_directory(path);
+        let highest = (is_directory && !path.is_empty())
+            .then_some(path)
+            .into_iter()
+            .chain(ancestors(path))
+            .enumerate()
+            // A mount around others is only wanted where something is written right beside them.
+            .take_while(|(at, directory)| {
+                is_written_anew(directory) && (*at == 0 || !known.is_around_mounts(directory))
+            })
+            .last()
+            .map(|(_, directory)| directory);
+        match highest {
+            Some(root) => roots.entry(root).or_default().push(path),
+            None => beyond.push((path, why_not(path, *touch, is_directory, directories))),
+        }
+    }
+    (roots, beyond)
 }
 
 /// The mount that makes a path writable which was only written when everything else was on mounts: `suggested` are there

@@ -2,40 +2,28 @@
 //! Pure: nothing here talks to an engine, reads a clock or the environment.
 
 mod build;
+mod container;
 pub mod front;
 pub mod router;
 pub mod steps;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use self::build::{BUILD_NETWORK, build_network};
 use self::front::FrontPlan;
-use crate::config::app::{App, Commands, Mount, MountSource, Worker};
-use crate::engine::spec::{
-    ContainerSpec, Link, MemoryLimit, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
-};
+use crate::config::app::App;
+use crate::engine::spec::{ContainerSpec, Link, MemoryLimit, VolumeSpec};
 use crate::event::Step;
-use crate::images::SUPERVISE;
 use crate::labels::Labels;
-use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER};
-use crate::php_ini;
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::services::ServicePlan;
 use crate::text::container_name;
 
-/// Changes whenever an earlier version's containers must not be taken for this version's.
-const DEPLOY_VERSION: u32 = 2;
-
 /// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
 const PIDS: i64 = 4096;
-
-/// Upsun lets an app's process end within so long before it kills it.
-/// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#workers>
-const STOP_GRACE: Duration = Duration::from_secs(15);
 
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -231,12 +219,12 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
     let app = inputs.app;
     let network = network(inputs.project, inputs.environment);
     let build = build::plan(inputs);
-    let web = container(inputs, &build, &network, None);
+    let web = container::plan(inputs, &build, &network, None);
     let workers = app
         .workers
         .iter()
         .enumerate()
-        .map(|(at, worker)| container(inputs, &build, &network, Some((at, worker))));
+        .map(|(at, worker)| container::plan(inputs, &build, &network, Some((at, worker))));
     let containers: Vec<ContainerPlan> = std::iter::once(web).chain(workers).collect();
     let front = inputs.front.as_ref().zip(containers.first());
     let front = front.map(|(image, web)| front::plan(inputs, image, &build.id, web));
@@ -260,156 +248,6 @@ fn network(project: &Project, environment: &Environment) -> NetworkPlan {
     }
 }
 
-fn container(
-    inputs: &Inputs<'_>,
-    build: &BuildPlan,
-    network: &NetworkPlan,
-    worker: Option<(usize, &Worker)>,
-) -> ContainerPlan {
-    let Inputs {
-        project,
-        environment,
-        app,
-        user,
-        ..
-    } = inputs;
-    let (commands, mounts, place, variables) = match worker {
-        None => (
-            &app.web.commands,
-            &app.mounts,
-            "web".to_owned(),
-            inputs.runtime_variables.first(),
-        ),
-        Some((at, worker)) => (
-            &worker.commands,
-            &worker.mounts,
-            format!("workers.{}", worker.name),
-            inputs.runtime_variables.get(at + 1),
-        ),
-    };
-    let index = worker.map_or(0, |(at, _)| at + 1);
-    let connections = inputs.connections.get(index).cloned().unwrap_or_default();
-    let worker = worker.map(|(_, worker)| worker);
-    let mut parts = vec![environment.name.as_str(), app.name.as_str()];
-    parts.extend(worker.map(|worker| worker.name.as_str()));
-    let data = Data::of(inputs, &parts, mounts);
-    let mut labels = project.new_labels(
-        Some(&environment.name),
-        Some(&app.name),
-        if worker.is_some() { "worker" } else { "web" },
-    );
-    if let Some(worker) = worker {
-        labels.insert(LABEL_WORKER.to_owned(), worker.name.clone());
-    }
-    labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
-    let mut volumes = vec![VolumeMount {
-        volume: build.volume.name.clone(),
-        target: "/app".to_owned(),
-        read_only: true,
-    }];
-    volumes.extend(data.mounted.iter().map(|(path, volume)| VolumeMount {
-        volume: volume.clone(),
-        target: format!("/app/{path}"),
-        read_only: false,
-    }));
-    let socket = if worker.is_none() {
-        front::socket_volume(inputs, app)
-    } else {
-        None
-    };
-    let mut tmpfs = vec![Tmpfs {
-        target: "/tmp".to_owned(),
-        options: "rw,exec,mode=1777".to_owned(),
-        size: inputs.resources.tmp,
-    }];
-    match &socket {
-        Some(volume) => volumes.push(VolumeMount {
-            volume: volume.name.clone(),
-            target: front::socket_directory().to_owned(),
-            read_only: false,
-        }),
-        None => tmpfs.push(Tmpfs {
-            target: "/run".to_owned(),
-            options: format!("rw,mode=0755,uid={},gid={}", user.uid, user.gid),
-            size: 64 * 1024 * 1024,
-        }),
-    }
-    let title = worker.map_or_else(
-        || app.name.clone(),
-        |worker| format!("{}--{}", app.name, worker.name),
-    );
-    let mut container = ContainerSpec {
-        name: project.name(&parts),
-        image: inputs.image.to_owned(),
-        command: supervisor(&place, commands),
-        user: user.spec(),
-        working_dir: "/app".to_owned(),
-        // Upsun numbers the instances of a container, and no name is the beginning of another's: Laravel's Horizon ends
-        // whatever runs under a name that begins with its own.
-        hostname: format!("{}.0", host_name(&title)),
-        variables: variables.cloned().unwrap_or_default(),
-        labels,
-        volumes,
-        tmpfs,
-        read_only: true,
-        network: Some(Network {
-            name: network.name.clone(),
-            aliases: Vec::new(),
-            links: connections.links,
-        }),
-        hosts: app
-            .additional_hosts
-            .iter()
-            .map(|(name, address)| (name.clone(), address.clone()))
-            .collect(),
-        pids_limit: Some(PIDS),
-        memory: inputs.resources.memory,
-        stop_grace: STOP_GRACE,
-        ..ContainerSpec::default()
-    };
-    let php_ini = inputs.runtime_php_ini.get(index);
-    php_ini::install(
-        &mut container,
-        php_ini.and_then(Option::as_deref),
-        php_ini::DIRECTORY,
-    );
-    let hooks = if worker.is_none() {
-        steps::hooks(app)
-    } else {
-        Vec::new()
-    };
-    let id = project::hash(
-        json!([DEPLOY_VERSION, build.id, container, data.directories, hooks])
-            .to_string()
-            .as_bytes(),
-    );
-    container.labels.insert(LABEL_DEPLOY.to_owned(), id.clone());
-    ContainerPlan {
-        worker: worker.map(|worker| worker.name.clone()),
-        id,
-        container,
-        storage: data.volumes,
-        directories: data.directories,
-        volatile: data.volatile,
-        socket,
-        mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
-        services: connections.services,
-        hooks,
-    }
-}
-
-fn supervisor(place: &str, commands: &Commands) -> Vec<String> {
-    let text = |command: &Option<String>| command.clone().unwrap_or_default();
-    vec![
-        "/bin/dash".to_owned(),
-        SUPERVISE.to_owned(),
-        format!("{place}.commands.start"),
-        text(&commands.pre_start),
-        text(&commands.start),
-        text(&commands.post_start),
-    ]
-}
-
 /// Host names have no underscores, and at most 63 characters.
 fn host_name(title: &str) -> String {
     let name: String = title
@@ -428,73 +266,5 @@ fn host_name(title: &str) -> String {
         "app".to_owned()
     } else {
         name.to_owned()
-    }
-}
-
-/// The volumes behind a container's mounts.
-struct Data {
-    volumes: Vec<VolumeSpec>,
-    directories: Vec<VolumeSpec>,
-    volatile: Vec<String>,
-    /// Mount path → volume.
-    mounted: Vec<(String, String)>,
-}
-
-impl Data {
-    /// Every mount is a directory of one volume per source and owner, as on Upsun: so mounts of the same
-    /// `source_path`, or of one below the other, share their files.
-    fn of(inputs: &Inputs<'_>, parts: &[&str], mounts: &[Mount]) -> Data {
-        let Inputs {
-            project,
-            environment,
-            ..
-        } = inputs;
-        let environment = environment.name.as_str();
-        let mut volumes: BTreeMap<String, VolumeSpec> = BTreeMap::new();
-        let mut directories: BTreeMap<String, VolumeSpec> = BTreeMap::new();
-        let mut volatile = BTreeSet::new();
-        let mut mounted = Vec::new();
-        for mount in mounts {
-            let (kind, owner): (&str, Vec<&str>) = match &mount.source {
-                MountSource::Storage { app } => ("storage", vec![environment, app]),
-                MountSource::Service { service } => ("service", vec![environment, service]),
-                MountSource::Instance => ("instance", parts.to_vec()),
-                MountSource::Temporary => ("tmp", parts.to_vec()),
-            };
-            let of_app = owner.get(1).copied();
-            let name_parts: Vec<&str> = owner.iter().copied().chain([kind]).collect();
-            let volume = VolumeSpec {
-                name: project.name(&name_parts),
-                labels: project.new_labels(Some(environment), of_app, kind),
-                directory_of: None,
-                memory: None,
-            };
-            if kind == "tmp" {
-                volatile.insert(volume.name.clone());
-            }
-            let directory_parts: Vec<&str> = name_parts
-                .iter()
-                .copied()
-                .chain([mount.source_path.as_str(), "directory"])
-                .collect();
-            let directory = VolumeSpec {
-                name: project.name(&directory_parts),
-                labels: project.new_labels(Some(environment), of_app, "directory"),
-                directory_of: Some(VolumeDirectory {
-                    volume: volume.name.clone(),
-                    path: mount.source_path.clone(),
-                }),
-                memory: None,
-            };
-            mounted.push((mount.path.clone(), directory.name.clone()));
-            volumes.insert(volume.name.clone(), volume);
-            directories.insert(directory.name.clone(), directory);
-        }
-        Data {
-            volumes: volumes.into_values().collect(),
-            directories: directories.into_values().collect(),
-            volatile: volatile.into_iter().collect(),
-            mounted,
-        }
     }
 }

@@ -71,53 +71,13 @@ pub(super) fn write(
     tried: &Tried,
 ) -> Result<Written, Failure> {
     let name = &found.app.place.file;
-    let kept = |why: &str, report| {
-        Ok(Written::Kept {
+    if let Some((why, report)) = why_kept(tried) {
+        return Ok(Written::Kept {
             why: format!("{name} stays as it is: {why}"),
             report,
-        })
-    };
+        });
+    }
     let mounts = &tried.suggestion.mounts;
-    match tried.report.outcome {
-        Outcome::Success => {}
-        _ if mounts.is_empty() => return Ok(Written::Nothing),
-        Outcome::Failure => {
-            return kept("the operation failed where it could write everywhere", None);
-        }
-        Outcome::Timeout => {
-            return kept(
-                "the operation's time was over where it could write everywhere",
-                None,
-            );
-        }
-        Outcome::Cancelled => return kept("the operation was cancelled", None),
-    }
-    match &tried.check {
-        Some(check) if check.result == Outcome::Success => {}
-        Some(check) => {
-            let report = Report {
-                outcome: check.result,
-                exit_code: check.exit_code,
-                hooks_failed: false,
-            };
-            let with = if mounts.is_empty() {
-                "its mounts"
-            } else {
-                "those mounts"
-            };
-            return kept(
-                &format!("with {with} the operation does not pass"),
-                Some(report),
-            );
-        }
-        None if mounts.is_empty() => return Ok(Written::Nothing),
-        None => {
-            return kept(
-                "whether the operation passes with those mounts is not known",
-                None,
-            );
-        }
-    }
     if mounts.is_empty() {
         return Ok(Written::Nothing);
     }
@@ -129,23 +89,7 @@ pub(super) fn write(
     // A link stays one.
     let path = std::fs::canonicalize(&path).map_err(of_file)?;
     let text = std::fs::read_to_string(&path).map_err(of_file)?;
-    let new: Vec<_> = mounts
-        .iter()
-        .map(|mount| edit::NewMount {
-            path: mount.path.clone(),
-            source: mount.source,
-            source_path: mount.source_path.clone(),
-            comment: (mount.hides > 0).then(|| {
-                let is_all = mount.hides == mount.hidden.len();
-                let more = if is_all { "" } else { ", …" };
-                format!(
-                    "hides {} of the build: {}{more}",
-                    count(mount.hides, "file"),
-                    mount.hidden.join(", ")
-                )
-            }),
-        })
-        .collect();
+    let new: Vec<_> = mounts.iter().map(to_write).collect();
     let edited = add_mounts(&text, &found.app.name, found.worker, &new).map_err(|err| {
         let hint = match err {
             Refused::Path { .. } => "let the operation write to a directory with another name",
@@ -161,6 +105,61 @@ pub(super) fn write(
         file: name.clone(),
         mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
     })))
+}
+
+/// Why nothing is added, and how a run ends with the mounts where that is not how it ended. Where the operation passes,
+/// or has no mounts to be added, there is no reason.
+fn why_kept(tried: &Tried) -> Option<(String, Option<Report>)> {
+    let mounts = &tried.suggestion.mounts;
+    let kept = |why: &str| Some((why.to_owned(), None));
+    match tried.report.outcome {
+        Outcome::Success => {}
+        _ if mounts.is_empty() => return None,
+        Outcome::Failure => {
+            return kept("the operation failed where it could write everywhere");
+        }
+        Outcome::Timeout => {
+            return kept("the operation's time was over where it could write everywhere");
+        }
+        Outcome::Cancelled => return kept("the operation was cancelled"),
+    }
+    match &tried.check {
+        Some(check) if check.result == Outcome::Success => None,
+        Some(check) => {
+            let report = Report {
+                outcome: check.result,
+                exit_code: check.exit_code,
+                hooks_failed: false,
+            };
+            let with = if mounts.is_empty() {
+                "its mounts"
+            } else {
+                "those mounts"
+            };
+            let why = format!("with {with} the operation does not pass");
+            Some((why, Some(report)))
+        }
+        None if mounts.is_empty() => None,
+        None => kept("whether the operation passes with those mounts is not known"),
+    }
+}
+
+/// A mount as it is written, with what it hides as a comment.
+fn to_write(mount: &NewMount) -> edit::NewMount {
+    edit::NewMount {
+        path: mount.path.clone(),
+        source: mount.source,
+        source_path: mount.source_path.clone(),
+        comment: (mount.hides > 0).then(|| {
+            let is_all = mount.hides == mount.hidden.len();
+            let more = if is_all { "" } else { ", …" };
+            format!(
+                "hides {} of the build: {}{more}",
+                count(mount.hides, "file"),
+                mount.hidden.join(", ")
+            )
+        }),
+    }
 }
 
 /// Either the old content or the new one is there at any moment, whatever happens. Whoever may not write to a file

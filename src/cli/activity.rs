@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::context::Context;
 use super::opened::open_lenient;
+use super::wildcard::is_like;
 use upsun_local::activity::{Activity, Error, Result as Ended, State, Store, Trouble};
 use upsun_local::failure::{BAD_FILE, Failure};
 
@@ -158,24 +159,6 @@ fn is_type(pattern: &str, kind: &str) -> bool {
     let pattern = pattern.trim();
     let rest = kind.split_once('.').map_or(kind, |(_, rest)| rest);
     is_like(pattern, kind) || is_like(pattern, rest)
-}
-
-pub(super) fn is_like(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once(['*', '%']) else {
-        return pattern == text;
-    };
-    let Some(mut left) = text.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = rest.split(['*', '%']).collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        let Some(at) = left.find(part) else {
-            return false;
-        };
-        left = &left[at + part.len()..];
-    }
-    left.ends_with(last)
 }
 
 /// Does it.

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::activity::is_like;
+use super::wildcard::is_like;
 use upsun_local::failure::Failure;
 
 /// The columns that are wanted.

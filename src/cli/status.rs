@@ -2,12 +2,15 @@
 
 mod everywhere;
 
+use std::collections::HashMap;
+
 use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
 use super::opened::open_lenient;
 use upsun_local::engine::Engine;
+use upsun_local::engine::spec::Container;
 use upsun_local::event::Address;
 use upsun_local::failure::Failure;
 use upsun_local::labels::{
@@ -47,56 +50,86 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                 || container.labels.get(LABEL_ENVIRONMENT) == Some(&workspace.environment.name))
     });
     containers.sort_by(|a, b| a.name.cmp(&b.name));
-    let label = |container: &upsun_local::engine::spec::Container, name: &str| {
-        container.labels.get(name).cloned().unwrap_or_default()
+    let found = Found {
+        endings: endings(context, &workspace, &engine, &containers).await?,
+        addresses: workspace.entrance.addresses(),
+        workspace: &workspace,
+        all,
+        containers,
     };
-    let is_routed = |environment: &str| {
-        all.iter().any(|container| {
+    if arguments.format == super::options::Format::Json {
+        let text = upsun_local::json::pretty(&found.json());
+        return context.print(&format!("{text}\n")).map(|()| 0);
+    }
+    if found.containers.is_empty() {
+        context.talk(&format!(
+            "No container of {} ({}) is up.\n",
+            workspace.project.id,
+            workspace.project.root.display()
+        ));
+        return Ok(0);
+    }
+    let mut text = super::table::aligned(&found.table(), true, true, context.out_style);
+    text.push_str(&found.where_to_find());
+    context.print(&text).map(|()| 0)
+}
+
+/// By a container's id: a command that ends again and again, its exit code, and how often it ended.
+type Endings = HashMap<String, (String, i64, u32)>;
+
+/// What the engine has of a project.
+struct Found<'a> {
+    workspace: &'a Workspace,
+    /// Every container.
+    all: Vec<Container>,
+    /// Those that are told, in order.
+    containers: Vec<Container>,
+    /// Where the environment that is asked about answers.
+    addresses: Vec<Address>,
+    endings: Endings,
+}
+
+impl Found<'_> {
+    fn is_routed(&self, environment: &str) -> bool {
+        self.all.iter().any(|container| {
             container.running
                 && container.labels.get(LABEL_KIND).map(String::as_str) == Some(router::KIND)
                 && container.labels.get(LABEL_ENVIRONMENT).map(String::as_str) == Some(environment)
         })
-    };
-    let title = |container: &upsun_local::engine::spec::Container| {
-        let app = match container.labels.get(LABEL_SERVICE) {
-            Some(service) => service.clone(),
-            None if label(container, LABEL_KIND) == mail::KIND => mail::KIND.to_owned(),
-            None => label(container, LABEL_APP),
-        };
-        container
-            .labels
-            .get(LABEL_WORKER)
-            .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
-    };
-    let all_addresses = workspace.entrance.addresses();
-    let addresses = |container: &upsun_local::engine::spec::Container| -> Vec<(String, bool)> {
+    }
+
+    /// The URLs of a container, each with whether it leads there without any route.
+    fn addresses(&self, container: &Container) -> Vec<(String, bool)> {
         let environment = label(container, LABEL_ENVIRONMENT);
         // Those of other environments have other ports.
-        let here = environment == workspace.environment.name
+        let here = environment == self.workspace.environment.name
             && !container.labels.contains_key(LABEL_WORKER)
-            && is_routed(&environment);
+            && self.is_routed(&environment);
         let title = title(container);
         let is_its_own = |address: &&Address| here && address.service.as_ref() == Some(&title);
-        let own = all_addresses.iter().filter(is_its_own);
-        let mail = workspace.mail_address(container).into_iter();
+        let own = self.addresses.iter().filter(is_its_own);
+        let mail = self.workspace.mail_address(container).into_iter();
         own.map(|address| (address.url.clone(), address.direct))
             .chain(mail.map(|url| (url, false)))
             .collect()
-    };
-    let ending = endings(context, &workspace, &engine, &containers).await?;
-    let state = |container: &upsun_local::engine::spec::Container| match ending.get(&container.id) {
-        Some((command, code, times)) => {
-            let again = if *times == 1 {
-                "once"
-            } else {
-                "again and again"
-            };
-            format!("Up, but `{command}` ends {again}, with code {code}")
+    }
+
+    fn state(&self, container: &Container) -> String {
+        match self.endings.get(&container.id) {
+            Some((command, code, times)) => {
+                let again = if *times == 1 {
+                    "once"
+                } else {
+                    "again and again"
+                };
+                format!("Up, but `{command}` ends {again}, with code {code}")
+            }
+            None => container.status.clone(),
         }
-        None => container.status.clone(),
-    };
-    if arguments.format == super::options::Format::Json {
-        let list: Vec<_> = containers
+    }
+
+    fn json(&self) -> Vec<serde_json::Value> {
+        self.containers
             .iter()
             .map(|container| {
                 json!({
@@ -105,62 +138,76 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
                     "container": container.name,
                     "running": container.running,
                     "status": container.status,
-                    "ended": ending.get(&container.id).map(|(command, code, times)| json!({
+                    "ended": self.endings.get(&container.id).map(|(command, code, times)| json!({
                         "command": command, "exit_code": code, "times": times,
                     })),
                     "build": label(container, LABEL_BUILD),
-                    "urls": addresses(container).into_iter().map(|(url, _)| url).collect::<Vec<_>>(),
+                    "urls": self.addresses(container).into_iter().map(|(url, _)| url).collect::<Vec<_>>(),
                 })
             })
-            .collect();
-        let text = upsun_local::json::pretty(&list);
-        return context.print(&format!("{text}\n")).map(|()| 0);
+            .collect()
     }
-    if containers.is_empty() {
-        context.talk(&format!(
-            "No container of {} ({}) is up.\n",
-            workspace.project.id,
-            workspace.project.root.display()
-        ));
-        return Ok(0);
+
+    fn table(&self) -> Vec<Vec<String>> {
+        let header = ["Environment", "Service", "Status", "Build", "Container"]
+            .map(str::to_owned)
+            .to_vec();
+        let rows = self.containers.iter().map(|container| {
+            vec![
+                label(container, LABEL_ENVIRONMENT),
+                title(container),
+                self.state(container),
+                label(container, LABEL_BUILD).chars().take(12).collect(),
+                container.name.clone(),
+            ]
+        });
+        std::iter::once(header).chain(rows).collect()
     }
-    let header = ["Environment", "Service", "Status", "Build", "Container"]
-        .map(str::to_owned)
-        .to_vec();
-    let rows = containers.iter().map(|container| {
-        vec![
-            label(container, LABEL_ENVIRONMENT),
-            title(container),
-            state(container),
-            label(container, LABEL_BUILD).chars().take(12).collect(),
-            container.name.clone(),
-        ]
-    });
-    let table: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-    let mut text = super::table::aligned(&table, true, true, context.out_style);
-    for container in &containers {
-        let environment = label(container, LABEL_ENVIRONMENT);
-        for (url, is_direct) in addresses(container) {
-            if container.labels.get(LABEL_KIND).map(String::as_str) == Some(mail::KIND) {
-                text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
-            } else {
-                let how = if is_direct { ", without any route" } else { "" };
-                text.push_str(&format!(
-                    "\n{} of {environment} is at {url}{how}\n",
-                    title(container)
-                ));
+
+    /// A line for each URL.
+    fn where_to_find(&self) -> String {
+        let mut text = String::new();
+        for container in &self.containers {
+            let environment = label(container, LABEL_ENVIRONMENT);
+            for (url, is_direct) in self.addresses(container) {
+                if container.labels.get(LABEL_KIND).map(String::as_str) == Some(mail::KIND) {
+                    text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
+                } else {
+                    let how = if is_direct { ", without any route" } else { "" };
+                    text.push_str(&format!(
+                        "\n{} of {environment} is at {url}{how}\n",
+                        title(container)
+                    ));
+                }
             }
         }
-    }
-    if is_routed(&workspace.environment.name) {
-        for address in &all_addresses {
-            if let Some(to) = &address.redirects_to {
-                let line = format!("\n{} redirects to {to}\n", address.url);
-                text.push_str(&safe(&line));
+        if self.is_routed(&self.workspace.environment.name) {
+            for address in &self.addresses {
+                if let Some(to) = &address.redirects_to {
+                    let line = format!("\n{} redirects to {to}\n", address.url);
+                    text.push_str(&safe(&line));
+                }
             }
         }
+        text
     }
-    context.print(&text).map(|()| 0)
+}
+
+fn label(container: &Container, name: &str) -> String {
+    container.labels.get(name).cloned().unwrap_or_default()
+}
+
+/// What a container is called: its service, app or worker.
+fn title(container: &Container) -> String {
+    let app = match container.labels.get(LABEL_SERVICE) {
+        Some(service) => service.clone(),
+        None if label(container, LABEL_KIND) == mail::KIND => mail::KIND.to_owned(),
+        None => label(container, LABEL_APP),
+    };
+    container
+        .labels
+        .get(LABEL_WORKER)
+        .map_or_else(|| app.clone(), |worker| format!("{app}--{worker}"))
 }
 
 /// The commands of apps and workers that end again and again, by their containers' ids.
@@ -168,8 +215,8 @@ async fn endings(
     context: &Context,
     workspace: &Workspace,
     engine: &impl Engine,
-    containers: &[upsun_local::engine::spec::Container],
-) -> Result<std::collections::HashMap<String, (String, i64, u32)>, Failure> {
+    containers: &[Container],
+) -> Result<Endings, Failure> {
     let shutdown = context.shutdown()?;
     let listening = context.listen(false, &shutdown);
     let sandbox = workspace.sandbox(engine, &listening.events, &shutdown);

@@ -139,56 +139,90 @@ pub fn of_mounts(
     now: &App,
     deleted: impl Fn(&MountSource) -> Option<String>,
 ) -> Vec<MountChange> {
-    let (old, new) = (held(before), held(now));
-    let shown_by =
-        |mount: &Held<'_>, all: &[Held<'_>]| all.iter().any(|other| mount.shows_what(other));
+    let sides = Sides {
+        before,
+        old: held(before),
+        new: held(now),
+        deleted,
+    };
     // The earlier mounts whose directory no mount shows now.
-    let mut dropped: Vec<Held<'_>> = old
+    let mut dropped: Vec<Held<'_>> = sides
+        .old
         .iter()
-        .filter(|mount| !shown_by(mount, &new))
+        .filter(|mount| !shown_by(mount, &sides.new))
         .copied()
         .collect();
-    // A new mount that shows it, or a part of it, where it was.
-    let is_kept_by_new = |mount: &Held<'_>| {
-        let mut new = new.iter().filter(|other| !shown_by(other, &old));
+    let mut changes = Vec::new();
+    for mount in &sides.new {
+        changes.extend(sides.of_shown(mount, &mut dropped));
+    }
+    changes.extend(sides.of_dropped(&dropped));
+    changes
+}
+
+fn shown_by(mount: &Held<'_>, all: &[Held<'_>]) -> bool {
+    all.iter().any(|other| mount.shows_what(other))
+}
+
+/// The mounts of before and those of now.
+struct Sides<'a, D> {
+    before: &'a App,
+    old: Vec<Held<'a>>,
+    new: Vec<Held<'a>>,
+    deleted: D,
+}
+
+impl<'a, D: Fn(&MountSource) -> Option<String>> Sides<'a, D> {
+    /// Whether a new mount shows it, or a part of it, where it was.
+    fn is_kept_by_new(&self, mount: &Held<'_>) -> bool {
+        let mut new = self.new.iter().filter(|other| !shown_by(other, &self.old));
         new.any(|other| mount.is_in_place(other) || other.is_in_place(mount))
-    };
-    let with_data_of = |change: MountChange, earlier: &Held<'_>, source: &MountSource| {
+    }
+
+    fn with_data_of(
+        &self,
+        change: MountChange,
+        earlier: &Held<'_>,
+        source: &MountSource,
+    ) -> MountChange {
         let is_same = earlier.mount.source == *source;
         MountChange {
             data_in: is_same.then(|| earlier.mount.source_path.clone()),
-            deleted_with: deleted(&earlier.mount.source),
+            deleted_with: (self.deleted)(&earlier.mount.source),
             ..change
         }
-    };
-    let mut changes = Vec::new();
-    for mount in &new {
+    }
+
+    /// What a mount of now shows. `dropped` are those of before that no mount shows any more; the one that it was is
+    /// taken out of them.
+    fn of_shown(&self, mount: &Held<'a>, dropped: &mut Vec<Held<'a>>) -> Vec<MountChange> {
         let source = &mount.mount.source;
-        if let Some(exact) = old.iter().find(|other| mount.shows_what(other)) {
+        if let Some(exact) = self.old.iter().find(|other| mount.shows_what(other)) {
             // The configuration names the directory. If another directory was shown at the path before, the app
             // takes the new one for it.
-            let of_path = all(before)
+            let of_path = all(self.before)
                 .find(|other| other.worker == mount.worker && other.mount.path == mount.mount.path)
                 .filter(|other| !mount.shows_what(other));
-            if let Some(of_path) = of_path {
-                dropped.retain(|other| !other.shows_what(&of_path));
-                changes.push(MountChange {
-                    data_of: Some(exact.mount.path.clone()),
-                    ..with_data_of(mount.change(Fate::ShowsOther), &of_path, source)
-                });
-            }
-            continue;
+            let Some(of_path) = of_path else {
+                return Vec::new();
+            };
+            dropped.retain(|other| !other.shows_what(&of_path));
+            return vec![MountChange {
+                data_of: Some(exact.mount.path.clone()),
+                ..self.with_data_of(mount.change(Fate::ShowsOther), &of_path, source)
+            }];
         }
         // What an earlier mount showed as a part of its directory is no emptier than it was. Only one that was such
         // a part as well may have got another name.
-        let wholes: Vec<&Held<'_>> = old
+        let wholes: Vec<&Held<'_>> = self
+            .old
             .iter()
             .filter(|whole| mount.within(whole).is_some())
             .collect();
         let may_be = |other: &Held<'_>| {
             let is_apart = mount.within(other).is_none() && other.within(mount).is_none();
             let is_sibling = wholes.iter().any(|whole| other.within(whole).is_some());
-            is_apart && (wholes.is_empty() || is_sibling) && !is_kept_by_new(other)
+            is_apart && (wholes.is_empty() || is_sibling) && !self.is_kept_by_new(other)
         };
         let candidates: Vec<usize> = (0..dropped.len())
             .filter(|at| may_be(&dropped[*at]))
@@ -196,46 +230,56 @@ pub fn of_mounts(
         let mounts: Vec<Held<'_>> = candidates.iter().map(|at| dropped[*at]).collect();
         if let Some(at) = earlier(mount, &mounts) {
             let of_before = dropped.remove(candidates[at]);
-            changes.push(with_data_of(
-                mount.change(Fate::LooksEmpty),
-                &of_before,
-                source,
-            ));
-            continue;
+            let change = mount.change(Fate::LooksEmpty);
+            return vec![self.with_data_of(change, &of_before, source)];
         }
         if !wholes.is_empty() {
-            continue;
+            return Vec::new();
         }
+        self.around(mount, dropped)
+    }
+
+    /// What a mount of now shows that no mount of before was around: parts of it, or nothing.
+    fn around(&self, mount: &Held<'_>, dropped: &[Held<'_>]) -> Vec<MountChange> {
+        let source = &mount.mount.source;
         let moved = dropped
             .iter()
             .filter(|part| part.within(mount).is_some() && !part.is_in_place(mount));
-        changes.extend(moved.map(|part| {
-            let path = &part.mount.path;
-            MountChange {
-                data_of: (*path != mount.mount.path).then(|| path.clone()),
-                shown: part.within(mount).map(str::to_owned).into_iter().collect(),
-                ..with_data_of(mount.change(Fate::Below), part, source)
-            }
-        }));
-        if !old.iter().any(|part| part.within(mount).is_some()) {
+        let mut changes: Vec<MountChange> = moved
+            .map(|part| {
+                let path = &part.mount.path;
+                MountChange {
+                    data_of: (*path != mount.mount.path).then(|| path.clone()),
+                    shown: part.within(mount).map(str::to_owned).into_iter().collect(),
+                    ..self.with_data_of(mount.change(Fate::Below), part, source)
+                }
+            })
+            .collect();
+        if !self.old.iter().any(|part| part.within(mount).is_some()) {
             changes.push(mount.change(Fate::New));
         }
+        changes
     }
-    let is_whole = |mount: &&Held<'_>| !new.iter().any(|whole| mount.within(whole).is_some());
-    changes.extend(dropped.iter().filter(is_whole).map(|mount| {
-        let parts = new.iter().filter_map(|part| part.within(mount));
-        let shown: BTreeSet<&str> = parts.collect();
-        let fate = if shown.is_empty() {
-            Fate::Hidden
-        } else {
-            Fate::Partly
+
+    /// What becomes of the data that no mount shows where they were.
+    fn of_dropped(&self, dropped: &[Held<'_>]) -> Vec<MountChange> {
+        let new = &self.new;
+        let is_whole = |mount: &&Held<'_>| !new.iter().any(|whole| mount.within(whole).is_some());
+        let of = |mount: &Held<'_>| {
+            let parts = new.iter().filter_map(|part| part.within(mount));
+            let shown: BTreeSet<&str> = parts.collect();
+            let fate = if shown.is_empty() {
+                Fate::Hidden
+            } else {
+                Fate::Partly
+            };
+            MountChange {
+                shown: shown.into_iter().map(str::to_owned).collect(),
+                ..self.with_data_of(mount.change(fate), mount, &mount.mount.source)
+            }
         };
-        MountChange {
-            shown: shown.into_iter().map(str::to_owned).collect(),
-            ..with_data_of(mount.change(fate), mount, &mount.mount.source)
-        }
-    }));
-    changes
+        dropped.iter().filter(is_whole).map(of).collect()
+    }
 }
 
 /// Which of the mounts that are no longer shown a new one was: that of its path, the only one of its source, or the

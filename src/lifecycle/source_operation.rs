@@ -169,30 +169,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         let began = Instant::now();
-        let place = format!("{SOURCE_DIRECTORY}/{}", planned.plan.source_root);
-        let place = text::quote(place.trim_end_matches('/'));
-        let script = format!("cd {place} || exit 1\n{}", run.command);
-        let command = Command {
-            container: id,
-            title: app,
-            what: run.name,
-            script: &script,
-            mark: Mark::of_run(),
-            variables: run.variables,
-            stop: None,
-            timeout: run.timeout,
-            grace: Duration::from_secs(10),
-        };
-        let event = |output| Event::OperationOutput {
-            output: Text(match output {
-                Output::Stdout(bytes) if run.is_stdout_taken => Output::Stderr(bytes),
-                output => output,
-            }),
-        };
-        let mut tail = Tail::default();
-        let end = self
-            .execute(&command, event, |piece| tail.push(piece.bytes()))
-            .await?;
+        let (end, text) = self.run_script(planned, run, id).await?;
         let duration = began.elapsed();
         let (mut outcome, mut exit_code) = match end {
             End::Exited(0) => (Outcome::Success, 0),
@@ -214,7 +191,6 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(_) => (Outcome::Failure, 1),
             };
         }
-        let text = tail.text();
         let named = not_started::read(exit_code, &text);
         let is_failure = outcome == Outcome::Failure;
         self.emit(Event::OperationFinished {
@@ -240,6 +216,40 @@ impl<E: Engine> Sandbox<'_, E> {
             },
             made: made?,
         })
+    }
+
+    /// Runs the script, and returns how it ended and the end of what it printed.
+    async fn run_script(
+        &self,
+        planned: &Planned<'_>,
+        run: &SourceRun<'_>,
+        id: &str,
+    ) -> Result<(End, String)> {
+        let place = format!("{SOURCE_DIRECTORY}/{}", planned.plan.source_root);
+        let place = text::quote(place.trim_end_matches('/'));
+        let script = format!("cd {place} || exit 1\n{}", run.command);
+        let command = Command {
+            container: id,
+            title: &planned.plan.app,
+            what: run.name,
+            script: &script,
+            mark: Mark::of_run(),
+            variables: run.variables,
+            stop: None,
+            timeout: run.timeout,
+            grace: Duration::from_secs(10),
+        };
+        let event = |output| Event::OperationOutput {
+            output: Text(match output {
+                Output::Stdout(bytes) if run.is_stdout_taken => Output::Stderr(bytes),
+                output => output,
+            }),
+        };
+        let mut tail = Tail::default();
+        let end = self
+            .execute(&command, event, |piece| tail.push(piece.bytes()))
+            .await?;
+        Ok((end, tail.text()))
     }
 
     /// Does something unless the user wants to stop.

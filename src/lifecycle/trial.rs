@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::copies::{Copies, outside};
+use super::operation::Done;
 use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
@@ -92,25 +93,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         self.checkpoint()?;
         let begun = self.files(&id, &copies.container.user).await?;
-        let mut done = self.run_operation_in(&id, planned, run).await?;
-        // It may only want a directory that a mount would have been, and which it names, or does not.
-        for is_named in [true, false] {
-            if done.outcome != Outcome::Failure {
-                break;
-            }
-            let made = if is_named {
-                self.make_missing(&id, run, &done.output).await
-            } else {
-                self.make_configured(&id).await
-            };
-            if made.is_empty() {
-                continue;
-            }
-            done = self.run_operation_in(&id, planned, run).await?;
-            if done.outcome == Outcome::Failure || !is_named {
-                self.remove_made(&id, &made).await;
-            }
-        }
+        let done = self.run_with_directories(&id, planned, run).await?;
         let mut report = Report {
             outcome: done.outcome,
             exit_code: done.exit_code,
@@ -156,6 +139,35 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         Ok(tried)
+    }
+
+    /// Runs the operation where it can write everywhere, and once more with directories that it may lack.
+    async fn run_with_directories(
+        &self,
+        id: &str,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+    ) -> Result<Done> {
+        let mut done = self.run_operation_in(id, planned, run).await?;
+        // It may only want a directory that a mount would have been, and which it names, or does not.
+        for is_named in [true, false] {
+            if done.outcome != Outcome::Failure {
+                break;
+            }
+            let made = if is_named {
+                self.make_missing(id, run, &done.output).await
+            } else {
+                self.make_configured(id).await
+            };
+            if made.is_empty() {
+                continue;
+            }
+            done = self.run_operation_in(id, planned, run).await?;
+            if done.outcome == Outcome::Failure || !is_named {
+                self.remove_made(id, &made).await;
+            }
+        }
+        Ok(done)
     }
 
     /// Makes the copies; the files that the app has then.

@@ -4,15 +4,16 @@
 use crate::event::Suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::Known;
-use super::sources::source;
+use super::known::{Known, Room};
+use super::sources::{new_mount, source};
 use super::{Directory, Files, Touch, ancestors, can_be_mount, is_in};
-use crate::event::MountCheck;
+use crate::event::{MountCheck, NewMount, Writer};
 
 /// What the layouts are made from.
 pub(super) struct Written<'a> {
     pub(super) touched: &'a BTreeMap<&'a str, Touch>,
     pub(super) directories: &'a BTreeMap<&'a str, Directory<'a>>,
+    pub(super) built: &'a Files,
     pub(super) ended: &'a Files,
     pub(super) known: &'a Known<'a>,
 }
@@ -21,8 +22,54 @@ pub(super) struct Written<'a> {
 pub(super) type Place<'a> = (&'a str, &'static str);
 
 impl<'a> Written<'a> {
+    /// The mount at a place, or the path of the one that shows all that is in its source.
+    pub(super) fn mount(
+        &self,
+        (path, source): Place<'_>,
+        writer: Writer,
+    ) -> Result<NewMount, String> {
+        let source_path = match self.known.room(path, source) {
+            Room::Own => None,
+            Room::Other(name) => Some(name),
+            Room::Nowhere(mount) => return Err(mount),
+        };
+        Ok(NewMount {
+            source_path,
+            writer,
+            ..new_mount(
+                path,
+                source,
+                self.touched,
+                self.built,
+                self.ended,
+                self.known,
+            )
+        })
+    }
+
+    /// What to try when an operation does not pass with `mounts`, which `place` makes of paths and sources.
+    pub(super) fn alternatives(
+        &self,
+        roots: &BTreeMap<&'a str, Vec<&'a str>>,
+        mounts: &[NewMount],
+        place: impl Fn(Place<'a>) -> Result<NewMount, String>,
+    ) -> Vec<Vec<NewMount>> {
+        let mut alternatives: Vec<Vec<NewMount>> = Vec::new();
+        for layout in [self.narrow(roots), self.wide(roots)] {
+            let all: Result<Vec<NewMount>, String> = layout.into_iter().map(&place).collect();
+            if let Ok(all) = all
+                && !all.is_empty()
+                && all != mounts
+                && !alternatives.contains(&all)
+            {
+                alternatives.push(all);
+            }
+        }
+        alternatives
+    }
+
     /// The directories that files were put into, each by itself.
-    pub(super) fn narrow(&self, roots: &BTreeMap<&'a str, Vec<&'a str>>) -> Vec<Place<'a>> {
+    fn narrow(&self, roots: &BTreeMap<&'a str, Vec<&'a str>>) -> Vec<Place<'a>> {
         let mut all: BTreeSet<&str> = BTreeSet::new();
         for path in roots.values().flatten() {
             let own = self.ended.is_directory(path).then_some(*path);
@@ -32,7 +79,7 @@ impl<'a> Written<'a> {
     }
 
     /// The highest directories in which nothing but placeholders would be hidden.
-    pub(super) fn wide(&self, roots: &BTreeMap<&'a str, Vec<&'a str>>) -> Vec<Place<'a>> {
+    fn wide(&self, roots: &BTreeMap<&'a str, Vec<&'a str>>) -> Vec<Place<'a>> {
         let may_be_hidden = |directory: &&str| {
             let found = self.directories.get(directory);
             found.is_some_and(|found| found.stayed.is_empty()) && can_be_mount(directory)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{BuildPlan, Inputs, NetworkPlan, PIDS, host_name, steps};
+use super::{BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, host_name, steps};
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
 use crate::labels::LABEL_BUILD;
 use crate::php_ini;
@@ -37,23 +37,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         .flatten()
         .map(|mount| mount.path.clone())
         .collect();
-    // The tree id changes with the project's configuration too, but a build depends only on its part of it.
-    let mut build_variables = inputs.build_variables.clone();
-    build_variables.remove("PLATFORM_TREE_ID");
-    let id = project::hash(
-        json!([
-            BUILD_VERSION,
-            inputs.tree,
-            inputs.build_image,
-            inputs.build_relevant,
-            build_variables,
-            steps,
-            mount_points,
-            user,
-        ])
-        .to_string()
-        .as_bytes(),
-    );
+    let id = id(inputs, &steps, &mount_points);
     let short = &id[..12];
     let labelled = |kind: &str| {
         let mut labels = project.new_labels(None, Some(&app.name), kind);
@@ -72,13 +56,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         directory_of: None,
         memory: None,
     };
-    // One cache for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
-    let cache = VolumeSpec {
-        name: project.name(&["cache"]),
-        labels: project.new_labels(None, None, "cache"),
-        directory_of: None,
-        memory: None,
-    };
+    let cache = cache(project);
     let mount = |volume: &VolumeSpec, target: &str| VolumeMount {
         volume: volume.name.clone(),
         target: target.to_owned(),
@@ -124,5 +102,36 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         mount_points: mount_points.into_iter().collect(),
         user: *user,
         id,
+    }
+}
+
+/// Says everything that the result of a build depends on.
+fn id(inputs: &Inputs<'_>, steps: &[BuildStep], mount_points: &BTreeSet<String>) -> String {
+    // The tree id changes with the project's configuration too, but a build depends only on its part of it.
+    let mut build_variables = inputs.build_variables.clone();
+    build_variables.remove("PLATFORM_TREE_ID");
+    project::hash(
+        json!([
+            BUILD_VERSION,
+            inputs.tree,
+            inputs.build_image,
+            inputs.build_relevant,
+            build_variables,
+            steps,
+            mount_points,
+            inputs.user,
+        ])
+        .to_string()
+        .as_bytes(),
+    )
+}
+
+/// One cache for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
+fn cache(project: &Project) -> VolumeSpec {
+    VolumeSpec {
+        name: project.name(&["cache"]),
+        labels: project.new_labels(None, None, "cache"),
+        directory_of: None,
+        memory: None,
     }
 }

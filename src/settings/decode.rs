@@ -213,88 +213,86 @@ struct VariableSetting {
 
 impl<'de> Deserialize<'de> for VariableSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            value: serde_json::Value,
-            #[serde(default)]
-            sensitive: bool,
-            #[serde(default = "yes")]
-            visible_build: bool,
-            #[serde(default = "yes")]
-            visible_runtime: bool,
-            #[serde(default)]
-            is_json: bool,
-            /// Whether child environments have it too. There are none here, so it makes no difference.
-            #[serde(default = "yes", rename = "inheritable")]
-            _inheritable: bool,
-        }
-
-        struct VariableVisitor;
-
-        impl VariableVisitor {
-            #[expect(clippy::unnecessary_wraps, reason = "what a visitor returns")]
-            fn plain<E>(value: impl Into<serde_json::Value>) -> Result<VariableSetting, E> {
-                Ok(VariableSetting {
-                    variable: UserVariable::new(value),
-                    is_json: false,
-                })
-            }
-        }
-
-        impl<'de> Visitor<'de> for VariableVisitor {
-            type Value = VariableSetting;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, or a map with `value`")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<VariableSetting, E> {
-                Self::plain(text)
-            }
-
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<VariableSetting, E> {
-                Self::plain(value)
-            }
-
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<VariableSetting, E> {
-                Self::plain(value)
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<VariableSetting, E> {
-                Self::plain(value)
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<VariableSetting, E> {
-                Self::plain(value)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(
-                self,
-                mut list: A,
-            ) -> Result<VariableSetting, A::Error> {
-                let mut values: Vec<serde_json::Value> = Vec::new();
-                while let Some(value) = list.next_element()? {
-                    values.push(value);
-                }
-                Self::plain(values)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VariableSetting, A::Error> {
-                let written = Written::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(VariableSetting {
-                    variable: UserVariable {
-                        value: written.value,
-                        sensitive: written.sensitive,
-                        visible_build: written.visible_build,
-                        visible_runtime: written.visible_runtime,
-                    },
-                    is_json: written.is_json,
-                })
-            }
-        }
-
         deserializer.deserialize_any(VariableVisitor)
+    }
+}
+
+/// That map.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVariable {
+    value: serde_json::Value,
+    #[serde(default)]
+    sensitive: bool,
+    #[serde(default = "yes")]
+    visible_build: bool,
+    #[serde(default = "yes")]
+    visible_runtime: bool,
+    #[serde(default)]
+    is_json: bool,
+    /// Whether child environments have it too. There are none here, so it makes no difference.
+    #[serde(default = "yes", rename = "inheritable")]
+    _inheritable: bool,
+}
+
+struct VariableVisitor;
+
+impl VariableVisitor {
+    #[expect(clippy::unnecessary_wraps, reason = "what a visitor returns")]
+    fn plain<E>(value: impl Into<serde_json::Value>) -> Result<VariableSetting, E> {
+        Ok(VariableSetting {
+            variable: UserVariable::new(value),
+            is_json: false,
+        })
+    }
+}
+
+impl<'de> Visitor<'de> for VariableVisitor {
+    type Value = VariableSetting;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, or a map with `value`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<VariableSetting, E> {
+        Self::plain(text)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<VariableSetting, E> {
+        Self::plain(value)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<VariableSetting, E> {
+        Self::plain(value)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<VariableSetting, E> {
+        Self::plain(value)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<VariableSetting, E> {
+        Self::plain(value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<VariableSetting, A::Error> {
+        let mut values: Vec<serde_json::Value> = Vec::new();
+        while let Some(value) = list.next_element()? {
+            values.push(value);
+        }
+        Self::plain(values)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VariableSetting, A::Error> {
+        let written = WrittenVariable::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(VariableSetting {
+            variable: UserVariable {
+                value: written.value,
+                sensitive: written.sensitive,
+                visible_build: written.visible_build,
+                visible_runtime: written.visible_runtime,
+            },
+            is_json: written.is_json,
+        })
     }
 }
 

@@ -319,33 +319,33 @@ fn is_inside(path: &[u8]) -> bool {
         .all(|part| !matches!(part, b"" | b"." | b"..") && !part.eq_ignore_ascii_case(b".git"))
 }
 
+/// Asks for the files.
+const FILES: [&str; 7] = [
+    "ls-files",
+    "-z",
+    // `-v` prints flags of marked files in lower case.
+    "-v",
+    "--stage",
+    "--cached",
+    "--others",
+    "--exclude-standard",
+];
+
+/// Asks where that is which decides about them.
+const PLACES: [&str; 6] = [
+    "rev-parse",
+    "--git-path",
+    "index",
+    "--git-path",
+    "info/exclude",
+    "--show-toplevel",
+];
+
 fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> Result<(), Refusal> {
     let place = root.join(os_path(prefix));
     // The three run side by side.
-    let files = git.start(
-        &place,
-        &[
-            "ls-files",
-            "-z",
-            // `-v` prints flags of marked files in lower case.
-            "-v",
-            "--stage",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ],
-    );
-    let places = git.start(
-        &place,
-        &[
-            "rev-parse",
-            "--git-path",
-            "index",
-            "--git-path",
-            "info/exclude",
-            "--show-toplevel",
-        ],
-    );
+    let files = git.start(&place, &FILES);
+    let places = git.start(&place, &PLACES);
     let config = guard::ask(git, &place);
     let (files, places, config) = (answer(files), answer(places), answer(config).ok());
     let said = parse(&files?);

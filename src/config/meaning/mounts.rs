@@ -72,7 +72,6 @@ fn service(mount: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
         return;
     };
     let named = node.get("service");
-    let name = named.and_then(Node::text);
     match source.text() {
         Some("local") => {
             let problem = warning(
@@ -87,67 +86,8 @@ fn service(mount: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
                 "write `source: instance`; to share files between instances, `source: storage`",
             );
         }
-        Some("service") => match (named, name) {
-            (None, _) => {
-                let message = format!(
-                    "the mount `{}` does not say which service it is on",
-                    mount.key
-                );
-                let problem = error(report, "U333", mount.key_span, message);
-                add(
-                    report,
-                    problem,
-                    "name a `network-storage` service with `service`",
-                );
-            }
-            (Some(named), Some(name)) => match merged.services.get(name) {
-                Some(service) => {
-                    let kind = service.value.text_of("type").unwrap_or("network-storage");
-                    if kind.split(':').next() != Some("network-storage") {
-                        let message =
-                            format!("`{name}` is of type `{kind}`, which cannot be mounted");
-                        let problem = error(report, "U334", named.span, message);
-                        add(report, problem, "name a service of type `network-storage`");
-                    }
-                }
-                None if partial || report.overflows() => {}
-                None => {
-                    let message = format!("there is no service `{name}` to mount from");
-                    let problem = error(report, "U334", named.span, message);
-                    let keys = merged.services.keys().map(|key| &**key);
-                    let hint = match nearest(name, keys) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => {
-                            "define it under `services` with `type: network-storage:1.0`".to_owned()
-                        }
-                    };
-                    add(report, problem, hint);
-                }
-            },
-            _ => {}
-        },
-        Some("storage") => {
-            if let (Some(named), Some(name)) = (named, name)
-                && !merged.applications.contains_key(name)
-                && !partial
-                && !report.overflows()
-            {
-                let message = format!("there is no application `{name}` to share the storage of");
-                let problem = error(report, "U334", named.span, message);
-                let keys = merged.applications.keys().map(|key| &**key);
-                let hint = if merged.services.contains_key(name) {
-                    "a mount on a service has `source: service`".to_owned()
-                } else {
-                    match nearest(name, keys) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => {
-                            "with `source: storage`, `service` names another application".to_owned()
-                        }
-                    }
-                };
-                add(report, problem, hint);
-            }
-        }
+        Some("service") => on_service(mount, named, merged, partial, report),
+        Some("storage") => on_storage(named, merged, partial, report),
         _ => {
             if let Some(named) = node.entry("service") {
                 let message = "`service` has no effect for this source";
@@ -159,6 +99,78 @@ fn service(mount: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
                 );
             }
         }
+    }
+}
+
+/// A mount with `source: service`, and the service that it names.
+fn on_service(
+    mount: &Entry,
+    named: Option<&Node>,
+    merged: &Merged,
+    partial: bool,
+    report: &mut Report,
+) {
+    let name = named.and_then(Node::text);
+    match (named, name) {
+        (None, _) => {
+            let message = format!(
+                "the mount `{}` does not say which service it is on",
+                mount.key
+            );
+            let problem = error(report, "U333", mount.key_span, message);
+            add(
+                report,
+                problem,
+                "name a `network-storage` service with `service`",
+            );
+        }
+        (Some(named), Some(name)) => match merged.services.get(name) {
+            Some(service) => {
+                let kind = service.value.text_of("type").unwrap_or("network-storage");
+                if kind.split(':').next() != Some("network-storage") {
+                    let message = format!("`{name}` is of type `{kind}`, which cannot be mounted");
+                    let problem = error(report, "U334", named.span, message);
+                    add(report, problem, "name a service of type `network-storage`");
+                }
+            }
+            None if partial || report.overflows() => {}
+            None => {
+                let message = format!("there is no service `{name}` to mount from");
+                let problem = error(report, "U334", named.span, message);
+                let keys = merged.services.keys().map(|key| &**key);
+                let hint = match nearest(name, keys) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        "define it under `services` with `type: network-storage:1.0`".to_owned()
+                    }
+                };
+                add(report, problem, hint);
+            }
+        },
+        _ => {}
+    }
+}
+
+/// A mount with `source: storage`, and the application that it names.
+fn on_storage(named: Option<&Node>, merged: &Merged, partial: bool, report: &mut Report) {
+    let name = named.and_then(Node::text);
+    if let (Some(named), Some(name)) = (named, name)
+        && !merged.applications.contains_key(name)
+        && !partial
+        && !report.overflows()
+    {
+        let message = format!("there is no application `{name}` to share the storage of");
+        let problem = error(report, "U334", named.span, message);
+        let keys = merged.applications.keys().map(|key| &**key);
+        let hint = if merged.services.contains_key(name) {
+            "a mount on a service has `source: service`".to_owned()
+        } else {
+            match nearest(name, keys) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "with `source: storage`, `service` names another application".to_owned(),
+            }
+        };
+        add(report, problem, hint);
     }
 }
 

@@ -115,144 +115,188 @@ impl<'a> Line<'a> {
 }
 
 fn cause(text: &str, at: usize, line: &Line<'_>, info: &str) -> Cause {
-    let here = |message: &str, hint: &str| Cause {
-        start: at,
-        end: at + text[at..].chars().next().map_or(0, char::len_utf8),
-        message: message.to_owned(),
-        hint: hint.to_owned(),
-    };
-    let whole_line = |message: &str, hint: &str| Cause {
-        start: line.first(),
-        end: line.end(),
-        message: message.to_owned(),
-        hint: hint.to_owned(),
-    };
-    let rest = &text[at..];
-    if let Some((start, end)) = conflict(text) {
-        return Cause {
-            start,
-            end,
-            message: "a conflict that a merge left behind begins here".to_owned(),
-            hint: "keep one of the two sides, and remove the lines of `<`, `=` and `>`".to_owned(),
-        };
-    }
-    let indented = indentation_tab(text, line.begin);
-    if info.contains("tab") || indented.is_some_and(|tab| tab < line.end()) {
-        let tab = indented.unwrap_or(at);
-        return Cause {
-            start: tab,
-            end: tab + 1,
-            message: "a tab cannot be used to indent YAML".to_owned(),
-            hint: "indent with spaces".to_owned(),
-        };
-    }
-    if info.contains("unknown anchor") {
-        let name: String = rest
-            .chars()
-            .take_while(|char| !char.is_whitespace() && *char != ',')
-            .collect();
-        return Cause {
+    let spot = Spot { text, at, line };
+    spot.of_line(info)
+        .or_else(|| spot.of_value(info))
+        .or_else(|| spot.of_structure(info))
+        .unwrap_or_else(|| {
+            spot.here(
+                &format!("this cannot be read as YAML: {info}"),
+                "look at this line and the one above for a missing quote, colon or space",
+            )
+        })
+}
+
+/// Where the parser stopped.
+struct Spot<'a> {
+    text: &'a str,
+    at: usize,
+    line: &'a Line<'a>,
+}
+
+impl Spot<'_> {
+    /// The character at which it stopped.
+    fn here(&self, message: &str, hint: &str) -> Cause {
+        let Self { text, at, .. } = *self;
+        Cause {
             start: at,
-            end: at + name.len(),
-            message: format!("the alias `{name}` has no anchor before it"),
-            hint: format!(
-                "put `&{}` in front of the value to repeat, or quote the text if it is not an alias",
-                name.trim_start_matches('*')
-            ),
-        };
-    }
-    if info.contains("anchor or alias") {
-        let begin = begin_of_token(text, at, &['*', '&']);
-        return Cause {
-            start: begin,
-            end: line.end(),
-            message: "a value that starts with `*` or `&` is read as an alias or an anchor"
-                .to_owned(),
-            hint: format!("put it in quotes: \"{}\"", line.from(begin)),
-        };
-    }
-    if info.contains("unexpected character") || rest.starts_with(['@', '`', '%']) {
-        let char = rest.chars().next().unwrap_or(' ');
-        return Cause {
-            start: at,
-            end: line.end(),
-            message: format!("a value cannot start with `{char}`").replace("```", "a backtick"),
-            hint: format!("put it in quotes: \"{}\"", line.from(at)),
-        };
-    }
-    if info.contains("escape") {
-        let start = bad_escape(text, at).unwrap_or(at);
-        return Cause {
-            start,
-            end: start
-                + text[start..]
-                    .chars()
-                    .take(2)
-                    .map(char::len_utf8)
-                    .sum::<usize>(),
-            message: "YAML has no such escape".to_owned(),
-            hint: "inside double quotes write a backslash as `\\\\`, or use single quotes"
-                .to_owned(),
-        };
-    }
-    if info.contains("quoted scalar") && info.contains("trailing") {
-        return here(
-            "there is text after the closing quote",
-            "write a quote inside quotes as `\\\"`, or use the other kind of quotes around the whole",
-        );
-    }
-    if info.contains("quoted scalar") || info.contains("quoted") && info.contains("end of stream") {
-        return here(
-            "this quote is never closed",
-            "close the quote on the same line; inside double quotes `\\\"` does not close it",
-        );
-    }
-    if info.contains("mapping values are not allowed") {
-        return colon(text, at, line);
-    }
-    if info.contains("flow") || info.contains("',' or") {
-        return here(
-            "a bracket or brace is not closed, or a comma is missing before this",
-            "check that every `[` has its `]` and every `{` its `}`",
-        );
-    }
-    if info.contains("did not find expected key") || info.contains("block collection") {
-        if line.text.trim_start().starts_with("- ") || line.text.trim() == "-" {
-            return whole_line(
-                "a list item stands where a key is expected",
-                "a mapping cannot hold list items beside its keys: remove the hyphen, or indent the list below a key of its own",
-            );
+            end: at + text[at..].chars().next().map_or(0, char::len_utf8),
+            message: message.to_owned(),
+            hint: hint.to_owned(),
         }
-        return whole_line(
-            "this line is not indented like the keys around it",
-            "give all keys of one mapping the same indentation",
-        );
     }
-    if info.contains("simple key") {
-        return no_key(text, line);
+
+    fn whole_line(&self, message: &str, hint: &str) -> Cause {
+        Cause {
+            start: self.line.first(),
+            end: self.line.end(),
+            message: message.to_owned(),
+            hint: hint.to_owned(),
+        }
     }
-    if info.contains("document start") {
-        return whole_line(
-            "this line belongs to nothing: the value before it has already ended",
-            "check the indentation here, and that the lines above read `key: value` with a space after the colon",
-        );
+
+    /// What no YAML has: what a merge left behind, and tabs.
+    fn of_line(&self, info: &str) -> Option<Cause> {
+        let Self { text, at, line } = *self;
+        if let Some((start, end)) = conflict(text) {
+            return Some(Cause {
+                start,
+                end,
+                message: "a conflict that a merge left behind begins here".to_owned(),
+                hint: "keep one of the two sides, and remove the lines of `<`, `=` and `>`"
+                    .to_owned(),
+            });
+        }
+        let indented = indentation_tab(text, line.begin);
+        if info.contains("tab") || indented.is_some_and(|tab| tab < line.end()) {
+            let tab = indented.unwrap_or(at);
+            return Some(Cause {
+                start: tab,
+                end: tab + 1,
+                message: "a tab cannot be used to indent YAML".to_owned(),
+                hint: "indent with spaces".to_owned(),
+            });
+        }
+        None
     }
-    if info.contains("recursion limit") {
-        return here(
-            "brackets are nested too deep",
-            "no configuration needs this: look for brackets that are never closed",
-        );
+
+    /// What a value cannot be, or cannot begin with, and quotes.
+    fn of_value(&self, info: &str) -> Option<Cause> {
+        let Self { text, at, line } = *self;
+        let rest = &text[at..];
+        if info.contains("unknown anchor") {
+            let name: String = rest
+                .chars()
+                .take_while(|char| !char.is_whitespace() && *char != ',')
+                .collect();
+            return Some(Cause {
+                start: at,
+                end: at + name.len(),
+                message: format!("the alias `{name}` has no anchor before it"),
+                hint: format!(
+                    "put `&{}` in front of the value to repeat, or quote the text if it is not an alias",
+                    name.trim_start_matches('*')
+                ),
+            });
+        }
+        if info.contains("anchor or alias") {
+            let begin = begin_of_token(text, at, &['*', '&']);
+            return Some(Cause {
+                start: begin,
+                end: line.end(),
+                message: "a value that starts with `*` or `&` is read as an alias or an anchor"
+                    .to_owned(),
+                hint: format!("put it in quotes: \"{}\"", line.from(begin)),
+            });
+        }
+        if info.contains("unexpected character") || rest.starts_with(['@', '`', '%']) {
+            let char = rest.chars().next().unwrap_or(' ');
+            return Some(Cause {
+                start: at,
+                end: line.end(),
+                message: format!("a value cannot start with `{char}`").replace("```", "a backtick"),
+                hint: format!("put it in quotes: \"{}\"", line.from(at)),
+            });
+        }
+        if info.contains("escape") {
+            let start = bad_escape(text, at).unwrap_or(at);
+            return Some(Cause {
+                start,
+                end: start
+                    + text[start..]
+                        .chars()
+                        .take(2)
+                        .map(char::len_utf8)
+                        .sum::<usize>(),
+                message: "YAML has no such escape".to_owned(),
+                hint: "inside double quotes write a backslash as `\\\\`, or use single quotes"
+                    .to_owned(),
+            });
+        }
+        if info.contains("quoted scalar") && info.contains("trailing") {
+            return Some(self.here(
+                "there is text after the closing quote",
+                "write a quote inside quotes as `\\\"`, or use the other kind of quotes around the whole",
+            ));
+        }
+        if info.contains("quoted scalar")
+            || info.contains("quoted") && info.contains("end of stream")
+        {
+            return Some(self.here(
+                "this quote is never closed",
+                "close the quote on the same line; inside double quotes `\\\"` does not close it",
+            ));
+        }
+        None
     }
-    if info.contains("indentation") {
-        return whole_line(
-            "this line is not indented enough for where it stands",
-            "indent it further than the key that it belongs to",
-        );
+
+    /// What does not fit what is around it: keys, items, brackets and indentation.
+    fn of_structure(&self, info: &str) -> Option<Cause> {
+        let Self { text, at, line } = *self;
+        if info.contains("mapping values are not allowed") {
+            return Some(colon(text, at, line));
+        }
+        if info.contains("flow") || info.contains("',' or") {
+            return Some(self.here(
+                "a bracket or brace is not closed, or a comma is missing before this",
+                "check that every `[` has its `]` and every `{` its `}`",
+            ));
+        }
+        if info.contains("did not find expected key") || info.contains("block collection") {
+            if line.text.trim_start().starts_with("- ") || line.text.trim() == "-" {
+                return Some(self.whole_line(
+                    "a list item stands where a key is expected",
+                    "a mapping cannot hold list items beside its keys: remove the hyphen, or indent the list below a key of its own",
+                ));
+            }
+            return Some(self.whole_line(
+                "this line is not indented like the keys around it",
+                "give all keys of one mapping the same indentation",
+            ));
+        }
+        if info.contains("simple key") {
+            return Some(no_key(text, line));
+        }
+        if info.contains("document start") {
+            return Some(self.whole_line(
+                "this line belongs to nothing: the value before it has already ended",
+                "check the indentation here, and that the lines above read `key: value` with a space after the colon",
+            ));
+        }
+        if info.contains("recursion limit") {
+            return Some(self.here(
+                "brackets are nested too deep",
+                "no configuration needs this: look for brackets that are never closed",
+            ));
+        }
+        if info.contains("indentation") {
+            return Some(self.whole_line(
+                "this line is not indented enough for where it stands",
+                "indent it further than the key that it belongs to",
+            ));
+        }
+        None
     }
-    here(
-        &format!("this cannot be read as YAML: {info}"),
-        "look at this line and the one above for a missing quote, colon or space",
-    )
 }
 
 /// A line that should be a key and has no colon: the line itself, or the last one before it when the text

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::super::execute::Command;
-use super::super::operation::GRACE;
+use super::super::operation::{Done, GRACE};
 use super::super::{Deployed, Mark, OperationRun, Planned, Result, Sandbox};
 use super::Trying;
 use super::copies::Copies;
@@ -124,22 +124,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 output: Text(output),
             }
         };
-        let none = BTreeMap::new();
-        let hooks = plan.hooks.iter();
-        for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
-            let command = Command {
-                container: &id,
-                title: &title,
-                what: hook.step.key(),
-                script: &hook.script,
-                mark: Mark::of_run(),
-                variables: &none,
-                stop: None,
-                timeout: None,
-                grace: GRACE,
-            };
-            self.execute(&command, event, |_| ()).await?;
-        }
+        self.run_failed_hooks(&id, plan, planned, deployed, event)
+            .await?;
         if let Some(address) = run.listens_at {
             self.listens(&id, address).await?;
         }
@@ -160,35 +146,69 @@ impl<E: Engine> Sandbox<'_, E> {
             .await?;
         let said = String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner))
             .into_owned();
-        // What succeeded does without what it was refused.
-        let refused = done.advice.read_only.as_ref();
-        let refused = refused.filter(|_| done.outcome == Outcome::Failure);
-        let refused = refused.and_then(|write| write.path.as_deref());
-        let is_mount = refused.is_some_and(|path| {
-            let mut mounts = plan.mounts.iter();
-            mounts.any(|mount| path.strip_prefix("/app/") == Some(mount))
-        });
-        let trouble = match done.outcome {
-            // What is read-only is the directory that the mount is in.
-            Outcome::Failure if is_mount => Some(Trouble::Stays),
-            Outcome::Failure if refused.is_none() => Trouble::of(&said),
-            _ => None,
-        };
-        let check = MountCheck {
-            result: done.outcome,
-            exit_code: done.exit_code,
-            duration: done.duration,
-            read_only: done
-                .advice
-                .read_only
-                .filter(|_| done.outcome == Outcome::Failure && !is_mount),
-            trouble,
-        };
+        let check = judge(done, &plan.mounts, &said);
         self.emit(Event::MountCheckFinished {
             container: title,
             check: check.clone(),
         })
         .await;
         Ok(check)
+    }
+
+    /// Runs the hooks that failed where the app could not write.
+    async fn run_failed_hooks(
+        &self,
+        id: &str,
+        plan: &ContainerPlan,
+        planned: &Planned<'_>,
+        deployed: &Deployed,
+        event: impl Fn(Output) -> Event,
+    ) -> Result<()> {
+        let title = plan.title(&planned.plan.app);
+        let none = BTreeMap::new();
+        let hooks = plan.hooks.iter();
+        for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
+            let command = Command {
+                container: id,
+                title: &title,
+                what: hook.step.key(),
+                script: &hook.script,
+                mark: Mark::of_run(),
+                variables: &none,
+                stop: None,
+                timeout: None,
+                grace: GRACE,
+            };
+            self.execute(&command, &event, |_| ()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is told of a run with `mounts`, which `said` something.
+fn judge(done: Done, mounts: &[String], said: &str) -> MountCheck {
+    // What succeeded does without what it was refused.
+    let refused = done.advice.read_only.as_ref();
+    let refused = refused.filter(|_| done.outcome == Outcome::Failure);
+    let refused = refused.and_then(|write| write.path.as_deref());
+    let is_mount = refused.is_some_and(|path| {
+        let mut mounts = mounts.iter();
+        mounts.any(|mount| path.strip_prefix("/app/") == Some(mount))
+    });
+    let trouble = match done.outcome {
+        // What is read-only is the directory that the mount is in.
+        Outcome::Failure if is_mount => Some(Trouble::Stays),
+        Outcome::Failure if refused.is_none() => Trouble::of(said),
+        _ => None,
+    };
+    MountCheck {
+        result: done.outcome,
+        exit_code: done.exit_code,
+        duration: done.duration,
+        read_only: done
+            .advice
+            .read_only
+            .filter(|_| done.outcome == Outcome::Failure && !is_mount),
+        trouble,
     }
 }

@@ -76,14 +76,8 @@ impl Copies {
     pub(super) fn read_only(there: &ContainerPlan, plan: &ContainerPlan, user: User) -> Copies {
         let labels = labels(there);
         let app = volume(there, &labels, "app");
-        let mut volumes = vec![app.clone()];
-        let mut directories = Vec::new();
-        let mut copied = vec![at(&app, "/app")];
-        let mut script = format!("cp -a {FROM}/app/. /app/; failed=$?\n");
-        for path in &plan.mounts {
-            script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
-        }
         // With other mounts it would be another build, which is not there: its mount points are all that differs.
+        let mut copied = vec![at(&app, "/app")];
         copied.extend(
             there
                 .container
@@ -96,52 +90,30 @@ impl Copies {
                     ..mount.clone()
                 }),
         );
-        // Volumes of mounts and what takes their place.
-        let mut places: Vec<(&str, VolumeSpec)> = Vec::new();
-        for (number, storage) in plan.storage.iter().enumerate() {
-            let own = volume(there, &labels, &number.to_string());
-            copied.push(at(&own, &format!("{TO}/{number}")));
-            let is_there = there.storage.iter().any(|other| other.name == storage.name);
-            if is_there {
-                copied.push(VolumeMount {
-                    volume: storage.name.clone(),
-                    target: format!("{FROM}/{number}"),
-                    read_only: true,
-                });
-            }
-            for directory in &plan.directories {
-                let of = directory.directory_of.as_ref();
-                let Some(of) = of.filter(|of| of.volume == storage.name) else {
-                    continue;
-                };
-                let (from, to) = (
-                    quote(&format!("{FROM}/{number}/{}", of.path)),
-                    quote(&format!("{TO}/{number}/{}", of.path)),
-                );
-                script.push_str(&format!("mkdir -p {to} || failed=1\n"));
-                // A mount is new and empty, whatever an earlier one left in its place.
-                if there
-                    .directories
-                    .iter()
-                    .any(|own| own.name == directory.name)
-                {
-                    script.push_str(&format!(
-                        "if [ -d {from} ]; then cp -a {from}/. {to}/ || failed=1; fi\n"
-                    ));
-                }
-                let part = format!("{}{DIRECTORY}", directories.len());
-                let stands_in = VolumeSpec {
-                    directory_of: Some(VolumeDirectory {
-                        volume: own.name.clone(),
-                        path: of.path.clone(),
-                    }),
-                    ..volume(there, &labels, &part)
-                };
-                places.push((&directory.name, stands_in.clone()));
-                directories.push(stands_in);
-            }
-            volumes.push(own);
+        let mut script = format!("cp -a {FROM}/app/. /app/; failed=$?\n");
+        for path in &plan.mounts {
+            script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
         }
+        let mut filling = Filling {
+            there,
+            labels: &labels,
+            volumes: vec![app.clone()],
+            directories: Vec::new(),
+            places: Vec::new(),
+            copied,
+            script,
+        };
+        for (number, storage) in plan.storage.iter().enumerate() {
+            filling.copy(number, storage, &plan.directories);
+        }
+        let Filling {
+            mut volumes,
+            directories,
+            places,
+            copied,
+            mut script,
+            ..
+        } = filling;
         if !plan.storage.is_empty() {
             let owner = user.spec();
             script.push_str(&format!("chown -R --from=0 {owner} {TO} || failed=1\n"));
@@ -172,6 +144,70 @@ impl Copies {
             script,
             container,
         }
+    }
+}
+
+/// How the volumes of mounts are filled.
+struct Filling<'a> {
+    /// The container from which what is on its mounts is taken.
+    there: &'a ContainerPlan,
+    labels: &'a Labels,
+    volumes: Vec<VolumeSpec>,
+    directories: Vec<VolumeSpec>,
+    /// Volumes of mounts and what takes their place.
+    places: Vec<(&'a str, VolumeSpec)>,
+    /// What the script has to do with.
+    copied: Vec<VolumeMount>,
+    script: String,
+}
+
+impl<'a> Filling<'a> {
+    /// Adds a copy of a volume. `all` are the directories of all volumes that are mounted.
+    fn copy(&mut self, number: usize, storage: &VolumeSpec, all: &'a [VolumeSpec]) {
+        let there = self.there;
+        let own = volume(there, self.labels, &number.to_string());
+        self.copied.push(at(&own, &format!("{TO}/{number}")));
+        let is_there = there.storage.iter().any(|other| other.name == storage.name);
+        if is_there {
+            self.copied.push(VolumeMount {
+                volume: storage.name.clone(),
+                target: format!("{FROM}/{number}"),
+                read_only: true,
+            });
+        }
+        for directory in all {
+            let of = directory.directory_of.as_ref();
+            let Some(of) = of.filter(|of| of.volume == storage.name) else {
+                continue;
+            };
+            let (from, to) = (
+                quote(&format!("{FROM}/{number}/{}", of.path)),
+                quote(&format!("{TO}/{number}/{}", of.path)),
+            );
+            self.script
+                .push_str(&format!("mkdir -p {to} || failed=1\n"));
+            // A mount is new and empty, whatever an earlier one left in its place.
+            if there
+                .directories
+                .iter()
+                .any(|own| own.name == directory.name)
+            {
+                self.script.push_str(&format!(
+                    "if [ -d {from} ]; then cp -a {from}/. {to}/ || failed=1; fi\n"
+                ));
+            }
+            let part = format!("{}{DIRECTORY}", self.directories.len());
+            let stands_in = VolumeSpec {
+                directory_of: Some(VolumeDirectory {
+                    volume: own.name.clone(),
+                    path: of.path.clone(),
+                }),
+                ..volume(there, self.labels, &part)
+            };
+            self.places.push((&directory.name, stands_in.clone()));
+            self.directories.push(stands_in);
+        }
+        self.volumes.push(own);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Who may import whom. The table stands in `src/lib.rs`, and this test holds the code to it.
 
+mod circles;
+mod sizes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
