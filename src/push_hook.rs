@@ -109,6 +109,17 @@ fn installed(place: &Place, hook: &Path, earlier: &Path, script: &Script) -> Str
     words
 }
 
+/// Refuses to remove a hook that another tool or a person wrote.
+fn of_another_tool(hook: &Path) -> Failure {
+    let message = format!(
+        "`upsun-local` did not make `{}`, so it stays",
+        hook.display()
+    );
+    Failure::new(BAD_FILE, message).hint(
+        "another tool may have replaced the hook; remove the file by hand if you do not want it",
+    )
+}
+
 /// Takes the hook away; the one that was there before comes back. Returns what is to be known of that.
 pub fn uninstall(place: &Place) -> Result<String, Failure> {
     let (hook, present) = find(place)?;
@@ -125,15 +136,7 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
                 hook.display()
             ));
         }
-        Present::Other => {
-            return Err(Failure::new(
-                BAD_FILE,
-                format!("`upsun-local` did not make `{}`, so it stays", hook.display()),
-            )
-            .hint(
-                "another tool may have replaced the hook; remove the file by hand if you do not want it",
-            ));
-        }
+        Present::Other => return Err(of_another_tool(&hook)),
         Present::Ours(script) => script,
     };
     let removed = without_project(place, &mut script)?;

@@ -82,7 +82,7 @@ struct Found<'a> {
     workspace: &'a Workspace,
     /// Every container.
     all: Vec<Container>,
-    /// Those that are told, in order.
+    /// The containers to print, in order.
     containers: Vec<Container>,
     /// Where the environment that is asked about answers.
     addresses: Vec<Address>,
