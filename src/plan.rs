@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use self::build::{BUILD_NETWORK, build_network};
+pub use self::build::build_network;
 use self::front::FrontPlan;
 use crate::config::app::App;
 use crate::engine::spec::{ContainerSpec, Link, MemoryLimit, VolumeSpec};
 use crate::event::Step;
+use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::project::Project;
 use crate::services::ServicePlan;
@@ -244,7 +245,7 @@ pub fn app(inputs: &Inputs<'_>) -> AppPlan {
 fn network(project: &Project, environment: &Environment) -> NetworkPlan {
     NetworkPlan {
         name: project.name(&[&environment.name]),
-        labels: project.new_labels(Some(&environment.name), None, "network"),
+        labels: project.new_labels(Some(&environment.name), None, Kind::Network),
     }
 }
 

@@ -12,7 +12,7 @@ use sha1::{Digest, Sha1};
 
 use crate::bounded;
 use crate::labels::{
-    LABEL_APP, LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_OWNER, LABEL_PROJECT,
+    Kind, LABEL_APP, LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_OWNER, LABEL_PROJECT,
     LABEL_REPOSITORY, LABEL_VERSION, Labels,
 };
 
@@ -204,9 +204,9 @@ impl Project {
     }
 
     /// The labels of a new object.
-    pub fn new_labels(&self, environment: Option<&str>, app: Option<&str>, kind: &str) -> Labels {
+    pub fn new_labels(&self, environment: Option<&str>, app: Option<&str>, kind: Kind) -> Labels {
         let mut labels = self.labels();
-        labels.insert(LABEL_KIND.to_owned(), kind.to_owned());
+        labels.extend([kind.label()]);
         labels.insert(
             LABEL_VERSION.to_owned(),
             env!("CARGO_PKG_VERSION").to_owned(),

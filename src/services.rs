@@ -36,6 +36,7 @@ use self::draft::Draft;
 use crate::config::{self, versions};
 use crate::engine::spec::{ContainerSpec, MemoryLimit, Network, VolumeMount, VolumeSpec};
 use crate::images::Clients;
+use crate::labels::Kind;
 use crate::labels::{LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_SERVICE};
 use crate::project::{self, Project};
 use crate::settings::ServiceSettings;
@@ -215,13 +216,13 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         service,
         ..
     } = inputs;
-    let labels = |kind: &str| {
+    let labels = |kind: Kind| {
         let mut labels = project.new_labels(Some(environment), None, kind);
         labels.insert(LABEL_SERVICE.to_owned(), service.name.clone());
         labels
     };
     let volume = draft.data.as_ref().map(|data| {
-        let mut labels = labels("service-data");
+        let mut labels = labels(Kind::ServiceData);
         labels.insert(LABEL_DATA_VERSION.to_owned(), data.version.clone());
         VolumeSpec {
             // Data of another version are in a volume of another name: they are neither read nor lost.
@@ -244,7 +245,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
         user: draft.user,
         hostname: host_name(&service.name),
         variables: draft.variables,
-        labels: labels("service"),
+        labels: labels(Kind::Service),
         volumes: volume
             .iter()
             .zip(&draft.data)

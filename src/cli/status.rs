@@ -13,11 +13,8 @@ use upsun_local::engine::Engine;
 use upsun_local::engine::spec::Container;
 use upsun_local::event::Address;
 use upsun_local::failure::Failure;
-use upsun_local::labels::{
-    LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER,
-};
-use upsun_local::plan::router;
-use upsun_local::services::mail;
+use upsun_local::labels::Kind;
+use upsun_local::labels::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_SERVICE, LABEL_WORKER};
 use upsun_local::text::safe;
 use upsun_local::workspace::Workspace;
 
@@ -42,10 +39,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let all = engine.containers(&workspace.project.labels()).await?;
     let mut containers = all.clone();
     containers.retain(|container| {
-        container
-            .labels
-            .get(LABEL_KIND)
-            .is_some_and(|kind| ["web", "worker", "service", mail::KIND].contains(&kind.as_str()))
+        let shown = [Kind::Web, Kind::Worker, Kind::Service, Kind::Mail];
+        Kind::of(&container.labels).is_some_and(|kind| shown.contains(&kind))
             && (context.global.environment.is_none()
                 || container.labels.get(LABEL_ENVIRONMENT) == Some(&workspace.environment.name))
     });
@@ -93,7 +88,7 @@ impl Found<'_> {
     fn is_routed(&self, environment: &str) -> bool {
         self.all.iter().any(|container| {
             container.running
-                && container.labels.get(LABEL_KIND).map(String::as_str) == Some(router::KIND)
+                && Kind::of(&container.labels) == Some(Kind::Router)
                 && container.labels.get(LABEL_ENVIRONMENT).map(String::as_str) == Some(environment)
         })
     }
@@ -170,7 +165,7 @@ impl Found<'_> {
         for container in &self.containers {
             let environment = label(container, LABEL_ENVIRONMENT);
             for (url, is_direct) in self.addresses(container) {
-                if container.labels.get(LABEL_KIND).map(String::as_str) == Some(mail::KIND) {
+                if Kind::of(&container.labels) == Some(Kind::Mail) {
                     text.push_str(&format!("\nThe mail of {environment} is at {url}\n"));
                 } else {
                     let how = if is_direct { ", without any route" } else { "" };
@@ -201,7 +196,7 @@ fn label(container: &Container, name: &str) -> String {
 fn title(container: &Container) -> String {
     let app = match container.labels.get(LABEL_SERVICE) {
         Some(service) => service.clone(),
-        None if label(container, LABEL_KIND) == mail::KIND => mail::KIND.to_owned(),
+        None if Kind::of(&container.labels) == Some(Kind::Mail) => Kind::Mail.name().to_owned(),
         None => label(container, LABEL_APP),
     };
     container

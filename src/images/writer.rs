@@ -408,7 +408,7 @@ impl Writer {
             }),
             plan: self.plan,
             labels: Labels::from([
-                (crate::labels::LABEL_KIND.to_owned(), "image".to_owned()),
+                crate::labels::Kind::Image.label(),
                 (RUNTIME_LABEL.to_owned(), names.join(",")),
             ]),
             build_variables: setup.proxy.variables().into_iter().collect(),

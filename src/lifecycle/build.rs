@@ -14,7 +14,8 @@ use crate::engine::spec::{Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{Event, Step, Text};
 use crate::known_cause;
-use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_KIND};
+use crate::labels::Kind;
+use crate::labels::{LABEL_APP, LABEL_BUILD};
 use crate::lock::Lock;
 use crate::not_started;
 use crate::output::Output;
@@ -334,18 +335,18 @@ impl<E: Engine> Sandbox<'_, E> {
     /// container still uses stays.
     async fn prune_builds(&self, planned: &Planned<'_>, volumes: &[Volume]) {
         let plan = planned.plan;
-        let of_app = |kind: &'static str| {
+        let of_app = |kind: Kind| {
             volumes.iter().filter(move |volume| {
                 volume.labels.get(LABEL_APP) == Some(&plan.app)
-                    && volume.labels.get(LABEL_KIND).is_some_and(|k| k == kind)
+                    && Kind::of(&volume.labels) == Some(kind)
                     && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
             })
         };
         let mark_of = |build: &Volume| {
-            of_app("built")
+            of_app(Kind::Built)
                 .find(|mark| mark.labels.get(LABEL_BUILD) == build.labels.get(LABEL_BUILD))
         };
-        let mut builds: Vec<&Volume> = of_app("build").collect();
+        let mut builds: Vec<&Volume> = of_app(Kind::Build).collect();
         // Unfinished ones come last, so that they never take a finished one's place.
         builds.sort_by_key(|build| {
             (
@@ -361,8 +362,8 @@ impl<E: Engine> Sandbox<'_, E> {
             self.remove_build(old, mark).await;
         }
         // What another program left that took a build away, but not its mark.
-        let alone = of_app("built").filter(|mark| {
-            !of_app("build")
+        let alone = of_app(Kind::Built).filter(|mark| {
+            !of_app(Kind::Build)
                 .any(|build| build.labels.get(LABEL_BUILD) == mark.labels.get(LABEL_BUILD))
         });
         for mark in alone {

@@ -13,7 +13,8 @@ use crate::crons::{self, Cron};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::{Event, Text};
-use crate::labels::{LABEL_APP, LABEL_KIND};
+use crate::labels::Kind;
+use crate::labels::LABEL_APP;
 use crate::lock::Lock;
 use crate::shutdown::Urgency;
 
@@ -239,7 +240,7 @@ impl<E: Engine> Sandbox<'_, E> {
 fn web_container<'a>(containers: &'a [Container], app: &str) -> Option<&'a Container> {
     containers.iter().find(|found| {
         let is = |label: &str, value: &str| found.labels.get(label).is_some_and(|at| at == value);
-        found.running && is(LABEL_APP, app) && is(LABEL_KIND, "web")
+        found.running && is(LABEL_APP, app) && Kind::of(&found.labels) == Some(Kind::Web)
     })
 }
 

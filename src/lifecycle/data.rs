@@ -3,6 +3,7 @@
 use super::{Planned, Result, Sandbox, archive};
 use crate::engine::spec::{ContainerSpec, Volume, VolumeMount};
 use crate::engine::{Engine, Error as EngineError};
+use crate::labels::Kind;
 use crate::plan::{ContainerPlan, User};
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -97,7 +98,7 @@ impl<E: Engine> Sandbox<'_, E> {
             labels: self.project.new_labels(
                 Some(&self.environment.name),
                 Some(&planned.plan.app),
-                "helper",
+                Kind::Helper,
             ),
             volumes: mounts,
             ..ContainerSpec::default()

@@ -14,7 +14,8 @@ use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, proxy, services}
 use crate::engine::Engine;
 use crate::engine::spec::{Container, LogRange, Volume};
 use crate::event::{Event, Step, Text};
-use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND, LABEL_WORKER};
+use crate::labels::Kind;
+use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_WORKER};
 use crate::output::Output;
 use crate::plan::{AppPlan, BuildStep, ContainerPlan, NetworkPlan};
 
@@ -417,8 +418,5 @@ fn is_of(plan: &ContainerPlan, app: &str, found: &Container) -> bool {
         .get(LABEL_APP)
         .is_some_and(|label| label == app)
         && found.labels.get(LABEL_WORKER) == plan.worker.as_ref()
-        && found
-            .labels
-            .get(LABEL_KIND)
-            .is_some_and(|kind| kind == "web" || kind == "worker")
+        && matches!(Kind::of(&found.labels), Some(Kind::Web | Kind::Worker))
 }

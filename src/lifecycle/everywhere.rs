@@ -9,9 +9,10 @@ use jiff::Timestamp;
 
 use crate::engine::spec::{Container, Volume};
 use crate::engine::{Engine, Result};
+use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::labels::{
-    LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_OWNER, LABEL_PROJECT, LABEL_REPOSITORY,
+    LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_OWNER, LABEL_PROJECT, LABEL_REPOSITORY,
 };
 use crate::project::{Identity, Project};
 
@@ -86,7 +87,7 @@ fn count_volume(extent: &mut Extent, volume: &Volume, sizes: &BTreeMap<String, u
     let made: Option<Timestamp> = volume.created.parse().ok();
     extent.is_as_old_as(made.map(Timestamp::as_second));
     // A volume that stands for a directory of another is in that one's size.
-    let is_part = volume.labels.get(LABEL_KIND).map(String::as_str) == Some("directory");
+    let is_part = Kind::of(&volume.labels) == Some(Kind::Directory);
     if let Some(size) = sizes.get(&volume.name).filter(|_| !is_part) {
         extent.size = Some(extent.size.unwrap_or_default() + size);
     }
@@ -257,7 +258,7 @@ mod tests {
     async fn objects_are_counted_by_project_and_environment() {
         let engine = FakeEngine::new(&[]);
         let labels = |key: &str, environment: Option<&str>| {
-            let mut labels = project(Path::new("/r")).new_labels(environment, None, "storage");
+            let mut labels = project(Path::new("/r")).new_labels(environment, None, Kind::Storage);
             labels.insert(LABEL_PROJECT.to_owned(), key.to_owned());
             labels
         };

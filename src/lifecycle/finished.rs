@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{Planned, Result, Sandbox};
 use crate::engine::spec::{ExecSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
-use crate::labels::{LABEL_BUILD, LABEL_KIND, Labels};
+use crate::labels::Kind;
+use crate::labels::{LABEL_BUILD, Labels};
 use crate::mount_advice::UnderMount;
 use crate::text::quote;
 
@@ -173,7 +174,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     async fn mark(&self, build: &str) -> Result<Option<Volume>> {
         let mut labels = self.project.labels();
-        labels.insert(LABEL_KIND.to_owned(), "built".to_owned());
+        labels.extend([Kind::Built.label()]);
         labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
         Ok(self.engine.volumes(&labels).await?.into_iter().next())
     }

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::{Error, Result, Sandbox};
 use crate::engine::spec::ContainerSpec;
 use crate::engine::{Engine, Error as EngineError};
-use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND};
+use crate::labels::Kind;
+use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT};
 use crate::lock::{self, Lock};
 use crate::plan::BuildPlan;
 
@@ -69,7 +70,8 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn try_clear_build(&self, app: &str, build: &BuildPlan) -> Result<()> {
         // Under the app's lock nobody else builds it, so whatever still looks like it is a crash's, maybe that
         // of another commit's build.
-        self.remove_all(LABEL_APP, app, Some("building")).await?;
+        self.remove_all(LABEL_APP, app, Some(Kind::Building))
+            .await?;
         // Users go before the mark, or else a crash would leave them without a build. The mark goes before the
         // volume: without it nothing counts as built.
         self.remove_all(LABEL_BUILD, &build.id, None).await?;
@@ -78,12 +80,10 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Removes the project's containers with this label, of one kind or of any.
-    async fn remove_all(&self, label: &str, value: &str, kind: Option<&str>) -> Result<()> {
+    async fn remove_all(&self, label: &str, value: &str, kind: Option<Kind>) -> Result<()> {
         let mut labels = self.project.labels();
         labels.insert(label.to_owned(), value.to_owned());
-        if let Some(kind) = kind {
-            labels.insert(LABEL_KIND.to_owned(), kind.to_owned());
-        }
+        labels.extend(kind.map(Kind::label));
         for container in self.engine.containers(&labels).await? {
             self.engine.remove_container(&container.id).await?;
         }

@@ -3,7 +3,7 @@
 use super::{Result, Sandbox};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::labels::LABEL_KIND;
+use crate::labels::Kind;
 use crate::services::{ServicePlan, mail};
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -16,11 +16,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(());
         }
         for container in self.containers().await? {
-            if container
-                .labels
-                .get(LABEL_KIND)
-                .is_some_and(|kind| kind == mail::KIND)
-            {
+            if Kind::of(&container.labels) == Some(Kind::Mail) {
                 self.engine.remove_container(&container.id).await?;
                 self.emit(Event::Removed {
                     kind: "container",

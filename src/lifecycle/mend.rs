@@ -5,7 +5,8 @@ use super::{Error, Result, Sandbox};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::Event;
-use crate::labels::{LABEL_APP, LABEL_KIND, LABEL_WORKER};
+use crate::labels::Kind;
+use crate::labels::{LABEL_APP, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store, compare};
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -123,8 +124,7 @@ fn flags(title: &str) -> String {
 /// What an app's or worker's container is called; nothing else has snapshots.
 fn title(container: &Container) -> Option<String> {
     let label = |name: &str| container.labels.get(name);
-    let kind = label(LABEL_KIND)?;
-    if kind != "web" && kind != "worker" {
+    if !matches!(Kind::of(&container.labels)?, Kind::Web | Kind::Worker) {
         return None;
     }
     let app = label(LABEL_APP)?;

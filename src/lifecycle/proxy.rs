@@ -3,9 +3,10 @@
 use super::{Error, Pull, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ContainerSpec};
 use crate::engine::{Engine, Error as EngineError};
-use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_KIND};
+use crate::labels::Kind;
+use crate::labels::{LABEL_APP, LABEL_DEPLOY};
 use crate::plan::AppPlan;
-use crate::plan::front::{KIND, ProxyPlan};
+use crate::plan::front::ProxyPlan;
 use crate::web::FRONT_PORT;
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -113,10 +114,7 @@ pub(super) fn has_front(app: &str, containers: &[Container]) -> bool {
 }
 
 fn is_front_of(found: &Container, app: &str) -> bool {
-    found
-        .labels
-        .get(LABEL_KIND)
-        .is_some_and(|kind| kind == KIND)
+    Kind::of(&found.labels) == Some(Kind::Front)
         && found
             .labels
             .get(LABEL_APP)

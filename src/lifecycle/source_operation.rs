@@ -4,6 +4,7 @@
 //! An operation may run anything, so nothing of what it leaves is trusted: everything that runs is ended before its
 //! commits are asked for, by a Git that is not its own, and what that says only ever becomes a file of ours.
 
+use crate::labels::Kind;
 use crate::text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::engine::Engine;
 use crate::engine::spec::{ContainerSpec, ExecSpec};
 use crate::event::{Event, Outcome, Text};
 use crate::known_cause;
-use crate::labels::{LABEL_KIND, LABEL_RUN};
+use crate::labels::LABEL_RUN;
 use crate::not_started;
 use crate::output::Output;
 use crate::plan::User;
@@ -30,9 +31,6 @@ use crate::shutdown::Urgency;
 
 /// `PLATFORM_SOURCE_DIR`. **Assumption**: Upsun does not say where it is.
 pub const SOURCE_DIRECTORY: &str = "/source";
-
-/// What the containers of source operations are labelled with, as their kind.
-const KIND: &str = "source";
 
 const LEFT: &str = include_str!("scripts/left.sh");
 
@@ -114,7 +112,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Removes the containers of runs that are no more: all but those with one of these ids.
     pub async fn remove_abandoned_sources(&self, alive: &BTreeSet<String>) -> Result<()> {
         let mut labels = self.project.labels();
-        labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
+        labels.extend([Kind::Source.label()]);
         for container in self.engine.containers(&labels).await? {
             let run = container.labels.get(LABEL_RUN);
             if run.is_some_and(|run| !alive.contains(run)) {

@@ -6,10 +6,10 @@ use crate::config::Config;
 use crate::config::app::App;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::Event;
+use crate::labels::Kind;
 use crate::labels::Labels;
-use crate::labels::{LABEL_APP, LABEL_KIND, LABEL_SERVICE, LABEL_WORKER};
+use crate::labels::{LABEL_APP, LABEL_SERVICE, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store};
-use crate::plan::{BUILD_NETWORK, front, router};
 use crate::{relationships, routes};
 
 /// What `down` takes along.
@@ -31,14 +31,14 @@ pub struct Kept {
 }
 
 /// The kinds of volumes that hold the data of mounts.
-const DATA: [&str; 7] = [
-    "storage",
-    "service",
-    "service-data",
-    "instance",
-    "tmp",
-    "run",
-    "directory",
+const DATA: [Kind; 7] = [
+    Kind::Storage,
+    Kind::Service,
+    Kind::ServiceData,
+    Kind::Instance,
+    Kind::Tmp,
+    Kind::Run,
+    Kind::Directory,
 ];
 
 impl<E: Engine> Sandbox<'_, E> {
@@ -91,7 +91,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// thirty networks only.
     async fn remove_build_network(&self) -> Result<usize> {
         let mut labels = self.project.labels();
-        labels.insert(LABEL_KIND.to_owned(), BUILD_NETWORK.to_owned());
+        labels.extend([Kind::BuildNetwork.label()]);
         let mut removed = 0;
         for network in self.engine.networks(&labels).await? {
             match self.engine.remove_network(&network.id).await {
@@ -115,19 +115,22 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut removed = 0;
         let mut volumes = self.engine.volumes(labels).await?;
         volumes.retain(|volume| {
-            let kind = volume.labels.get(LABEL_KIND).map_or("", String::as_str);
+            let kind = Kind::of(&volume.labels);
             match down {
                 // Only a crash leaves one of these.
-                Down::KeepVolumes => kind == trial::KIND,
-                Down::WithVolumes => kind == trial::KIND || DATA.contains(&kind),
+                Down::KeepVolumes => kind == Some(Kind::Trial),
+                Down::WithVolumes => {
+                    kind.is_some_and(|kind| kind == Kind::Trial || DATA.contains(&kind))
+                }
                 Down::Everything => true,
             }
         });
         // A volume that stands for a directory goes before the volume that it lies in, and the mark of a build before the
         // build, of which a part may be left.
         volumes.sort_by_key(|volume| {
-            let kind = volume.labels.get(LABEL_KIND).map(String::as_str);
-            !matches!(kind, Some("directory" | "built")) && !volume.name.ends_with(trial::DIRECTORY)
+            let kind = Kind::of(&volume.labels);
+            !matches!(kind, Some(Kind::Directory | Kind::Built))
+                && !volume.name.ends_with(trial::DIRECTORY)
         });
         for volume in volumes {
             self.engine.remove_volume(&volume.name).await?;
@@ -146,9 +149,9 @@ impl<E: Engine> Sandbox<'_, E> {
         for container in self.containers().await? {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
             let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
-            let is_unneeded = match label(LABEL_KIND) {
-                Some(front::KIND) => !app.is_some_and(|app| takes_requests(app, config)),
-                Some(router::KIND) => !config.apps.keys().any(|app| takes_requests(app, config)),
+            let is_unneeded = match Kind::of(&container.labels) {
+                Some(Kind::Front) => !app.is_some_and(|app| takes_requests(app, config)),
+                Some(Kind::Router) => !config.apps.keys().any(|app| takes_requests(app, config)),
                 _ => false,
             };
             let known = match (app.map(|app| config.apps.get(app)), label(LABEL_WORKER)) {
@@ -173,7 +176,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Removes derived images that no container uses. Images in use stay, silently.
     pub async fn remove_images(&self) -> Result<usize> {
-        let labels = Labels::from([(LABEL_KIND.to_owned(), "image".to_owned())]);
+        let labels = Labels::from([Kind::Image.label()]);
         let mut removed = 0;
         for image in self.engine.images(&labels).await? {
             let name = image.tags.first().cloned().unwrap_or(image.id);

@@ -23,6 +23,7 @@ use crate::engine::fake::{Call, FakeEngine, Phase};
 use crate::engine::spec::{ContainerSpec, ImagePlan, VolumeMount, VolumeSpec};
 use crate::event::{Event, Events};
 use crate::images::Recipe;
+use crate::labels::Kind;
 use crate::labels::{LABEL_DEPLOY, LABEL_SERVICE};
 use crate::plan::{self, AppPlan, Connections, Environment, User};
 use crate::project::{Home, Project};
@@ -195,14 +196,14 @@ impl World {
     fn database(&self) -> ServicePlan {
         let environment = Some(self.environment.name.as_str());
         let name = |kind: &str| self.project.name(&[&self.environment.name, "db", kind]);
-        let labels = |kind: &str| {
+        let labels = |kind: Kind| {
             let mut labels = self.project.new_labels(environment, None, kind);
             labels.insert(LABEL_SERVICE.to_owned(), "db".to_owned());
             labels
         };
         let volume = VolumeSpec {
             name: name("data"),
-            labels: labels("service-data"),
+            labels: labels(Kind::ServiceData),
             directory_of: None,
             memory: None,
         };
@@ -210,7 +211,7 @@ impl World {
             name: name("service"),
             image: DATABASE.to_owned(),
             command: vec!["serve".to_owned()],
-            labels: labels("service"),
+            labels: labels(Kind::Service),
             volumes: vec![VolumeMount {
                 volume: volume.name.clone(),
                 target: "/data".to_owned(),

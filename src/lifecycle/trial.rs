@@ -14,14 +14,11 @@ use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{Event, MountCheck, Outcome};
 use crate::event::{NewMount, Suggestion};
-use crate::labels::LABEL_KIND;
+use crate::labels::Kind;
 use crate::mount_advice::messages::Complaint;
 use crate::mount_suggestion::configured;
 use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
 use crate::plan::ContainerPlan;
-
-/// The kind of everything that is made for a trial.
-pub(super) const KIND: &str = "trial";
 
 /// What the name of a volume ends with that stands for a directory of another one.
 pub(super) const DIRECTORY: &str = "-directory";
@@ -280,7 +277,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// with the environment's lock.
     pub(super) async fn remove_trials(&self) -> Result<()> {
         let mut labels = self.project.environment_labels(&self.environment.name);
-        labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
+        labels.extend([Kind::Trial.label()]);
         for container in self.engine.containers(&labels).await? {
             self.engine.remove_container(&container.id).await?;
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, host_name, steps};
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
+use crate::labels::Kind;
 use crate::labels::LABEL_BUILD;
 use crate::php_ini;
 use crate::project::{self, Project};
@@ -14,16 +15,13 @@ use crate::project::{self, Project};
 /// Changes whenever an earlier version's builds must not be taken for this version's.
 const BUILD_VERSION: u32 = 1;
 
-/// The kind of the network of builds.
-pub const BUILD_NETWORK: &str = "build-network";
-
 /// The network of a project's builds and source operations. No service, app or container of anybody else is on it, and
 /// nothing of the engine's default network.
 pub fn build_network(project: &Project) -> NetworkPlan {
     NetworkPlan {
         // No environment has a name with that character.
         name: project.name(&["+builds"]),
-        labels: project.new_labels(None, None, BUILD_NETWORK),
+        labels: project.new_labels(None, None, Kind::BuildNetwork),
     }
 }
 
@@ -39,20 +37,20 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         .collect();
     let id = id(inputs, &steps, &mount_points);
     let short = &id[..12];
-    let labelled = |kind: &str| {
+    let labelled = |kind: Kind| {
         let mut labels = project.new_labels(None, Some(&app.name), kind);
         labels.insert(LABEL_BUILD.to_owned(), id.clone());
         labels
     };
     let volume = VolumeSpec {
         name: project.name(&[&app.name, "build", short]),
-        labels: labelled("build"),
+        labels: labelled(Kind::Build),
         directory_of: None,
         memory: None,
     };
     let mark = VolumeSpec {
         name: project.name(&[&app.name, "built", short]),
-        labels: labelled("built"),
+        labels: labelled(Kind::Built),
         directory_of: None,
         memory: None,
     };
@@ -71,7 +69,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         working_dir: "/app".to_owned(),
         hostname: format!("{}-build", host_name(&app.name)),
         variables: inputs.build_variables.clone(),
-        labels: labelled("building"),
+        labels: labelled(Kind::Building),
         volumes: vec![
             mount(&volume, "/app"),
             mount(&cache, crate::layout::CACHE_DIRECTORY),
@@ -130,7 +128,7 @@ fn id(inputs: &Inputs<'_>, steps: &[BuildStep], mount_points: &BTreeSet<String>)
 fn cache(project: &Project) -> VolumeSpec {
     VolumeSpec {
         name: project.name(&["cache"]),
-        labels: project.new_labels(None, None, "cache"),
+        labels: project.new_labels(None, None, Kind::Cache),
         directory_of: None,
         memory: None,
     }

@@ -11,6 +11,7 @@ use crate::engine::spec::{
     ContainerSpec, Network, Tmpfs, VolumeDirectory, VolumeMount, VolumeSpec,
 };
 use crate::images::SUPERVISE;
+use crate::labels::Kind;
 use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Labels};
 use crate::php_ini;
 use crate::project;
@@ -109,7 +110,11 @@ fn labels(inputs: &Inputs<'_>, build: &BuildPlan, worker: Option<&Worker>) -> La
     let mut labels = inputs.project.new_labels(
         Some(&inputs.environment.name),
         Some(&inputs.app.name),
-        if worker.is_some() { "worker" } else { "web" },
+        if worker.is_some() {
+            Kind::Worker
+        } else {
+            Kind::Web
+        },
     );
     if let Some(worker) = worker {
         labels.insert(LABEL_WORKER.to_owned(), worker.name.clone());
@@ -196,21 +201,21 @@ impl Data {
         let mut volatile = BTreeSet::new();
         let mut mounted = Vec::new();
         for mount in mounts {
-            let (kind, owner): (&str, Vec<&str>) = match &mount.source {
-                MountSource::Storage { app } => ("storage", vec![environment, app]),
-                MountSource::Service { service } => ("service", vec![environment, service]),
-                MountSource::Instance => ("instance", parts.to_vec()),
-                MountSource::Temporary => ("tmp", parts.to_vec()),
+            let (kind, owner): (Kind, Vec<&str>) = match &mount.source {
+                MountSource::Storage { app } => (Kind::Storage, vec![environment, app]),
+                MountSource::Service { service } => (Kind::Service, vec![environment, service]),
+                MountSource::Instance => (Kind::Instance, parts.to_vec()),
+                MountSource::Temporary => (Kind::Tmp, parts.to_vec()),
             };
             let of_app = owner.get(1).copied();
-            let name_parts: Vec<&str> = owner.iter().copied().chain([kind]).collect();
+            let name_parts: Vec<&str> = owner.iter().copied().chain([kind.name()]).collect();
             let volume = VolumeSpec {
                 name: project.name(&name_parts),
                 labels: project.new_labels(Some(environment), of_app, kind),
                 directory_of: None,
                 memory: None,
             };
-            if kind == "tmp" {
+            if kind == Kind::Tmp {
                 volatile.insert(volume.name.clone());
             }
             let directory_parts: Vec<&str> = name_parts
@@ -220,7 +225,7 @@ impl Data {
                 .collect();
             let directory = VolumeSpec {
                 name: project.name(&directory_parts),
-                labels: project.new_labels(Some(environment), of_app, "directory"),
+                labels: project.new_labels(Some(environment), of_app, Kind::Directory),
                 directory_of: Some(VolumeDirectory {
                     volume: volume.name.clone(),
                     path: mount.source_path.clone(),

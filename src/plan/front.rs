@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{ContainerPlan, Inputs};
 use crate::config::app::{App, SocketFamily};
 use crate::engine::spec::{ContainerSpec, Tmpfs, VolumeMount, VolumeSpec};
+use crate::labels::Kind;
 use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_FRONT_OF};
 use crate::project;
 use crate::services::ServiceFile;
@@ -18,9 +19,6 @@ use crate::web;
 pub const IMAGE: &str = "nginx:1";
 /// What it is called in `images` of the settings.
 pub const IMAGE_NAME: &str = "nginx";
-
-/// The kind of its container.
-pub const KIND: &str = "front";
 
 /// Changes whenever an earlier version's fronts must not be taken for this version's.
 const VERSION: u32 = 2;
@@ -70,7 +68,7 @@ pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &Container
         user,
         ..
     } = inputs;
-    let mut labels = project.new_labels(Some(&environment.name), Some(&app.name), KIND);
+    let mut labels = project.new_labels(Some(&environment.name), Some(&app.name), Kind::Front);
     // The front reads from the build, so it must be removed with the build.
     labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
     // A front belongs to one container of the app: a new container needs a new front.
@@ -125,7 +123,7 @@ pub(super) fn socket_volume(inputs: &Inputs<'_>, app: &App) -> Option<VolumeSpec
             .name(&[environment, &app.name, "+run", &owner]),
         labels: inputs
             .project
-            .new_labels(Some(environment), Some(&app.name), "run"),
+            .new_labels(Some(environment), Some(&app.name), Kind::Run),
         directory_of: None,
         memory: Some(format!("mode=0755,{owner},size=64m")),
     })

@@ -5,13 +5,11 @@ use std::time::Duration;
 use super::front::ProxyPlan;
 use super::{Environment, NetworkPlan, User};
 use crate::engine::spec::{ContainerSpec, Network, Port, Tmpfs};
+use crate::labels::Kind;
 use crate::project::Project;
 use crate::routes::Entrance;
 use crate::services::ServiceFile;
 use crate::web::router::{self, PAGE, PAGE_DIRECTORY, PAGE_TEXT, RESOLVER};
-
-/// The kind of its container.
-pub const KIND: &str = "router";
 
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 
@@ -63,7 +61,7 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
         image: inputs.image.to_owned(),
         command: ["/bin/sh", "-c", &start()].map(str::to_owned).to_vec(),
         user: inputs.user.spec(),
-        labels: project.new_labels(Some(&environment.name), None, KIND),
+        labels: project.new_labels(Some(&environment.name), None, Kind::Router),
         tmpfs: vec![Tmpfs {
             target: "/tmp".to_owned(),
             options: "rw,mode=1777".to_owned(),

@@ -10,12 +10,12 @@ use super::{Error, Inputs, Ready, ServicePlan, finish, image};
 use crate::config::Service;
 use crate::config::problem::Place;
 use crate::engine::spec::{Link, MemoryLimit, Port};
-use crate::labels::{LABEL_KIND, LABEL_SERVICE};
+use crate::labels::Kind;
+use crate::labels::LABEL_SERVICE;
 use crate::project::{self, Project};
 use crate::settings;
 
-/// Its kind, for [`LABEL_KIND`], and the type under which `images` of the settings may name another image.
-pub const KIND: &str = "mail";
+/// The type under which `images` of the settings may name another image.
 const TYPE: &str = "mailpit";
 
 const IMAGE: &str = "axllent/mailpit:v1.31.3";
@@ -86,9 +86,7 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<ServicePlan, Error> {
         container.name = container_name(wanted.project, wanted.environment);
         // What the configuration does not have must not be taken for one of its services.
         container.labels.remove(LABEL_SERVICE);
-        container
-            .labels
-            .insert(LABEL_KIND.to_owned(), KIND.to_owned());
+        container.labels.extend([Kind::Mail.label()]);
     }
     Ok(plan)
 }
@@ -170,7 +168,7 @@ mod tests {
             address(&plan).unwrap(),
             format!("http://127.0.0.1:{}", port.host)
         );
-        assert_eq!(container.labels[LABEL_KIND], "mail");
+        assert_eq!(Kind::of(&container.labels), Some(Kind::Mail));
         assert!(!container.labels.contains_key(LABEL_SERVICE));
         assert_eq!(plan.volume, None);
     }

@@ -11,7 +11,8 @@ use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::images::Clients;
 use crate::images::Recipe;
-use crate::labels::{LABEL_KIND, LABEL_SERVICE};
+use crate::labels::Kind;
+use crate::labels::LABEL_SERVICE;
 use crate::plan::{AppPlan, Connections};
 use crate::relationships::{self, Surroundings};
 use crate::services::{self, ServicePlan};
@@ -132,7 +133,7 @@ impl Workspace {
             .find(|found| {
                 let label = |label: &str| found.labels.get(label).map(String::as_str);
                 if is_mail {
-                    label(LABEL_KIND) == Some(services::mail::KIND)
+                    Kind::of(&found.labels) == Some(Kind::Mail)
                 } else {
                     label(LABEL_SERVICE) == Some(name)
                 }

@@ -3,7 +3,8 @@
 use super::connections::failed;
 use super::{Error, Workspace};
 use crate::engine::spec::Container;
-use crate::labels::{LABEL_ENVIRONMENT, LABEL_KIND};
+use crate::labels::Kind;
+use crate::labels::LABEL_ENVIRONMENT;
 use crate::plan::Connections;
 use crate::services::{ServicePlan, mail};
 use crate::variables::{Origin, Phase, Prefixed};
@@ -30,7 +31,7 @@ impl Workspace {
     /// The name of the mail server, which no service of the configuration has.
     fn mail_name(&self) -> &'static str {
         let is_free = |name: &&str| !self.config.services.contains_key(*name);
-        let names = [mail::KIND, "mailpit", "upsun-local-mail"];
+        let names = [Kind::Mail.name(), "mailpit", "upsun-local-mail"];
         names.into_iter().find(is_free).unwrap_or("+mail")
     }
 
@@ -75,7 +76,7 @@ impl Workspace {
     /// The address of the page with the mail, if the container is a mail server.
     pub fn mail_address(&self, container: &Container) -> Option<String> {
         let label = |name: &str| container.labels.get(name).map(String::as_str);
-        if label(LABEL_KIND) != Some(mail::KIND) {
+        if Kind::of(&container.labels) != Some(Kind::Mail) {
             return None;
         }
         let plan = self.mail_of(label(LABEL_ENVIRONMENT)?)?.ok()?;

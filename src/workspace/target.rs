@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
+use crate::labels::Kind;
 use crate::suggestion::nearest;
 use crate::text::container_name;
 
@@ -71,14 +72,11 @@ impl Workspace {
         containers
             .into_iter()
             .find(|container| {
-                let kind = container
-                    .labels
-                    .get(crate::labels::LABEL_KIND)
-                    .map(String::as_str);
+                let kind = Kind::of(&container.labels);
                 container.labels.get(crate::labels::LABEL_APP) == Some(&app.name)
                     && container.labels.get(crate::labels::LABEL_WORKER)
                         == worker.map(|worker| &worker.name)
-                    && matches!(kind, Some("web" | "worker"))
+                    && matches!(kind, Some(Kind::Web | Kind::Worker))
             })
             .ok_or_else(|| {
                 Error::not_up(format!("`{title}` is not up")).hint("`upsun-local up` starts it")

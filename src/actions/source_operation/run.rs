@@ -10,6 +10,7 @@ use super::trouble::Trouble;
 use crate::engine::Engine;
 use crate::engine::spec::ContainerSpec;
 use crate::event::Event;
+use crate::labels::Kind;
 use crate::lifecycle::{Report, SOURCE_DIRECTORY, Sandbox, SourceRun};
 use crate::lock::Lock;
 use crate::plan::AppPlan;
@@ -204,10 +205,11 @@ fn container(workspace: &Workspace, plan: &AppPlan, id: &str) -> ContainerSpec {
     spec.name = workspace
         .project
         .name(&[&workspace.environment.name, &plan.app, "+source", id]);
-    spec.labels =
-        workspace
-            .project
-            .new_labels(Some(&workspace.environment.name), Some(&plan.app), "source");
+    spec.labels = workspace.project.new_labels(
+        Some(&workspace.environment.name),
+        Some(&plan.app),
+        Kind::Source,
+    );
     spec.volumes.clear();
     spec.variables.insert(
         "PLATFORM_SOURCE_DIR".to_owned(),

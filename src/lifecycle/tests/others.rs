@@ -6,28 +6,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::Engine;
 use crate::engine::fake::Answers;
+use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::labels::{
     LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_PROJECT, LABEL_RUN,
 };
 use crate::lifecycle::Down;
-
-const KINDS: [&str; 14] = [
-    "web",
-    "worker",
-    "service",
-    "front",
-    "router",
-    "network",
-    "building",
-    "build",
-    "built",
-    "source",
-    "trial",
-    "storage",
-    "directory",
-    "image",
-];
 
 /// Everything that removes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +31,8 @@ struct Other {
     labels: Labels,
 }
 
-fn one_label(name: &'static str, values: &'static [&'static str]) -> BoxedStrategy<Labels> {
-    let value = prop::sample::select(values).prop_map(str::to_owned);
+fn one_label(name: &'static str, values: &[&'static str]) -> BoxedStrategy<Labels> {
+    let value = prop::sample::select(values.to_vec()).prop_map(str::to_owned);
     prop::option::of(value)
         .prop_map(|value| value.map(|value| (name.to_owned(), value)))
         .prop_map(|label| label.into_iter().collect())
@@ -62,7 +46,7 @@ fn other() -> impl Strategy<Value = Other> {
         one_label(LABEL_PROJECT, &["own", "own", "elsewhere"]),
         one_label(LABEL_ENVIRONMENT, &["local", "staging"]),
         one_label(LABEL_APP, &["shop", "blog"]),
-        one_label(LABEL_KIND, &KINDS),
+        one_label(LABEL_KIND, &Kind::ALL.map(Kind::name)),
         one_label(LABEL_BUILD, &["build", "1"]),
         one_label(LABEL_RUN, &["run-0"]),
     ];
@@ -235,7 +219,7 @@ async fn up_leaves_the_containers_of_others_on_an_engine_that_lists_everything()
     world.engine.pull_image(BASE, &|_| {}).await.unwrap();
     let mut labels = world
         .project
-        .new_labels(Some("staging"), Some("shop"), "web");
+        .new_labels(Some("staging"), Some("shop"), Kind::Web);
     let mut others = Vec::new();
     for (name, key) in [("staging", None), ("elsewhere", Some("shop-00000000"))] {
         if let Some(key) = key {

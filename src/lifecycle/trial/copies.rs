@@ -1,9 +1,10 @@
 //! What is made for a trial: volumes with copies, the container that fills them, and the one that has them.
 
-use super::{DIRECTORY, KIND};
+use super::DIRECTORY;
 use crate::engine::spec::{ContainerSpec, VolumeDirectory, VolumeMount, VolumeSpec};
+use crate::labels::Kind;
 use crate::labels::Labels;
-use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_KIND};
+use crate::labels::{LABEL_BUILD, LABEL_DEPLOY};
 use crate::plan::{ContainerPlan, User};
 use crate::text::quote;
 
@@ -214,7 +215,7 @@ impl<'a> Filling<'a> {
 /// Labels of what is made: it is nobody's current container, and no build's user.
 fn labels(plan: &ContainerPlan) -> Labels {
     let mut labels = plan.container.labels.clone();
-    labels.insert(LABEL_KIND.to_owned(), KIND.to_owned());
+    labels.extend([Kind::Trial.label()]);
     labels.remove(LABEL_DEPLOY);
     labels.remove(LABEL_BUILD);
     labels
@@ -222,7 +223,7 @@ fn labels(plan: &ContainerPlan) -> Labels {
 
 fn volume(plan: &ContainerPlan, labels: &Labels, part: &str) -> VolumeSpec {
     VolumeSpec {
-        name: format!("{}-{KIND}-{part}", plan.container.name),
+        name: format!("{}-trial-{part}", plan.container.name),
         labels: labels.clone(),
         directory_of: None,
         memory: None,
@@ -269,7 +270,7 @@ fn other_volume(
 
 fn container(plan: &ContainerPlan, labels: &Labels) -> ContainerSpec {
     let mut container = ContainerSpec {
-        name: format!("{}-{KIND}", plan.container.name),
+        name: format!("{}-trial", plan.container.name),
         labels: labels.clone(),
         ports: Vec::new(),
         ..plan.container.clone()
