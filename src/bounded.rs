@@ -87,7 +87,7 @@ pub fn read_below(root: &Path, relative: &Path, limit: u64) -> Result<Vec<u8>, E
     read(open_without_links(&root, inside)?, limit)
 }
 
-/// The same as text.
+/// Reads the file as text.
 pub fn read_text_below(root: &Path, relative: &Path, limit: u64) -> Result<String, Error> {
     String::from_utf8(read_below(root, relative, limit)?).map_err(|_| Error::NotText)
 }
@@ -108,7 +108,7 @@ pub fn read_named(root: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Error
     }
 }
 
-/// The same path relative to `root`, without `.` and `..`; `None` when it leads out of there by its words.
+/// The path relative to `root`, without `.` and `..`; `None` if its components lead outside.
 pub fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
     let mut relative = PathBuf::new();
     for component in path.strip_prefix(root).unwrap_or(path).components() {
@@ -151,7 +151,7 @@ fn is_file(kind: FileType) -> Result<(), Error> {
     match kind {
         FileType::RegularFile => Ok(()),
         FileType::Directory => Err(Error::Directory),
-        // It was none when the links were resolved.
+        // The path had no link when the links were resolved, so another process has just made one.
         FileType::Symlink => Err(Error::Outside),
         _ => Err(Error::Special),
     }

@@ -1,5 +1,5 @@
-//! The command line: arguments in, exit code out. One module per command, each with its arguments and a
-//! short `run`.
+//! The command line: arguments in, exit code out. Each command is a module with its arguments and a function `run`;
+//! the other modules hold what several commands share.
 
 mod access;
 mod activity;
@@ -78,7 +78,7 @@ pub(crate) struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// The repository [default: the nearest parent directory with `.upsun/`]
+    /// Directory of the repository [default: the nearest parent directory with `.upsun/`]
     #[arg(
         short = 'C',
         long,
@@ -87,13 +87,13 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     dir: Option<PathBuf>,
-    /// Say only what went wrong
+    /// Print only errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     quiet: bool,
-    /// Say everything that happens
+    /// Print every step
     #[arg(short, long, global = true, help_heading = "Global options")]
     verbose: bool,
-    /// Whether to use colours
+    /// When to use colors
     #[arg(
         long,
         global = true,
@@ -102,7 +102,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     color: ColorChoice,
-    /// The container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context
+    /// Container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context
     #[arg(
         long,
         global = true,
@@ -111,7 +111,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     engine: Option<String>,
-    /// The environment; each has containers and mount data of its own
+    /// Name of the environment; each has its own containers and mount data
     #[arg(
         short,
         long,
@@ -121,7 +121,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     environment: Option<String>,
-    /// The environment type to simulate
+    /// Environment type to simulate
     #[arg(
         long,
         value_parser = environment_type(),
@@ -139,10 +139,10 @@ pub(crate) struct Global {
     yes: bool,
 }
 
-/// When to use colours.
+/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// If the output is a terminal and `NO_COLOR` is not set
     Auto,
     /// Always
     Always,
@@ -155,33 +155,33 @@ fn environment_type() -> impl TypedValueParser<Value = EnvironmentType> {
     let value = |name: &'static str, help: &'static str| PossibleValue::new(name).help(help);
     PossibleValuesParser::new([
         value("production", "The one production environment"),
-        value("staging", "What comes before it"),
-        value("development", "Everything else"),
+        value("staging", "A copy to test on before production"),
+        value("development", "Every other environment"),
     ])
     .try_map(|name| name.parse::<EnvironmentType>())
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run an operation in its app's container, building and starting what is not current
+    /// Run an operation in its app's container; build and start first if something changed
     Run(run::Arguments),
     /// List the operations
     #[command(alias = "ops")]
     List(list::Arguments),
-    /// Show who may run what, on which environments, and how that changed since a commit
+    /// Show who may run what on which environments, and what changed since a commit
     Access(access::Arguments),
-    /// Show what a push does: which apps are built or deployed again, why, and what becomes of data
+    /// Show what a push would build, deploy and delete, and why
     Plan(plan::Arguments),
-    /// Check the configuration: everything that Upsun would refuse, and what deserves a look
+    /// Check the configuration: report errors that Upsun would refuse, and warnings
     #[command(alias = "validate")]
     Check(check::Arguments),
     /// Build and start the apps and their workers
     Up(up::Arguments),
-    /// Stop and remove the containers; the data of mounts stay
+    /// Stop and remove the containers; keep the data of mounts
     Down(down::Arguments),
-    /// Show what is up
+    /// Show which containers are up
     Status(status::Arguments),
-    /// Show what an app's processes print
+    /// Show the output of an app's processes or of a service
     Logs(logs::Arguments),
     /// Run a command, or a shell, in an app's container
     #[command(alias = "ssh")]
@@ -189,36 +189,36 @@ enum Command {
     /// Query a database, or write it to a file
     #[command(subcommand)]
     Db(db::Command),
-    /// Run the client of an app's Redis
+    /// Run the client of Redis in an app's container
     #[command(name = "redis-cli")]
     RedisCli(tools::RedisArguments),
-    /// Run the client of an app's Valkey
+    /// Run the client of Valkey in an app's container
     #[command(name = "valkey-cli")]
     ValkeyCli(tools::RedisArguments),
     /// Run Drush in a Drupal app's container
     Drush(tools::DrushArguments),
-    /// Look at and change what is on the writable mounts
+    /// List, copy, reset and compare the data of the writable mounts
     #[command(subcommand)]
     Mount(mount::Command),
-    /// Look at the crons, and run one
+    /// List the crons, or run one now
     #[command(subcommand)]
     Cron(cron::Command),
-    /// Try a source operation: a command that commits to the repository
+    /// Try source operations: commands that commit to the repository
     #[command(subcommand, name = "source-operation")]
     SourceOperation(source_operation::Command),
-    /// Run an operation, or check the configuration, again whenever a file changes
+    /// Rerun an operation, the tests or the check whenever a file changes
     Watch(watch::Arguments),
-    /// Run operations and compare what they do with what is expected of them
+    /// Test the operations: compare what each does with what the settings expect
     Test(test::Arguments),
-    /// Check in front of every push, as Git's pre-push hook
+    /// Check and test before every push, as Git's pre-push hook
     #[command(subcommand)]
     Hook(hook::Command),
-    /// Look at what was run, built and deployed here, with its log, and cancel what still runs
+    /// Show what was run, built and deployed here; read logs, cancel activities
     #[command(subcommand)]
     Activity(activity::Command),
-    /// Show the variables of an app's container, each with where it comes from
+    /// Show the variables of an app's container, each with its origin
     Variables(variables::Arguments),
-    /// Show what an app is told of the services that it reaches
+    /// Show the relationships of an app: host, port and credentials of its services
     Relationships(relationships::Arguments),
     /// List the apps
     Apps(lists::Arguments),
@@ -228,13 +228,13 @@ enum Command {
     Services(lists::Arguments),
     /// List the routes, with their addresses on this machine
     Routes(lists::RouteArguments),
-    /// Print the addresses at which the environment answers
+    /// Print the addresses of the environment
     Url(url::Arguments),
-    /// Check this machine and the engine, and say what is only approximated
+    /// Check this machine and the engine, and list every known difference from Upsun
     Doctor(doctor::Arguments),
     /// Remove everything that was made for this repository: containers, mount data, builds, caches
     Clean(clean::Arguments),
-    /// Print the configuration with all files merged, and includes and anchors written out
+    /// Print the configuration with all files merged, and includes and anchors expanded
     Config(config::Arguments),
     /// Print a JSON Schema of the configuration, for editors
     #[command(after_long_help = schema::IN_AN_EDITOR)]
@@ -335,7 +335,7 @@ fn point_elsewhere(elsewhere: upsun_names::Elsewhere) -> u8 {
 
 /// Says what is wrong with a command line, or what it asks of clap; with the exit code.
 fn refuse(err: &clap::Error) -> u8 {
-    // clap's own usage code is 2; ours is that of sysexits.
+    // clap exits with 2 for a usage error; `upsun-local` uses the code of sysexits.
     match err.print() {
         _ if err.use_stderr() => failure::USAGE,
         Ok(()) => 0,

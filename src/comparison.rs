@@ -13,9 +13,9 @@ use crate::config::app::{App, Image};
 /// An app before and now; one of the two is there at least.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'a> {
-    /// As it was.
+    /// The app before; `None` if it is new.
     pub before: Option<&'a App>,
-    /// As it is.
+    /// The app now; `None` if it is removed.
     pub now: Option<&'a App>,
 }
 

@@ -106,7 +106,7 @@ impl Loaded {
         self.problems.iter().any(Problem::is_error)
     }
 
-    /// The same, with every file called what Git calls it at a commit: `<revision>:<file>`.
+    /// The problems with file names as Git writes them for a commit: `<revision>:<file>`.
     #[must_use]
     pub fn named_at(mut self, revision: &str) -> Self {
         let at = |file: &str| format!("{revision}:{file}");
@@ -135,13 +135,13 @@ pub fn load(repository: &Path) -> Loaded {
     load_ignoring(repository, &[])
 }
 
-/// The same without the warnings that have one of these codes.
+/// Loads the configuration, without the warnings that have one of these codes.
 pub fn load_ignoring(repository: &Path, ignored: &[String]) -> Loaded {
     let (merged, report, repository) = read(on_disk(repository), ignored);
     check(&merged, report, repository.as_ref())
 }
 
-/// The same with only what Upsun would refuse, for those who tell no warnings.
+/// Loads the configuration with its errors only, for callers that print no warnings.
 pub fn load_errors(repository: &Path) -> Loaded {
     let (merged, report, repository) = read(on_disk(repository), &[]);
     check_with(&merged, report, repository.as_ref(), false)
@@ -154,14 +154,13 @@ pub fn load_files_ignoring(files: Rc<dyn Files>, ignored: &[String]) -> Loaded {
     check(&merged, report, repository.as_ref())
 }
 
-/// The same with only what Upsun would refuse.
+/// Loads a configuration from `files` with its errors only.
 pub fn load_files(files: Rc<dyn Files>) -> Loaded {
     let (merged, report, repository) = read(Ok(Repository::of(files)), &[]);
     check_with(&merged, report, repository.as_ref(), false)
 }
 
-/// The same, and the merged configuration as people wrote it: as far as it could be read when there are
-/// errors.
+/// Loads the configuration, and returns the merged document too: as far as it could be read if there are errors.
 pub fn resolve(repository: &Path, ignored: &[String]) -> (Loaded, Document) {
     let (merged, report, repository) = read(on_disk(repository), ignored);
     let document = Document::of(&merged);
@@ -184,7 +183,7 @@ fn on_disk(root: &Path) -> Result<Repository, ReadError> {
     Ok(Repository::new(root)?)
 }
 
-/// The files of `.upsun/` put together; no repository when there is none to speak of.
+/// Merges the files of `.upsun/`; fails if there is no configuration at all.
 fn read(
     repository: Result<Repository, ReadError>,
     ignored: &[String],

@@ -83,7 +83,6 @@ pub fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
-/// Now, in a time zone.
 pub fn now(zone: &TimeZone) -> ZonedDateTime {
     Timestamp::now().to_zoned_datetime(zone.clone())
 }

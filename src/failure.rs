@@ -10,11 +10,11 @@ use crate::{engine, lifecycle, lock, project, revision, shutdown, source, worksp
 
 /// Unknown, missing or ambiguous words on the command line.
 pub const USAGE: u8 = 64;
-/// A file given to us is bad.
+/// A file is invalid.
 pub const BAD_FILE: u8 = 65;
 /// No engine, or it went away.
 pub const NO_ENGINE: u8 = 69;
-/// A fault of ours.
+/// A fault of `upsun-local`.
 pub const FAULT: u8 = 70;
 /// An image, volume or container cannot be made.
 pub const CANNOT_MAKE: u8 = 73;
@@ -26,7 +26,6 @@ pub const DENIED: u8 = 77;
 pub const BAD_CONFIGURATION: u8 = 78;
 /// An operation did what it must not.
 pub const OPERATION_FAILED: u8 = 1;
-/// The build failed.
 pub const BUILD_FAILED: u8 = 1;
 
 /// The end of a command that did not succeed.
@@ -41,7 +40,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// With a code and a message.
+    /// A failure with an exit code and a message.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Failure {
             code,
@@ -55,7 +54,7 @@ impl Failure {
         Failure::new(USAGE, message)
     }
 
-    /// Our own fault.
+    /// A fault of `upsun-local` itself.
     pub fn fault(message: impl Into<String>) -> Self {
         Failure::new(FAULT, message)
     }
@@ -82,7 +81,7 @@ impl Failure {
         Failure::new(code, "")
     }
 
-    /// With a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -102,7 +101,7 @@ impl Failure {
         if self.message.is_empty() {
             return String::new();
         }
-        // It may quote what an engine, a service or a script said.
+        // The message may quote an engine, a service or a script.
         let said = |text: &str| match secrets {
             Some(secrets) => safe(&secrets.mask(text)),
             None => safe(text),
@@ -124,7 +123,7 @@ impl From<engine::Error> for Failure {
                 let tried: String = tried.iter().map(|line| format!("\n  {line}")).collect();
                 Failure::new(NO_ENGINE, format!("{message}; tried:{tried}")).hint(hint)
             }
-            E::Lost(_) => Failure::new(NO_ENGINE, message).hint("is the engine running? `upsun-local doctor` looks"),
+            E::Lost(_) => Failure::new(NO_ENGINE, message).hint("check that the engine is running; `upsun-local doctor` tells more"),
             E::TooOld { hint, .. } => Failure::new(NO_ENGINE, message).hint(hint),
             E::Unusable { hint, .. } => Failure {
                 hint,
@@ -226,7 +225,7 @@ impl Failure {
                 Failure::new(BAD_FILE, message).hint("nothing was touched; take another one")
             }
             E::Write { .. } => Failure::new(FAULT, message)
-                .hint("is there room? `XDG_STATE_HOME` can name another directory"),
+                .hint("check that the disk has room; `XDG_STATE_HOME` can name another directory"),
             E::Name(_) | E::Length(_) => Failure::usage(message),
             E::Unknown { others, .. } if others.is_empty() => {
                 Failure::usage(message).hint("`upsun-local mount snapshot` takes one")
@@ -244,7 +243,7 @@ impl Failure {
         if let (E::Interrupted | E::Lock(lock::Error::Interrupted { .. }), Some(code)) =
             (&err, shutdown.exit_code())
         {
-            // Whoever reads no more needs no word, nor does whoever watches and will see it done again.
+            // Stay silent if stdout is closed, or if `watch` is about to run this again.
             return if shutdown.is_explained() {
                 Failure::silent(code)
             } else {
@@ -286,24 +285,24 @@ impl Failure {
             }
             E::ServiceEnded { service, .. } | E::ServiceNotReady { service, .. } => {
                 Failure::new(CANNOT_MAKE, message).hint(format!(
-                    "`upsun-local logs --service {service}` shows all it said"
+                    "`upsun-local logs --service {service}` shows its whole output"
                 ))
             }
             E::PortTaken { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("name another one in .upsun-local.yaml: `mail: { port: 8025 }`"),
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
-                .hint("is its `configuration` in .upsun/config.yaml what you mean?"),
+                .hint("check its `configuration` in .upsun/config.yaml"),
             E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "is every rule of its `web.locations` a regular expression that nginx takes?",
+                "check that every rule in its `web.locations` is a regular expression that nginx accepts",
             ),
             E::RouterPort { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "end what listens there, or name another one with `port:` in .upsun-local.yaml or `UPSUN_LOCAL_PORT`",
             ),
             E::RouterEnded { .. } => {
-                Failure::new(CANNOT_MAKE, message).hint("is there something odd in `routes`?")
+                Failure::new(CANNOT_MAKE, message).hint("check `routes` in .upsun/config.yaml")
             }
             E::Unkillable { .. } => Failure::new(FAULT, message)
-                .hint("nothing is to be done: the next command makes the container again"),
+                .hint("no action is needed: the next command makes the container again"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
             E::NotUndone { snapshot, flags, .. } => Failure::new(BUSY, message).hint(format!(

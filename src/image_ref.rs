@@ -31,9 +31,9 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// A text that is no reference to a container image.
+/// A text that is not a reference to a container image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no reference to a container image")]
+#[error("`{0}` is not a reference to a container image")]
 pub struct NotAReference(pub String);
 
 impl NotAReference {

@@ -1,5 +1,5 @@
-//! Causes of a failure that an output gives away by itself: a question that nobody could answer, an extension that PHP
-//! lacks. Pure.
+//! Causes of a failure that the output of a script shows by itself: a question without an answer, an extension that
+//! PHP lacks. Pure.
 
 use std::sync::LazyLock;
 

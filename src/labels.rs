@@ -14,7 +14,7 @@ pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
     })
 }
 
-/// On everything we make: the project's key.
+/// On everything that upsun-local makes: the project's key.
 pub const LABEL_PROJECT: &str = "local.upsun.project";
 /// The environment's name.
 pub const LABEL_ENVIRONMENT: &str = "local.upsun.environment";

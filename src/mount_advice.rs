@@ -2,7 +2,7 @@
 //! mount would hide. Pure.
 //!
 //! [`messages`] reads paths out of what a program printed. They count when they were looked up in the container
-//! ([`Found`]): a mount is proposed for a directory that is there, or could be made there, on the read-only file system,
+//! ([`Located`]): a mount is proposed for a directory that is there, or could be made there, on the read-only file system,
 //! and only where it hides nothing that the app needs.
 
 mod blocks;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use self::messages::{Candidate, Complaint, Reading, What};
-use self::place::Found;
+use self::place::Located;
 use crate::config::{edit, mount_source};
 use crate::event::{Hidden, ReadOnlyWrite, Refusal};
 
@@ -33,10 +33,10 @@ const FILES: [&str; 6] = [
     ".viminfo",
 ];
 
-/// How many of the files that a mount would hide are told by name.
+/// Maximum number of files to name that a mount would hide.
 const NAMED: usize = 3;
 
-/// How many directories are told that have to be made on a mount.
+/// Maximum number of directories to name that have to be made on a mount.
 const DIRECTORIES: usize = 8;
 
 /// What is known of the app around a path.
@@ -64,7 +64,7 @@ pub struct UnderMount {
 /// What to say of an output, of whose paths this was found.
 pub fn of(
     reading: &Reading,
-    found: &[(Candidate, Found)],
+    found: &[(Candidate, Located)],
     around: &Around<'_>,
 ) -> Option<ReadOnlyWrite> {
     found
@@ -88,7 +88,11 @@ pub fn is_placeholder(path: &str) -> bool {
 }
 
 /// What to say of a path that a message names; `None` where what was found speaks against it.
-pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Option<ReadOnlyWrite> {
+pub fn decide(
+    candidate: &Candidate,
+    found: &Located,
+    around: &Around<'_>,
+) -> Option<ReadOnlyWrite> {
     if found.rest.iter().any(|name| name == "..") {
         return None;
     }
@@ -105,7 +109,7 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
         _ if candidate.complaint == Complaint::Missing || !is_refused_there(candidate, found) => {
             return None;
         }
-        // Of what is not there, the kernel says just that.
+        // For a missing path, the kernel reports only that.
         _ if found.rest.len() > usize::from(candidate.what != What::Entry) => return None,
         _ => return advice(Refusal::OutsideApp),
     };
@@ -120,7 +124,7 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
         return advice(Refusal::OnMount);
     }
     let first_missing = match (found.rest.as_slice(), candidate.what) {
-        // Of an entry only its directory was looked up.
+        // For an entry, only its directory was looked up.
         (rest, What::Entry) => rest.first(),
         ([name], What::Unknown) if found.is_file || is_file(name) => None,
         (rest, _) => rest.first(),
@@ -155,8 +159,8 @@ pub fn decide(candidate: &Candidate, found: &Found, around: &Around<'_>) -> Opti
     Some(in_directory(inside, found, around))
 }
 
-/// What to say of something in a directory that is there. `inside` is that one, relative to the app's root.
-fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWrite {
+/// The advice for a path in an existing directory. `inside` is that directory, relative to the app's root.
+fn in_directory(inside: &str, found: &Located, around: &Around<'_>) -> ReadOnlyWrite {
     let advice = |cause| ReadOnlyWrite {
         path: Some(found.path.clone()),
         ..ReadOnlyWrite::of(cause)
@@ -201,16 +205,16 @@ fn in_directory(inside: &str, found: &Found, around: &Around<'_>) -> ReadOnlyWri
 }
 
 /// Whether the kernel would refuse to write there.
-fn is_refused_there(candidate: &Candidate, found: &Found) -> bool {
-    // It says that something is read-only where the directory is there, and else that nothing is there. What is
-    // relative may be so to another directory than the one where it was looked for.
+fn is_refused_there(candidate: &Candidate, found: &Located) -> bool {
+    // The message says "read-only" if the directory exists, and otherwise "no such file". A relative path may start
+    // at another directory than the one that was searched.
     let is_likely = !found.is_relative || found.rest.len() <= 1;
     let is_certain = candidate.what != What::Entry || found.rest.is_empty() || !found.is_relative;
     found.is_read_only && is_likely && is_certain
 }
 
 fn proposed(
-    found: &Found,
+    found: &Located,
     mount: &str,
     hides: Option<Hidden>,
     directories: Vec<String>,
@@ -235,7 +239,7 @@ fn proposed(
 fn hidden_by_mount(
     mount: &str,
     inside: &str,
-    found: &Found,
+    found: &Located,
     around: &Around<'_>,
 ) -> Option<ReadOnlyWrite> {
     let under = (around.under)(mount);

@@ -20,7 +20,7 @@ pub use self::names::text as text_of;
 pub use self::put_back::{PutBack, blocked};
 pub use self::store::{Error, Store, Taken};
 
-/// The name of a snapshot to which none is given.
+/// The name of a snapshot if the user gives none.
 pub const DEFAULT_NAME: &str = "latest";
 
 /// The snapshot that `run --undo` and `test` take. It is only left when the mounts could not be put back.

@@ -31,13 +31,13 @@ const DISPENSABLE: [&str; 3] = [
     ".npm/_update-notifier-last-checked",
 ];
 
-/// How many of the files that a mount would hide are told by name.
+/// Maximum number of files to name that a mount would hide.
 const NAMED: usize = 3;
 
 /// The app's files at three moments.
 #[derive(Debug, Clone, Copy)]
 pub struct Listings<'a> {
-    /// As the build and what was on the mounts left them.
+    /// The files before the run: those of the build and of the mounts.
     pub built: &'a Files,
     /// When the operation began: the app's own process may have written something by then.
     pub begun: &'a Files,

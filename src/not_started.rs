@@ -14,7 +14,7 @@ pub const LOOK: &str = include_str!("not_started/look.sh");
 /// The exit code of a shell for a command that is there and cannot be executed.
 const NOT_EXECUTABLE: i64 = 126;
 
-/// That for a command that is not there.
+/// The exit code for a command that does not exist.
 const NOT_FOUND: i64 = 127;
 
 /// What a script of this program begins with that looked for a tool, did not find it, and says what helps.
@@ -23,7 +23,7 @@ const OWN: &str = "upsun-local: there is no ";
 /// What shells, `env` and the loader print. The first group is the command, the second one its interpreter.
 static WORDINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        // Of a script whose first line names what is not there.
+        // The message for a script whose first line names a missing interpreter.
         r"(?:^|: )([^\s:]+): ([^:]+): bad interpreter",
         r"(?:^|: )([^\s:]+): cannot execute: required file not found",
         r#"^(?:\S*/)?env: (?:use -\[v\]S)?()['"‘]?([^'"’:]+)['"’]?: (?:No such file or directory|not found)"#,
@@ -42,7 +42,7 @@ static WORDINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// A command that a message names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// Its name, or nothing where only its interpreter is named.
+    /// The name of the command; empty if only its interpreter is known.
     pub command: String,
     /// The program that its first line names, as far as the message has it.
     pub interpreter: Option<String>,
@@ -153,7 +153,7 @@ fn why(exit_code: i64, named: &Named, looked: Option<&str>) -> Unstartable {
         },
         "x" | "f" if !is_path && exit_code == NOT_FOUND => Unstartable::Elsewhere {
             file: file.to_owned(),
-            // Of a file at the top, such as `artisan`, that is how its own manual calls it.
+            // For a file at the top, such as `artisan`, its own manual writes the command like this.
             interpreter: interpreter.filter(|_| kind == "f" || !file.contains('/')),
         },
         _ if is_path && looked.is_some() => Unstartable::NoFile,

@@ -94,8 +94,8 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// Plain words, numbers and sizes stay as they are, so that `On` and `E_ALL & ~E_NOTICE` mean what they do in an ini
-/// file. Within single quotes nothing means anything, and texts next to each other are one.
+/// Writes a value. Plain words, numbers and sizes are not quoted, so that `On` and `E_ALL & ~E_NOTICE` keep their
+/// meaning in an ini file. In single quotes no character is special, and adjacent strings are joined.
 fn quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/:,".contains(c);
     let constant = |c: char| c.is_ascii_uppercase() || "_ &|~^()".contains(c);
@@ -104,7 +104,7 @@ fn quote(text: &str) -> String {
     {
         return text.to_owned();
     }
-    // A zero byte would end the text for whoever writes the file.
+    // A NUL byte would end the text for the C code that writes the file.
     let text = text.replace('\0', "");
     format!("'{}'", text.replace('\'', "'\"'\"'"))
 }

@@ -30,7 +30,6 @@ const PIDS: i64 = 4096;
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Environment {
-    /// Its name.
     pub name: String,
     /// `production`, `staging` or `development`.
     #[serde(rename = "type")]
@@ -40,11 +39,8 @@ pub struct Environment {
 /// Everything that a plan is made from.
 #[derive(Clone)]
 pub struct Inputs<'a> {
-    /// The project.
     pub project: &'a Project,
-    /// The environment.
     pub environment: &'a Environment,
-    /// The app.
     pub app: &'a App,
     /// The reference of the derived image.
     pub image: &'a str,
@@ -58,7 +54,6 @@ pub struct Inputs<'a> {
     pub user: User,
     /// The part of the app's configuration that a build depends on.
     pub build_relevant: &'a Value,
-    /// The variables of the build.
     pub build_variables: BTreeMap<String, String>,
     /// The variables of the web container, then of each worker in the app's order.
     pub runtime_variables: Vec<BTreeMap<String, String>>,
@@ -115,7 +110,6 @@ pub struct AppPlan {
     pub image: String,
     /// Where its source stands in the repository.
     pub source_root: String,
-    /// Its build.
     pub build: BuildPlan,
     /// The network of the environment.
     pub network: NetworkPlan,
@@ -140,9 +134,7 @@ impl AppPlan {
 /// A network to be there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NetworkPlan {
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: Labels,
 }
 
@@ -174,7 +166,6 @@ pub struct BuildPlan {
 pub struct BuildStep {
     /// Which step.
     pub step: Step,
-    /// The script.
     pub script: String,
 }
 
@@ -185,7 +176,6 @@ pub struct ContainerPlan {
     pub worker: Option<String>,
     /// Says everything that the container depends on.
     pub id: String,
-    /// The container.
     pub container: ContainerSpec,
     /// Volumes that hold the data of mounts.
     pub storage: Vec<VolumeSpec>,

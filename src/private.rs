@@ -14,10 +14,10 @@ const OTHERS: u32 = 0o077;
 /// Why a directory is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// It cannot be made or looked at.
+    /// The directory cannot be made or examined.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is another user's.
+    /// The directory belongs to another user.
     #[error("it belongs to another user (uid {0})")]
     Foreign(u32),
     /// Others can read or write it, and that cannot be changed.
@@ -55,7 +55,7 @@ pub fn directory(path: &Path) -> Result<(), Refused> {
         .open(path);
     let found = match &directory {
         Ok(directory) => directory.metadata()?,
-        // Not even its owner may read it, or it is a file.
+        // Its owner may not read it, or it is a file.
         Err(err) => match path.metadata() {
             Ok(found) if found.is_dir() => found,
             _ => return Err(io::Error::from(err.kind()).into()),
@@ -72,7 +72,7 @@ pub fn directory(path: &Path) -> Result<(), Refused> {
         directory.set_permissions(Permissions::from_mode(0o700))?;
         directory.metadata()
     });
-    // Some file systems know no permissions, and say nothing.
+    // Some file systems have no permissions, and report no error.
     match narrowed.map(|found| found.mode() & 0o777) {
         Ok(mode) if mode & OTHERS == 0 => Ok(()),
         Ok(mode) => Err(Refused::Open(mode)),

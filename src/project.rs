@@ -1,8 +1,8 @@
 //! Which project this is, and what its objects in the engine are called.
 //!
-//! Two checkouts never share a name, and neither do two users of one checkout: names carry a hash of the repository's
-//! real path and of who works on it. Who that is follows from the user, the state directory with its locks, and the
-//! machine, so that whoever shares no locks shares no containers, on a remote engine too.
+//! Two checkouts never share a name, and neither do two users of one checkout: names carry a hash of the
+//! repository's real path and of its owner. The owner follows from the user, the state directory with its locks,
+//! and the machine: users who share no locks share no containers, on a remote engine too.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -55,10 +55,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of whoever keeps state in that directory.
+    /// The identity of the owner of a state directory.
     fn of(state: &Path) -> Self {
         let user = crate::private::user();
-        // Containers have none: two machines that use one engine are told apart by it.
+        // The id of the machine distinguishes two machines that use one engine. In a container the file is missing.
         let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
         let mut bytes = format!("{user}/").into_bytes();
         bytes.extend_from_slice(machine.trim_ascii());
@@ -91,7 +91,7 @@ pub struct Home {
 /// Where the state of all projects is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDirectory {
-    /// The directory, which nobody else can enter. It is missing where it cannot be made.
+    /// The directory, which only this user can enter. It is missing if it cannot be made.
     pub path: PathBuf,
     /// Why it is not the one that it should be.
     pub warning: Option<String>,
@@ -142,7 +142,7 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// There is no place for state that nobody else can write to.
+    /// Other users can write to every possible directory for state.
     #[error("there is no directory for state: {0}")]
     State(std::io::Error),
 }
@@ -200,7 +200,6 @@ impl Project {
         Labels::from([(LABEL_PROJECT.to_owned(), self.key.clone())])
     }
 
-    /// The labels of one environment.
     pub fn environment_labels(&self, environment: &str) -> Labels {
         let mut labels = self.labels();
         labels.insert(LABEL_ENVIRONMENT.to_owned(), environment.to_owned());
@@ -234,9 +233,9 @@ impl Project {
         labels
     }
 
-    /// The name of an object: `upsun-<project>-<part>-<part>…`, at most 63 characters. Different parts
-    /// never give the same name: a dash inside a part becomes `_`, but for the last part's, and what does not
-    /// fit or is not plain is told apart by a hash.
+    /// The name of an object: `upsun-<project>-<part>-<part>…`, at most 63 characters. Different parts never give
+    /// the same name: a dash inside a part becomes `_`, except in the last part, and a hash is added to names that
+    /// are too long or contain other characters.
     pub fn name(&self, parts: &[&str]) -> String {
         let last = parts.len().saturating_sub(1);
         let mut readable = format!("upsun-{}", self.key);
@@ -266,7 +265,7 @@ fn linked_id(root: &Path) -> Option<String> {
     Some(value.get("id")?.as_str()?.to_owned())
 }
 
-/// The text with lower-case letters, digits and single dashes only, at most so long.
+/// The text reduced to lower-case letters, digits and single dashes, at most `longest` of them.
 pub fn plain(text: &str, longest: usize) -> String {
     let mut out = String::new();
     for c in text.chars() {

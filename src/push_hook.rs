@@ -41,16 +41,16 @@ pub fn install(place: &Place) -> Result<String, Failure> {
         Present::Ours(ours) => script = ours,
         Present::Other => {
             refuse_by_name(place, &hook)?;
-            // A tool that wrote its hook again, over ours, is kept already.
+            // If a tool replaced this hook by its own earlier one, that one is kept already.
             if is_there(&earlier) && !is_same(&hook, &earlier) {
                 return Err(Failure::new(
                     BAD_FILE,
                     format!(
-                        "`{}` is not ours, and `{EARLIER}` beside it is taken",
+                        "`upsun-local` did not make `{}`, and `{EARLIER}` beside it exists already",
                         hook.display()
                     ),
                 )
-                .hint("make one hook of the two, under the first name"));
+                .hint("merge the two hooks into the first file"));
             }
             std::fs::rename(&hook, &earlier).map_err(|err| failed(&hook, &err))?;
             is_moved = true;
@@ -72,7 +72,7 @@ pub fn install(place: &Place) -> Result<String, Failure> {
 /// What is to be known of a hook that is there now.
 fn installed(place: &Place, hook: &Path, earlier: &Path, script: &Script) -> String {
     let mut words = format!(
-        "`check` runs in front of every push, and `test` of the apps that it changes: {}\n",
+        "`check` runs before every push, and `test` for the apps that the push changes: {}\n",
         hook.display()
     );
     let others: Vec<&String> = script
@@ -90,23 +90,34 @@ fn installed(place: &Place, hook: &Path, earlier: &Path, script: &Script) -> Str
         words.push_str(if is_executable {
             "The hook that was there runs first.\n"
         } else {
-            "The hook that was there is not executable, so it does not run, as before.\n"
+            "The hook that was there is not executable, so it still does not run.\n"
         });
     }
     if script.has_rest() {
-        words.push_str("The lines that follow ours are kept.\n");
+        words.push_str("The lines below the end of this hook are kept.\n");
     }
     if place.is_shared {
         words.push_str(
-            "`core.hooksPath` leads there for other repositories too: where one has no `.upsun/` it does nothing.\n",
+            "`core.hooksPath` makes other repositories use this hook too: it does nothing in a repository without `.upsun/`.\n",
         );
     }
     if place.is_committed {
         words.push_str(
-            "The file belongs to the repository: whoever gets it there needs `upsun-local` on `PATH`.\n",
+            "The file is part of the repository: everyone who clones it needs `upsun-local` on `PATH`.\n",
         );
     }
     words
+}
+
+/// Refuses to remove a hook that another tool or a person wrote.
+fn of_another_tool(hook: &Path) -> Failure {
+    let message = format!(
+        "`upsun-local` did not make `{}`, so it stays",
+        hook.display()
+    );
+    Failure::new(BAD_FILE, message).hint(
+        "another tool may have replaced the hook; remove the file by hand if you do not want it",
+    )
 }
 
 /// Takes the hook away; the one that was there before comes back. Returns what is to be known of that.
@@ -121,19 +132,11 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
         Present::Other if is_same(&hook, &earlier) => {
             std::fs::remove_file(&earlier).map_err(|err| failed(&earlier, &err))?;
             return Ok(format!(
-                "Ours was replaced already, by the hook that was there before: {}\n",
+                "The hook of upsun-local is already replaced by the hook that was there before: {}\n",
                 hook.display()
             ));
         }
-        Present::Other => {
-            return Err(Failure::new(
-                BAD_FILE,
-                format!("`{}` is not ours, so it stays", hook.display()),
-            )
-            .hint(
-                "whatever wrote it may have replaced ours; remove it by hand if it is not wanted",
-            ));
-        }
+        Present::Other => return Err(of_another_tool(&hook)),
         Present::Ours(script) => script,
     };
     let removed = without_project(place, &mut script)?;
@@ -141,7 +144,7 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
         write(&hook, &script.text(&program(place))).map_err(|err| failed(&hook, &err))?;
         let others: Vec<&String> = script.projects.iter().collect();
         return Ok(format!(
-            "The hook does nothing for {} any more, and stays for {}: {}\n",
+            "The hook no longer checks {}, and still checks {}: {}\n",
             list(&removed.iter().collect::<Vec<_>>()),
             list(&others),
             hook.display()
@@ -154,28 +157,31 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
         if is_kept {
             return Err(Failure::new(
                 BAD_FILE,
-                format!("`{}` has lines that are not ours", hook.display()),
+                format!(
+                    "`{}` has lines that `upsun-local` did not write",
+                    hook.display()
+                ),
             )
             .hint(format!(
-                "move what follows ours into `{EARLIER}` beside it, which comes back"
+                "move them to `{EARLIER}` beside it, which is restored"
             )));
         }
-        write(&hook, &script.without_ours()).map_err(|err| failed(&hook, &err))?;
+        write(&hook, &script.without_script()).map_err(|err| failed(&hook, &err))?;
         format!(
-            "Ours runs in front of a push no more; the lines that followed it are kept: {}\n",
+            "upsun-local no longer runs before `git push`; your own lines are kept: {}\n",
             hook.display()
         )
     } else if is_kept {
-        // One step, so that there is a hook at every moment.
+        // A rename is one step, so that there is a hook at every moment.
         std::fs::rename(&earlier, &hook).map_err(|err| failed(&hook, &err))?;
         format!(
-            "The hook that was there before is back: {}\n",
+            "The hook that was there before is restored: {}\n",
             hook.display()
         )
     } else {
         std::fs::remove_file(&hook).map_err(|err| failed(&hook, &err))?;
         format!(
-            "Nothing of ours runs in front of a push any more: {} is removed\n",
+            "upsun-local no longer runs before `git push`: {} is removed\n",
             hook.display()
         )
     };
@@ -183,8 +189,9 @@ pub fn uninstall(place: &Place) -> Result<String, Failure> {
         std::fs::remove_file(&earlier).map_err(|err| failed(&earlier, &err))?;
     }
     if place.is_shared {
-        words
-            .push_str("`core.hooksPath` led other repositories there too: they have it no more.\n");
+        words.push_str(
+            "`core.hooksPath` made other repositories use this hook too: they no longer have it.\n",
+        );
     }
     Ok(words)
 }
@@ -210,7 +217,7 @@ fn without_project(place: &Place, script: &mut Script) -> Result<Vec<String>, Fa
     let own = own.cloned();
     let is_gone = |project: &String| match &own {
         Some(own) => project == own,
-        // Another repository that has its hooks there may have them.
+        // A shared directory of hooks may serve another repository that has this project.
         None => !place.is_shared && !place.top.join(project).join(".upsun").is_dir(),
     };
     let (removed, kept): (Vec<String>, Vec<String>) = script.projects.drain(..).partition(is_gone);
@@ -221,7 +228,7 @@ fn without_project(place: &Place, script: &mut Script) -> Result<Vec<String>, Fa
             "the hook is not for this directory: it is for {}",
             list(&others)
         ))
-        .hint("name the one to take out with `-C`"));
+        .hint("name the directory to remove with `-C`"));
     }
     Ok(removed)
 }
@@ -238,7 +245,7 @@ fn list(projects: &[&String]) -> String {
     names.join(", ")
 }
 
-/// The file that is ours, or would be, and what is there.
+/// The file of the hook, whether or not it exists, and what is in it.
 fn find(place: &Place) -> Result<(PathBuf, Present), Failure> {
     let hook = place.hooks.join(HOOK);
     let found = present(&hook)?;
@@ -273,7 +280,7 @@ fn present(hook: &Path) -> Result<Present, Failure> {
     if !is_there(hook) {
         return Ok(Present::Nothing);
     }
-    // A link is somebody's way to have one hook in many places: never ours.
+    // A symbolic link shares one hook between repositories; `hook install` never makes one.
     if hook.is_symlink() {
         return Ok(Present::Other);
     }
@@ -295,7 +302,7 @@ fn refuse_switched_off(place: &Place) -> Result<(), Failure> {
         return Err(Failure::new(
             BAD_FILE,
             format!(
-                "hooks are switched off: `core.hooksPath` is `{}`, which is no directory",
+                "hooks are switched off: `core.hooksPath` is `{}`, which is not a directory",
                 place.hooks.display()
             ),
         )
@@ -313,7 +320,7 @@ fn refuse_husky(place: &Place) -> Result<(), Failure> {
     let own = place.hooks.with_file_name(HOOK);
     Err(Failure::new(
         BAD_FILE,
-        format!("husky looks after the hooks in `{}`", place.hooks.display()),
+        format!("husky manages the hooks in `{}`", place.hooks.display()),
     )
     .hint(format!("add `{}` to {}", line(place), own.display())))
 }
@@ -331,18 +338,18 @@ fn refuse_by_name(place: &Place, hook: &Path) -> Result<(), Failure> {
     Err(Failure::new(
         BAD_FILE,
         format!(
-            "`{}` {reason}, so it may not work under another one, in front of ours",
+            "`{}` {reason}, so it may not work under another name",
             hook.display()
         ),
     )
     .hint(format!(
-        "add `{}` to {}, or to what that runs in front of a push",
+        "add `{}` to {}, or to a script that it runs before a push",
         line(place),
         file.display()
     )))
 }
 
-/// What does in any hook what ours does.
+/// The line that calls `hook run` from a hook of another tool.
 fn line(place: &Place) -> String {
     let directory = match place.directory.as_str() {
         "." => String::new(),

@@ -26,7 +26,6 @@ const APP_ENDPOINT: &str = "http";
 /// What relationships may lead to.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// The project.
     pub project: &'a Project,
     /// The environment's name.
     pub environment: &'a str,
@@ -60,7 +59,6 @@ pub enum Error {
         relationship: String,
         /// Where it leads.
         service: String,
-        /// The endpoint.
         endpoint: String,
         /// What there is.
         known: Vec<String>,
@@ -273,7 +271,7 @@ pub fn variables(payloads: &Value) -> BTreeMap<String, String> {
             variables.insert(variable(relationship, field), text(value));
         }
         variables.insert(variable(relationship, "URL"), url(payload));
-        // Of databases, the documentation shows the path under this name too.
+        // For databases, the documentation shows the path under this name too.
         let is_database = payload
             .get("query")
             .is_some_and(|query| query.get("is_master").is_some());
@@ -313,7 +311,6 @@ const USER: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
-/// And in a path.
 const PATH: &AsciiSet = &USER.remove(b'/');
 
 /// `pgsql://main:main@database.internal:5432/main`.

@@ -27,7 +27,7 @@ use crate::source::Git;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory lies in no Git repository.
-    #[error("`{root}` is in no Git repository, so there is nothing to compare it with")]
+    #[error("`{root}` is not in a Git repository, so there is nothing to compare it with")]
     NoRepository {
         /// The directory.
         root: PathBuf,
@@ -46,7 +46,7 @@ pub enum Error {
     /// Git refuses.
     #[error("Git cannot read this repository: {0}")]
     Refused(String),
-    /// Its ids cannot be compared with ours.
+    /// The repository uses SHA-256 ids, and the ids of the working tree are SHA-1.
     #[error("this repository has SHA-256 ids, which cannot be compared with the files at hand")]
     Sha256,
     /// The `git` command is not there, or went away.
@@ -153,7 +153,7 @@ impl Revision {
     /// absolute path, lies in.
     pub fn open(root: &Path, name: &str) -> Result<Revision, Error> {
         match Self::open_with(Git::of_process(), root, name) {
-            // A work tree without `.git` may be told of by the environment only.
+            // `GIT_DIR` alone can name the repository of a work tree without `.git`.
             Err(Error::NoRepository { root }) => match Git::of_variables() {
                 Some(git) => Self::open_with(git, &root, name),
                 None => Err(Error::NoRepository { root }),
@@ -228,7 +228,7 @@ impl Revision {
         Ok(!output.status.success() || !output.stdout.is_empty())
     }
 
-    /// Whether the next commit would have a file, as far as Git was told.
+    /// Whether the index has the file, so that the next commit will have it.
     pub fn is_tracked(&self, path: &str) -> Result<bool, Error> {
         let arguments = ["ls-files", "-z", "--", path];
         let output = self.git.command(&self.root, &arguments).output()?;
@@ -325,7 +325,7 @@ impl Revision {
             path => format!("`{path}`"),
         };
         io::Error::other(format!(
-            "this repository does not have {what} of `{}`, and nothing is fetched only to look; `git fetch --refetch --no-filter` completes a partial clone",
+            "{what} of `{}` is missing in this repository, and upsun-local does not fetch it; `git fetch --refetch --no-filter` completes a partial clone",
             self.name
         ))
     }
@@ -407,7 +407,7 @@ impl Files for Revision {
             Answer::Dangling => Err(ReadError::Missing),
             Answer::Missing => match self.submodule(bytes).map_err(ReadError::Other)? {
                 Some((Some(inner), rest)) => inner.kind(Path::new(OsStr::from_bytes(&rest))),
-                // It cannot be looked into, so it is believed.
+                // The directory cannot be read, so the index is believed.
                 Some((None, _)) => Ok(Kind::Directory),
                 None => Err(self.missing(bytes)),
             },

@@ -123,7 +123,7 @@ impl FromStr for EnvironmentType {
 /// The roles that somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grants {
-    /// One role on every environment. `Admin` is a project admin, who may do everything.
+    /// The same role on every environment. `Admin` is a project admin, who may do everything.
     Everywhere(Role),
     /// A role per environment type; no access on a type that is not listed.
     PerType(BTreeMap<EnvironmentType, Role>),
@@ -252,7 +252,7 @@ pub struct Actor {
     pub role: Role,
 }
 
-/// Why nobody can act.
+/// Why no role follows from the options and settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// `--role` or `UPSUN_LOCAL_ROLE` cannot be read.
@@ -263,7 +263,7 @@ pub enum Error {
         /// What is wrong with it.
         error: GrantsError,
     },
-    /// `--as` names nobody that the settings know.
+    /// `--as` names a user that the settings do not know.
     #[error("unknown user `{name}`")]
     UnknownUser {
         /// The name as given.

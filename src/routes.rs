@@ -45,7 +45,6 @@ pub struct Entrance {
     pub apps: Vec<(String, String)>,
 }
 
-/// A route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// The pattern in the configuration.

@@ -63,7 +63,7 @@ const HORIZON_YEARS: i16 = 9;
 /// When a cron runs, every `H` resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// One bit a value, by field.
+    /// The values of each field, one bit per value.
     values: [u64; 5],
     /// Whether the day of the month, and the day of the week, are restricted.
     restricted: (bool, bool),
@@ -116,7 +116,7 @@ impl Schedule {
         (0..60).filter(|minute| self.has(0, *minute))
     }
 
-    /// The first time after `after` at which it runs; `None` when there is none (a 31st of February).
+    /// The first run after `after`; `None` if there is never one (a 31st of February).
     pub fn next(&self, after: &ZonedDateTime) -> Option<ZonedDateTime> {
         let zone = after.time_zone().clone();
         let mut at = after
@@ -160,7 +160,7 @@ impl Schedule {
         self.values[field] & (1 << value) != 0
     }
 
-    /// As everywhere since Vixie's cron: when both kinds of days are restricted, either will do.
+    /// As in Vixie's cron: if both kinds of days are restricted, one of them is enough.
     fn has_day(&self, at: DateTime) -> bool {
         let day = self.has(2, to_unsigned(at.day()));
         let weekday = self.has(4, to_unsigned(at.weekday().to_sunday_zero_offset()));

@@ -47,10 +47,10 @@ pub enum Error {
         words: String,
     },
     /// There is no repository.
-    #[error("`{0}` is in no Git repository")]
+    #[error("`{0}` is not in a Git repository")]
     NoRepository(PathBuf),
     /// There is one that Git does not trust.
-    #[error("Git does not touch `{0}`, as it belongs to another user")]
+    #[error("Git refuses to use `{0}`, because it belongs to another user")]
     AnothersRepository(PathBuf),
     /// There is no commit.
     #[error("the repository has no commit yet")]
@@ -64,7 +64,7 @@ pub enum Error {
         root: PathBuf,
     },
     /// What came is no commit with all that belongs to it.
-    #[error("what it sent is no whole commit: {0}")]
+    #[error("the data that it sent are not a complete commit: {0}")]
     NotWhole(String),
     /// The user wants to stop.
     #[error("interrupted")]
@@ -125,7 +125,7 @@ impl Scratch {
         let branch = origin.branch().to_owned();
         let on_branch = format!("refs/heads/{branch}");
         for words in [
-            // Whoever commits has a name; the operation may set another.
+            // Git refuses a commit without a name and an address; the operation may set others.
             &["config", "user.name", "upsun-local"][..],
             &["config", "user.email", "upsun-local@localhost"],
             &["symbolic-ref", "HEAD", &on_branch],
@@ -183,7 +183,9 @@ impl Scratch {
         let is_id =
             tip.len() == self.head.len() && tip.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_id {
-            return Err(Error::NotWhole(format!("`{tip}` is no commit's id")));
+            return Err(Error::NotWhole(format!(
+                "`{tip}` is not the id of a commit"
+            )));
         }
         let file = File::open(pack)?;
         let index = ["index-pack", "--stdin", "--fix-thin", STRICT];
@@ -195,7 +197,7 @@ impl Scratch {
         let commit = format!("{tip}^{{commit}}");
         let found = ["rev-parse", "--verify", &commit];
         if self.repository.ask(&found).await.map_err(whole)? != tip {
-            return Err(Error::NotWhole(format!("`{tip}` is no commit")));
+            return Err(Error::NotWhole(format!("`{tip}` is not a commit")));
         }
         let without = format!("^{}", self.head);
         let all = ["rev-list", "--objects", "--quiet", tip, &without];

@@ -35,7 +35,6 @@ use crate::roles::{EnvironmentType, Grants};
 use crate::suggestion::nearest;
 use crate::user_variables::UserVariable;
 
-/// The name of the file.
 pub const FILE_NAME: &str = crate::project::SETTINGS_FILE;
 
 /// What `.upsun-local.yaml` says. Every key is optional.
@@ -187,7 +186,7 @@ impl Default for User {
 /// What is wrong with a settings file. Nothing of the file is repeated but keys.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is there, but cannot be read.
+    /// The file exists, but cannot be read.
     #[error("cannot read `{file}`: {source}")]
     Read {
         /// The file's name as it is shown.
@@ -195,7 +194,7 @@ pub enum Error {
         /// Why.
         source: bounded::Error,
     },
-    /// It is not YAML, or says something that is no setting.
+    /// The file is not YAML, or has an invalid key or value.
     #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
     Invalid {
         /// The file's name as the caller gave it.
@@ -260,7 +259,7 @@ fn outline(text: &str, file_name: &str) -> Result<Outline, Error> {
     Outline::of(text, Path::new(file_name)).map_err(|problem| explain_yaml(*problem, file_name))
 }
 
-/// The text of a repository's settings file, within bounds; `None` where there is none.
+/// The text of a repository's settings file, within bounds; `None` if there is no file.
 pub fn read(repository: &Path) -> Result<Option<String>, Error> {
     match bounded::read_text_below(repository, Path::new(FILE_NAME), MEBIBYTE) {
         Ok(text) => Ok(Some(text)),
@@ -278,7 +277,7 @@ pub fn line_of_user(repository: &Path, name: &str) -> Option<usize> {
     outline(&text, FILE_NAME).ok()?.line(&["users", name])
 }
 
-/// The users of settings that may be older than we are: whatever else they say is passed over.
+/// The users in settings that an older version may have written: all other keys are ignored.
 pub fn users_of(text: &str, file_name: &str) -> Result<IndexMap<String, Grants>, Error> {
     #[derive(Default, Deserialize)]
     #[serde(default)]

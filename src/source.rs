@@ -49,7 +49,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Whoever takes the archive does not want more of it, and knows better why.
+    /// The reader of the archive stopped reading; its own error says why.
     #[error("the archive of the source cannot be written: {0}")]
     Archive(#[source] io::Error),
 }
@@ -57,7 +57,7 @@ pub enum Error {
 /// The directory of the project's configuration.
 pub(crate) const CONFIGURATION: &[u8] = b".upsun";
 
-/// The file of our settings.
+/// The file of the settings of `upsun-local`.
 const SETTINGS: &[u8] = crate::project::SETTINGS_FILE.as_bytes();
 
 /// Files of Git LFS with fewer bytes are pointers.
@@ -77,7 +77,6 @@ pub struct Skipped {
 pub struct TreeId(hash::Hash);
 
 impl TreeId {
-    /// Its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -197,7 +196,7 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
     Ok(tree(cached, left_out, untold))
 }
 
-/// Without the cache the next scan is slow, no more.
+/// Writes the cache. A failure only makes the next scan slower.
 fn save(file: &Path, repository: &Path, cached: &Cached) {
     if let Err(err) = cache::write(file, repository, cached) {
         tracing::debug!(file = %file.display(), %err, "the source cache cannot be written");
@@ -251,7 +250,7 @@ impl Tree {
         for (reason, paths) in by_reason {
             if let Some((names, is)) = names(&paths) {
                 notes.push(format!(
-                    "{names} {is} taken as on the disk, for Git does not say what it would deploy: {reason}"
+                    "{names} {is} taken as on the disk, because Git does not say what it would deploy: {reason}"
                 ));
             }
         }
@@ -287,9 +286,9 @@ impl Tree {
         directory.id.map(TreeId)
     }
 
-    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project and without
-    /// our settings. They lie in the tree of an app at the repository's top, and what of them matters to a build is
-    /// told otherwise.
+    /// What a build of the app at `root` depends on: its tree id, without the configuration of the project and
+    /// without `.upsun-local.yaml`. Both files are in the tree of an app at the repository's top; the parts of them
+    /// that affect a build are in the build id anyway.
     pub fn build_id(&self, root: &str) -> Option<TreeId> {
         if plain(root).is_empty() {
             self.id(root)?;

@@ -16,9 +16,7 @@ use std::time::Duration;
 /// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Its name.
     pub name: String,
-    /// The operation.
     pub operation: String,
     /// Who ran it: a role, or a user with a role.
     pub who: String,
@@ -45,7 +43,7 @@ pub enum Status {
     Failed(Vec<String>),
     /// The emulator could not tell: what went wrong with it.
     Error(String),
-    /// It was not run, or not to its end: why.
+    /// The test was not run, or not to its end, for this reason.
     Skipped(String),
 }
 

@@ -118,7 +118,7 @@ fn hides(char: char) -> bool {
     matches!(char, '\u{061C}' | '\u{2028}' | '\u{2029}')
 }
 
-/// The same in one line: names are not to break what is told of them.
+/// Makes a text harmless and puts it on one line, so that a name cannot break a message.
 pub fn safe_line(text: &str) -> String {
     safe(text).replace('\n', "\\n").replace('\t', "\\t")
 }

@@ -65,9 +65,7 @@ pub enum Origin {
 /// One environment variable of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
-    /// Its value.
     pub value: String,
     /// Who set it.
     pub origin: Origin,
@@ -78,7 +76,6 @@ pub struct Variable {
 /// Everything that variables are computed from.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The app.
     pub app: &'a App,
     /// One of its workers, for that worker's container.
     pub worker: Option<&'a Worker>,
@@ -94,9 +91,7 @@ pub struct Context<'a> {
     pub branch: &'a str,
     /// The id of the source tree that the app was built from.
     pub tree: &'a str,
-    /// Variables of the project.
     pub project_variables: &'a UserVariables,
-    /// Variables of the environment.
     pub environment_variables: &'a UserVariables,
     /// `--variable`.
     pub command_line: &'a UserVariables,
@@ -143,8 +138,9 @@ pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     table.variables.into_values().collect()
 }
 
-/// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB, so the scripts of
-/// operations, the longest part that nobody reads from there, are left out of one that would be.
+/// `PLATFORM_APPLICATION`. Linux refuses to start a program with a variable of more than 128 KiB. If the value
+/// would be longer, the scripts of operations are left out: they are the longest part, and programs do not read
+/// them from there.
 fn application(raw: &Value) -> String {
     const LONGEST: usize = 120 * 1024;
     let whole = base64_json(raw);

@@ -22,13 +22,14 @@ pub use self::depends::Scope;
 use crate::settings::{self, Settings};
 use crate::source::{self, Tree};
 
-/// For how long nothing may happen before a change counts as done.
+/// How long it must be quiet before a change counts as done.
 const QUIET: Duration = Duration::from_millis(40);
 
 /// How long to wait for that at most: something may write all the time.
 const LIMIT: Duration = Duration::from_millis(200);
 
-/// After so many events both are once more as long, up to `PATIENCE` times: more are likely to come.
+/// Number of events after which both delays grow by their initial length, up to `PATIENCE` times it: more events are
+/// likely to follow.
 const MANY: u32 = 100;
 const PATIENCE: u32 = 10;
 
@@ -38,7 +39,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long Git may take over its index before it counts as killed in the middle.
 const GIT: Duration = Duration::from_secs(5);
 
-/// Says what matters of a repository, from our settings as bytes and from its files: whatever is different has changed.
+/// Reduces a repository to what matters, from the settings file and from the tree: if the result differs, something
+/// has changed.
 pub type Fingerprint = Box<dyn Fn(&[u8], &Tree) -> Vec<u8> + Send + Sync>;
 
 /// Watches one repository.
@@ -46,19 +48,19 @@ pub struct Watch {
     root: PathBuf,
     cache: PathBuf,
     fingerprint: Fingerprint,
-    /// What it was when it was told last.
+    /// The fingerprint at the last report.
     state: Vec<u8>,
     /// The files as they were then.
     tree: Tree,
     events: UnboundedReceiver<()>,
-    /// Whether something was told that was not looked at yet.
+    /// Whether an event arrived since the last look.
     is_pending: bool,
     /// Whether the repository could not be read.
     is_lost: bool,
     watcher: Option<RecommendedWatcher>,
     watched: HashSet<PathBuf>,
     interest: Arc<Mutex<Interest>>,
-    // Without a watcher nobody sends, and this keeps the channel open.
+    // Without a watcher there is no other sender, and this one keeps the channel open.
     _sender: UnboundedSender<()>,
 }
 
@@ -74,7 +76,7 @@ struct Interest {
 }
 
 impl Interest {
-    /// Whether to look. That somebody reads changes nothing: we do so ourselves with every look.
+    /// Whether an event is a reason to look. Reading a file is not: each look reads files itself.
     fn concerns(&mut self, event: &Event) -> bool {
         let is_written = event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
         if event.kind.is_access() && !is_written {
@@ -161,8 +163,8 @@ impl Watch {
         self.watcher.is_some()
     }
 
-    /// Waits until something that matters has changed. Whoever stops waiting loses nothing. An error is told once:
-    /// whoever waits again waits until the repository can be read.
+    /// Waits until something that matters has changed. It is cancel-safe. An error is returned once: the next call
+    /// waits until the repository can be read.
     pub async fn changed(&mut self) -> Result<(), source::Error> {
         loop {
             if self.watcher.is_none() || self.is_lost {
@@ -205,15 +207,15 @@ impl Watch {
         Ok(seen)
     }
 
-    /// Watches every directory that was seen, each by itself, and those of other files that matter; true when there
-    /// was a new one. Where the kernel takes no more watches, none is used.
+    /// Watches every directory of the tree, each by itself, and the directories of other files that matter; true if
+    /// one of them is new. If the kernel accepts no more watches, the watcher is dropped.
     fn watch_for(&mut self, seen: &Seen) -> bool {
         let Some(watcher) = &mut self.watcher else {
             return false;
         };
         let directories: HashSet<PathBuf> = seen.tree.directories().collect();
         let replaced = {
-            // Not held below: the watcher's own thread waits for it.
+            // The lock is released before the watcher is called, because the watcher's thread waits for it.
             let mut interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
             interest.directories.clone_from(&directories);
             interest.files.clone_from(&seen.files);
@@ -230,7 +232,7 @@ impl Watch {
             if !self.watched.contains(path) || is_replaced(path) {
                 match watcher.watch(path, RecursiveMode::NonRecursive) {
                     Ok(()) => is_new = true,
-                    // It is gone again, or nobody may look into it.
+                    // The directory is gone again, or it cannot be read.
                     Err(err) if !matches!(err.kind, ErrorKind::MaxFilesWatch) => continue,
                     Err(_) => {
                         self.watcher = None;
@@ -262,8 +264,8 @@ fn look(root: &Path, cache: &Path, fingerprint: &Fingerprint) -> Result<Seen, so
     })
 }
 
-/// Waits while Git changes the index and with it the files, as a switch of branches does; says whether it did so.
-/// `deciding` has the index, of each submodule too. A lock that somebody left behind holds nobody up.
+/// Waits while Git changes the index and the files, as a switch of branches does; true if it did so. `deciding` has
+/// the index, of each submodule too. The wait has a limit, because a killed Git leaves its lock behind.
 async fn wait_for_git(deciding: &[PathBuf]) -> bool {
     let indexes = deciding.iter().filter(|path| path.ends_with("index"));
     let locks: Vec<PathBuf> = indexes.map(|path| path.with_extension("lock")).collect();
@@ -287,7 +289,7 @@ async fn happened(events: &mut UnboundedReceiver<()>) {
     }
 }
 
-/// Waits until there were no events for a while, but not for ever: the more there were, the longer.
+/// Waits until there were no events for a while. The wait has a limit, which grows with the number of events.
 async fn settle(events: &mut UnboundedReceiver<()>) {
     let began = Instant::now();
     let mut count = 0;

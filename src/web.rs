@@ -12,7 +12,7 @@ mod upstream;
 
 use std::fmt::Write as _;
 
-use self::location::Place;
+use self::location::PlannedLocation;
 use self::upstream::Upstream;
 use crate::config::app::{App, Location, Passthru, Properties, RequestBuffering, SocketFamily};
 use crate::layout::{PORT, SOCKET};
@@ -74,7 +74,7 @@ pub fn upstream_address(app: &App) -> Option<&'static str> {
 /// What all locations of an app need to know of it.
 struct Site {
     /// The places, the most specific first.
-    places: Vec<Place>,
+    places: Vec<PlannedLocation>,
     upstream: Upstream,
     /// Whether there are scripts that `scripts` is about.
     is_php: bool,
@@ -107,7 +107,9 @@ impl Site {
             places: locations
                 .iter()
                 .enumerate()
-                .map(|(number, location)| Place::new(number, location, &enclosing(&location.path)))
+                .map(|(number, location)| {
+                    PlannedLocation::new(number, location, &enclosing(&location.path))
+                })
                 .collect(),
             upstream: Upstream::of(app.web.protocol, is_php),
             is_php,

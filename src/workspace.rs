@@ -52,13 +52,11 @@ const ENVIRONMENT: &str = "local";
 pub struct Workspace {
     /// The configuration.
     pub config: Config,
-    /// What is worth a look in it, with how to mend it.
+    /// Warnings about the configuration, with hints.
     warnings: Vec<Warning>,
     /// `.upsun-local.yaml`.
     pub settings: Settings,
-    /// The project.
     pub project: Project,
-    /// The environment.
     pub environment: Environment,
     /// The environment's type.
     pub environment_type: EnvironmentType,
@@ -77,12 +75,12 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Reads everything; a configuration with errors ends it.
+    /// Opens a repository; fails if its configuration has errors.
     pub fn open(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
         Self::read(root, surroundings, false)
     }
 
-    /// Reads what can be read: for what must work with a broken configuration too.
+    /// Opens a repository for commands that must work with a broken configuration too.
     pub fn open_lenient(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
         Self::read(root, surroundings, true)
     }
@@ -172,7 +170,7 @@ impl Workspace {
         )?))
     }
 
-    /// Tells what is worth a look before anything is built or started.
+    /// Emits the warnings before anything is built or started.
     pub async fn warn(&self, events: &Events, tree: &Tree, running: Running<'_>) {
         warnings::tell(&self.warnings, running, events).await;
         for note in tree.notes() {

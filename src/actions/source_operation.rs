@@ -87,7 +87,7 @@ impl PlannedSourceOperation {
         let deed = format!("run the source operation `{name}`");
         permit(&request.actor, SOURCE_OPERATION, &deed).map_err(|err| {
             err.hint(format!(
-                "try `--role {SOURCE_OPERATION}`: it takes the right to push commits"
+                "try `--role {SOURCE_OPERATION}`: a source operation needs the right to push commits"
             ))
         })?;
         let root = &workspace.project.root;
@@ -190,7 +190,7 @@ fn find<'a>(
         .any(|found| found.name == name)
     {
         return Err(Failure::usage(format!(
-            "the source operation `{name}` is not committed yet, and Upsun runs what is"
+            "the source operation `{name}` is not committed yet, and Upsun runs only committed ones"
         ))
         .hint("commit it first"));
     }

@@ -25,12 +25,12 @@ fn warning(trouble: &Trouble) -> Event {
     let (message, hint) = if trouble.is_of_log {
         (
             format!("the log of this activity ends here: {trouble}"),
-            "it goes on all the same, and so does the rest of its record",
+            "the activity continues, and so does the rest of its record",
         )
     } else {
         (
             format!("this activity cannot be recorded: {trouble}"),
-            "it goes on all the same; `XDG_STATE_HOME` can name another directory",
+            "the activity continues; `XDG_STATE_HOME` can name another directory",
         )
     };
     Event::Warning {

@@ -404,7 +404,7 @@ fn open(path: &Path) -> io::Result<File> {
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(path)?;
     if !file.metadata()?.is_file() {
-        let what = "it is no file, but something else";
+        let what = "it is not a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     Ok(file)

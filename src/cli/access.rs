@@ -29,31 +29,31 @@ use upsun_local::workspace::find_app;
 /// Arguments of `access`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only of this app
+    /// Show only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// Only of this worker
+    /// Show only this worker
     #[arg(long, value_name = "WORKER")]
     worker: Option<String>,
-    /// What this user of .upsun-local.yaml may do
+    /// Show what this user of .upsun-local.yaml may do
     #[arg(long = "as", value_name = "USER", conflicts_with = "against")]
     user: Option<String>,
-    /// Say who may on each type of environment; `--environment-type` says it for one
+    /// Show who may on each environment type; `--environment-type` shows one type
     #[arg(long)]
     all_types: bool,
-    /// Say what changed since a Git revision: a branch, a tag, a commit
+    /// Show what changed since a Git revision: a branch, a tag or a commit
     #[arg(long, value_name = "REF")]
     against: Option<String>,
-    /// Exit with 77 when a role or a user may do what they might not; a new operation widens nothing
+    /// Exit with 77 if a role or a user gains a permission; a new operation does not count
     #[arg(long, requires = "against")]
     deny_widening: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Which columns, in which order
+    /// Columns to print, in order
     #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<Column>,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
 }
@@ -103,7 +103,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     } else {
         let is_table = arguments.format == Format::Table;
         if is_table && !sheet.types.is_empty() && sheet.users.is_empty() && !context.global.quiet {
-            context.talk("No users are known, so that roles stand for them: `users` in .upsun-local.yaml names some\n");
+            context.talk("No users are known, so roles are shown instead: name users under `users` in .upsun-local.yaml\n");
         }
         let is_nothing = lines.is_empty() && users.as_ref().is_none_or(Vec::is_empty);
         let nothing_changed = base.as_ref().filter(|_| is_nothing && is_table);
@@ -112,7 +112,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 let renamed = renamed(&here.config, base)
                     .map(|(before, now)| format!("; the app `{before}` is called `{now}` now"));
                 context.talk(&format!(
-                    "Nobody may do anything else than at {}{}\n",
+                    "No permissions changed since {}{}\n",
                     base.title(),
                     renamed.collect::<String>()
                 ));
@@ -178,7 +178,7 @@ fn users(
     } else {
         types
     };
-    // Those of the user's own settings are in no commit, and are new to nobody.
+    // Users of the machine's own settings are in no commit, so a push does not add them.
     let now: IndexMap<String, Grants> = here
         .settings
         .users
@@ -303,7 +303,7 @@ fn table(
     if let Some(column) = columns.iter().find(of_changes).filter(|_| !changes) {
         let name = column.title().to_lowercase();
         return Err(
-            Failure::usage(format!("there is a column `{name}` with `--against` only"))
+            Failure::usage(format!("the column `{name}` exists only with `--against`"))
                 .hint("name what to compare with, such as `--against origin/main`"),
         );
     }

@@ -16,23 +16,23 @@ use upsun_local::failure::{BAD_FILE, Failure};
 /// What to do with activities.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the activities, the newest first
+    /// List the activities, newest first
     List(list::Arguments),
     /// Show one activity
     Get(get::Arguments),
-    /// Print the log of an activity: what it said and what its scripts printed
+    /// Print the log of an activity: messages and the output of its scripts
     Log(log::Arguments),
-    /// End an activity that still runs, as Ctrl-C in its terminal would
+    /// Cancel a running activity, as Ctrl-C in its terminal does
     Cancel(cancel::Arguments),
 }
 
 /// Which types.
 #[derive(Debug, Default, Args)]
 pub(super) struct Types {
-    /// Only of this type, such as `operation`, `push`, `cron`, `source-operation` or `test`; `*` stands for anything
+    /// Show only this type, such as `operation`, `push`, `cron`, `source-operation` or `test`; `*` matches any text
     #[arg(short = 't', long = "type", value_name = "TYPE", value_delimiter = ',')]
     wanted: Vec<String>,
-    /// Not of this type
+    /// Leave out this type
     #[arg(
         short = 'x',
         long = "exclude-type",
@@ -40,7 +40,7 @@ pub(super) struct Types {
         value_delimiter = ','
     )]
     excluded: Vec<String>,
-    /// Of all environments
+    /// Include all environments
     #[arg(short, long)]
     all: bool,
 }
@@ -50,13 +50,13 @@ pub(super) struct Types {
 pub(super) struct Filter {
     #[command(flatten)]
     types: Types,
-    /// Only in this state
+    /// Show only activities in this state
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     state: Vec<StateChoice>,
-    /// Only with this result
+    /// Show only activities with this result
     #[arg(long, value_name = "RESULT")]
     result: Option<ResultChoice>,
-    /// Only those that are not over: `--state pending,in_progress`
+    /// Show only unfinished activities: `--state pending,in_progress`
     #[arg(short, long)]
     incomplete: bool,
 }
@@ -91,14 +91,14 @@ fn warn(context: &Context, message: &str) {
 /// A state, by Upsun's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StateChoice {
-    /// It waits until the environment is free
+    /// Waiting until the environment is free
     Pending,
-    /// It runs
+    /// Running
     #[value(name = "in_progress", alias = "in-progress")]
     InProgress,
-    /// It is over, for good or not
+    /// Finished, with success or failure
     Complete,
-    /// The user stopped it
+    /// Stopped by the user
     Cancelled,
 }
 
@@ -116,9 +116,9 @@ impl From<StateChoice> for State {
 /// A result, by Upsun's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ResultChoice {
-    /// It ended as it should
+    /// Succeeded
     Success,
-    /// It did not
+    /// Failed
     Failure,
 }
 
@@ -163,7 +163,7 @@ fn is_type(pattern: &str, kind: &str) -> bool {
 
 /// Does it.
 pub(super) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
-    // What is over can be looked at while the configuration is broken.
+    // Finished activities must stay readable while the configuration is broken.
     let workspace = open_lenient(context)?;
     let history = History {
         store: Store::of(&workspace.project.state_dir),
@@ -185,7 +185,7 @@ struct History {
 }
 
 impl History {
-    /// The newest that fit, at most so many.
+    /// The newest activities that match, at most `limit`.
     fn newest(
         &self,
         limit: usize,
@@ -221,7 +221,7 @@ fn not_found(err: &Error) -> Failure {
         Error::Unknown(_) => Failure::usage(message)
             .hint("`upsun-local activity list --all` shows all; only the last 200 are kept"),
         Error::Damaged { .. } => Failure::new(BAD_FILE, message)
-            .hint("it is not listed either, and goes when it is one of the oldest"),
+            .hint("`activity list` leaves it out too; it is removed once it is among the oldest"),
         Error::Ambiguous { .. } => Failure::usage(message).hint("give more of its id"),
     }
 }

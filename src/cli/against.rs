@@ -27,7 +27,7 @@ pub(super) struct Here {
 pub(super) struct Base {
     /// The commit; none before the first one.
     pub revision: Option<Rc<Revision>>,
-    /// Its configuration: empty where there was none yet.
+    /// The configuration of the commit: empty if there was none yet.
     pub config: Config,
     /// Whether there was any.
     pub is_configured: bool,
@@ -80,7 +80,7 @@ pub(super) fn here(context: &Context) -> Result<Here, Failure> {
     understood(context, root, settings, loaded)
 }
 
-/// The configuration of HEAD, as Upsun has it once that is pushed; an empty one where there is none yet.
+/// The configuration of HEAD, as Upsun has it after a push; an empty one if there is no commit.
 pub(super) fn committed(context: &Context, root: &Path) -> Result<Config, Failure> {
     let opened = open(root, Which::Named("HEAD"))?;
     told(context, opened)
@@ -90,11 +90,11 @@ pub(super) fn committed(context: &Context, root: &Path) -> Result<Config, Failur
                 BAD_CONFIGURATION,
                 format!("the configuration at `HEAD` has {count}; Upsun would refuse it"),
             )
-            .hint("commit one that `upsun-local check` accepts")
+            .hint("commit a configuration that `upsun-local check` accepts")
         })
 }
 
-/// Both sides. `beside` is done while they are read.
+/// Reads both sides, and runs `beside` meanwhile.
 pub(super) fn both<T: Send>(
     context: &Context,
     which: Which<'_>,
@@ -107,7 +107,7 @@ pub(super) fn both<T: Send>(
         let base = open(&root, which);
         (loaded.join(), beside.join(), base)
     });
-    let gone = |_| Failure::fault("a thread ended before its time");
+    let gone = |_| Failure::fault("a worker thread panicked");
     let here = understood(context, root, settings, loaded.map_err(gone)?)?;
     Ok((here, finish(context, base?)?, beside.map_err(gone)?))
 }
@@ -206,8 +206,8 @@ fn finish(context: &Context, opened: Opened) -> Result<Base, Failure> {
     })
 }
 
-/// The configuration of a commit; its errors are told at their lines of the commit's files, and how many there are is
-/// returned in words.
+/// The configuration of a commit. Its errors are printed with their lines in the files of the commit; the error
+/// value is their number in words.
 fn told(context: &Context, opened: Opened) -> Result<Base, String> {
     let Opened {
         revision,

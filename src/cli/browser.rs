@@ -25,7 +25,7 @@ pub(super) fn open(context: &Context, url: &str) {
         }
     }
     context.talk(&format!(
-        "{}: no browser is found to open {url}; `BROWSER` can name one\n",
+        "{}: no browser was found to open {url}; set `BROWSER` to name one\n",
         context.style.warning("warning")
     ));
 }

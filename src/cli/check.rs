@@ -20,13 +20,13 @@ use upsun_local::workspace::settings;
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How to print the problems
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Let warnings fail too
+    /// Fail on warnings too
     #[arg(long)]
     strict: bool,
-    /// Check the configuration as it is at this commit, whatever is checked out
+    /// Check the configuration of this commit instead of the working tree
     #[arg(long, value_name = "REF")]
     at: Option<String>,
 }
@@ -105,7 +105,9 @@ fn at(root: &Path, name: &str, ignored: &[String], format: Format) -> Result<Loa
             BAD_CONFIGURATION,
             format!("there is no `.upsun/` at `{name}`"),
         )
-        .hint("Upsun deploys commits that have one: was it committed?"));
+        .hint(
+            "Upsun deploys only commits that have `.upsun/`; check that the directory is committed",
+        ));
     }
     let loaded = config::load_files_ignoring(revision, ignored);
     Ok(match format {

@@ -20,13 +20,13 @@ use upsun_local::text::{count, safe};
     after_help = "`--project ID` removes what was made for the project of that id, as `upsun-local status --all` names it, from any directory."
 )]
 pub(super) struct Arguments {
-    /// Remove everything that you made on the engine, for any repository
+    /// Remove everything that you made on the engine, for all repositories
     #[arg(long)]
     all: bool,
     /// Remove what you made for repositories that no longer exist
     #[arg(long, conflicts_with = "all")]
     orphans: bool,
-    /// Remove derived images too, of all repositories, unless a container uses them
+    /// Remove derived images of all repositories too, unless a container uses them
     #[arg(long)]
     images: bool,
 }
@@ -177,7 +177,7 @@ async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8,
     remove(context, &engine, targets, arguments.images).await
 }
 
-/// Removes all of it that nobody is at.
+/// Removes each environment whose lock is free.
 async fn remove(
     context: &Context,
     engine: &DockerEngine,

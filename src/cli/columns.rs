@@ -8,7 +8,7 @@ use upsun_local::failure::Failure;
 /// The columns that are wanted.
 #[derive(Debug, Default, Args)]
 pub(super) struct Columns {
-    /// Which columns, in which order; `+` stands for the usual ones, as in `+type`, and `*` for anything
+    /// Columns to print, in order; `+` stands for the default columns, as in `+type`, and `*` matches any text
     #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<String>,
 }

@@ -9,7 +9,7 @@ use upsun_local::failure::Failure;
 /// Arguments of `completion`.
 #[derive(Debug, Args)]
 pub(super) struct CompletionArguments {
-    /// The shell
+    /// Name of the shell
     shell: Shell,
 }
 

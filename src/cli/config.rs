@@ -13,13 +13,13 @@ use upsun_local::workspace::settings;
 /// Arguments of `config`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this app
+    /// Print only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// Only what stands under this path of keys, such as `hooks.build`
+    /// Print only the value at this path of keys, such as `hooks.build`
     #[arg(short = 'P', long, value_name = "PROPERTY")]
     property: Option<String>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "yaml")]
     format: Format,
 }
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 /// How to print the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// YAML; a property that is a text is printed as it is
+    /// YAML; a property that is a string is printed without quotes
     Yaml,
     /// JSON
     Json,
@@ -53,7 +53,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     Ok(0)
 }
 
-/// What was asked for. Upsun's own command means a property of an app, also where none is named.
+/// The part that the arguments select. For Upsun's own name of the command, a property is always one of an app,
+/// even if no app is named.
 fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Document, Failure> {
     let only = match config.apps.keys().collect::<Vec<_>>()[..] {
         [name] => Some(name.as_str()),
@@ -89,7 +90,7 @@ fn part(arguments: &Arguments, config: &Config, whole: Document) -> Result<Docum
             && only.is_none()
             && config.apps.values().any(|app| app.raw.get(first).is_some())
         {
-            failure.hint("say with `--app` of which app")
+            failure.hint("add `--app` to name the app")
         } else {
             match nearest(first, keys).filter(|near| *near != first) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),

@@ -1,4 +1,4 @@
-//! What a command knows of the process it runs in. The only module that reads the environment.
+//! What a command knows of its process: options, variables, terminal. Use cases get the variables from here.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;

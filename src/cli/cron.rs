@@ -20,25 +20,25 @@ pub(super) const DOCS: &str = "https://docs.upsun.com/create-apps/image-properti
 /// What to do with crons.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the crons, with when they run next; here they do so during `up --crons` only
+    /// List the crons with the time of their next run; they run on schedule only during `up --crons`
     List(ListArguments),
-    /// Run a cron now, in its app's container, building and starting what is not current
+    /// Run a cron now in its app's container; build and start first if something changed
     Run(run::Arguments),
 }
 
 /// Arguments of `cron list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
-    /// Only of this app
+    /// Show only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// How to print them
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
-    /// Print commands whole
+    /// Print commands in full
     #[arg(long)]
     full: bool,
 }

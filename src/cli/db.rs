@@ -28,10 +28,10 @@ pub(super) enum Command {
 struct Choice {
     #[command(flatten)]
     access: Access,
-    /// The relationship of the app that leads to the database
+    /// Relationship of the app that leads to the database
     #[arg(short, long, value_name = "RELATIONSHIP")]
     relationship: Option<String>,
-    /// The schema [default: the relationship's own]
+    /// Schema to use [default: the schema of the relationship]
     #[arg(long, value_name = "SCHEMA")]
     schema: Option<String>,
 }
@@ -44,7 +44,7 @@ pub(super) struct SqlArguments {
     /// Print rows without a table around them
     #[arg(long)]
     raw: bool,
-    /// The statement; without one, statements are read from standard input
+    /// Statement to run; without one, statements are read from standard input
     #[arg(value_name = "QUERY")]
     query: Option<String>,
 }
@@ -54,31 +54,31 @@ pub(super) struct SqlArguments {
 pub(super) struct DumpArguments {
     #[command(flatten)]
     choice: Choice,
-    /// The file to write [default: a name made from project, environment and service]
+    /// File to write [default: a name made from project, environment and service]
     #[arg(short, long, value_name = "FILE", conflicts_with = "stdout")]
     file: Option<PathBuf>,
-    /// The directory to write it in [default: the current one]
+    /// Directory to write the file to [default: the current directory]
     #[arg(short, long, value_name = "DIRECTORY", conflicts_with = "stdout")]
     directory: Option<PathBuf>,
     /// Compress the file with gzip
     #[arg(short = 'z', long)]
     gzip: bool,
-    /// Put the time into the file's name
+    /// Add the time to the file's name
     #[arg(short, long)]
     timestamp: bool,
     /// Print the statements instead of writing a file
     #[arg(short = 'o', long)]
     stdout: bool,
-    /// Only these tables
+    /// Dump only these tables
     #[arg(long, value_name = "TABLE")]
     table: Vec<String>,
-    /// All tables but these
+    /// Leave out these tables
     #[arg(long, value_name = "TABLE")]
     exclude_table: Vec<String>,
-    /// Only the definitions of tables, without rows
+    /// Dump only the definitions of tables, without rows
     #[arg(long)]
     schema_only: bool,
-    /// The character set of the file
+    /// Character set of the file
     #[arg(long, value_name = "CHARSET")]
     charset: Option<String>,
 }
@@ -222,7 +222,7 @@ fn usual_name(
     format!("{name}--dump.sql")
 }
 
-/// A new file that nobody else may read; one that is there is replaced after a question.
+/// Creates a file that only this user can read; asks before an existing file is replaced.
 fn create(context: &Context, path: &Path) -> Result<File, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     if path.symlink_metadata().is_ok() {

@@ -13,7 +13,7 @@ use upsun_local::text::safe;
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::options::Format,
 }

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     /// Delete the data of mounts too
     #[arg(short = 'V', long)]
     volumes: bool,
-    /// Do not wait for what runs: end it
+    /// End running activities instead of waiting for them
     #[arg(long)]
     force: bool,
 }
@@ -56,9 +56,7 @@ pub(super) fn confirm(context: &Context, question: &str) -> Result<(), Failure> 
         return Ok(());
     }
     if !can_ask() {
-        return Err(
-            Failure::usage(format!("not done without an answer: {question}")).hint("add `--yes`"),
-        );
+        return Err(Failure::usage(format!("this needs an answer: {question}")).hint("add `--yes`"));
     }
     context.talk(&format!("{question} [y/N] "));
     let _ = std::io::stderr().flush();

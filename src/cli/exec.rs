@@ -28,7 +28,7 @@ use upsun_local::workspace::permission::permit;
 pub(super) struct Arguments {
     #[command(flatten)]
     access: Access,
-    /// The command; a shell when none is given
+    /// Command to run; without one, open a shell
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,
@@ -37,14 +37,14 @@ pub(super) struct Arguments {
     command: Vec<String>,
 }
 
-/// In which container a command runs, and as whom.
+/// The container that a command runs in, and the role that it runs under.
 #[derive(Debug, Args)]
 pub(super) struct Access {
     #[command(flatten)]
     pub(super) target: Target,
     #[command(flatten)]
     acting: Acting,
-    /// Hide the values of sensitive variables in what it prints; it gets no terminal then
+    /// Hide the values of sensitive variables in the output too; the command then has no terminal
     #[arg(long)]
     mask: bool,
 }
@@ -52,7 +52,7 @@ pub(super) struct Access {
 /// What runs in the container.
 #[derive(Debug, Default)]
 pub(super) struct Invocation {
-    /// The command; a shell when there is none.
+    /// The command; empty for a shell.
     pub(super) command: Vec<String>,
     /// Variables beside those of the container.
     pub(super) variables: BTreeMap<String, String>,
@@ -117,7 +117,8 @@ pub(super) async fn invoke(
     };
     let mut conversation = Conversation::begin(engine.as_ref(), exec, interactive, outlet);
     if let Some(failure) = conversation.hear(&shutdown).await? {
-        // Nobody waits for it any more, and nothing else would end it.
+        // The command is ended, because its caller no longer waits for it. Its output is still read, because the
+        // engine reports no exit while it cannot deliver output.
         let ended = sandbox.end_run(&id, &app.name, mark);
         let (ended, ()) = tokio::join!(ended, conversation.discard());
         ended.map_err(|err| Failure::of(err, &shutdown))?;
@@ -186,7 +187,7 @@ fn spec(
     let shell = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let command: Vec<String> = match command.as_slice() {
         [] => shell(&["/bin/bash"]),
-        // As `ssh` does with a command in one word: a shell reads it.
+        // Like `ssh`: a command in one word goes to a shell.
         [script] if script.contains(char::is_whitespace) => shell(&["/bin/bash", "-c", script]),
         _ => command,
     };

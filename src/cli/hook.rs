@@ -15,11 +15,11 @@ use upsun_local::push_hook::{install, uninstall};
 /// What to do with the hook.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Let `check` and `test` run in front of every push; a hook that is there runs first
+    /// Run `check` and `test` before every push; a hook that is already there runs first
     Install,
-    /// Check and test what is pushed, as the hook does: for hooks that other tools look after
+    /// Check and test what is pushed; call it from a hook that another tool manages
     Run(run::Arguments),
-    /// Take the hook away; the one that was there before comes back
+    /// Remove the hook, and restore the hook that was there before
     Uninstall,
 }
 

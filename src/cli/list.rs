@@ -14,21 +14,21 @@ use upsun_local::workspace::{find_app, operations};
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only of this app
+    /// Show only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// Only of this worker
+    /// Show only this worker
     #[arg(long, value_name = "WORKER")]
     worker: Option<String>,
-    /// How to print them
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
     columns: Columns,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
-    /// Print commands whole
+    /// Print commands in full
     #[arg(long)]
     full: bool,
 }

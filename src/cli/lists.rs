@@ -14,15 +14,15 @@ use upsun_local::routes::Kind;
 /// Options of a list that does not say which columns it has.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// How to print the list
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
     columns: Columns,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
-    /// Print cells whole
+    /// Print cells in full
     #[arg(long)]
     full: bool,
     /// Accepted as Upsun's CLI does; nothing is cached here
@@ -35,7 +35,7 @@ pub(super) struct Options {
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// Print the names only
+    /// Print only the names
     #[arg(long)]
     pipe: bool,
 }

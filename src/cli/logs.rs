@@ -18,24 +18,24 @@ use upsun_local::workspace::Workspace;
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The app, `app--worker` or service, or the name of a log file on Upsun, such as `app`
+    /// App, `app--worker` or service, or the name of a log file on Upsun, such as `app`
     #[arg(value_name = "LOG", conflicts_with = "service")]
     name: Option<String>,
     #[command(flatten)]
     target: super::options::Target,
-    /// What a service prints, instead of an app
+    /// Show the output of this service instead of an app
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["app", "worker"])]
     service: Option<String>,
-    /// Go on with what comes
+    /// Follow: print new lines as they come
     #[arg(short, long, visible_alias = "tail")]
     follow: bool,
-    /// Only this number of lines from the end
+    /// Print only this number of lines from the end
     #[arg(short = 'n', long, value_name = "LINES")]
     lines: Option<u64>,
-    /// Hide the values of sensitive variables
+    /// Hide the values of sensitive variables in the output
     #[arg(long)]
     mask: bool,
-    /// Put the time before each line
+    /// Print the time before each line
     #[arg(short, long)]
     timestamps: bool,
 }
@@ -164,7 +164,7 @@ fn source<'a>(workspace: &'a Workspace, arguments: &'a Arguments) -> Result<Sour
     Err(failure.hint(format!("there are: {}", names.join(", "))))
 }
 
-/// Both streams of a container are its log, which goes to standard output, so that it can be searched.
+/// Writes both streams of the log to standard output, so that it can be searched.
 fn write(piece: &Output) -> Result<(), Failure> {
     use std::io::Write;
     let (Output::Stdout(bytes) | Output::Stderr(bytes)) = piece;

@@ -22,19 +22,19 @@ use upsun_local::lifecycle::MountUsage;
 pub(super) enum Command {
     /// List the mounts
     List(ListArguments),
-    /// Show how much is on them
+    /// Show how much data is on the mounts
     Size(ListArguments),
-    /// Copy a directory's content onto a mount
+    /// Copy the content of a directory to a mount
     Upload(CopyArguments),
-    /// Copy what is on a mount into a directory
+    /// Copy the content of a mount to a directory
     Download(CopyArguments),
     /// Delete everything on a mount
     Reset(ResetArguments),
-    /// Keep what is on all mounts now
+    /// Keep a copy of all mounts
     Snapshot(snapshots::SnapshotArguments),
-    /// Put back what was on all mounts when a snapshot was taken
+    /// Restore all mounts from a snapshot
     Restore(snapshots::RestoreArguments),
-    /// Show what is different from a snapshot
+    /// Compare the mounts with a snapshot
     Diff(snapshots::DiffArguments),
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Command {
 pub(super) struct ListArguments {
     #[command(flatten)]
     target: super::options::Target,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -53,10 +53,10 @@ pub(super) struct ListArguments {
 pub(super) struct CopyArguments {
     #[command(flatten)]
     target: super::options::Target,
-    /// The mount's path, as in the configuration
+    /// Path of the mount, as in the configuration
     #[arg(short, long, value_name = "MOUNT")]
     mount: String,
-    /// The directory on this machine
+    /// Directory on this machine
     #[arg(long = "local", visible_aliases = ["source", "target"], value_name = "DIR")]
     local: PathBuf,
 }
@@ -66,7 +66,7 @@ pub(super) struct CopyArguments {
 pub(super) struct ResetArguments {
     #[command(flatten)]
     target: super::options::Target,
-    /// The mount's path, as in the configuration; all of them when none is given
+    /// Path of the mount, as in the configuration; without it, all mounts
     #[arg(short, long, value_name = "MOUNT")]
     mount: Option<String>,
 }

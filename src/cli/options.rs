@@ -14,10 +14,10 @@ use upsun_local::workspace::{self, Workspace};
 /// Which app, or which worker of it.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Target {
-    /// The app
+    /// Name of the app
     #[arg(short = 'A', long, value_name = "APP")]
     pub(super) app: Option<String>,
-    /// The worker of the app
+    /// Name of the worker of the app
     #[arg(long, value_name = "WORKER")]
     pub(super) worker: Option<String>,
 }
@@ -35,10 +35,10 @@ impl Target {
 /// Who runs something.
 #[derive(Debug, Args)]
 pub(super) struct Acting {
-    /// The role to run it under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
+    /// Role to act under: `viewer`, `contributor`, `admin`, or `production:viewer,development:admin`
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
-    /// The user of .upsun-local.yaml to run it as
+    /// User to act as, one of `users` in .upsun-local.yaml
     #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
 }
@@ -53,13 +53,13 @@ impl Acting {
 /// How something is run: what `run`, `cron run` and `source-operation run` have in common.
 #[derive(Debug, Args)]
 pub(super) struct Running {
-    /// A variable for this run, such as `env:NAME=value`
+    /// Set a variable for this run, such as `env:NAME=value`
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
-    /// When to ask the registry for images
+    /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
-    /// How to print what happens
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
     /// Accepted as Upsun's CLI does: it always waits
@@ -90,7 +90,7 @@ impl Running {
     pub(super) fn warn(&self, context: &Context) {
         if self.no_wait {
             context.talk(&format!(
-                "{}: `--no-wait` has no effect: operations are always waited for here\n",
+                "{}: `--no-wait` has no effect: upsun-local always waits for operations\n",
                 context.style.warning("warning")
             ));
         }
@@ -100,9 +100,9 @@ impl Running {
 /// Text for people or JSON for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// One JSON event a line; plans and lists as one document
+    /// One JSON event per line; plans and lists as one document
     Json,
 }
 
@@ -124,7 +124,7 @@ pub(super) enum ListFormat {
 /// When to ask the registry for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PullChoice {
-    /// When the engine does not have it
+    /// If the engine does not have the image
     Missing,
     /// Every time
     Always,
@@ -144,7 +144,9 @@ impl From<PullChoice> for Pull {
 
 /// A time limit, in seconds.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().map_err(|_| "that is no number".to_owned())?;
+    let number = text
+        .parse()
+        .map_err(|_| "that is not a number".to_owned())?;
     Duration::try_from_secs_f64(number)
         .ok()
         .filter(|limit| !limit.is_zero())

@@ -19,13 +19,13 @@ use upsun_local::source::{self, Tree};
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What is deployed: a branch, a tag, a commit [default: what was pushed last, as far as Git knows]
+    /// Git revision that is deployed now: a branch, a tag or a commit [default: the last push that Git knows of]
     #[arg(long, value_name = "REF")]
     against: Option<String>,
-    /// Exit with 1 when anything changes
+    /// Exit with 1 if the push changes anything
     #[arg(long)]
     exit_code: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -38,7 +38,7 @@ pub(super) struct Pushed {
     pub base: Base,
     /// What becomes of it.
     pub changes: Push,
-    /// The files at hand that are in no commit, or not as they are.
+    /// Files of the working tree that are not committed, or that differ from the commit.
     uncommitted: Vec<String>,
     /// The files at hand.
     tree: Tree,

@@ -1,4 +1,4 @@
-//! `relationships`: what an app is told of the services that it reaches.
+//! `relationships`: the relationships of an app, as `PLATFORM_RELATIONSHIPS` holds them.
 
 use clap::Args;
 
@@ -16,10 +16,10 @@ pub(super) struct Arguments {
     environment: Option<String>,
     #[command(flatten)]
     target: super::options::Target,
-    /// Only what stands under this path of keys, such as `database.0.host`
+    /// Print only the value at this path of keys, such as `database.0.host`
     #[arg(short = 'P', long, value_name = "PROPERTY")]
     property: Option<String>,
-    /// How to print them
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "yaml")]
     format: Format,
     /// Accepted as Upsun's CLI does; nothing is cached here

@@ -23,7 +23,7 @@ use upsun_local::workspace::{Found, find};
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The operation
+    /// Name of the operation
     #[arg(value_name = "OPERATION")]
     pub(super) operation: Option<String>,
     #[command(flatten)]
@@ -33,22 +33,23 @@ pub(super) struct Arguments {
     /// Stop the operation after this many seconds [default: the operation's `timeout`]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Print what would be done, and do nothing
+    /// Print what would be done, without doing it
     #[arg(long)]
     dry_run: bool,
-    /// Build again although the build is there
+    /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
-    /// Put all mounts back afterwards as they were before, and say what the operation changed on them
+    /// Restore all mounts afterwards, and list what the operation changed on them
     #[arg(long, conflicts_with = "dry_run")]
     undo: bool,
-    /// Run it in a throw-away copy in which it can write everywhere, and say which mounts it needs
+    /// Run the operation in a throw-away copy of the app where every path is writable, and suggest the mounts that
+    /// it needs
     #[arg(long, conflicts_with_all = ["dry_run", "undo"])]
     suggest_mounts: bool,
-    /// Put those mounts into the configuration, if it passes with them
+    /// Add the suggested mounts to the configuration if the operation passes with them
     #[arg(long, requires = "suggest_mounts")]
     write: bool,
-    /// Hide the values of sensitive variables in what it prints
+    /// Hide the values of sensitive variables in the output of scripts too
     #[arg(long)]
     mask: bool,
     #[command(flatten)]
@@ -109,7 +110,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     Ok(ran.exit_code)
 }
 
-/// What would run, as whom and for how long at most.
+/// The operation, the role and the time limit of a dry run.
 fn describe_run(
     found: &Found<'_>,
     actor: &Actor,

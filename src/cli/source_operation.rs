@@ -13,7 +13,7 @@ use upsun_local::actions::source_operation::DOCS;
 /// What to do with source operations.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run a source operation, on a clone of HEAD, in every app that has it
+    /// Run a source operation on a clone of HEAD, in every app that has it
     Run(run::Arguments),
     /// List the source operations
     List(list::Arguments),

@@ -21,10 +21,10 @@ use upsun_local::workspace::Workspace;
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// List everything on the engine that was made for any repository, also for those that are gone
+    /// List the sandboxes of all repositories on the engine, also of repositories that no longer exist
     #[arg(long)]
     all: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::options::Format,
 }
@@ -58,7 +58,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     }
     if found.containers.is_empty() {
         context.talk(&format!(
-            "Nothing is up of {} ({}).\n",
+            "No container of {} ({}) is up.\n",
             workspace.project.id,
             workspace.project.root.display()
         ));
@@ -77,7 +77,7 @@ struct Found<'a> {
     workspace: &'a Workspace,
     /// Every container.
     all: Vec<Container>,
-    /// Those that are told, in order.
+    /// The containers to print, in order.
     containers: Vec<Container>,
     /// Where the environment that is asked about answers.
     addresses: Vec<Address>,

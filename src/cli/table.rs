@@ -116,8 +116,8 @@ fn paragraphs(cells: &[Vec<String>], limit: usize, header: bool, style: Style) -
     paragraphs.join("\n")
 }
 
-/// The same columns within so many characters: the widest pay for it, as far as their words are not cut. `None` where
-/// that is too narrow.
+/// Narrows the columns to `limit` characters in all: the widest columns lose first, but no column gets narrower
+/// than its longest word. `None` if that is not enough.
 fn narrowed(widths: &[usize], words: &[usize], limit: usize) -> Option<Vec<usize>> {
     let mut widths = widths.to_vec();
     let mut total: usize = widths.iter().map(|width| width + GAP).sum();

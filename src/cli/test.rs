@@ -30,33 +30,33 @@ use upsun_local::workspace::Workspace;
 /// Arguments of `test`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only tests whose names contain one of these texts
+    /// Run only tests whose names contain one of these texts
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
     #[command(flatten)]
     target: super::options::Target,
-    /// Only tests of the apps that a push changes, compared with this branch, tag or commit
+    /// Run only tests of the apps that a push changes, compared with this branch, tag or commit
     #[arg(long, value_name = "REF")]
     against: Option<String>,
-    /// Stop after the first test that fails
+    /// Stop after the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// Test that many containers at once; the tests of one run one after the other
+    /// Number of containers to test at once; tests of the same container run one after the other
     #[arg(short, long, value_name = "COUNT", default_value = "1")]
     jobs: NonZeroU8,
-    /// End a test after so many seconds, unless it or its operation says another limit
+    /// Stop a test after this many seconds, unless the test or its operation sets another limit
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Print the names of the tests, and run none
+    /// Print the names of the tests without running them
     #[arg(long)]
     list: bool,
-    /// When to ask the registry for images
+    /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
-    /// How to print the results
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Write the results to a file, and print them as text
+    /// Write the results to this file, and print them as text
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Arguments {
 /// How to print results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A line per test, as it ends
+    /// One line per test, when it ends
     Text,
     /// JUnit's XML, which most CI systems show
     Junit,
@@ -105,7 +105,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             .collect();
         return context.print(&names).map(|()| 0);
     }
-    // That it cannot be written is better known before an hour of tests than after it.
+    // The file is opened first, so that an error does not come after an hour of tests.
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
     let audience = Progress::new(context, arguments.jobs, is_shown);
@@ -184,7 +184,7 @@ fn nothing(context: &Context, workspace: &Workspace, arguments: &Arguments) -> R
     empty(context, workspace, arguments)
 }
 
-/// Whoever reads the results finds that there are none.
+/// Writes results without a test, so that a report file exists in any case.
 fn empty(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<u8, Failure> {
     if !arguments.list {
         let output = arguments.output.as_deref().map(File::open).transpose()?;

@@ -14,10 +14,10 @@ use upsun_local::failure::Failure;
 pub(super) struct RedisArguments {
     #[command(flatten)]
     access: Access,
-    /// The relationship of the app that leads to the service
+    /// Relationship of the app that leads to the service
     #[arg(short, long, value_name = "RELATIONSHIP")]
     relationship: Option<String>,
-    /// What the client is given, such as `ping`; its shell when there is nothing
+    /// Arguments of the client, such as `ping`; without any, open its shell
     #[arg(
         value_name = "ARGUMENT",
         trailing_var_arg = true,
@@ -31,7 +31,7 @@ pub(super) struct RedisArguments {
 pub(super) struct DrushArguments {
     #[command(flatten)]
     access: Access,
-    /// What Drush is given [default: status]
+    /// Arguments of Drush [default: status]
     #[arg(
         value_name = "ARGUMENT",
         trailing_var_arg = true,

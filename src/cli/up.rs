@@ -12,25 +12,25 @@ use upsun_local::failure::Failure;
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only these apps
+    /// Start only these apps
     #[arg(value_name = "APP")]
     apps: Vec<String>,
-    /// Build again although the build is there
+    /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
-    /// When to ask the registry for images
+    /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
-    /// Stay, and run the crons when their time comes, until Ctrl-C
+    /// Keep running, and run the crons on schedule, until Ctrl-C
     #[arg(long)]
     crons: bool,
-    /// Print what would be done, and do nothing
+    /// Print what would be done, without doing it
     #[arg(long)]
     dry_run: bool,
-    /// Open the primary route in a browser once everything is up
+    /// Open the primary route in a browser when everything is up
     #[arg(long)]
     open: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }

@@ -10,7 +10,7 @@ use clap::{Arg, Command};
 
 use self::table::{ELSEWHERE, NAMES};
 
-/// A command of Upsun's CLI that there is none for here.
+/// A command of Upsun's CLI that has no counterpart here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Elsewhere {
     /// The command as it was written.

@@ -10,13 +10,13 @@ use upsun_local::failure::{BAD_CONFIGURATION, Failure};
 /// Arguments of `url`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only the address of the primary route
+    /// Print only the address of the primary route
     #[arg(short = '1', long)]
     primary: bool,
     /// Print the addresses and nothing else, as is always done here
     #[arg(long, hide = true)]
     pipe: bool,
-    /// Open the first address in the browser; `0` stands for no
+    /// Open the first address in this browser; `0` opens none
     #[arg(long, value_name = "BROWSER")]
     browser: Option<String>,
 }

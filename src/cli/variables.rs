@@ -15,24 +15,24 @@ use upsun_local::variables::{Origin, Phase, Prefixed, Variable, text_of};
 /// Arguments of `variables`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this variable
+    /// Print only this variable
     #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
     target: super::options::Target,
-    /// When they are for
+    /// When the variables are set
     #[arg(long, value_name = "PHASE", default_value = "runtime")]
     phase: PhaseChoice,
-    /// A variable for this run, such as `env:NAME=value`
+    /// Set a variable for this run, such as `env:NAME=value`
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
-    /// How to print them
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
-    /// Print values whole
+    /// Print values in full
     #[arg(long)]
     full: bool,
 }
@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let relationships = workspace.payloads(app, worker, &workspace.services(app)?)?;
     let mut all =
         workspace.all_variables(app, worker, phase, &tree_id, &command_line, &relationships);
-    // Those with a prefix are no environment variables, but keys of `PLATFORM_VARIABLES`.
+    // Variables with a prefix are not environment variables, but keys of `PLATFORM_VARIABLES`.
     let prefixed = workspace.prefixed_variables(app, worker, phase, &command_line);
     all.extend(prefixed.into_iter().map(shown));
     for variable in &mut all {

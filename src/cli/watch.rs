@@ -28,11 +28,11 @@ use upsun_local::workspace::settings;
     override_usage = "upsun-local watch [OPERATION] [OPTIONS of run]\n       upsun-local watch --test [TEXT] [OPTIONS of test]"
 )]
 pub(super) struct Arguments {
-    /// Run the operation tests again: those whose names contain the text, or all
+    /// Rerun the operation tests whose names contain the text, or all tests
     #[arg(long)]
     test: bool,
-    /// The operation to run again with what else `run` takes, such as `--role viewer`; without any, the
-    /// configuration is checked again
+    /// Operation to rerun, with options of `run` such as `--role viewer`; without one, rerun the check of the
+    /// configuration
     #[arg(
         value_name = "OPERATION",
         trailing_var_arg = true,
@@ -167,7 +167,7 @@ fn warn(context: &Context, message: &str, hint: &str) {
 async fn changed(context: &Context, watch: &mut Watch) {
     while let Err(err) = watch.changed().await {
         let message = text::safe(&err.to_string());
-        let hint = "it is looked for every second; Ctrl-C ends this";
+        let hint = "checking again every second; press Ctrl-C to stop";
         warn(context, &message, hint);
     }
 }

@@ -23,7 +23,6 @@ pub enum Kind {
 /// Something that a role may do in a container.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Right<'a> {
-    /// The app.
     pub app: &'a App,
     /// The worker, or `None` for the web container.
     pub worker: Option<&'a str>,
@@ -39,7 +38,7 @@ pub struct Right<'a> {
     pub command: &'a str,
 }
 
-/// Upsun names no role for source operations. They push commits, so whoever may push may run them.
+/// Upsun names no role for source operations. They push commits, so they need a role that may push.
 pub const SOURCE_OPERATION: Role = Role::Contributor;
 
 impl Right<'_> {
@@ -257,7 +256,7 @@ fn changed<'a>(
 }
 
 /// The right with the lowest role that gave what this one gives: the same command anywhere in the app, or a shell
-/// in any of its containers. Nobody gains anything who had that one.
+/// in any of its containers. A role that had that right gains nothing.
 fn lowest_alike<'r, 'a>(right: &Right<'a>, old: &'r [Right<'a>]) -> Option<&'r Right<'a>> {
     let is_known = old.iter().any(|other| is_same(other, right));
     old.iter()
@@ -265,7 +264,7 @@ fn lowest_alike<'r, 'a>(right: &Right<'a>, old: &'r [Right<'a>]) -> Option<&'r R
             other.kind == right.kind
                 && match right.kind {
                     Kind::Operation => other.command == right.command,
-                    // That of a container which was there already is held against itself only.
+                    // A shell in a container that existed already is compared only with itself.
                     Kind::Ssh => !is_known,
                     Kind::SourceOperation => false,
                 }

@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// It is new.
+    /// The key is new.
     Added,
-    /// It is gone.
+    /// The key is removed.
     Removed,
-    /// It is another.
+    /// The value changed.
     Changed,
 }
 
@@ -42,8 +42,8 @@ impl Difference {
     }
 }
 
-/// The keys whose values differ, each as deep as both sides have it. A section at the top that only one side has
-/// is told by what is in it. Lists differ as a whole: their order counts.
+/// The keys whose values differ, each as deep as both sides have it. If only one side has a section at the top, the
+/// keys inside it are listed. Lists differ as a whole: their order counts.
 pub fn differences(before: &Value, now: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(&mut Vec::new(), before, now, &mut found);
@@ -87,7 +87,6 @@ fn compare(at: &mut Vec<String>, before: &Value, now: &Value, found: &mut Vec<Di
 /// An entry of a mapping that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// Its name.
     pub name: String,
     /// How it differs.
     pub change: Change,

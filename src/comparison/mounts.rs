@@ -16,19 +16,19 @@ use crate::suggestion::nearest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
-    /// It is new, and there was none that its data could be meant to be of.
+    /// The mount is new, and no earlier mount could be the owner of its data.
     New,
-    /// It shows an empty directory, and the data of before are not where they are looked for.
+    /// The mount shows an empty directory, because the earlier data are in another place.
     LooksEmpty,
-    /// It shows the data that another mount had.
+    /// The mount shows the data of another mount.
     ShowsOther,
-    /// It shows a directory around the data of before, so that they are further down.
+    /// The mount shows a directory around the earlier data, which are then further down.
     Below,
     /// Mounts show a part of its data only.
     Partly,
-    /// Its data stay where they are, and no mount shows them any more.
+    /// The data stay, but no mount shows them any longer.
     Hidden,
-    /// Its data go with the app.
+    /// The data are deleted with the app.
     Lost,
 }
 
@@ -121,7 +121,7 @@ fn all(app: &App) -> impl Iterator<Item = Held<'_>> {
         .map(|(worker, mount)| Held { worker, mount })
 }
 
-/// The same, each directory once at a path: workers share them.
+/// The directories of the app's mounts, each once at a path: workers share them.
 fn held(app: &App) -> Vec<Held<'_>> {
     let mut seen = BTreeSet::new();
     all(app)
@@ -145,7 +145,7 @@ pub fn of_mounts(
         new: held(now),
         deleted,
     };
-    // Those whose very directory no mount shows now.
+    // The earlier mounts whose directory no mount shows now.
     let mut dropped: Vec<Held<'_>> = sides
         .old
         .iter()
@@ -198,7 +198,8 @@ impl<'a, D: Fn(&MountSource) -> Option<String>> Sides<'a, D> {
     fn of_shown(&self, mount: &Held<'a>, dropped: &mut Vec<Held<'a>>) -> Vec<MountChange> {
         let source = &mount.mount.source;
         if let Some(exact) = self.old.iter().find(|other| mount.shows_what(other)) {
-            // Its directory was chosen. But where another one was shown at the path, the app takes it for that.
+            // The configuration names the directory. If another directory was shown at the path before, the app
+            // takes the new one for it.
             let of_path = all(self.before)
                 .find(|other| other.worker == mount.worker && other.mount.path == mount.mount.path)
                 .filter(|other| !mount.shows_what(other));

@@ -17,7 +17,6 @@ use crate::variables::build_relevant_part;
 pub struct Push {
     /// Every app: those there are now, in their order, then those that go.
     pub apps: Vec<AppPush>,
-    /// The services that change.
     pub services: Vec<ServiceChange>,
     /// The routes that change.
     pub routes: Vec<Entry>,
@@ -27,22 +26,21 @@ pub struct Push {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It is new: built and deployed.
+    /// The app is new: it is built and deployed.
     Add,
-    /// It is built and deployed.
+    /// The app is built and deployed again.
     Rebuild,
-    /// Its build is used again, in new containers.
+    /// The build is reused, in new containers.
     Redeploy,
-    /// Its build is used again, and its containers as well.
+    /// The build and the containers are reused.
     Nothing,
-    /// It goes.
+    /// The app is removed.
     Remove,
 }
 
 /// What a push does to an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AppPush {
-    /// The app.
     pub app: String,
     /// The name it had, when only that seems to have changed.
     pub renamed_from: Option<String>,
@@ -68,7 +66,7 @@ pub struct Cause {
     /// What it leads to.
     pub leads_to: Action,
     /// The key of the app that differs; `source` for its files, `services.<name>` for a service that it reaches,
-    /// `routes` for what every app is told of the routes.
+    /// `routes` for the routes that each app gets in `PLATFORM_ROUTES`.
     pub path: String,
     /// How it differs.
     pub change: Change,
@@ -81,7 +79,6 @@ pub struct Cause {
 pub struct OperationChange {
     /// The worker, or `None` for the web container.
     pub worker: Option<String>,
-    /// Its name.
     pub name: String,
     /// How it differs.
     pub change: Change,
@@ -162,12 +159,12 @@ impl Shared<'_> {
     }
 }
 
-/// What an app is told of its tree, which changes with every file in it.
+/// The variable that holds the id of an app's tree, which changes with every file in the tree.
 pub const TREE: &str = "PLATFORM_TREE_ID";
 
 impl Push {
-    /// Adds what follows when files of the configuration differ, be it in a comment: the tree of an app at the
-    /// repository's top holds them, and its containers are told the tree's id.
+    /// Adds the consequences of a changed configuration file, even if only a comment changed: an app at the
+    /// repository's top has that file in its tree, and its containers have the tree's id in a variable.
     #[must_use]
     pub fn with_other_configuration_files(mut self, now: &Config) -> Self {
         for push in &mut self.apps {

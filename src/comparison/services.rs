@@ -10,17 +10,17 @@ use crate::services;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceFate {
-    /// It is new.
+    /// The service is new.
     Added,
-    /// It goes, with all that it holds.
+    /// The service is deleted with its data.
     Removed,
-    /// It becomes one of another kind, which cannot have its data.
+    /// The service gets another type, which cannot use its data.
     Replaced,
-    /// It gets a higher version, and cannot go back.
+    /// The service gets a higher version, and cannot go back.
     Upgraded,
-    /// It would get a lower version, which Upsun does not do.
+    /// The service would get a lower version, which Upsun refuses.
     Downgraded,
-    /// It is configured otherwise.
+    /// The configuration of the service changes.
     Changed,
 }
 

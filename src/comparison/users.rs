@@ -25,7 +25,6 @@ impl Roles {
 /// A user who is not what they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserChange {
-    /// The name.
     pub name: String,
     /// How it changed; wider when it is so on any type of environment.
     pub change: Change,
@@ -39,12 +38,12 @@ impl UserChange {
         self.roles.values().any(|roles| roles.is_wider())
     }
 
-    /// The roles of before, as the settings write them; empty for nobody.
+    /// The former roles, as the settings write them; empty for a user without access.
     pub fn before(&self) -> String {
         self.written(Change::Added, |roles| roles.before)
     }
 
-    /// The roles of now, as the settings write them; empty for nobody.
+    /// The present roles, as the settings write them; empty for a user without access.
     pub fn now(&self) -> String {
         self.written(Change::Removed, |roles| roles.now)
     }

@@ -93,7 +93,6 @@ pub struct Runtime {
 /// One entry of `stack.runtimes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackRuntime {
-    /// The runtime.
     pub runtime: Runtime,
     /// Extensions to switch on (PHP).
     pub extensions: Vec<String>,
@@ -104,11 +103,11 @@ pub struct StackRuntime {
 /// `build.flavor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flavor {
-    /// Not given: what the runtime does by default.
+    /// Not set: the default of the runtime.
     Default,
     /// `none`.
     None,
-    /// Any other, by its name (`composer`, …).
+    /// Another flavor, by its name (`composer`, …).
     Named(String),
 }
 
@@ -182,7 +181,6 @@ pub struct Worker {
 /// One runtime operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// Its name.
     pub name: String,
     /// Where its name stands.
     pub place: Place,
@@ -198,7 +196,6 @@ pub struct Operation {
     pub timeout: Option<Duration>,
 }
 
-/// One relationship.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relationship {
     /// Its name; the host is `<name>.internal`.

@@ -21,7 +21,7 @@ impl From<serde_json::Value> for Document {
 }
 
 impl Document {
-    /// The whole. Sections that nobody wrote are left out.
+    /// The whole configuration, without sections that no file has.
     pub(crate) fn of(merged: &Merged) -> Self {
         let sections = [
             ("applications", &merged.applications),
@@ -57,12 +57,12 @@ impl Document {
             .filter_map(|(key, _)| key.as_str())
     }
 
-    /// As YAML that reads back as the same. `!archive` stays a tag.
+    /// The document as YAML, which reads back as the same document. `!archive` stays a tag.
     pub fn yaml(&self) -> String {
         serde_yaml::to_string(&self.0).unwrap_or_default()
     }
 
-    /// As JSON with an indentation of two. `!archive x` becomes `{"!archive": "x"}`.
+    /// The document as JSON, indented by two spaces. `!archive x` becomes `{"!archive": "x"}`.
     pub fn json(&self) -> String {
         let text = crate::json::pretty(&self.0);
         escape(&text) + "\n"
@@ -86,7 +86,7 @@ pub fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for char in json.chars() {
         if char != '\n' && is_harmful(char) {
-            // All of them lie in the plane that four digits reach.
+            // Four digits are enough for all of these characters.
             escaped.push_str(&format!("\\u{:04x}", u32::from(char)));
         } else {
             escaped.push(char);

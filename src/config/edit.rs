@@ -19,7 +19,7 @@ use super::yaml::layout::{Layout, layout};
 use super::yaml::{self, Budget};
 use crate::text::is_harmful;
 
-use self::place::{Place, line};
+use self::place::{InsertionPoint, line};
 
 /// A mount to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,11 +71,9 @@ pub enum Refused {
         "{what} is an alias ({alias}) at line {line}: adding to it would change other places too"
     )]
     Alias {
-        /// What it is.
         what: String,
         /// The alias as written.
         alias: String,
-        /// Its line.
         line: usize,
     },
     /// What would be added to is repeated elsewhere by an alias.
@@ -83,7 +81,6 @@ pub enum Refused {
         "{what} has the anchor at line {line} that line {used} repeats: adding to it would change both"
     )]
     Shared {
-        /// What it is.
         what: String,
         /// The line of the anchor.
         line: usize,
@@ -95,7 +92,6 @@ pub enum Refused {
         "the merge key `<<` at line {line} brings {what}, or may bring it: a key written there would take its place"
     )]
     Merged {
-        /// What it is.
         what: String,
         /// The line of the merge key.
         line: usize,
@@ -105,11 +101,9 @@ pub enum Refused {
         "{what} has the tag `{tag}` at line {line}, and what becomes of it is not to be seen in this file"
     )]
     Tag {
-        /// What it is.
         what: String,
         /// The tag as written.
         tag: String,
-        /// Its line.
         line: usize,
     },
     /// What would be added to stands in braces.
@@ -117,7 +111,6 @@ pub enum Refused {
         "{what} is written in braces at line {line}: only lines without braces can be added to"
     )]
     Flow {
-        /// What it is.
         what: String,
         /// The line of the opening brace.
         line: usize,
@@ -125,9 +118,7 @@ pub enum Refused {
     /// What would be added to is not a mapping.
     #[error("{what} is {kind} at line {line}, and only a mapping can be added to")]
     NotMapping {
-        /// What it is.
         what: String,
-        /// Its line.
         line: usize,
         /// What it is instead.
         kind: &'static str,
@@ -136,12 +127,7 @@ pub enum Refused {
     #[error(
         "{what} is written in an unusual form at line {line}, and there is no safe place to add to it"
     )]
-    Layout {
-        /// What it is.
-        what: String,
-        /// Its line.
-        line: usize,
-    },
+    Layout { what: String, line: usize },
     /// The last line has no end and belongs to a block text, which would become another text.
     #[error("line {line} is the last of a block text and has no line end: add the line end first")]
     NoLineEnd {
@@ -153,7 +139,6 @@ pub enum Refused {
         "`{path}` is a mount already at line {line}, and not one with `source: {source_wanted}`"
     )]
     AlreadyThere {
-        /// The path.
         path: String,
         /// The line of the mount that is there.
         line: usize,
@@ -165,11 +150,9 @@ pub enum Refused {
         "`{path}` and the mount `{other}` at line {line} lie inside each other, and their sources differ"
     )]
     Nested {
-        /// The path.
         path: String,
         /// The mount that is there.
         other: String,
-        /// Its line.
         line: usize,
     },
     /// Two of the mounts to add have the same path, or lie inside each other, and have different sources.
@@ -177,31 +160,19 @@ pub enum Refused {
         "`{path}` and `{other}` are to be added with different sources, and one holds the other"
     )]
     Between {
-        /// The path of one.
         path: String,
         /// The path of the other.
         other: String,
     },
     /// No mount can have this path.
     #[error("`{path}` cannot be the path of a mount")]
-    Path {
-        /// The path.
-        path: String,
-    },
+    Path { path: String },
     /// No mount can be added with this source.
     #[error("a mount cannot be added with the source `{source_wanted}`")]
-    Source {
-        /// The source.
-        source_wanted: &'static str,
-    },
+    Source { source_wanted: &'static str },
     /// The new text did not read as the old one and the mounts.
     #[error("adding to {what} at line {line} would change more than that")]
-    NotSure {
-        /// What it is.
-        what: String,
-        /// Its line.
-        line: usize,
-    },
+    NotSure { what: String, line: usize },
 }
 
 /// Text of the file with mounts added to an app, or to one of its workers.
@@ -250,7 +221,7 @@ pub fn add_mounts(
 }
 
 /// Why the new text does not say what it should: most often because an alias repeats the place.
-fn unsure(text: &str, layout: &Layout, place: &Place<'_>) -> Refused {
+fn unsure(text: &str, layout: &Layout, place: &InsertionPoint<'_>) -> Refused {
     let shared = place.around.iter().rev().find_map(|(what, piece)| {
         let is_use = |(anchor, _): &&(usize, usize)| piece.anchor > 0 && *anchor == piece.anchor;
         let (_, used) = layout.aliases.iter().find(is_use)?;

@@ -15,9 +15,8 @@ pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 pub enum Kind {
     /// A regular file.
     File,
-    /// A directory.
     Directory,
-    /// Neither.
+    /// Neither a file nor a directory.
     Other,
 }
 
@@ -30,7 +29,7 @@ pub trait Files: fmt::Debug {
     /// The bytes of a regular file that is not larger than [`MAX_FILE`].
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
 
-    /// The same bytes as Git would store them: with other line ends, where it is told to.
+    /// The bytes as Git would store them: with the line ends that `.gitattributes` asks for.
     fn stored(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }

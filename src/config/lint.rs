@@ -20,7 +20,7 @@ use super::source::{Repository, Span, offset};
 /// How many mounts of one configuration are held against the source.
 const MOST_MOUNTS: usize = 500;
 
-/// Reports what deserves a look.
+/// Reports warnings: what Upsun accepts, but would surprise the user.
 pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Report) {
     let mut packages: HashMap<String, writes::PackageScripts> = HashMap::new();
     let mut mounts_left = MOST_MOUNTS;
@@ -54,7 +54,7 @@ enum Phase {
     Start,
     Operation,
     Cron,
-    /// Around a start command, or instead of one: what it comes to is of no consequence.
+    /// A script around a start command, or instead of one: its result does not matter.
     Aside,
 }
 

@@ -134,7 +134,7 @@ fn insert(section: &mut Section, entry: Entry, noun: &str, report: &mut Report) 
         // In one file this is a duplicate key, which was reported already.
         if earlier.file != later.file {
             let message = format!(
-                "the {noun} `{}` is also in {}:{}, and this later file replaces it whole",
+                "the {noun} `{}` is also in {}:{}, and this later file replaces it entirely",
                 entry.key, earlier.file, earlier.line
             );
             let problem = report.warning("U126", Class::Meaning, entry.key_span, message);
@@ -172,7 +172,7 @@ fn unknown(entry: &Entry, report: &mut Report) {
     report.add(problem.hint(hint).docs(DOCS));
 }
 
-/// Only the beginning: a caret under the whole file would say nothing.
+/// The beginning of the file only: a caret under the whole file would not help.
 fn root_span(mut span: super::source::Span) -> super::source::Span {
     span.end = span.end.min(span.start + 1);
     span

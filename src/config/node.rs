@@ -56,7 +56,6 @@ pub(crate) struct Entry {
     pub(crate) key: Arc<str>,
     /// Where the key stands.
     pub(crate) key_span: Span,
-    /// The value.
     pub(crate) value: Node,
 }
 

@@ -1,5 +1,4 @@
-//! Where the keys of a YAML text stand, and what is wrong with it as YAML: for files that are ours and whose meaning
-//! is read elsewhere.
+//! Where the keys of a YAML text are, and its syntax errors: for the settings, whose meaning another module reads.
 
 use std::path::Path;
 

@@ -14,9 +14,9 @@ use super::schema::nearest;
 pub(crate) enum State {
     /// `extensions` switches it on.
     Available,
-    /// It is on, and `disabled_extensions` switches it off.
+    /// The extension is on, and `disabled_extensions` can switch it off.
     Default,
-    /// It is always on, and belongs into no list.
+    /// The extension is always on, and belongs in no list.
     BuiltIn,
 }
 

@@ -33,13 +33,13 @@ pub enum Class {
 pub enum Severity {
     /// Upsun would refuse the configuration.
     Error,
-    /// Upsun takes it; it deserves a look.
+    /// Upsun accepts it, but it may surprise the user.
     Warning,
-    /// Upsun takes it, and nothing needs to change: said once by `check`, and by nobody else.
+    /// Upsun accepts it, and nothing needs to change. Only `check` prints it.
     Note,
 }
 
-/// One thing that is wrong, said in full.
+/// One problem, with its place, message and hint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     /// A stable code such as `U102`, to silence or to look up.
@@ -90,7 +90,7 @@ impl Problem {
         }
     }
 
-    /// Something that is good to know.
+    /// A note: Upsun accepts it, and nothing needs to change.
     pub fn note(
         code: &'static str,
         class: Class,
@@ -103,14 +103,14 @@ impl Problem {
         }
     }
 
-    /// The same problem with a way to mend it.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same problem with the page of Upsun's documentation that the rule comes from.
+    /// Adds the page of Upsun's documentation that the rule comes from.
     #[must_use]
     pub fn docs(mut self, page: &'static str) -> Self {
         self.docs = Some(page);
@@ -122,7 +122,7 @@ impl Problem {
         self.severity == Severity::Error
     }
 
-    /// Whether it deserves a look.
+    /// Whether it is a warning.
     pub fn is_warning(&self) -> bool {
         self.severity == Severity::Warning
     }

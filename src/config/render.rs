@@ -148,7 +148,7 @@ fn harmless(char: char) -> char {
     }
 }
 
-/// The snippet as miette draws it, without its headline: ours is more to the point.
+/// The snippet as miette draws it, without miette's headline: the message of the problem replaces it.
 fn draw(snippet: &Snippet, color: bool, width: usize) -> String {
     let theme = GraphicalTheme {
         characters: if color {

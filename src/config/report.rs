@@ -16,7 +16,7 @@ pub(crate) struct Report {
     errors: usize,
     warnings: usize,
     notes: usize,
-    /// The codes of warnings and notes that nobody wants to see, and how many there were.
+    /// The codes of warnings and notes to leave out.
     ignored: Vec<String>,
     silenced: usize,
 }
@@ -57,8 +57,8 @@ impl Report {
         self.errors >= MAX_PROBLEMS
     }
 
-    /// Counts an error without wording it when there are very many already: looking for what was meant
-    /// takes time, and nobody reads the thousandth.
+    /// Counts an error without a message once there are very many: a search for what was meant takes time, and the
+    /// message would not be printed.
     pub(crate) fn overflows(&mut self) -> bool {
         let full = self.is_full();
         if full {
@@ -77,7 +77,6 @@ impl Report {
         self.errors > 0
     }
 
-    /// The place of a span.
     pub(crate) fn place(&self, span: Span) -> Place {
         self.sources.place(span)
     }

@@ -1,8 +1,7 @@
-//! Every kind of problem there is: its code, what it is about, and the page of Upsun's documentation that
-//! it comes from.
+//! Every kind of problem: its code, its summary, and the page of Upsun's documentation that it comes from.
 //!
-//! A code is stable: people silence it, and tools that read our reports look it up. A new rule goes to the
-//! end of its group with a code that was never used.
+//! A code is stable: people silence it, and tools that read the reports look it up. A new rule goes to the end of
+//! its group with a code that was never used.
 
 use super::problem::{Class, Problem, Severity};
 

@@ -32,9 +32,9 @@ pub(crate) enum Kind {
     Names(&'static str, &'static Kind),
     /// A mapping with keys of Upsun's choice.
     Object(&'static Object),
-    /// Any of these; the first is the one that messages talk about.
+    /// Any of these kinds; messages name the first one.
     Either(&'static [Kind]),
-    /// Such a value, or nothing.
+    /// A value of this kind, or null.
     Nullable(&'static Kind),
 }
 
@@ -43,7 +43,6 @@ pub(crate) enum Kind {
 pub(crate) struct Object {
     /// What it is, for messages: `an application`.
     pub(crate) noun: &'static str,
-    /// Its keys.
     pub(crate) keys: &'static [Key],
     /// Keys that people write there and that are none, with what to write instead.
     pub(crate) mistaken: &'static [(&'static str, &'static str)],
@@ -84,7 +83,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// The same for an item of the list under the key.
+    /// The description of an item in the list under the key.
     fn item(self, item: &Node) -> Self {
         Self {
             span: item.span,

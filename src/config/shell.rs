@@ -32,7 +32,7 @@ pub(crate) struct Script<'a> {
 /// A simple command.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Command<'a> {
-    /// Its words as written, assignments and quotes included.
+    /// The words as written, assignments and quotes included.
     pub(crate) words: Vec<&'a str>,
     /// Where it begins.
     pub(crate) at: usize,

@@ -84,7 +84,7 @@ fn is_raw(char: char) -> bool {
     char.is_control() && char != '\n'
 }
 
-/// The span lies in the file, at the line and column that are told.
+/// The span lies in the file, at the line and column of the problem.
 fn place(problem: &Problem, loaded: &Loaded) {
     let place = &problem.place;
     assert!(place.line >= 1 && place.column >= 1, "{problem:?}");
@@ -96,7 +96,7 @@ fn place(problem: &Problem, loaded: &Loaded) {
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     assert_eq!(place.line, line, "{problem:?}");
     let begin = before.rfind('\n').map_or(0, |at| at + 1);
-    // A mark of the byte order stands for no character where it is one: at the very beginning.
+    // A byte order mark at the very beginning is not a character.
     let mark = usize::from(begin == 0 && before.starts_with('\u{FEFF}'));
     let column = before[begin..].chars().count() - mark + 1;
     assert_eq!(place.column, column, "{problem:?}");

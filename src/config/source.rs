@@ -71,7 +71,6 @@ impl Sources {
         offset(self.files.len() - 1)
     }
 
-    /// One of the files.
     pub(crate) fn file(&self, index: u32) -> &Source {
         &self.files[index as usize]
     }
@@ -119,7 +118,7 @@ impl Source {
             return at;
         };
         let block = &self.text.as_bytes()[at / BLOCK * BLOCK..at];
-        // A mark of the byte order stands for no character; it can only be the first.
+        // A byte order mark is not a character; it can only be the first.
         let mark = usize::from(at > 0 && at < BLOCK && self.text.starts_with('\u{FEFF}'));
         *before as usize + block.iter().filter(|byte| is_first(**byte)).count() - mark
     }
@@ -204,7 +203,7 @@ impl Repository {
         self.files()?.read(path.as_ref())
     }
 
-    /// The same bytes as Git would store them.
+    /// The bytes as Git would store them.
     pub(crate) fn stored(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, ReadError> {
         self.files()?.stored(path.as_ref())
     }

@@ -214,7 +214,7 @@ fn the_later_file_replaces_an_application_whole() {
         loaded.config.as_ref().unwrap().apps["app"].raw,
         serde_json::json!({"type": "php:8.4", "name": "app"})
     );
-    insta::assert_snapshot!(list(&loaded), @r"warning U126 .upsun/b.yml:2:3: the application `app` is also in .upsun/a.yaml:2, and this later file replaces it whole (files are read in the order of their names; keep one of the two)");
+    insta::assert_snapshot!(list(&loaded), @r"warning U126 .upsun/b.yml:2:3: the application `app` is also in .upsun/a.yaml:2, and this later file replaces it entirely (files are read in the order of their names; keep one of the two)");
 }
 
 #[test]

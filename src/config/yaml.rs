@@ -104,7 +104,7 @@ fn span(file: u32, start: usize, end: usize) -> Span {
     }
 }
 
-/// Character positions, which the parser gives, to byte positions, which we keep.
+/// Converts the positions of the parser, which count characters, to byte positions.
 struct Offsets {
     length: usize,
     skip: usize,

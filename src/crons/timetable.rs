@@ -1,5 +1,5 @@
-//! Which cron is to run now: a pure account of times, of what waits and of what runs. Whoever keeps it tells it
-//! the time, and carries out what it answers.
+//! Which cron is to run now: a pure account of the time, of waiting crons and of running ones. The caller passes
+//! the time in, and carries the answers out.
 //!
 //! One cron runs at a time, since each is an activity of the environment and an environment has one at a time.
 //! Others wait for it in the order of their times. A time of a cron that still runs or waits is skipped.
@@ -15,9 +15,7 @@ use crate::schedule::Schedule;
 /// A cron of an app and its times.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The app.
     pub app: String,
-    /// The cron.
     pub cron: Cron,
     /// When it runs.
     pub schedule: Schedule,
@@ -40,7 +38,7 @@ pub struct Timetable {
     entries: Vec<Entry>,
     /// When each runs next.
     next: Vec<Option<ZonedDateTime>>,
-    /// Those whose time has come.
+    /// The crons that are due, in order.
     waiting: VecDeque<usize>,
     running: Option<usize>,
 }
@@ -69,7 +67,7 @@ impl Timetable {
         self.entries.get(at)
     }
 
-    /// The next time at which anything is to be done; `None` when there is none.
+    /// The next time with anything to do; `None` if no cron will run again.
     pub fn next(&self) -> Option<Timestamp> {
         self.next
             .iter()
@@ -78,8 +76,8 @@ impl Timetable {
             .min()
     }
 
-    /// It is `now`: whatever was due until then waits for its turn. A machine that slept over several times of a
-    /// cron runs it once.
+    /// Sets the time to `now`: crons that were due until then wait for their turn. A cron runs once, even if the
+    /// machine slept over several of its times.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Skipped> {
         let mut due: Vec<(Timestamp, usize)> = Vec::new();
         for (at, next) in self.next.iter_mut().enumerate() {

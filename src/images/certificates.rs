@@ -14,7 +14,7 @@ pub const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The variables of the caller that name a bundle, in the order in which they are read.
 const HOST_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
 
-/// The variables with which programs are told where the bundle is.
+/// The variables that tell programs the path of the bundle.
 const CONTAINER_VARIABLES: [&str; 11] = [
     "AWS_CA_BUNDLE",
     "BUNDLE_SSL_CA_CERT",

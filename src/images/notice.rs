@@ -12,7 +12,7 @@ pub enum Notice {
     Failure(String),
 }
 
-/// Reads one line of a build's output; `None` for a line that is not for us.
+/// Reads one line of a build's output; `None` for a line that is not a notice.
 pub fn notice(line: &str) -> Option<Notice> {
     let line = without_colours(line.trim());
     let (kind, rest) = line.strip_prefix("upsun-local: ")?.split_once(' ')?;

@@ -15,7 +15,7 @@ pub(super) fn known(name: &str) -> Result<&'static RuntimeType, Error> {
     runtimes::find(name).ok_or_else(|| Error::UnknownRuntime(name.to_owned()))
 }
 
-/// The version of a runtime, or the one that is meant when none is written.
+/// The version of a runtime; its default version if the configuration names none.
 pub(super) fn version(runtime: &Runtime) -> Result<String, Error> {
     if runtime.version.is_empty() {
         return Ok(known(&runtime.name)?.default_version.to_owned());

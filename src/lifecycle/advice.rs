@@ -10,7 +10,7 @@ use crate::engine::spec::ExecSpec;
 use crate::event::{Advice, Event, Outcome};
 use crate::known_cause;
 use crate::mount_advice::messages::{self, Candidate, Complaint, Reading};
-use crate::mount_advice::place::{self, Found};
+use crate::mount_advice::place::{self, Located};
 use crate::mount_advice::{self, Around, UnderMount};
 use crate::not_started;
 use crate::source::Tree;
@@ -150,7 +150,7 @@ impl<E: Engine> Sandbox<'_, E> {
             ended.source.is_none_or(|source| source.is_tracked(path))
         };
         let is_missing =
-            |(candidate, _): &(Candidate, Found)| candidate.complaint == Complaint::Missing;
+            |(candidate, _): &(Candidate, Located)| candidate.complaint == Complaint::Missing;
         let built = if found.iter().any(is_missing) {
             self.under_mounts(ended.container).await
         } else {
@@ -179,7 +179,7 @@ impl<E: Engine> Sandbox<'_, E> {
         container: &str,
         script: &str,
         output: &str,
-    ) -> Vec<(Candidate, Found)> {
+    ) -> Vec<(Candidate, Located)> {
         self.places(container, &messages::read(output), script)
             .await
     }
@@ -189,7 +189,7 @@ impl<E: Engine> Sandbox<'_, E> {
         container: &str,
         reading: &Reading,
         script: &str,
-    ) -> Vec<(Candidate, Found)> {
+    ) -> Vec<(Candidate, Located)> {
         let questions = place::questions(&reading.candidates, script);
         if questions.is_empty() {
             return Vec::new();

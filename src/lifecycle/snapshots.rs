@@ -215,7 +215,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let is = if paths.len() == 1 { "is" } else { "are" };
         let message = format!(
-            "{} of `{title}` {is} not as before: somebody else wrote there while it was put back",
+            "{} of `{title}` {is} not as before: another process wrote there while it was put back",
             some(paths)
         );
         let hint = restored.is_incomplete.then(|| {

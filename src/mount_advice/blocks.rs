@@ -10,7 +10,7 @@ const WIDTH: usize = 75;
 /// How wide the other blocks are.
 const STYLED_WIDTH: usize = 80;
 
-/// A block of which no end is in sight is none: no line is longer than so many bytes after this.
+/// Number of bytes after which a block without an end is taken for ordinary text: no line is longer.
 const LONGEST: usize = 16 * 1024;
 
 /// The lines of a text, those of one message in one line.
@@ -44,9 +44,9 @@ pub(super) fn lines(text: &str) -> Vec<String> {
 
 /// A line that is not the last one of its message.
 enum Continued {
-    /// Of an exception: it was cut after 75 columns, whatever stood there. So many of them were blanks.
+    /// A line of an exception, cut after 75 columns; `blanks` is the number of spaces at the cut.
     Message { blanks: usize },
-    /// Of another block, whose lines begin with so many blanks; a word that fills a whole line was cut.
+    /// A line of another block, whose lines begin with `indent` spaces; a word that fills a whole line was cut.
     Styled { indent: usize, is_cut: bool },
 }
 
@@ -58,7 +58,7 @@ impl Continued {
         let rest = line.strip_prefix(" [")?;
         let (label, _) = rest.split_once("] ")?;
         let is_label = !label.is_empty() && label.chars().all(|c| c.is_ascii_uppercase());
-        // It is padded to the width of the terminal.
+        // The label is padded to the width of the terminal.
         (is_label && width(line) >= STYLED_WIDTH - 1).then(|| Continued::Styled {
             indent: label.len() + 4,
             is_cut: width(line.trim_end()) >= STYLED_WIDTH - 1,
@@ -70,7 +70,7 @@ impl Continued {
             return None;
         }
         let shown = width(message.trim_end());
-        // One blank may have stood where it was cut; more are the padding of a shorter line.
+        // One blank may have been at the cut; more blanks are the padding of a shorter line.
         (WIDTH - 1..=WIDTH)
             .contains(&shown)
             .then(|| Continued::Message {

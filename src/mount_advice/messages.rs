@@ -24,16 +24,16 @@ const TRACE: usize = 3;
 pub enum Complaint {
     /// The file system is read-only: the kernel's own word.
     ReadOnly,
-    /// Something cannot be written, in the words of a program that looked before it wrote.
+    /// The path cannot be written, in the words of a program that checked before it wrote.
     NotWritable,
-    /// Something is not there.
+    /// The path does not exist.
     Missing,
 }
 
 /// What a path of a message stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// Something that was to be made, changed or removed in its directory.
+    /// An entry of a directory that the program wanted to make, change or remove.
     Entry,
     /// A directory that was to be made or written into.
     Directory,

@@ -10,14 +10,14 @@ const LISTED: usize = 200;
 
 /// What is there of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
+pub struct Located {
     /// The path, absolute, as the message has it.
     pub path: String,
     /// Whether the message gave it relative to a directory that is only likely.
     pub is_relative: bool,
     /// The nearest directory that is there, in full and without links.
     pub directory: String,
-    /// What follows it in the path. Of an entry of a directory only that one was looked up.
+    /// The rest of the path after the directory. For an entry, only its directory was looked up.
     pub rest: Vec<String>,
     /// Whether the path is there and is no directory.
     pub is_file: bool,
@@ -27,7 +27,7 @@ pub struct Found {
     pub files: Vec<String>,
 }
 
-impl Found {
+impl Located {
     /// The directory below the app that is missing, where one is.
     pub fn missing_directory(&self, what: What) -> Option<String> {
         let directories: &[String] = match what {
@@ -82,7 +82,7 @@ pub fn questions(candidates: &[Candidate], script: &str) -> Vec<Question> {
     all
 }
 
-/// Where a script may be when it prints a relative path; `None` where that cannot be told from its text.
+/// The directories that a script may be in when it prints a relative path; `None` if its text does not show that.
 fn directories(script: &str) -> Option<Vec<String>> {
     const CHANGES: [&str; 2] = ["cd", "pushd"];
     const OPTIONS: [&str; 4] = ["-C", "--directory", "--prefix", "--working-dir"];
@@ -135,9 +135,9 @@ fn parent(path: &str) -> &str {
 }
 
 /// What [`LOOK`] printed of these questions. A relative path that several directories could explain explains nothing.
-pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Found)> {
+pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Located)> {
     let mut records = printed.split('\0');
-    let mut all: Vec<(Candidate, Found)> = Vec::new();
+    let mut all: Vec<(Candidate, Located)> = Vec::new();
     let mut heads = Vec::new();
     for question in questions {
         let (Some(directory), Some(rest), Some(kind)) =
@@ -158,7 +158,7 @@ pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Found)> {
         if directory.is_empty() {
             continue;
         }
-        let found = Found {
+        let found = Located {
             path: question.path.clone(),
             is_relative: question.is_relative,
             directory: directory.to_owned(),
@@ -173,7 +173,7 @@ pub fn parse(questions: &[Question], printed: &str) -> Vec<(Candidate, Found)> {
         };
         all.push((question.candidate.clone(), found));
     }
-    let is_possible = |candidate: &Candidate, found: &Found| {
+    let is_possible = |candidate: &Candidate, found: &Located| {
         found.is_read_only && found.rest.len() <= usize::from(candidate.what != What::Entry)
     };
     let rivals: Vec<bool> = all

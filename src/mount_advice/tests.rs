@@ -2,7 +2,7 @@ use super::place::{Question, parse, questions};
 use super::*;
 
 /// What is found in a container that has these files in `/app`; a path that ends in `/` is a directory.
-fn found(path: &str, what: What, files: &[&str], is_relative: bool) -> Found {
+fn found(path: &str, what: What, files: &[&str], is_relative: bool) -> Located {
     let is_directory = |wanted: &str| {
         let below = format!("{wanted}/");
         ["", "/app", "/etc"].contains(&wanted)
@@ -28,7 +28,7 @@ fn found(path: &str, what: What, files: &[&str], is_relative: bool) -> Found {
         .filter_map(|file| file.strip_prefix(&below).map(str::to_owned))
         .filter(|file| !file.is_empty() && !file.ends_with('/'))
         .collect();
-    Found {
+    Located {
         path: path.to_owned(),
         is_relative,
         is_file: rest.len() == 1 && files.contains(&rest[0]),
@@ -335,7 +335,7 @@ fn what_cannot_be_so_is_not_believed() {
         is_tracked: &|_| false,
         under: &|_| UnderMount::default(),
     };
-    let decide = |what: What, found: &Found| {
+    let decide = |what: What, found: &Located| {
         decide(&candidate(Complaint::ReadOnly, "x", what), found, &around)
     };
     // Its directory can be written.
@@ -437,7 +437,7 @@ const TABLE: &str = "\
 24 22 8:1 /v /app ro,relatime - ext4 /dev/sda rw\n\
 25 24 8:1 /m /app/my\\040data rw,relatime - ext4 /dev/sda rw\n";
 
-fn answered(questions: &[Question], records: &[&str]) -> Vec<(Candidate, Found)> {
+fn answered(questions: &[Question], records: &[&str]) -> Vec<(Candidate, Located)> {
     let printed: String = records.iter().map(|record| format!("{record}\0")).collect();
     parse(questions, &format!("{printed}{TABLE}"))
 }

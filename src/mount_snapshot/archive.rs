@@ -21,7 +21,7 @@ pub fn read(archive: impl Read, listing: Listing) -> io::Result<(Index, Vec<Stri
         let kind = if let Some((size, content)) = held.remove(&path) {
             Kind::File { size, content }
         } else {
-            // Somebody deleted it meanwhile, or it cannot be read.
+            // The file was deleted meanwhile, or it cannot be read.
             missing.push(path.clone());
             Kind::Other
         };

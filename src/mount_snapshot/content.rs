@@ -1,5 +1,5 @@
-//! What a file holds, as one word: the SHA-1 of its content, in which a hole costs nothing. Whether zeros are written
-//! or are a hole makes no difference to it, as it makes none to whoever reads the file.
+//! The content of a file as one word: its SHA-1, in which a hole costs nothing. Written zeros and a hole give the
+//! same word, since a reader of the file cannot tell them apart.
 
 use sha1::{Digest, Sha1};
 
@@ -12,9 +12,9 @@ const ZEROS: [u8; 4096] = [0; 4096];
 /// Takes what a file holds, from its beginning to its end.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Of all blocks that hold anything.
+    /// The hash of all blocks that are not zero.
     held: Sha1,
-    /// Of the runs of blocks that hold nothing: the number of the first, and how many.
+    /// The hash of the runs of zero blocks: the number of the first, and their count.
     empty: Option<Sha1>,
     run: (u64, u64),
     size: u64,
@@ -44,7 +44,7 @@ impl Content {
         }
     }
 
-    /// So many zeros.
+    /// Adds `count` zeros.
     pub(super) fn skip(&mut self, mut count: u64) {
         while count > 0 {
             let room = BLOCK - self.size % BLOCK;

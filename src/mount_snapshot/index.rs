@@ -16,7 +16,7 @@ pub struct Entry {
     /// What it is.
     #[serde(flatten)]
     pub kind: Kind,
-    /// Its permissions. Those of a link mean nothing and are 0.
+    /// The permissions. A link has none, and 0 here.
     pub mode: u32,
     /// What is not shown as a difference.
     #[serde(flatten)]
@@ -27,7 +27,6 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Kind {
-    /// A file.
     File {
         /// In bytes.
         size: u64,
@@ -35,7 +34,6 @@ pub enum Kind {
         /// are.
         content: String,
     },
-    /// A directory.
     Directory,
     /// A symbolic link.
     Link {
@@ -67,12 +65,12 @@ impl Kind {
 pub struct Stat {
     /// When it was modified, in seconds with nanoseconds.
     pub modified: String,
-    /// When it was last changed in any way, which nobody but the kernel can set. Nothing where it was changed so
-    /// shortly before the list was made that a later change may have the same moment.
+    /// When the file was last changed in any way (ctime, which only the kernel sets). `None` if it changed so
+    /// shortly before the list was made that a later change could have the same time.
     pub changed: Option<String>,
     /// The file system that it is on.
     pub device: u64,
-    /// Its number there.
+    /// The inode number on that file system.
     pub inode: u64,
     /// How many names it has.
     pub links: u64,

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// SHA-1 of nothing.
 const EMPTY: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
 
-/// What is on the mounts, as far as it can be told without reading files.
+/// The files on the mounts, as far as they can be known without reading them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Everything. Files that are to be read hold nothing yet.
@@ -36,7 +36,7 @@ impl Listing {
     pub fn read(from: &mut impl BufRead, known: &Index) -> io::Result<Listing> {
         let mut listing = Listing::default();
         let moment = moment(&String::from_utf8_lossy(&word(from)?))
-            .ok_or_else(|| bad("there is no moment"))?;
+            .ok_or_else(|| bad("there is no time"))?;
         loop {
             let mount = word(from)?;
             if mount.is_empty() {
@@ -176,7 +176,7 @@ fn word(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
 fn bad(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the list of what is on the mounts is none: {what}"),
+        format!("the list of files on the mounts is not valid: {what}"),
     )
 }
 

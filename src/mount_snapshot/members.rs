@@ -19,7 +19,7 @@ pub(super) struct Member {
     pub name: Vec<u8>,
     /// Its size, with its holes.
     pub size: u64,
-    /// Its pieces in order. What the archive has of it are these, one after the other.
+    /// The pieces in order. The archive holds them one after the other.
     pub pieces: Vec<Piece>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Members<R> {
 }
 
 impl<R: Read> Members<R> {
-    /// Of an archive that comes in a stream.
+    /// Reads an archive from a stream.
     pub(super) fn new(from: R) -> Self {
         Self::of(from, |from, count| {
             match io::copy(&mut from.take(count), &mut io::sink())? {
@@ -184,7 +184,7 @@ impl<R: Read> Members<R> {
 }
 
 impl<R: Read + Seek> Members<BufReader<R>> {
-    /// Of an archive that can be passed over without being read.
+    /// Reads an archive that can skip data.
     pub(super) fn seeking(from: R) -> Self {
         Self::of(BufReader::new(from), |from, count| {
             let count = i64::try_from(count).map_err(io::Error::other)?;
@@ -214,7 +214,7 @@ fn add(pieces: &mut Vec<Piece>, listed: &[tar::GnuSparseHeader], size: u64) -> i
         if offset < before || end.is_none_or(|end| end > size) {
             return Err(bad("the pieces of a sparse file are in no order"));
         }
-        // The end of a file that ends with a hole is told by a piece of nothing.
+        // An empty piece marks the end of a file that ends with a hole.
         if length > 0 {
             pieces.push((offset, length));
         }
@@ -236,7 +236,7 @@ fn check(header: &tar::Header) -> io::Result<()> {
 fn bad(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the archive is none: {what}"),
+        format!("the archive is not valid: {what}"),
     )
 }
 

@@ -1,5 +1,5 @@
-//! What has to be done to put mounts back as they were: no more than what differs, because whoever has a file open
-//! must find in it what was put back.
+//! The changes that put mounts back as they were: no more than what differs, so that a process that has a file open
+//! finds the restored content in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, Write};
@@ -42,7 +42,7 @@ pub fn blocked(before: &Index, now: &Index) -> Vec<String> {
 }
 
 impl PutBack {
-    /// Of directories that are to be opened, as `blocked` tells them.
+    /// The list of the directories to open, from `blocked`.
     pub fn opening(blocked: &[String]) -> Vec<u8> {
         paths(blocked)
     }
@@ -223,8 +223,8 @@ impl PutBack {
         lists.iter().all(|list| list.is_empty()) && self.write.is_empty() && self.link.is_empty()
     }
 
-    /// What a script is told before the archive, one after the other: what is opened, deleted, deleted as
-    /// directories, and what is set, of which each is its permissions, its time and its path.
+    /// The lists that the script reads before the archive, in this order: files to open, files to delete,
+    /// directories to delete, and attributes to set, each as permissions, time and path.
     pub fn lists(&self, before: &Index) -> [Vec<u8>; 4] {
         let mut set = Vec::new();
         for path in &self.set {

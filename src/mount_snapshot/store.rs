@@ -28,19 +28,18 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Its archive does not hold what was kept.
+    /// The archive is damaged.
     #[error(
         "the snapshot `{name}` of `{container}` is damaged: {path} does not hold what was kept in it"
     )]
     Damaged {
-        /// The name.
         name: String,
         /// The app or `app--worker`.
         container: String,
         /// The archive.
         path: PathBuf,
     },
-    /// It cannot be written.
+    /// The snapshot cannot be written.
     #[error("nothing can be kept in {directory}: {source}")]
     Write {
         /// Where snapshots are.
@@ -48,21 +47,20 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// There is none of that name.
+    /// There is no snapshot of that name.
     #[error("there is no snapshot `{name}` of `{container}`")]
     Unknown {
-        /// The name.
         name: String,
         /// The app or `app--worker`.
         container: String,
-        /// Those that are there.
+        /// The names of the snapshots that exist.
         others: Vec<String>,
     },
     /// The name cannot be one.
-    #[error("`{0}` cannot be the name of a snapshot: letters, digits, `-`, `_` and `.` can")]
+    #[error("`{0}` is not a valid name of a snapshot: use letters, digits, `-`, `_` and `.`")]
     Name(String),
     /// The name is too long for a file's.
-    #[error("the name of a snapshot can have {LONGEST} characters, and `{0}` has {length}", length = .0.len())]
+    #[error("the name of a snapshot has at most {LONGEST} characters, and `{0}` has {length}", length = .0.len())]
     Length(String),
 }
 
@@ -85,7 +83,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Of a container, by its title: `app` or `app--worker`. Nothing is made before something is to be kept.
+    /// The store of a container, by its title: `app` or `app--worker`. Directories are made with the first
+    /// snapshot.
     pub fn of(state_directory: &Path, environment: &str, container: &str) -> Self {
         let folder = &crate::project::hash(container.as_bytes())[..12];
         Store {
@@ -101,7 +100,8 @@ impl Store {
         state_directory.join("snapshots").join(environment)
     }
 
-    /// Removes the snapshots of a name of all containers of an environment, also of those that are no more.
+    /// Removes the snapshots of this name for all containers of an environment, including containers that no longer
+    /// exist.
     pub fn remove_everywhere(state_directory: &Path, environment: &str, name: &str) {
         let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
         for directory in directories.into_iter().flatten().flatten() {
@@ -126,7 +126,7 @@ impl Store {
     /// dropped without having been kept.
     pub fn begin(&self) -> Result<tempfile::NamedTempFile, Error> {
         let failed = |source| self.not_written(source);
-        // What is on mounts is nobody else's business.
+        // The data of mounts are private, so only this user may read the directory.
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -220,14 +220,15 @@ impl Store {
         self.index(name).exists()
     }
 
-    /// Notes that a snapshot is not to be put back by itself any more: the user was told, and may go on without it.
+    /// Notes that a snapshot must no longer be put back automatically: the user has seen the warning and may
+    /// continue without it.
     pub fn give_up(&self, name: &str) {
         // Without the note it is tried once more.
         let _ = std::fs::write(self.note(name), "");
     }
 
-    /// Keeps a snapshot from being taken for one that nobody will put back, for as long as what is returned lives. The
-    /// kernel lets go of it when the process ends, however it ends.
+    /// Marks a snapshot as in use for as long as the returned file is open. The kernel releases the mark when the
+    /// process ends, however it ends.
     pub fn hold(&self, name: &str) -> Option<File> {
         let archive = File::open(self.archive(name)).ok()?;
         flock(&archive, FlockOperation::NonBlockingLockExclusive).ok()?;
@@ -295,7 +296,6 @@ impl Store {
         Ok(names)
     }
 
-    /// Removes one.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         Self::check(name)?;
         let _ = std::fs::remove_file(self.note(name));

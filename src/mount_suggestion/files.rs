@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Prints a directory's content with it, as [`Files::parse`] reads it. A change of a file, in whatever way, sets its
-/// ctime, which nobody but the kernel can; when it came into being tells a new file from one that was written to.
-/// What goes away while it is listed, or cannot be read, is left out.
+/// The script that lists a directory, in the form that [`Files::parse`] reads. Any change of a file sets its ctime,
+/// which only the kernel can set; the time of birth distinguishes a new file from a changed one. A file that
+/// disappears during the listing, or that cannot be read, is left out.
 pub const LIST: &str = "find . -print0 2>/dev/null | xargs -0 stat --printf '%f %s %.Z %.Y %.W %i %n\\0' 2>/dev/null; :";
 
 /// Everything below a directory, by relative path; the directory itself has an empty one.
@@ -36,18 +36,17 @@ pub(super) enum Kind {
 /// What became of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Touch {
-    /// It is new, or another one is in its place.
+    /// The file is new, or replaced.
     Made,
-    /// It is the same one, and different.
+    /// The file is the same one, with a change.
     Changed,
-    /// It is gone.
     Gone,
-    /// Something was made in this directory and is gone again.
+    /// An entry of this directory was made and removed again.
     Passing,
 }
 
 impl Files {
-    /// Of what [`LIST`] prints. What is no such line is left out.
+    /// Reads the output of [`LIST`]. Other lines are ignored.
     pub fn parse(text: &str) -> Self {
         let files = text.split('\0').filter_map(|record| {
             let mut parts = record.splitn(7, ' ');

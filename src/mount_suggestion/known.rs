@@ -6,7 +6,7 @@ use crate::config::app::{App, Mount, MountSource};
 /// The mounts of a container, those that may show the same files, and what Git has of the app.
 pub struct Known<'a> {
     app: &'a str,
-    /// Those of the container.
+    /// The mounts of the container.
     pub(super) mounts: &'a [Mount],
     /// All whose files are in the same places.
     sharing: Vec<&'a Mount>,
@@ -26,7 +26,7 @@ pub(super) enum Room {
 }
 
 impl<'a> Known<'a> {
-    /// Of an app, or of one of its workers.
+    /// The facts about an app, or about one of its workers.
     pub fn of(
         config: &'a Config,
         app: &'a App,

@@ -123,7 +123,8 @@ impl<'a> Written<'a> {
 }
 
 impl Suggestion {
-    /// Whether no other mounts can help: what was refused is told already to be where none does.
+    /// Whether no other mounts can help: the message about the refused write already says that a mount cannot be
+    /// there.
     pub fn is_hopeless(&self, check: &MountCheck) -> bool {
         let refused = check.read_only.as_ref();
         let path = refused.and_then(|write| write.path.as_deref());

@@ -105,7 +105,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
 
 /// Says everything that the result of a build depends on.
 fn id(inputs: &Inputs<'_>, steps: &[BuildStep], mount_points: &BTreeSet<String>) -> String {
-    // It changes with the project's configuration too, of which a build depends on its part only.
+    // The tree id changes with the project's configuration too, but a build depends only on its part of it.
     let mut build_variables = inputs.build_variables.clone();
     build_variables.remove("PLATFORM_TREE_ID");
     project::hash(
@@ -124,7 +124,7 @@ fn id(inputs: &Inputs<'_>, steps: &[BuildStep], mount_points: &BTreeSet<String>)
     )
 }
 
-/// One for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
+/// One cache for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
 fn cache(project: &Project) -> VolumeSpec {
     VolumeSpec {
         name: project.name(&["cache"]),

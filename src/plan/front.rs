@@ -25,12 +25,11 @@ const VERSION: u32 = 2;
 
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 
-/// A web server of ours: the front of an app, or the router of an environment.
+/// A web server that `upsun-local` adds: the front of an app, or the router of an environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProxyPlan {
     /// Says everything that it depends on.
     pub id: String,
-    /// Its container.
     pub container: ContainerSpec,
     /// What is put into it before it starts.
     pub files: Vec<ServiceFile>,
@@ -39,7 +38,7 @@ pub struct ProxyPlan {
 /// The web server in front of an app.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FrontPlan {
-    /// Its container shares the network of the app's, which it names by name.
+    /// The front's container shares the network of the app's container, by name.
     pub proxy: ProxyPlan,
     /// Whether it is only there for requests from this machine.
     pub on_demand: bool,
@@ -70,16 +69,16 @@ pub(super) fn plan(inputs: &Inputs<'_>, image: &str, build: &str, of: &Container
         ..
     } = inputs;
     let mut labels = project.new_labels(Some(&environment.name), Some(&app.name), Kind::Front);
-    // It has to go where the build that it reads from goes.
+    // The front reads from the build, so it must be removed with the build.
     labels.insert(LABEL_BUILD.to_owned(), build.to_owned());
-    // With another container of the app it is another front.
+    // A front belongs to one container of the app: a new container needs a new front.
     labels.insert(LABEL_FRONT_OF.to_owned(), of.id.clone());
     let container = ContainerSpec {
         // No worker has a name with that character.
         name: project.name(&[&environment.name, &app.name, "+front"]),
         image: image.to_owned(),
         command: ["nginx", "-c", CONFIGURATION].map(str::to_owned).to_vec(),
-        // Whoever owns the files may read them and use the socket, and needs no capability for either.
+        // The owner of the files can read them and use the socket without any capability.
         user: user.spec(),
         labels,
         volumes: of

@@ -24,9 +24,7 @@ fn start() -> String {
 
 /// What the router is planned from.
 pub struct Inputs<'a> {
-    /// The project.
     pub project: &'a Project,
-    /// The environment.
     pub environment: &'a Environment,
     /// What leads where.
     pub entrance: &'a Entrance,

@@ -22,7 +22,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// That of a directory.
+    /// The place of the hooks of a directory's repository.
     pub fn of(directory: &Path) -> Result<Self, Failure> {
         let git = Git::of_process();
         let (top, directory) = within(&git, directory)?;

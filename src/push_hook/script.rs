@@ -7,9 +7,9 @@ use crate::source::Git;
 use crate::text::quote;
 
 const SCRIPT: &str = include_str!("pre-push.sh");
-/// What tells a script of ours, of whichever version.
+/// The first words of every version of the script.
 const MARK: &str = "# Made by `upsun-local hook install`;";
-/// What begins the last line that is ours.
+/// The first words of the script's last line.
 const END: &str = "# The end of what `upsun-local hook install` made.";
 /// Between these lines stand the projects.
 const PROJECTS: (&str, &str) = ("<<'PROJECTS'", "PROJECTS");
@@ -19,12 +19,12 @@ const PROJECTS: (&str, &str) = ("<<'PROJECTS'", "PROJECTS");
 pub(super) struct Script {
     /// The directories to check, relative to the top of the work tree.
     pub projects: Vec<String>,
-    /// The lines that somebody else put below ours.
+    /// Lines that the user added below the script.
     pub rest: Vec<u8>,
 }
 
 impl Script {
-    /// Reads a script; `None` when it is not ours.
+    /// Reads a script; `None` if `hook install` did not make it.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         if !text.lines().take(5).any(|line| line.starts_with(MARK)) {
@@ -60,13 +60,13 @@ impl Script {
         text
     }
 
-    /// Whether anything but white space follows ours.
+    /// Whether the user added anything but white space below the script.
     pub(super) fn has_rest(&self) -> bool {
         !self.rest.trim_ascii().is_empty()
     }
 
-    /// What is left of it without ours.
-    pub(super) fn without_ours(&self) -> Vec<u8> {
+    /// The content without the script: the lines of the user.
+    pub(super) fn without_script(&self) -> Vec<u8> {
         [b"#!/bin/sh\n", self.rest.as_slice()].concat()
     }
 }

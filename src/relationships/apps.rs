@@ -35,7 +35,7 @@ pub fn reached<'a>(relationships: &[Relationship], config: &'a Config) -> Vec<&'
     walk.order
 }
 
-/// These apps and all that they and their workers reach, each after those that it reaches itself.
+/// These apps and all apps that they and their workers reach, each after the apps that it reaches itself.
 pub fn in_order<'a>(wanted: &[&'a App], config: &'a Config) -> Vec<&'a App> {
     let is_wanted = |name: &str| wanted.iter().any(|app| app.name == name);
     let mut walk = Walk {

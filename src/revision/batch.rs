@@ -1,4 +1,4 @@
-//! One `git cat-file --batch`: objects by name, as many as are wanted, from one process.
+//! One process `git cat-file --batch`: reads any number of objects by name.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -55,7 +55,7 @@ impl Batch {
 
     /// What `commit:path` is. Of a file, no more than `most` bytes are kept.
     pub(super) fn ask(&mut self, commit: &str, path: &[u8], most: u64) -> io::Result<Answer> {
-        // It ends a question; no file in a sensible repository has one in its name.
+        // A line break ends a request; no file in a sensible repository has one in its name.
         if path.contains(&b'\n') {
             return Ok(Answer::Missing);
         }
@@ -112,7 +112,7 @@ impl Batch {
         }
     }
 
-    /// So many bytes and the end of their line; `None` when they are more than wanted.
+    /// Reads `size` bytes and the end of their line; `None` if `size` is larger than `most`.
     fn content(&mut self, size: u64, most: u64) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let mut content = self.output.by_ref().take(size);
@@ -136,7 +136,7 @@ fn is_id(word: &str) -> bool {
 
 fn number(word: &str) -> io::Result<u64> {
     word.parse()
-        .map_err(|_| io::Error::other(format!("Git says what nobody understands: {word}")))
+        .map_err(|_| io::Error::other(format!("Git gave an unexpected answer: {word}")))
 }
 
 impl Drop for Batch {

@@ -26,8 +26,8 @@ pub struct Comparison<'a> {
 }
 
 /// A file that differs.
-struct Found {
-    /// Its path, relative to what is compared.
+struct ChangedPath {
+    /// The path relative to the compared directory.
     shown: String,
     /// Its path, relative to the repository.
     path: String,
@@ -38,7 +38,7 @@ struct Found {
 }
 
 impl<'a> Comparison<'a> {
-    /// Of what is at hand with a revision.
+    /// Compares the working tree with a revision.
     pub fn new(revision: &'a Revision, tree: &'a Tree) -> Result<Self, Error> {
         if revision.commit.len() > 40 {
             return Err(Error::Sha256);
@@ -78,9 +78,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Leaves out the files that are only left out of the work tree.
-    fn without_false(&self, found: Vec<Found>) -> Vec<String> {
+    fn without_false(&self, found: Vec<ChangedPath>) -> Vec<String> {
         let is_sparse = self.tree.is_sparse();
-        let is_false = |found: &Found| {
+        let is_false = |found: &ChangedPath| {
             let Some(was) = found
                 .was
                 .as_ref()
@@ -171,7 +171,7 @@ impl<'a> Comparison<'a> {
         now: &str,
         new: &[Child<'_>],
         shown: &str,
-        found: &mut Vec<Found>,
+        found: &mut Vec<ChangedPath>,
     ) -> io::Result<()> {
         let mut pairs: BTreeMap<&[u8], (Option<&Entry>, Option<&Child<'_>>)> = BTreeMap::new();
         for entry in old {
@@ -191,7 +191,7 @@ impl<'a> Comparison<'a> {
             let name = String::from_utf8_lossy(name);
             let [before, now, shown] =
                 [before, now, shown].map(|directory| within(directory, &name));
-            let found_here = |was: Option<&Entry>| Found {
+            let found_here = |was: Option<&Entry>| ChangedPath {
                 shown: shown.clone(),
                 path: now.clone(),
                 was: was.cloned(),
@@ -215,7 +215,7 @@ impl<'a> Comparison<'a> {
                             let old = inner.entries(b"")?.unwrap_or_default();
                             self.compare(&inner, "", &old, &now, &below, &shown, found)?;
                         }
-                        // Neither side is known, so that nothing can be said to have changed.
+                        // Both sides are unknown, so a change cannot be claimed.
                         None if !is_directory => {}
                         None => found.push(found_here(None)),
                     }

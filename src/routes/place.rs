@@ -31,7 +31,7 @@ pub(super) struct Places {
     port: u16,
     /// The default domain, where the configuration names it instead of writing `{default}`.
     domain: Option<String>,
-    /// The hosts that routes have as they are.
+    /// The hosts that routes name without a placeholder.
     absolute: Vec<String>,
 }
 

@@ -16,11 +16,10 @@ pub struct Target {
     pub to: String,
     /// The HTTP status code.
     pub code: u16,
-    /// For how long it may be remembered, as nginx takes it (`1d`); `None` when nothing is said of that.
+    /// How long a client may remember the redirect, as nginx takes it (`1d`); `None` if the route sets no time.
     pub expires: Option<String>,
 }
 
-/// A redirect of paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathRedirect {
     /// A path, or a regular expression of them.
@@ -36,7 +35,7 @@ pub struct PathRedirect {
 }
 
 impl Target {
-    /// That of a route of the type `redirect`.
+    /// The target of a route of the type `redirect`.
     pub(super) fn of_route(route: &Value, places: &Places) -> Target {
         Target::of(route, 301, None, places)
     }

@@ -11,7 +11,7 @@ const DAY: u32 = 24 * 60;
 /// How near to each other the runs of a cron are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pace {
-    /// As far as Upsun wants them to be.
+    /// The runs are far enough apart for Upsun.
     Fine,
     /// Two are too near to each other, while most are not.
     Close(Close),
@@ -55,7 +55,7 @@ impl Schedule {
         let minutes: Vec<u32> = self.minutes().collect();
         let mut hours: Vec<u32> = (0..24).filter(|hour| self.has(1, *hour)).collect();
         if hours.is_empty() {
-            // It is not known which hour, and it is one.
+            // `H` can be any hour; this is one of them.
             hours.push(12);
         }
         let runs: Vec<u32> = hours
@@ -77,7 +77,7 @@ impl Schedule {
             .collect()
     }
 
-    /// The two runs as they are spoken of: without the hour where it is any.
+    /// The two runs for a message: without the hour if any hour is possible.
     fn name(&self, gap: &Gap) -> Close {
         let any_hour =
             (0..24).all(|hour| self.has(1, hour)) || (0..24).all(|hour| !self.has(1, hour));

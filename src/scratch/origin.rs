@@ -1,4 +1,4 @@
-//! The repository that a source operation is tried on: what it stands at, and how commits come into it.
+//! The repository that a source operation is tried on: its commit and branch, and how commits are brought into it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use crate::source::Git;
 /// The branch of a scratch clone when the repository is on none.
 const DETACHED: &str = "detached";
 
-/// How many branches of one name are told apart by a number.
+/// Largest number to add to the name of a branch that exists already.
 const MOST_BRANCHES: usize = 1000;
 
 /// The user's repository, as it is when an operation begins.
 #[derive(Debug)]
 pub struct Origin {
     pub(super) repository: Repository,
-    /// The branch that is checked out; `None` when none is.
+    /// The branch that is checked out; `None` for a detached HEAD.
     pub(super) branch: Option<String>,
     /// The commit of HEAD.
     pub(super) head: String,
@@ -27,13 +27,9 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// The checked-out branch went forward.
-    FastForward {
-        /// That branch.
-        branch: String,
-    },
+    FastForward { branch: String },
     /// A branch holds the commits, and nothing else changed.
     Branch {
-        /// That branch.
         branch: String,
         /// Why the checked-out one was left alone.
         because: String,
@@ -155,14 +151,14 @@ impl Origin {
         let Some(branch) = &self.branch else {
             return Ok(Some("no branch was checked out".to_owned()));
         };
-        // Whoever waits for an operation may do something else meanwhile.
+        // The user may have changed the repository while the operation ran.
         if self.current_branch().await?.as_ref() != Some(branch) {
             return Ok(Some("another branch is checked out now".to_owned()));
         }
         let current = self.repository.ask(&["rev-parse", "HEAD"]).await?;
         if !self.leads_to(&current, scratch.head()).await? {
             return Ok(Some(if current == self.head {
-                "it does not lead there without losing commits".to_owned()
+                "moving it would lose commits".to_owned()
             } else {
                 "it has moved since".to_owned()
             }));
@@ -191,7 +187,7 @@ impl Origin {
         is_ancestor(&self.repository, one, other).await
     }
 
-    /// Makes a branch, or moves one forward that leads there and that nobody has checked out.
+    /// Makes a branch, or moves one forward that no work tree has checked out and that loses no commits.
     async fn put_on_branch(&self, tip: &str, name: &str) -> Result<String, Error> {
         // Git cannot have both `a` and `a/b`.
         let flat = name.replace('/', "-");

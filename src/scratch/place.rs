@@ -1,5 +1,5 @@
-//! Where scratch clones lie: below the project's state directory, each with a lock that is free once its holder is
-//! no more, however it ended.
+//! Where scratch clones lie: below the project's state directory, each with a lock that the kernel releases when
+//! its process ends, however it ends.
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;
@@ -29,7 +29,7 @@ impl Place {
             directory,
             _lock: lock,
         };
-        // What is in it is nobody else's business.
+        // The clone holds private code, so only this user may read it.
         let made = DirBuilder::new().mode(0o700).create(&place.directory);
         made.map_err(|source| lock::Error::File {
             path: place.directory.clone(),
@@ -38,7 +38,6 @@ impl Place {
         Ok(place)
     }
 
-    /// The directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -53,13 +52,13 @@ impl Drop for Place {
     }
 }
 
-/// The lock under which places are made and cleared away, so that none is taken for abandoned while it is made.
+/// The lock for making and removing clones, so that a clone is not taken for abandoned while it is made.
 pub fn guard(state: &Path) -> PathBuf {
     state.join(format!("{CLONES}.lock"))
 }
 
-/// Removes the clones whose holders are no more and says whose are still there, by their runs' ids. To be called
-/// with the lock of [`guard`].
+/// Removes the clones whose processes have ended, and returns the run ids of the others. The caller holds the lock
+/// of [`guard`].
 pub fn clear(state: &Path) -> BTreeSet<String> {
     let mut alive = BTreeSet::new();
     for lock in locks(state) {

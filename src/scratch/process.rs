@@ -33,7 +33,7 @@ impl Repository {
         }
     }
 
-    /// The same for commands that may run filters: those of the user, never of the repository.
+    /// A repository for commands that may run filters: those of the user, never those of the repository.
     pub(super) fn guarded(&self) -> Result<Repository, Error> {
         let git = self.git.guarded(&self.directory);
         let git = git.map_err(|words| Error::Refused {
@@ -62,13 +62,13 @@ impl Repository {
         self.fed(words, Stdio::null()).await
     }
 
-    /// The same for a `git` that reads something.
+    /// Runs a `git` that reads standard input.
     pub(super) async fn fed(&self, words: &[&str], input: Stdio) -> Result<Vec<u8>, Error> {
         let child = self.command(words).stdin(input).spawn()?;
         self.end_of(child, words).await
     }
 
-    /// The same for one that is not to be stopped half-way, because it changes what belongs to the user.
+    /// Runs a `git` that must not be stopped half-way, because it changes the user's repository.
     pub(super) async fn change(&self, words: &[&str]) -> Result<(), Error> {
         if self.shutdown.urgency() > Urgency::None {
             return Err(Error::Interrupted);
@@ -77,8 +77,8 @@ impl Repository {
         said(words, output).map(|_| ())
     }
 
-    /// Copies a commit and all that it leads to into another repository, without what `have` leads to, which the
-    /// other one has. Neither is told where the other is.
+    /// Copies a commit and everything that it leads to into another repository, except what `have` leads to, which
+    /// the other repository has. Neither Git process gets the path of the other repository.
     pub(super) async fn copy(
         &self,
         commit: &str,
@@ -110,7 +110,7 @@ impl Repository {
         let indexed = to.fed(&["index-pack", "--stdin", "--fix-thin"], pack);
         let (packed, indexed) = tokio::join!(self.end_of(packing, &words), indexed);
         match packed {
-            // It was not listened to any more, and the other one knows why.
+            // This process lost its reader; the error of the other process says why.
             Err(Error::Refused { words, .. }) if words.is_empty() => {}
             other => drop(other?),
         }
@@ -119,7 +119,8 @@ impl Repository {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::from(self.git.command(&self.directory, words));
-        // A Ctrl-C goes to everybody in front of the terminal; these end when we say so.
+        // The terminal sends Ctrl-C to all processes in the foreground. A process group of its own keeps Git
+        // running until `upsun-local` ends it.
         command
             .stdin(Stdio::null())
             .process_group(0)

@@ -85,7 +85,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
         )));
     }
     let mut command = vec![server, "--maxmemory", MEMORY, "--maxmemory-policy", &policy];
-    // The official image lets everybody in who can reach it; other builds have to be told to.
+    // The official image accepts connections from all addresses; other builds need the option for that.
     command.extend(["--databases", "64", "--protected-mode", "no"]);
     if persistent {
         command.extend(["--appendonly", "yes", "--dir", "/data"]);

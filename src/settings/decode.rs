@@ -101,7 +101,7 @@ pub(super) fn user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<User, D
     let user = User::deserialize(deserializer)?;
     if user.uid == 0 || user.gid == 0 {
         return Err(de::Error::custom(
-            "the user `web` cannot be root: a root user would write where Upsun's may not",
+            "the user `web` cannot be root: root could write where the user on Upsun cannot",
         ));
     }
     Ok(user)
@@ -177,7 +177,7 @@ pub(super) fn images<'de, D: Deserializer<'de>>(
         if ImageRef::new(image).is_err() {
             let image = hidden(image);
             return Err(de::Error::custom(format_args!(
-                "{image} is no reference to a container image"
+                "{image} is not a reference to a container image"
             )));
         }
     }

@@ -6,7 +6,7 @@ use crate::config::outline::Outline;
 use crate::config::problem::Problem;
 use crate::suggestion::{nearest, quoted_list};
 
-/// What Rust calls a type, and what it is for whoever writes YAML.
+/// The name that serde gives a type, and the words for a person who writes YAML.
 const TYPES: [(&str, &str); 7] = [
     ("f64", "a number"),
     ("u16", "a whole number"),
@@ -24,7 +24,7 @@ const QUOTING_HINTS: [(&str, &str); 4] = [
     ("write `", "put a space after the colon"),
     (
         "put `&",
-        "put an anchor in front of the value to repeat, or quote the text if it is no alias",
+        "put an anchor in front of the value to repeat, or quote the text if it is not an alias",
     ),
 ];
 
@@ -102,7 +102,7 @@ pub(super) fn explain_yaml(problem: Problem, file_name: &str) -> Error {
         if !(is_key && is_plain_key(key)) && quoted.chars().count() > 1 {
             message = match begin {
                 "the alias " => "an alias has no anchor before it".to_owned(),
-                "the tag " => "a tag means nothing in this file".to_owned(),
+                "the tag " => "a tag has no meaning in this file".to_owned(),
                 _ => format!("{}{}", begin.trim_end(), end),
             };
         }
@@ -139,7 +139,7 @@ fn hint(message: &str) -> Option<&'static str> {
         Some(
             "put a `\\` in front of `(`, `[`, `{`, `*`, `+`, `?`, `.`, `|`, and single quotes around it all",
         )
-    } else if message.ends_with("is no reference to a container image") {
+    } else if message.ends_with("is not a reference to a container image") {
         Some("write it as `docker pull` takes it, for example `node:24-bookworm`")
     } else if is_list("tests") {
         Some("each test has a name: `tests: {it builds: {operation: build}}`")

@@ -1,12 +1,12 @@
-//! One file of settings above another.
+//! Merges the settings of two files.
 
 use indexmap::IndexMap;
 
 use super::Settings;
 
 impl Settings {
-    /// These settings, and those of `below` for what they leave open. `has` says whether a key stands in the upper
-    /// file. Maps with names of the user's choice are joined name by name, lists one after the other.
+    /// These settings, completed by those of `below`. `has` says whether the upper file has a key. Maps whose keys
+    /// are names are joined by name, lists are appended.
     pub(super) fn over(self, has: impl Fn(&str) -> bool, below: Settings) -> Settings {
         let upper = self;
         Settings {

@@ -61,7 +61,7 @@ pub struct Definition {
 pub enum Expected {
     /// With this exit code.
     ExitCode(u8),
-    /// Not at all: the role may not run it.
+    /// It is denied: the role may not run it.
     Denied,
 }
 
@@ -115,7 +115,7 @@ impl TextPattern {
         let expression = Regex::builder()
             .configure(Regex::config().utf8_empty(false))
             .syntax(
-                // As on a screen: `.` is a character, and a line ends at `\r\n` too.
+                // Match like a reader of a screen: `.` is a character, and a line ends at `\r\n` too.
                 syntax::Config::new()
                     .utf8(false)
                     .multi_line(true)
@@ -261,7 +261,7 @@ fn seconds<'de, D: Deserializer<'de>>(
 }
 
 impl Definition {
-    /// That an operation succeeds under its own role.
+    /// The test that an operation succeeds under its own role.
     pub fn of(operation: &str) -> Self {
         Definition {
             operation: operation.to_owned(),
@@ -300,7 +300,8 @@ impl Definition {
             ("changed", !self.changed.is_empty()),
         ];
         let (key, _) = looks.into_iter().find(|(_, looks)| *looks)?;
-        let wrong = "expects `denied` and something of the run, which does not take place then";
+        let wrong =
+            "expects `denied` and also a result of the run, but a denied operation does not run";
         Some((key, wrong))
     }
 }

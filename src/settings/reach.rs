@@ -70,7 +70,7 @@ pub(super) fn take_out(settings: &mut Settings, outline: &Outline, root: &Path) 
     taken
 }
 
-/// Whether the registry of an image is the engine's own machine, which nobody else can look into.
+/// Whether the registry of an image is the engine's own machine, so that a stranger cannot look into it.
 fn is_of_this_machine(image: &str) -> bool {
     let Some((registry, _)) = image.split_once('/') else {
         return false;

@@ -38,7 +38,7 @@ impl Tree {
         self.write_tar_below("", root, uid, gid, mtime, out)
     }
 
-    /// The same with names below `above`, which ends with a slash and is not in the archive.
+    /// Writes the archive with names below `above`, which ends with a slash and is not in the archive.
     pub(crate) fn write_tar_below(
         &self,
         above: &str,
@@ -143,7 +143,7 @@ impl Archive<'_> {
                 } else {
                     0o755
                 };
-                // Without `NONBLOCK`, a named pipe that takes the file's place would hang us.
+                // Without `NONBLOCK`, opening a named pipe that takes the file's place would block.
                 let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
                 let mut file = std::fs::OpenOptions::new()
                     .read(true)

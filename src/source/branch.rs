@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 /// More than the longest name of a reference.
 const LONGEST: u64 = 8 * 1024;
 
-/// The branch of the repository that a directory lies in; `None` where there is none, as outside of Git or when a commit
-/// is checked out by itself.
+/// The branch of the repository that a directory lies in; `None` outside Git and for a detached HEAD.
 pub fn branch(directory: &Path) -> Option<String> {
     let directory = directory.canonicalize().ok()?;
     let git = directory.ancestors().find_map(git_directory)?;

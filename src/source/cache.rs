@@ -29,7 +29,7 @@ pub(super) struct Cached {
     pub skipped: Vec<Skipped>,
     /// Whether the listing may be used again.
     pub is_reusable: bool,
-    /// Of the variables that Git was asked with.
+    /// The hash of the variables that Git was asked with.
     pub fingerprint: Hash,
 }
 
@@ -114,7 +114,7 @@ fn bytes(root: &Path, cached: &Cached) -> Vec<u8> {
     signed(out.0)
 }
 
-/// With the checksum put in.
+/// Adds the checksum.
 pub(super) fn signed(mut bytes: Vec<u8>) -> Vec<u8> {
     let sum = checksum(&bytes[HEADER..]).to_le_bytes();
     bytes[MAGIC.len()..HEADER].copy_from_slice(&sum);

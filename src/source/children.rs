@@ -6,11 +6,9 @@ use super::{Tree, plain};
 /// A file, symbolic link or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Child<'a> {
-    /// Its name.
     pub(crate) name: &'a [u8],
     /// Git's mode: `100644`, `100755`, `120000`, or `40000` for a directory.
     pub(crate) mode: &'a str,
-    /// Its id.
     pub(crate) id: Hash,
 }
 

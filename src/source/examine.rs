@@ -212,7 +212,7 @@ impl Examiner<'_> {
                     let stamp = Stamp::of(&stat);
                     if stamp == entry.stamp {
                         if entry.is_doubtful {
-                            // It need not be read again for that.
+                            // The file need not be read again for that.
                             let same = *entry;
                             self.found(at, same);
                         }

@@ -22,8 +22,8 @@ use super::listing::{Listing, is_ours, os_path};
 use super::snapshot::{Kind, join};
 use crate::text::quote;
 
-/// What would make Git look at another repository than the one it is started in: a hook that runs
-/// us sets them.
+/// Variables that make Git use another repository than the one it is started in. Git sets them for its hooks, and
+/// `upsun-local` may run in one.
 const LOCAL: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -76,7 +76,7 @@ impl Git {
         }
     }
 
-    /// The same, told by this process's variables which repository to look at; `None` when they name none.
+    /// The Git of the repository that the variables of this process name; `None` if they name none.
     pub fn of_variables() -> Option<Git> {
         std::env::var_os("GIT_DIR").filter(|value| !value.is_empty())?;
         let mut git = Git::of_process();
@@ -84,7 +84,7 @@ impl Git {
             .iter()
             .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
         git.variables.extend(local.map(|(name, value)| {
-            // They are relative to where this process runs.
+            // These paths are relative to the working directory of the process.
             let is_path = name == "GIT_DIR" || name == "GIT_WORK_TREE" || name == "GIT_COMMON_DIR";
             match std::path::absolute(&value) {
                 Ok(path) if is_path => (name, path.into_os_string()),
@@ -94,8 +94,8 @@ impl Git {
         Some(git)
     }
 
-    /// The same for a repository of ours: what is configured for this user, on this machine or by variables does
-    /// not count there.
+    /// Git for a scratch repository: the configuration of the user, of the machine and of variables does not count
+    /// there.
     pub(crate) fn isolated() -> Git {
         let mut git = Git::of_process();
         git.variables.retain(|(name, _)| {
@@ -111,7 +111,7 @@ impl Git {
         ];
         let own = own.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         git.variables.extend(own);
-        // Its settings are the ones that are written there by this program.
+        // The only settings that count are those that this program writes there.
         git.overrides = Some(Vec::new());
         git
     }
@@ -147,7 +147,7 @@ impl Git {
         self.command(directory, arguments).spawn()
     }
 
-    /// Another program that runs in a directory, for which `git` looks at the same repository.
+    /// Another program for a directory, which makes `git` use the same repository.
     pub fn beside(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -171,7 +171,7 @@ impl Git {
         let mut command = self.beside(&self.program, directory);
         command
             .envs(door::VARIABLES.iter().copied())
-            // Its words are read by this program.
+            // This program parses the output.
             .env("LC_ALL", "C")
             .args(door::OPTIONS)
             .args(no_hooks)
@@ -183,7 +183,7 @@ impl Git {
         command
     }
 
-    /// The same for a shell script, with the overrides of a repository: a function that takes the place of `git` in it.
+    /// The overrides for a shell script: a function that replaces `git` in it.
     pub fn shell_function(overrides: &[String]) -> String {
         let variables = door::VARIABLES
             .iter()
@@ -260,7 +260,7 @@ pub(super) struct Said {
 struct Known {
     /// `None` where it does not have the file.
     kind: Option<Kind>,
-    /// Whether Git was told to take no notice of what lies there.
+    /// Whether the index marks the file as unchanged (`assume-unchanged` or `skip-worktree`).
     is_pinned: bool,
 }
 
@@ -312,8 +312,8 @@ pub(super) fn parse(output: &[u8]) -> Said {
     said
 }
 
-/// Whether a path stays in its repository, and out of what belongs to Git. Git asks that of a path that comes into an
-/// index, but not of one that stands in it: an index may come from anybody.
+/// Whether a path stays in its repository and outside `.git`. Git checks this for a path that is added to an index,
+/// but not for one that is in it: an index may come from a stranger.
 fn is_inside(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .all(|part| !matches!(part, b"" | b"." | b"..") && !part.eq_ignore_ascii_case(b".git"))
@@ -323,7 +323,7 @@ fn is_inside(path: &[u8]) -> bool {
 const FILES: [&str; 7] = [
     "ls-files",
     "-z",
-    // With capital and small letters.
+    // `-v` prints flags of marked files in lower case.
     "-v",
     "--stage",
     "--cached",
@@ -395,7 +395,7 @@ fn repository(git: &Git, root: &Path, prefix: &[u8], listing: &mut Listing) -> R
         if !is_ours(&full) {
             listing.skip(
                 &full,
-                "it is a Git repository of its own and no submodule, so Git deploys nothing of it",
+                "it is a separate Git repository and not a submodule, so Git deploys nothing of it",
             );
         }
         closed.insert(path);

@@ -43,7 +43,7 @@ pub(super) fn file(
     name: impl Arg,
     buffer: &mut [u8],
 ) -> io::Result<Blob> {
-    // Without `NONBLOCK`, a named pipe that takes the file's place would hang us.
+    // Without `NONBLOCK`, opening a named pipe that takes the file's place would block.
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = rustix::fs::openat(directory, name, flags, Mode::empty())?;

@@ -46,7 +46,7 @@ fn read(line: &str) -> Option<LineEnds<'_>> {
 
 impl LineEnds<'_> {
     fn are_converted(&self, automatic: impl FnOnce() -> Option<String>) -> bool {
-        // What was stored with CR LF, Git leaves alone unless it is told that the file is a text.
+        // Git keeps CR LF that is stored already, unless an attribute says that the file is a text.
         let is_stored = matches!(self.index, "crlf" | "mixed");
         let mut attributes = self.attributes.split_whitespace();
         match attributes.next() {

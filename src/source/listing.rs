@@ -78,7 +78,7 @@ pub(super) fn list(git: &Git, root: &Path) -> Listing {
             listing.skip(
                 b".git",
                 &format!(
-                    "Git cannot be asked ({reason}), so that `.gitignore` alone decides what is deployed"
+                    "Git cannot be asked ({reason}), so only `.gitignore` decides what is deployed"
                 ),
             );
             walk::list(root, Ignoring::Above, &mut listing);

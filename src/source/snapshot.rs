@@ -24,7 +24,7 @@ pub(super) enum Kind {
     File,
     Executable,
     Link,
-    /// Neither file nor link, or it cannot be read.
+    /// Neither a file nor a link, or unreadable.
     LeftOut,
 }
 
@@ -46,10 +46,10 @@ impl Kind {
 /// How the bytes of a file become those that Git stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Content {
-    /// They are those.
+    /// The bytes on the disk are those that Git stores.
     #[default]
     Plain,
-    /// They are, unless there is a carriage return in them.
+    /// The bytes on the disk are those that Git stores, unless they hold a carriage return.
     Lines,
     /// Git has to be asked.
     Git,
@@ -59,7 +59,7 @@ pub(super) enum Content {
     Blocked,
     /// The same; it is a file of Git LFS.
     BlockedLfs,
-    /// Git was told to take no notice of what lies there.
+    /// The index marks the file as unchanged.
     Pinned,
 }
 
@@ -73,12 +73,11 @@ impl Content {
 /// Who says whether a file is executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ModeRule {
-    /// The disk.
     #[default]
     OfDisk,
-    /// It is not, whatever the disk says.
+    /// Not executable, whatever the disk says.
     File,
-    /// It is.
+    /// Executable.
     Executable,
 }
 
@@ -94,7 +93,7 @@ pub(super) struct Rule {
 pub(super) struct Entry {
     pub name: Text,
     pub kind: Kind,
-    /// Of what lies there.
+    /// The stamp of the file on the disk.
     pub stamp: Stamp,
     pub size: u64,
     pub hash: Hash,
@@ -115,7 +114,7 @@ pub(super) struct Directory {
     pub stamp: Stamp,
     /// The files directly in it.
     pub entries: Range<usize>,
-    /// Its tree id; `None` when nothing is below or nobody worked it out yet.
+    /// Its tree id; `None` if the directory is empty or the id is not computed yet.
     pub id: Option<Hash>,
     /// How many files are below.
     pub files: usize,
@@ -369,7 +368,7 @@ impl Snapshot {
         self.tree_without(at, children, &[], body)
     }
 
-    /// The same without some of its files.
+    /// The tree without some of its files.
     fn tree_without(
         &self,
         at: usize,

@@ -22,7 +22,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// Equal to nothing that the kernel says: whoever has it is looked at again.
+    /// Never equal to a real stat result, so the file is read again.
     pub(super) const UNKNOWN: Stamp = Stamp {
         mode: 0,
         size: 0,

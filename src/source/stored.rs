@@ -148,7 +148,7 @@ impl One<'_> {
             match answers.stored.get(*path) {
                 None => {
                     let reason = answers.failed.get(*path);
-                    let reason = reason.map_or("Git does not tell of it", String::as_str);
+                    let reason = reason.map_or("Git does not list it", String::as_str);
                     self.as_it_is(*place, path, reason, findings, failures);
                 }
                 Some(stored) => match sizes.get(&stored.hash) {
@@ -170,7 +170,7 @@ impl One<'_> {
             if let Some(size) = sizes.get(&stored.hash) {
                 take(findings, place, stored, *size);
             } else {
-                let reason = "the repository does not have what its index names, and nothing is fetched only to look";
+                let reason = "an object that the index names is missing in the repository, and upsun-local does not fetch it";
                 self.as_it_is(place, path, reason, findings, failures);
             }
         }

@@ -10,13 +10,12 @@ use super::listing::{Listing, is_ours};
 /// Which `.gitignore` files count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ignoring {
-    /// Those in the repository.
+    /// Ignore files in the repository.
     Here,
-    /// Those above it in its work tree too, and Git's own lists.
+    /// Ignore files above it in its work tree too, and Git's own lists.
     Above,
 }
 
-/// Lists it.
 pub(super) fn list(root: &Path, ignoring: Ignoring, listing: &mut Listing) {
     let above = ignoring == Ignoring::Above;
     let nested = Arc::new(Mutex::new(Vec::<PathBuf>::new()));
@@ -81,7 +80,7 @@ pub(super) fn list(root: &Path, ignoring: Ignoring, listing: &mut Listing) {
         let path = relative(root, &path).to_vec();
         listing.skip(
             &path,
-            "it is a Git repository of its own and no submodule, so Git deploys nothing of it",
+            "it is a separate Git repository and not a submodule, so Git deploys nothing of it",
         );
         listing.directories.push(path);
     }

@@ -8,7 +8,7 @@ use crate::text::bytes;
 /// How much of the beginning and how much of the end is kept, in bytes.
 const KEPT: usize = 4 << 20;
 
-/// How much of either is told, in bytes.
+/// Maximum length of the beginning and of the end in a report, in bytes.
 const TOLD: usize = 512 << 10;
 
 /// What was printed to a stream.
@@ -34,7 +34,7 @@ impl Printed {
     /// Whether a pattern is somewhere in what is kept.
     pub fn is_matched_by(&mut self, pattern: &TextPattern) -> bool {
         if self.left_out == 0 && !self.tail.is_empty() && self.tail.len() < KEPT {
-            // It is whole, and what is looked for may lie where the two meet.
+            // Nothing was left out, and a match may lie across the two parts.
             self.head.extend(self.tail.drain(..));
         }
         pattern.matches(&self.head) || pattern.matches(self.tail.make_contiguous())
@@ -52,7 +52,7 @@ impl Printed {
         }
     }
 
-    /// As a text, with a mark for what is left out of very much.
+    /// The output as text, with a mark where the middle was left out.
     pub fn text(&mut self) -> String {
         let tail = self.tail.make_contiguous();
         let whole = self.head.len() + tail.len();

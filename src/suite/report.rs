@@ -37,7 +37,7 @@ pub fn line(verdict: &Verdict, style: Style) -> String {
     if verdict.status == Status::Passed {
         return text;
     }
-    // Tests that nobody wrote say it in their names.
+    // Only tests of the settings have a line; the name of a generated test says what it is.
     if let Some(line) = verdict.line {
         let what = format!(
             "{FILE_NAME}:{line}: {} on {} as {}",
@@ -216,7 +216,7 @@ fn case(text: &mut String, verdict: &Verdict) {
     text.push_str("    </testcase>\n");
 }
 
-/// As text or an attribute of XML 1.0, which has no way to say most control characters.
+/// Escapes a text for XML 1.0, which has no way to write most control characters.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

@@ -14,7 +14,6 @@ use crate::reporter::hints;
 pub struct Observed<'a> {
     /// How it ended.
     pub outcome: Outcome,
-    /// Its exit code.
     pub exit_code: i64,
     /// What it wrote to standard output.
     pub stdout: Printed,

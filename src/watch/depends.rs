@@ -33,7 +33,7 @@ impl Scope {
         }
         let apps = match self {
             Scope::Everything => None,
-            // A configuration with errors is told again with every change, until it has none.
+            // The errors of a configuration are printed again with every change, until there are none.
             Scope::Operation(name) => config::load_errors(root)
                 .config
                 .and_then(|config| of_operation(name, &config, tree)),

@@ -17,14 +17,14 @@ const PASS: &str = "return 590";
 const LONGEST: u64 = i32::MAX as u64;
 
 /// A location, with what it has from those that it lies in.
-pub(super) struct Place {
+pub(super) struct PlannedLocation {
     number: usize,
     pub(super) location: Location,
-    /// The directory whose files it serves, and the path that stands for that directory: its own, or those
-    /// of the nearest location around it that has a `root`.
+    /// The directory whose files the location serves, and the path that stands for that directory: its own, or
+    /// those of the nearest location around it that has a `root`.
     root: Option<(String, String)>,
-    /// The path that the nearest location around it, or it itself, passes requests on to. For FPM `passthru:
-    /// true` means that one: there is no app without a script.
+    /// The path that the location, or the nearest location around it, passes requests on to. For FPM, `passthru:
+    /// true` means that path: an app needs a script.
     controller: Option<String>,
 }
 
@@ -32,13 +32,17 @@ pub(super) struct Place {
 enum Fallback {
     Error,
     App,
-    /// It starts over with this path, a word in which nginx looks for variables.
+    /// The request starts over with this path, a word in which nginx replaces variables.
     Path(String),
 }
 
-impl Place {
+impl PlannedLocation {
     /// `enclosing` are the location itself and those around it, the nearest first.
-    pub(super) fn new(number: usize, location: &Location, enclosing: &[Location]) -> Place {
+    pub(super) fn new(
+        number: usize,
+        location: &Location,
+        enclosing: &[Location],
+    ) -> PlannedLocation {
         let root = enclosing.iter().find_map(|outer| {
             let root = outer.root.as_ref()?;
             Some((root.clone(), outer.path.trim_end_matches('/').to_owned()))
@@ -49,7 +53,7 @@ impl Place {
                 Some(Passthru::Path(path)) => Some(path.clone()),
                 _ => None,
             });
-        Place {
+        PlannedLocation {
             number,
             location: location.clone(),
             root,
@@ -237,7 +241,7 @@ fn write_fallback(
             }
             let over = format!("set $front_turn again; rewrite ^ {path} last");
             writer.when("$front_left = first", &over);
-            // It does not start over twice. FPM has no script for it then.
+            // A request does not start over twice, and FPM has no script for it then.
             let end = match upstream {
                 Upstream::Fpm => "return 404",
                 Upstream::Http | Upstream::FastCgi => PASS,

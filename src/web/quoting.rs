@@ -23,7 +23,7 @@ pub(super) fn literal(text: &str) -> String {
     text.replace('$', "${front_dollar}")
 }
 
-/// The same for a template: `$name` and `${name}` stay variables where `name` is one of these.
+/// Quotes a template: `$name` and `${name}` stay variables if `name` is one of these.
 pub(super) fn template(text: &str, names: &[String]) -> String {
     let mut out = String::new();
     let mut rest = text;

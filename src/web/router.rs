@@ -15,7 +15,7 @@ pub const RESOLVER: &str = "/tmp/resolver.conf";
 
 /// The directory of the page for addresses that no route has.
 pub const PAGE_DIRECTORY: &str = "/etc/nginx";
-/// That page in it. nginx takes no text of more than 4096 bytes, so that it is a file.
+/// The file of that page. nginx accepts no text of more than 4096 bytes in its configuration.
 pub const PAGE: &str = "upsun-local-routes.txt";
 
 /// What holds for all servers. Large headers are no error on Upsun either.
@@ -34,7 +34,7 @@ const COMMON: [&str; 12] = [
     "proxy_ssl_server_name on",
 ];
 
-/// What requests are passed on with. An empty value takes a header away: nobody but the router says these.
+/// The headers that requests are passed on with. An empty value removes a header: only the router may set these.
 const HEADERS: [(&str, &str); 17] = [
     ("Host", "$route_host"),
     ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
@@ -109,9 +109,9 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
     writer.text
 }
 
-/// What is told about an address that no route has. It names none of those that there are: any page that a browser
-/// shows can have its own name lead to this machine, and would read what is told here.
-pub const PAGE_TEXT: &str = "no route is here; `upsun-local status` tells where the routes are\n";
+/// The page for an address without a route. It names no other route: any page in a browser can make its own name
+/// lead to this machine, and could read the text.
+pub const PAGE_TEXT: &str = "no route has this address; `upsun-local status` lists the routes\n";
 
 fn has_top(entrance: &Entrance, host: &str) -> bool {
     let top = |route: &Route| route.host == host && route.path == "/";
@@ -203,7 +203,7 @@ fn depth(route: &Route) -> usize {
     route.path.trim_end_matches('/').matches('/').count()
 }
 
-/// A server elsewhere, and the path there that takes the place of the route's: none when none is written.
+/// A server elsewhere, and the path there that replaces the path of the route, if one is written.
 fn proxied(to: &str) -> (&str, Option<&str>) {
     let begin = to.find("://").map_or(0, |at| at + 3);
     match to[begin..].find('/') {
@@ -212,8 +212,8 @@ fn proxied(to: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// For routes whose path another one takes the place of: what a request has after so many parts of its path, as the
-/// client wrote it.
+/// For routes whose path is replaced: the rest of a request's path after the path of the route, as the client wrote
+/// it.
 fn write_rests(entrance: &Entrance, writer: &mut Writer) {
     let depths: BTreeSet<usize> = entrance
         .routes

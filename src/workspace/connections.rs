@@ -1,4 +1,4 @@
-//! What an app's containers reach: the services behind its relationships, planned, and what it is told of them.
+//! The services behind an app's relationships, planned, and the content of `PLATFORM_RELATIONSHIPS`.
 
 use std::collections::BTreeMap;
 

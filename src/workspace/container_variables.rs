@@ -48,7 +48,7 @@ impl Workspace {
                 origin: Origin::Machine,
                 sensitive: false,
             });
-        // Whoever sets one of them in the configuration means it.
+        // A value in the configuration is meant to replace the value of the machine.
         let by_name: BTreeMap<String, Variable> = machine
             .chain(all)
             .map(|variable| (variable.name.clone(), variable))
@@ -65,7 +65,7 @@ impl Workspace {
             .chain(&self.environment_variables)
     }
 
-    /// What variables are computed from that somebody sets: without relationships, routes and a source tree.
+    /// The inputs of the variables that users set: without relationships, routes and a source tree.
     pub fn user_context<'a>(
         &'a self,
         app: &'a App,
@@ -98,7 +98,7 @@ impl Workspace {
             .filter(|(_, variable)| variable.sensitive);
         sensitive
             .map(|(name, _)| {
-                // Whatever is no environment variable is in here, with all others.
+                // `PLATFORM_VARIABLES` holds all variables, also those that are not environment variables.
                 name.strip_prefix("env:")
                     .map_or_else(|| "PLATFORM_VARIABLES".to_owned(), str::to_uppercase)
             })
@@ -122,7 +122,7 @@ impl Workspace {
             .map(|id| id.to_string())
             .unwrap_or_default();
         let worker = worker.and_then(|name| app.workers.iter().find(|worker| worker.name == name));
-        // Those of relationships are the container's own already.
+        // The container has the variables of relationships already.
         let nothing = json!({});
         let all = self.all_variables(
             app,

@@ -18,7 +18,6 @@ use crate::{relationships, services};
 /// The router, and what it sends requests to besides the apps.
 #[derive(Debug)]
 pub struct Router {
-    /// The router.
     pub plan: RouterPlan,
     /// The services that routes lead to.
     pub services: Vec<ServicePlan>,
@@ -38,7 +37,7 @@ pub fn port(
     text.parse()
         .ok()
         .filter(|port| *port > 0)
-        .ok_or_else(|| Error::request(format!("UPSUN_LOCAL_PORT is no port: `{text}`")))
+        .ok_or_else(|| Error::request(format!("UPSUN_LOCAL_PORT is not a port: `{text}`")))
 }
 
 impl Workspace {

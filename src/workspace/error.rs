@@ -9,7 +9,7 @@ pub enum Error {
     /// The configuration has errors; they are among its problems.
     #[error("the configuration has errors")]
     Invalid(Box<Loaded>),
-    /// Something is refused, for a reason that a sentence says.
+    /// A request or a file is refused; the message says why.
     #[error("{message}")]
     Refused {
         /// What kind of mistake it is.

@@ -10,7 +10,7 @@ use crate::services::{ServicePlan, mail};
 use crate::variables::{Origin, Phase, Prefixed};
 
 impl Workspace {
-    /// The plan of the server that takes it.
+    /// The plan of the mail server.
     pub fn mail(&self) -> Result<Option<ServicePlan>, Error> {
         self.mail_of(&self.environment.name)
             .transpose()
@@ -28,14 +28,14 @@ impl Workspace {
         }))
     }
 
-    /// What it is called: not as a service of the configuration is.
+    /// The name of the mail server, which no service of the configuration has.
     fn mail_name(&self) -> &'static str {
         let is_free = |name: &&str| !self.config.services.contains_key(*name);
         let names = [Kind::Mail.name(), "mailpit", "upsun-local-mail"];
         names.into_iter().find(is_free).unwrap_or("+mail")
     }
 
-    /// Whether a service of that name is meant to be it.
+    /// Whether the name means the mail server.
     pub fn is_mail(&self, name: &str) -> bool {
         self.settings.mail.is_some() && name == self.mail_name()
     }
@@ -45,7 +45,7 @@ impl Workspace {
         self.settings.mail.map_or("", |_| mail::HOST)
     }
 
-    /// Every container of an app reaches it, without a relationship.
+    /// Adds the mail server, which every container of an app reaches without a relationship.
     pub fn with_mail(
         &self,
         plan: Option<&ServicePlan>,
@@ -73,7 +73,7 @@ impl Workspace {
         })
     }
 
-    /// The address where the mail is shown that goes to this container, if it is one of those servers.
+    /// The address of the page with the mail, if the container is a mail server.
     pub fn mail_address(&self, container: &Container) -> Option<String> {
         let label = |name: &str| container.labels.get(name).map(String::as_str);
         if Kind::of(&container.labels) != Some(Kind::Mail) {

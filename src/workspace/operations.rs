@@ -6,10 +6,9 @@ use crate::roles::Actor;
 use crate::suggestion::nearest;
 use crate::text::container_name;
 
-/// Which app, or which worker of it, something is about; neither for whichever fits.
+/// An app or a worker; with neither, the only one that fits.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
-    /// The app.
     pub app: Option<String>,
     /// The worker of the app.
     pub worker: Option<String>,
@@ -18,11 +17,9 @@ pub struct Target {
 /// An operation and where it is defined.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
-    /// Its app.
     pub app: &'a App,
-    /// Its worker, for an operation of one.
+    /// The worker, for an operation of a worker.
     pub worker: Option<&'a str>,
-    /// The operation.
     pub operation: &'a Operation,
 }
 
@@ -122,7 +119,7 @@ fn unknown(name: &str, all: &[Found<'_>], target: &Target) -> Error {
         (None, None) => String::new(),
     };
     let failure = Error::request(format!("there is no operation `{name}`{place}"));
-    // It is there, but in something else.
+    // Another app or worker has the operation.
     let elsewhere: Vec<String> = all
         .iter()
         .filter(|found| found.operation.name == name)
@@ -152,7 +149,7 @@ fn unknown(name: &str, all: &[Found<'_>], target: &Target) -> Error {
 }
 
 impl Found<'_> {
-    /// What names it, and nothing else.
+    /// The target that names exactly this operation.
     pub fn target(&self) -> Target {
         Target {
             app: Some(self.app.name.clone()),
@@ -160,7 +157,7 @@ impl Found<'_> {
         }
     }
 
-    /// Refuses who may not run it, before anything is done, as Upsun does.
+    /// Refuses a role that is too low, before anything is done, as Upsun does.
     pub fn permit(&self, actor: &Actor) -> Result<(), Error> {
         let operation = self.operation;
         let place = operation.role_place.as_ref().unwrap_or(&operation.place);

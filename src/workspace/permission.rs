@@ -1,10 +1,10 @@
-//! Who acts, and what that one may do. Every denial is made here.
+//! The acting role or user, and what it may do. Every denial is made here.
 
 use super::{Error, Workspace};
 use crate::roles::{self, Actor, Role};
 
 impl Workspace {
-    /// Who acts: by the role or the user that is asked for, the environment variable and the settings.
+    /// The actor, from the options, the environment variable and the settings.
     pub fn actor(&self, role: Option<&str>, user: Option<&str>) -> Result<Actor, Error> {
         roles::resolve(&roles::Question {
             flag: role,
@@ -25,7 +25,7 @@ impl Workspace {
     }
 }
 
-/// Refuses a deed, such as ``run `x` on `app` ``, to a role that is too low.
+/// Refuses an action, such as ``run `x` on `app` ``, to a role that is too low.
 pub fn permit(actor: &Actor, needed: Role, deed: &str) -> Result<(), Error> {
     if actor.role.may(needed) {
         return Ok(());

@@ -24,7 +24,7 @@ impl Workspace {
                 "`source.root` of `{}` holds no file that Git would deploy: `{}`",
                 app.name, app.source_root
             ))
-            .hint("is it ignored, or not there?")
+            .hint("check that the directory exists and is not in .gitignore")
         })?;
         let tree_id = id.to_string();
         let build_tree = tree.build_id(&app.source_root).unwrap_or(id).to_string();

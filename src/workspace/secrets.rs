@@ -8,12 +8,12 @@ use crate::user_variables::UserVariables;
 use crate::variables::{self, Phase, Prefixed};
 
 impl Workspace {
-    /// The values that must never stand in our own words.
+    /// The values that must never appear in a message.
     pub fn secrets(&self) -> Secrets {
         Secrets::new(self.sensitive_values())
     }
 
-    /// The same, and what they come to in containers: for what scripts print.
+    /// The values that must never appear, and their forms in containers: for the output of scripts.
     pub fn secrets_in_containers(&self) -> Secrets {
         let mut all = self.sensitive_values();
         let nothing = UserVariables::new();
@@ -42,7 +42,7 @@ impl Workspace {
             if !variable.sensitive {
                 continue;
             }
-            // Where the whole is JSON, the texts in it tell as much.
+            // If the value is JSON, the strings in it are as secret as the value.
             for text in variables::texts(&variable.value) {
                 if name.starts_with("php:") {
                     all.push((name.clone(), php_ini::value(&text.clone().into())));

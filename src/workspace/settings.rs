@@ -27,8 +27,8 @@ pub fn of(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
     }
 }
 
-/// The same for commands that only tidy up or look: what may not be said is left out where it makes no difference to
-/// them. The engine does.
+/// The settings for commands that only remove or look: a key that the repository may not set is ignored, except
+/// `engine`.
 pub fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
     let mut loaded = load(root, surroundings)?;
     let is_named = surroundings.names_engine;
@@ -86,7 +86,7 @@ pub fn failure(err: &settings::Error) -> Error {
     Error::file(err.to_string()).hinted(err.hint())
 }
 
-/// Says all that is refused at once.
+/// Reports all refused keys at once.
 fn refused(own: &OwnFile, loaded: &Loaded) -> Error {
     let lines: Vec<String> = loaded
         .refused
@@ -116,7 +116,7 @@ fn refused(own: &OwnFile, loaded: &Loaded) -> Error {
     ))
 }
 
-/// What to say where a proxy is used without what it may ask for.
+/// The warning about a proxy that is used without its user name and password.
 pub fn without_credentials(surroundings: &Surroundings) -> (String, Option<String>) {
     (
         "containers get the proxy without its user name and password".to_owned(),
@@ -137,7 +137,7 @@ pub fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, 
     let bytes = bounded::read_named(root, path, MEBIBYTE).map_err(|err| {
         let hint = match err {
             bounded::Error::Outside => "put a file there instead of the link, or name the file in settings of your own",
-            bounded::Error::Missing => "its path counts from the folder of the settings; without such a file, take the setting away",
+            bounded::Error::Missing => "its path is relative to the folder of the settings; remove the setting if there is no such file",
             _ => "name a file of `NAME=value` lines",
         };
         Error::file( format!("{place}: `env_file`: {err}")).hint(hint)

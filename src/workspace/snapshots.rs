@@ -1,10 +1,10 @@
-//! What is kept of the mounts of an environment's containers.
+//! Snapshots of the mounts of an environment's containers.
 
 use super::Workspace;
 use crate::mount_snapshot::{BEFORE_RUN, Store};
 use crate::text::container_name;
 
-/// A container whose mounts are not as they were before a test or `run --undo` that was cut off.
+/// A container whose mounts were not restored, because a test or `run --undo` was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotUndone {
     /// The app, or `app--worker`.
@@ -55,7 +55,7 @@ impl Workspace {
         flags
     }
 
-    /// The containers whose mounts are not as they were.
+    /// The containers whose mounts were not restored.
     pub fn not_undone(&self) -> Vec<NotUndone> {
         let state = &self.project.state_dir;
         if !Store::directory_of(state, &self.environment.name).exists() {

@@ -8,9 +8,7 @@ use crate::config::app::App;
 /// A source operation of an app.
 #[derive(Debug, Clone)]
 pub struct SourceOperation<'a> {
-    /// Its app.
     pub app: &'a App,
-    /// Its name.
     pub name: String,
     /// Its script.
     pub command: String,
@@ -25,7 +23,6 @@ pub fn source_operations(config: &Config) -> Vec<SourceOperation<'_>> {
         .collect()
 }
 
-/// The source operations of an app.
 pub fn source_operations_of(app: &App) -> Vec<SourceOperation<'_>> {
     let operations = app
         .raw

@@ -1,4 +1,4 @@
-//! What a workspace is told of the process that opens it. Nothing below the front ends reads the process itself.
+//! What a front end passes to a workspace about its process. Nothing below the front ends reads the process itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,18 +12,18 @@ use crate::settings::load::OwnFile;
 pub struct Variables(BTreeMap<OsString, OsString>);
 
 impl Variables {
-    /// Of names and values.
+    /// Makes the variables from names and values.
     pub fn new(all: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         Variables(all.into_iter().collect())
     }
 
-    /// The value of one; empty ones, and those that are no text, count as not set.
+    /// The value of a variable; an empty value, and one that is not text, count as not set.
     pub fn get(&self, name: &str) -> Option<String> {
         let value = self.raw(name)?.to_str()?;
         Some(value.to_owned())
     }
 
-    /// The value of one that need not be text, such as a path; empty ones count as not set.
+    /// The value of a variable that may be any bytes, such as a path; an empty value counts as not set.
     pub fn raw(&self, name: &str) -> Option<&OsString> {
         self.0
             .get(&OsString::from(name))

@@ -1,5 +1,5 @@
-//! The warnings about a configuration, told before something is built or started. What they say of operations that are
-//! not run now is counted: whoever runs one operation wants to hear of that one.
+//! The warnings about a configuration, emitted before something is built or started. Warnings about other
+//! operations than the one that runs are only counted, since the user asked for one operation.
 
 use crate::config::Loaded;
 use crate::config::app::{App, Operation};
@@ -9,7 +9,7 @@ use crate::event::Events;
 /// A warning about the configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Warning {
-    /// What deserves a look, with its place.
+    /// The message, with its place.
     message: String,
     hint: Option<String>,
     /// The operation that it is about: where its name stands.
@@ -17,7 +17,7 @@ pub(super) struct Warning {
 }
 
 impl Warning {
-    /// One about no operation.
+    /// A warning about no operation.
     pub(super) fn general(message: String, hint: Option<String>) -> Self {
         Warning {
             message,
@@ -27,14 +27,14 @@ impl Warning {
     }
 }
 
-/// What is about to happen, and so which warnings are of interest.
+/// The action that is about to start, which decides the relevant warnings.
 #[derive(Debug, Clone, Copy)]
 pub enum Running<'a> {
     /// Everything is deployed.
     All,
     /// This operation runs.
     Operation(&'a Operation),
-    /// Something else runs, which is no operation.
+    /// Something else than an operation runs.
     Other,
 }
 
@@ -86,7 +86,7 @@ fn owner<'a>(text: &str, place: &Place, operations: &[&'a Operation]) -> Option<
     (is_in_line && lines.into_iter().all(is_part)).then_some(last)
 }
 
-/// Tells those that are of interest, and how many others there are.
+/// Emits the relevant warnings, and the number of the others.
 pub(super) async fn tell(warnings: &[Warning], running: Running<'_>, events: &Events) {
     let is_told = |warning: &&Warning| match (&warning.operation, running) {
         (None, _) | (_, Running::All) => true,

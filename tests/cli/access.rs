@@ -124,7 +124,7 @@ fn without_users_roles_stand_for_them() {
     drain                     contributor, admin          .upsun/config.yaml:16
     access.ssh                admin                       .upsun/config.yaml:12
     --- stderr
-    No users are known, so that roles stand for them: `users` in .upsun-local.yaml names some
+    No users are known, so roles are shown instead: name users under `users` in .upsun-local.yaml
     "
     );
 }
@@ -252,7 +252,7 @@ fn widening_can_be_denied() {
     code: 0
     --- stdout
     --- stderr
-    Nobody may do anything else than at `before` ([ID])
+    No permissions changed since `before` ([ID])
     ");
 
     project.file(".upsun/config.yaml", CHANGED);
@@ -420,7 +420,7 @@ fn a_renamed_app_is_held_against_what_it_was() {
         ".upsun/config.yaml",
         &CONFIG.replace("  api:\n", "  service:\n"),
     );
-    insta::assert_snapshot!(without_ids(&project.run(&deny).expect(0).stderr), @"Nobody may do anything else than at `before` ([ID]); the app `api` is called `service` now");
+    insta::assert_snapshot!(without_ids(&project.run(&deny).expect(0).stderr), @"No permissions changed since `before` ([ID]); the app `api` is called `service` now");
 }
 
 #[test]
@@ -513,7 +513,7 @@ fn what_is_no_commit_or_no_repository_says_so() {
     code: 64
     --- stdout
     --- stderr
-    error: `[REPO]` is in no Git repository, so there is nothing to compare it with
+    error: `[REPO]` is not in a Git repository, so there is nothing to compare it with
 
     hint: `git init` makes one; in a checkout without `.git`, nothing is known of the past
     ");

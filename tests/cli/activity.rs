@@ -368,7 +368,7 @@ fn what_cannot_be_read_is_told_in_words() {
     fs::create_dir(directory.join("1bbb.log")).expect("a directory");
     let shown = project.run(&["activity", "log", "1bbb"]).expect(65);
     assert!(
-        shown.stderr.contains("1bbb.log: it is no file"),
+        shown.stderr.contains("1bbb.log: it is not a regular file"),
         "{}",
         shown.stderr
     );

@@ -349,7 +349,7 @@ fn a_commit_that_cannot_be_checked_is_told_apart() {
     insta::assert_snapshot!(project.run(&["check", "--at", "HEAD"]).expect(78).stderr, @"
     error: there is no `.upsun/` at `HEAD`
 
-    hint: Upsun deploys commits that have one: was it committed?
+    hint: Upsun deploys only commits that have `.upsun/`; check that the directory is committed
     ");
     let words = project.run(&["check", "--at", "nowhere"]).expect(64).stderr;
     assert!(words.contains("there is no commit `nowhere`"), "{words}");

@@ -167,7 +167,7 @@ fn what_is_not_there_is_a_failure_with_the_nearest() {
     --- stderr
     error: there is no property `hooks.build`
 
-    hint: say with `--app` of which app
+    hint: add `--app` to name the app
     ");
 }
 

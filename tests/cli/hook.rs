@@ -134,7 +134,7 @@ fn a_push_is_checked_and_tested_for_what_it_changes() {
     let pushed = Pushed::new();
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("runs in front of every push, and `test` of the apps that it changes: [REPO]/.git/hooks/pre-push"),
+        words.contains("runs before every push, and `test` for the apps that the push changes: [REPO]/.git/hooks/pre-push"),
         "{words}"
     );
     let tested = |words: &str| (true, words.to_owned());
@@ -325,7 +325,10 @@ fn a_hook_that_was_there_runs_first_and_comes_back() {
         0
     );
     let refused = pushed.hook(&["uninstall"]).expect(65).stderr;
-    assert!(refused.contains("is not ours, so it stays"), "{refused}");
+    assert!(
+        refused.contains("did not make `[REPO]/.git/hooks/pre-push`, so it stays"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -355,7 +358,10 @@ fn core_hooks_path_is_followed() {
 
     pushed.git(&["config", "core.hooksPath", "../shared hooks"]);
     let words = pushed.hook(&["install"]).expect(0).stderr;
-    assert!(words.contains("for other repositories too"), "{words}");
+    assert!(
+        words.contains("makes other repositories use this hook too"),
+        "{words}"
+    );
     assert_eq!(
         pushed.push(&["origin", "HEAD:other"]),
         (true, ALL.to_owned())
@@ -433,7 +439,7 @@ fn a_hook_that_does_not_run_is_said_not_to_run() {
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o644)).unwrap();
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("is not executable, so it does not run"),
+        words.contains("is not executable, so it still does not run"),
         "{words}"
     );
     let main = ["origin", "HEAD:main"];
@@ -445,7 +451,7 @@ fn where_another_name_would_switch_a_hook_off_it_says_what_to_add_to_it() {
     let pushed = Pushed::new();
     pushed.git(&["config", "core.hooksPath", ".husky/_"]);
     insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @r#"
-    error: husky looks after the hooks in `[REPO]/.husky/_`
+    error: husky manages the hooks in `[REPO]/.husky/_`
 
     hint: add `upsun-local hook run "$@" || exit` to [REPO]/.husky/pre-push
     "#);
@@ -454,9 +460,9 @@ fn where_another_name_would_switch_a_hook_off_it_says_what_to_add_to_it() {
     let dispatcher = "#!/bin/sh\nexec run-parts \"hooks/${0##*/}.d\"\n";
     let hook = pushed.put("pre-push", dispatcher);
     insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @r#"
-    error: `[REPO]/.git/hooks/pre-push` looks at its own name, so it may not work under another one, in front of ours
+    error: `[REPO]/.git/hooks/pre-push` looks at its own name, so it may not work under another name
 
-    hint: add `upsun-local hook run "$@" || exit` to [REPO]/.git/hooks/pre-push, or to what that runs in front of a push
+    hint: add `upsun-local hook run "$@" || exit` to [REPO]/.git/hooks/pre-push, or to a script that it runs before a push
     "#);
     assert_eq!(fs::read_to_string(&hook).unwrap(), dispatcher);
 
@@ -510,7 +516,7 @@ fn a_hook_that_another_tool_wrote_again_is_kept_once() {
     assert_eq!(pushed.push(&main), (true, format!("theirs\n{ALL}")));
     pushed.put("pre-push", theirs);
     let words = pushed.hook(&["uninstall"]).expect(0).stderr;
-    assert!(words.contains("was replaced already"), "{words}");
+    assert!(words.contains("is already replaced"), "{words}");
     assert_eq!(fs::read_to_string(&hook).unwrap(), theirs);
     assert!(!hook.with_file_name("pre-push.before-upsun-local").exists());
 }
@@ -599,7 +605,7 @@ fn several_projects_of_a_repository_are_each_checked_and_taken_out_by_itself() {
 
     let words = pushed.hook(&["uninstall"]).expect(0).stderr;
     assert!(
-        words.starts_with("The hook does nothing for the top of the repository any more, and stays for `one`, `it's two`: "),
+        words.starts_with("The hook no longer checks the top of the repository, and still checks `one`, `it's two`: "),
         "{words}"
     );
     let (_, words) = pushed.push(&["origin", "HEAD:other"]);
@@ -612,7 +618,7 @@ fn several_projects_of_a_repository_are_each_checked_and_taken_out_by_itself() {
     // What is gone needs not be named.
     fs::remove_dir_all(pushed.root().join("one")).unwrap();
     let words = pushed.hook(&["uninstall"]).expect(0).stderr;
-    assert!(words.contains("nothing for `one` any more"), "{words}");
+    assert!(words.contains("no longer checks `one`"), "{words}");
     pushed
         .project
         .run(&["-C", "it's two/app", "hook", "uninstall"])
@@ -640,7 +646,7 @@ fn lines_that_follow_ours_run_and_are_kept() {
     fs::write(&hook, &script).unwrap();
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("The lines that follow ours are kept."),
+        words.contains("The lines below the end of this hook are kept."),
         "{words}"
     );
     assert_eq!(fs::read_to_string(&hook).unwrap(), script);
@@ -656,10 +662,7 @@ fn lines_that_follow_ours_run_and_are_kept() {
     assert!(words.contains("HEAD goes to origin"), "{words}");
 
     let words = pushed.hook(&["uninstall"]).expect(0).stderr;
-    assert!(
-        words.contains("the lines that followed it are kept"),
-        "{words}"
-    );
+    assert!(words.contains("your own lines are kept"), "{words}");
     assert_eq!(
         fs::read_to_string(&hook).unwrap(),
         format!("#!/bin/sh\n{theirs}")
@@ -674,7 +677,10 @@ fn lines_that_follow_ours_do_not_go_with_a_hook_that_comes_back() {
     let script = fs::read_to_string(&hook).unwrap() + "echo theirs\n";
     fs::write(&hook, &script).unwrap();
     let refused = pushed.hook(&["uninstall"]).expect(65).stderr;
-    assert!(refused.contains("has lines that are not ours"), "{refused}");
+    assert!(
+        refused.contains("has lines that `upsun-local` did not write"),
+        "{refused}"
+    );
     assert_eq!(fs::read_to_string(&hook).unwrap(), script);
 }
 
@@ -719,7 +725,7 @@ fn a_hook_that_is_a_file_of_the_repository_names_nothing_of_this_machine() {
     pushed.git(&["config", "core.hooksPath", ".githooks"]);
     let words = pushed.hook(&["install"]).expect(0).stderr;
     assert!(
-        words.contains("The file belongs to the repository"),
+        words.contains("The file is part of the repository"),
         "{words}"
     );
     let script = fs::read_to_string(pushed.root().join(".githooks/pre-push")).unwrap();
@@ -736,7 +742,7 @@ fn hooks_that_are_switched_off_are_not_installed() {
     let pushed = Pushed::new();
     pushed.git(&["config", "core.hooksPath", "/dev/null"]);
     insta::assert_snapshot!(pushed.hook(&["install"]).expect(65).stderr, @"
-    error: hooks are switched off: `core.hooksPath` is `/dev/null`, which is no directory
+    error: hooks are switched off: `core.hooksPath` is `/dev/null`, which is not a directory
 
     hint: `git config --show-origin core.hooksPath` says where it is set
     ");

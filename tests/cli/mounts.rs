@@ -24,7 +24,7 @@ fn a_name_that_is_too_long_is_told_as_such() {
     let refused = project.run(&["mount", "snapshot", &"x".repeat(101)]);
     assert_eq!(refused.code, 64);
     assert!(
-        refused.stderr.contains("can have 100 characters"),
+        refused.stderr.contains("has at most 100 characters"),
         "{}",
         refused.stderr
     );

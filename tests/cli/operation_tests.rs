@@ -42,8 +42,8 @@ tests:
     for said in [
         "error: .upsun-local.yaml:3: the test `one`: there is no operation `biuld` (did you mean `build`?",
         ".upsun-local.yaml:6: the test `two`: unknown user `nobody` (no users are known",
-        ".upsun-local.yaml:9: the test `three`: `build/x` is on no mount (app has `/data`)",
-        ".upsun-local.yaml:10: the test `four`: `x` is on no mount (app--queue has none)",
+        ".upsun-local.yaml:9: the test `three`: `build/x` is not on a mount (app has `/data`)",
+        ".upsun-local.yaml:10: the test `four`: `x` is not on a mount (app--queue has none)",
         ".upsun-local.yaml:13: the test `five`: expects `denied` and does not say for which",
     ] {
         assert!(words.contains(said), "{said}: {words}");

@@ -347,7 +347,7 @@ fn without_a_name_it_is_what_was_pushed_last() {
     };
     assert_eq!(heading(), "What a push does, compared with `HEAD` ([ID])");
     let unknown =
-        "Nothing is known of a push: compared with the last commit; `--against` names\nanother\n";
+        "Git knows of no push: compared with the last commit; use `--against` to name\nanother\n";
     let text = project.run(&["plan"]).expect(0).stdout;
     assert!(text.contains(unknown), "{text}");
     assert_eq!(json(&project, &["plan"])["against"]["assumed"], true);
@@ -394,7 +394,7 @@ fn before_the_first_commit_and_before_the_configuration_all_is_new() {
     code: 64
     --- stdout
     --- stderr
-    error: `[REPO]` is in no Git repository, so there is nothing to compare it with
+    error: `[REPO]` is not in a Git repository, so there is nothing to compare it with
 
     hint: `git init` makes one; in a checkout without `.git`, nothing is known of the past
     ");
@@ -424,7 +424,7 @@ fn before_the_first_commit_and_before_the_configuration_all_is_new() {
     code: 0
     --- stdout
     What a push does, compared with `HEAD` ([ID]), where nothing was configured
-    Nothing is known of a push: compared with the last commit; `--against` names
+    Git knows of no push: compared with the last commit; use `--against` to name
     another
     With 2 files that are not committed: .upsun-local.yaml, .upsun/config.yaml
 

@@ -97,7 +97,7 @@ fn whoever_may_not_push_may_not_run_one() {
     --- stderr
     error: the role `viewer` may not run the source operation `update`: it needs `contributor`
 
-    hint: try `--role contributor`: it takes the right to push commits
+    hint: try `--role contributor`: a source operation needs the right to push commits
     "#);
 }
 
@@ -114,7 +114,7 @@ fn one_that_is_not_committed_is_not_there_yet() {
     code: 64
     --- stdout
     --- stderr
-    error: the source operation `update` is not committed yet, and Upsun runs what is
+    error: the source operation `update` is not committed yet, and Upsun runs only committed ones
 
     hint: commit it first
     "#);
@@ -128,7 +128,7 @@ fn why_there_is_no_repository_to_work_on_is_said_as_it_is() {
     code: 64
     --- stdout
     --- stderr
-    error: the repository cannot be cloned: `[REPO]` is in no Git repository
+    error: the repository cannot be cloned: `[REPO]` is not in a Git repository
 
     hint: a source operation works on a commit: `git init`, `git add` and `git commit` make one
     "#);
@@ -147,7 +147,7 @@ fn why_there_is_no_repository_to_work_on_is_said_as_it_is() {
     code: 65
     --- stdout
     --- stderr
-    error: the repository cannot be cloned: Git does not touch `[REPO]`, as it belongs to another user
+    error: the repository cannot be cloned: Git refuses to use `[REPO]`, because it belongs to another user
 
     hint: `git config --global --add safe.directory [REPO]` lets it
     "#);

@@ -131,7 +131,7 @@ workers:
             .run(&["run", "spoil", "--worker", "w", "--undo"])
             .expect(0);
         for told in [
-            "`/data/log` of `app--w` is not as before: somebody else wrote there while it was put back",
+            "`/data/log` of `app--w` is not as before: another process wrote there while it was put back",
             "A /data/new",
         ] {
             assert!(undone.stderr.contains(told), "{told}: {}", undone.stderr);

@@ -330,7 +330,7 @@ fn a_hundred_routes_are_not_too_many() {
     assert!(answer(&last, "").starts_with("HTTP/1.1 200 "));
     let unknown = answer(&format!("http://elsewhere.{authority}/x"), "");
     assert!(unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
-    let told = "no route is here; `upsun-local status` tells where the routes are\n";
+    let told = "no route has this address; `upsun-local status` lists the routes\n";
     assert!(unknown.ends_with(told), "{unknown}");
     // A page of a stranger may have a name that leads here: it must not learn what there is.
     assert!(!unknown.contains("customer"), "{unknown}");

@@ -174,7 +174,7 @@ fn it_works_on_head_alone_and_what_it_does_not_commit_is_gone() {
         .expect(0);
     assert_eq!(looked.stdout, "/source\n* main\n/source\n");
     for said in [
-        "not committed are not part",
+        "uncommitted changes are left out",
         "web made no commit",
         "1 file is changed but not committed, and is gone: `changed`",
     ] {
@@ -189,7 +189,7 @@ fn what_would_lose_something_becomes_a_branch_of_its_own() {
     let amended = project
         .run(&["source-operation", "run", "amend", "--apply"])
         .expect(0);
-    for said in ["rewrote history", "without losing commits"] {
+    for said in ["rewrote history", "moving it would lose commits"] {
         assert!(amended.stderr.contains(said), "{}", amended.stderr);
     }
     assert_eq!(log(&project, "HEAD"), "First");
@@ -206,7 +206,9 @@ fn what_would_lose_something_becomes_a_branch_of_its_own() {
     ];
     let dirty = project.run(&update).expect(0);
     assert!(
-        dirty.stderr.contains("changes that are not committed"),
+        dirty
+            .stderr
+            .contains("there are changes that are not committed"),
         "{}",
         dirty.stderr
     );
@@ -269,7 +271,7 @@ fn without_a_commit_there_is_nothing_to_work_on() {
     project.file("api/a", "");
     let none = project.run(&["source-operation", "run", "look"]).expect(64);
     assert!(
-        none.stderr.contains("is in no Git repository"),
+        none.stderr.contains("is not in a Git repository"),
         "{}",
         none.stderr
     );

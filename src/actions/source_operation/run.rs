@@ -50,7 +50,7 @@ impl<E: Engine> Run<'_, E> {
         let place = self.place().await?;
         match origin.is_dirty().await {
             Ok(true) => {
-                self.warn("changes that are not committed are not part of it: it starts from HEAD")
+                self.warn("uncommitted changes are left out: the operation starts from HEAD")
                     .await;
             }
             // Where Git cannot tell, as a filter of the user's is broken, the clone is none the worse.

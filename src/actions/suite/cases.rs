@@ -159,7 +159,7 @@ fn case<'a>(
         };
         if let Some(pattern) = patterns.iter().find(|it| !it.is_below_any(mounts())) {
             let known: Vec<String> = mounts().map(|path| format!("`/{path}`")).collect();
-            let failure = Failure::usage(format!("`{pattern}` is on no mount"));
+            let failure = Failure::usage(format!("`{pattern}` is not on a mount"));
             let failure = failure.hint(match known.as_slice() {
                 [] => format!("{} has none", found.place()),
                 known => format!("{} has {}", found.place(), known.join(", ")),

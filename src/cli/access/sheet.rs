@@ -11,17 +11,17 @@ use upsun_local::roles::{EnvironmentType, Grants, Role};
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Column {
-    /// With `--against`: what happened
+    /// With `--against`: how the permission changed
     Change,
     /// The app, or `app--worker`
     Service,
     /// The operation's name, `access.ssh`, or `source.operations.<name>`
     #[value(alias = "operation")]
     Name,
-    /// The lowest role that may
+    /// The lowest role with the permission
     #[value(alias = "now")]
     Role,
-    /// With `--against`: the lowest role that might
+    /// With `--against`: the lowest role that had the permission before
     Before,
     /// Whether a viewer may
     Viewer,
@@ -35,7 +35,7 @@ pub(super) enum Column {
     Staging,
     /// Who may on development environments
     Development,
-    /// Where it is written
+    /// File and line of the configuration
     Place,
 }
 
@@ -87,7 +87,6 @@ pub(super) struct Sheet<'a> {
 
 /// A line: a right, and how it changed where that is asked for.
 pub(super) struct Line<'a> {
-    /// The right.
     pub(super) right: Right<'a>,
     /// How it changed.
     pub(super) changed: Option<Changed<'a>>,
@@ -210,7 +209,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// The same for programs.
+    /// The line as JSON.
     pub(super) fn json(&self, line: &Line<'_>) -> Value {
         let right = &line.right;
         let types = if self.types.is_empty() {
@@ -275,7 +274,7 @@ fn yes(may: bool) -> String {
     if may { "yes" } else { "-" }.to_owned()
 }
 
-/// The same of a user, for programs.
+/// The change of a user as JSON.
 pub(super) fn user_json(user: &UserChange) -> Value {
     let side = |side: fn(Roles) -> Option<Role>| {
         let roles = user.roles.iter();
@@ -291,7 +290,7 @@ pub(super) fn user_json(user: &UserChange) -> Value {
     })
 }
 
-/// The columns when none are named.
+/// The columns without `--columns`.
 pub(super) fn usual_columns(changes: bool, sheet: &Sheet<'_>) -> Vec<Column> {
     let types = sheet.types.iter().copied().map(Column::of_type);
     if changes {

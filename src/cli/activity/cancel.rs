@@ -13,7 +13,7 @@ use upsun_local::text::safe;
 /// Arguments of `activity cancel`.
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// Its id, or the beginning or end of that [default: the one in progress]
+    /// Id of the activity, or the beginning or end of it [default: the activity in progress]
     #[arg(value_name = "ID")]
     id: Option<String>,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) fn run(
             CANNOT_MAKE,
             format!("the activity `{id}` cannot be asked to stop: its directory cannot be written"),
         )
-        .hint("press Ctrl-C where it runs; `upsun-local down --force` takes its container away"));
+        .hint("press Ctrl-C where it runs; `upsun-local down --force` removes its container"));
     }
     let say = |text: String| {
         if !context.global.quiet {
@@ -59,7 +59,7 @@ pub(super) fn run(
         safe(&activity.description)
     ));
     if activity.parameters["scheduled"] == true {
-        say("The `up --crons` that runs it ends with it\n".to_owned());
+        say("`up --crons`, which runs it, ends too\n".to_owned());
     }
     while store.is_running(id) {
         std::thread::sleep(POLL);

@@ -15,20 +15,20 @@ use upsun_local::text::safe;
 /// Arguments of `activity get`.
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// Its id, or the beginning or end of that [default: the newest]
+    /// Id of the activity, or the beginning or end of it [default: the newest activity]
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// Only this property, such as `state`, `duration` or `parameters.operation`
+    /// Print only this property, such as `state`, `duration` or `parameters.operation`
     #[arg(short = 'P', long, value_name = "PROPERTY")]
     property: Option<String>,
     #[command(flatten)]
     filter: Filter,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
     dates: Dates,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
 }

@@ -18,20 +18,20 @@ use upsun_local::failure::Failure;
 pub(in super::super) struct Arguments {
     #[command(flatten)]
     filter: Filter,
-    /// At most so many
+    /// Maximum number of activities to show
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: usize,
-    /// Only those that began before this time, in UTC where it says nothing else
+    /// Show only activities that began before this time (UTC unless it names a time zone)
     #[arg(long, value_name = "DATE")]
     start: Option<String>,
-    /// How to print them
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
     columns: Columns,
     #[command(flatten)]
     dates: Dates,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
 }

@@ -1,5 +1,5 @@
-//! `activity log`: what an activity said and what its scripts printed, made harmless: whoever looks at it later must
-//! not be shown by a script what it did not do.
+//! `activity log`: the messages of an activity and the output of its scripts. Control sequences are removed, so
+//! that a script cannot fake a message when its log is shown later.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -17,10 +17,10 @@ use upsun_local::reporter::lines::Lines;
 // Upsun's `-t` is another one here.
 #[command(mut_arg("wanted", |arg| arg.short(None)))]
 pub(in super::super) struct Arguments {
-    /// Its id, or the beginning or end of that [default: the newest]
+    /// Id of the activity, or the beginning or end of it [default: the newest activity]
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// Go on until the activity ends
+    /// Follow until the activity ends
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(in super::super) struct Arguments {
     refresh: Option<f64>,
 }
 
-/// How often whoever follows looks for more.
+/// How often `--follow` looks for new lines.
 const POLL: Duration = Duration::from_millis(50);
 
 /// Prints it.

@@ -14,10 +14,10 @@ use upsun_local::failure::Failure;
 /// Arguments of `cron run`.
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// The cron
+    /// Name of the cron
     #[arg(value_name = "CRON")]
     cron: String,
-    /// The app
+    /// Name of the app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
     #[command(flatten)]
@@ -25,13 +25,13 @@ pub(in super::super) struct Arguments {
     /// Stop the cron after this many seconds [default: the cron's `timeout`]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Print what would be done, and do nothing
+    /// Print what would be done, without doing it
     #[arg(long)]
     dry_run: bool,
-    /// Build again although the build is there
+    /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
-    /// Hide the values of sensitive variables in what it prints
+    /// Hide the values of sensitive variables in the output of scripts too
     #[arg(long)]
     mask: bool,
     #[command(flatten)]

@@ -148,7 +148,7 @@ fn write(piece: &Output, into: Option<&File>) -> Result<(), Failure> {
 
 async fn resize(engine: &impl Engine, exec: &str) {
     if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
-        // It may have ended in between; then its size does not matter.
+        // The command may have ended in between; then its size does not matter.
         let _ = engine.resize_exec(exec, size.ws_col, size.ws_row).await;
     }
 }

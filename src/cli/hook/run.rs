@@ -15,7 +15,7 @@ use upsun_local::source::Git;
 /// Arguments of `hook run`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// What Git gives its hook: the name of the remote and its URL
+    /// Arguments that Git passes to the hook: the name of the remote and its URL
     #[arg(value_name = "ARGUMENT")]
     arguments: Vec<String>,
 }
@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         return Err(Failure::usage(
             "what is pushed is read from standard input, as Git gives it to its pre-push hook",
         )
-        .hint("whatever calls this hands it on: lefthook does with `use_stdin: true`"));
+        .hint("pass the standard input of the hook on: with lefthook, set `use_stdin: true`"));
     }
     let Some(root) = root(context)? else {
         // Other branches may have nothing for Upsun.
@@ -67,7 +67,7 @@ fn found(root: &Path) -> Result<(Git, PathBuf, String), Failure> {
     let git = Git::of_process();
     match (place::within(&git, root), Git::of_variables()) {
         (Ok((top, directory)), _) => Ok((git, top, directory)),
-        // A work tree without `.git` may be told of by the environment only.
+        // `GIT_DIR` alone can name the repository of a work tree without `.git`.
         (Err(_), Some(git)) => {
             place::within(&git, root).map(|(top, directory)| (git, top, directory))
         }

@@ -24,7 +24,7 @@ use upsun_local::text::{self, safe};
 pub(in crate::cli) struct SnapshotArguments {
     #[command(flatten)]
     pub(super) target: Target,
-    /// Its name; one of that name is replaced
+    /// Name of the snapshot; an older one of that name is replaced
     #[arg(value_name = "NAME", default_value = DEFAULT_NAME)]
     name: String,
     /// List the snapshots instead
@@ -40,7 +40,7 @@ pub(in crate::cli) struct SnapshotArguments {
 pub(in crate::cli) struct RestoreArguments {
     #[command(flatten)]
     pub(super) target: Target,
-    /// The snapshot
+    /// Name of the snapshot
     #[arg(value_name = "NAME", default_value = DEFAULT_NAME)]
     name: String,
 }
@@ -50,13 +50,13 @@ pub(in crate::cli) struct RestoreArguments {
 pub(in crate::cli) struct DiffArguments {
     #[command(flatten)]
     pub(super) target: Target,
-    /// The snapshot
+    /// Name of the snapshot
     #[arg(value_name = "NAME", default_value = DEFAULT_NAME)]
     name: String,
-    /// Exit with 1 when something is different
+    /// Exit with 1 if something differs
     #[arg(long)]
     exit_code: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -104,7 +104,7 @@ pub(super) async fn run(
             if !mounts.all.is_empty() {
                 same_mounts(&taken.mounts, &mounts.paths(), name)?;
                 let question = format!(
-                    "Delete what is on {} now, and put back what was there at {}?",
+                    "Delete the present content of {}, and put back the content of {}?",
                     listed(mounts.all),
                     taken.taken_at.get(..19).unwrap_or(&taken.taken_at)
                 );
@@ -154,7 +154,7 @@ pub(super) async fn run(
     }
 }
 
-/// Says that mounts are not as they were, where nobody listens to events.
+/// Prints a warning about mounts that were not put back, for commands that emit no events.
 pub(in crate::cli) fn tell_not_undone(context: &Context, workspace: &Workspace) {
     if context.global.quiet {
         return;

@@ -16,7 +16,7 @@ const WIDTH: usize = 80;
 /// Where what belongs to an app begins.
 const INDENT: usize = 14;
 
-/// How many causes of one app are told.
+/// Maximum number of causes to print for one app.
 const MOST_CAUSES: usize = 12;
 /// How many files are named at least, whatever room they take.
 const FEWEST_FILES: usize = 3;
@@ -61,7 +61,7 @@ impl Page {
         }
         self.line(&line);
         if base.is_assumed {
-            let line = "Nothing is known of a push: compared with the last commit; `--against` names another";
+            let line = "Git knows of no push: compared with the last commit; use `--against` to name another";
             for line in wrap(line, 0) {
                 self.line(&line);
             }
@@ -84,7 +84,7 @@ impl Page {
         self.line(&line);
     }
 
-    /// The same, on as many lines as it takes.
+    /// Adds a line, wrapped to the width of the terminal.
     fn wrapped(&mut self, title: &str, number: usize, item: &str) {
         let mut lines = wrap(item, INDENT).into_iter();
         let first = lines.next().unwrap_or_default();
@@ -192,7 +192,7 @@ impl Page {
         format!("{name}: {keys}")
     }
 
-    /// Those that come and go: how others changed is among the causes.
+    /// Adds the entries that are new or removed; changes of others are among the causes.
     fn entries(&mut self, title: &str, entries: &[Entry]) {
         let entries = entries
             .iter()
@@ -312,7 +312,7 @@ impl Page {
             ServiceFate::Removed => format!("{} {name} ({before})", style.error("-")),
             ServiceFate::Replaced => {
                 let data = if service.loses_data {
-                    ", and the data do not come along"
+                    ", and the data are not copied"
                 } else {
                     ""
                 };
@@ -382,7 +382,7 @@ fn because(cause: &Cause) -> String {
     format!("{}{how}", safe_line(&cause.path))
 }
 
-/// As many names as have room, though not fewer than so many, and how many there are besides.
+/// The names that fit into the width, at least `fewest`, and the number of the others.
 fn fit(names: &[String], room: usize, fewest: usize) -> String {
     let mut text = String::new();
     for (at, name) in names.iter().enumerate() {

@@ -16,19 +16,19 @@ use upsun_local::workspace::{SourceOperation, source_operations_of};
 /// Arguments of `source-operation list`.
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// Only of this app
+    /// Show only this app
     #[arg(short = 'A', long, value_name = "APP")]
     app: Option<String>,
-    /// How to print them
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Which columns, in which order
+    /// Columns to print, in order
     #[arg(short, long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<Column>,
-    /// Leave out the header
+    /// Omit the header row
     #[arg(long)]
     no_header: bool,
-    /// Print commands whole
+    /// Print commands in full
     #[arg(long)]
     full: bool,
 }
@@ -36,12 +36,12 @@ pub(in super::super) struct Arguments {
 /// A column of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Column {
-    /// The app
+    /// Name of the app
     App,
     /// The operation's name
     #[value(alias = "name")]
     Operation,
-    /// What it runs
+    /// The command
     Command,
 }
 

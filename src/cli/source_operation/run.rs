@@ -14,7 +14,7 @@ use upsun_local::failure::Failure;
 /// Arguments of `source-operation run`.
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// The source operation
+    /// Name of the source operation
     #[arg(value_name = "OPERATION")]
     operation: String,
     #[command(flatten)]
@@ -22,10 +22,11 @@ pub(in super::super) struct Arguments {
     /// Stop the operation in each app after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Print the commits as a patch on standard output; what the operation prints goes to standard error
+    /// Print the commits as a patch on standard output; the operation's own output then goes to standard error
     #[arg(long)]
     diff: bool,
-    /// Bring the commits into this repository: as a branch, or onto the checked-out one where that loses nothing
+    /// Bring the commits into this repository: onto the checked-out branch if that loses nothing, otherwise as a
+    /// new branch
     #[arg(long)]
     apply: bool,
     #[command(flatten)]

@@ -99,7 +99,7 @@ fn state(extent: &Extent) -> String {
     }
 }
 
-/// What deserves a look about the repository.
+/// The remark about a repository: gone, moved, or of another user.
 fn remark(of: &Sandboxes, owner: &str) -> &'static str {
     match (of.is_of(owner), of.is_missing()) {
         (true, true) => " (gone)",

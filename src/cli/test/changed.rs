@@ -15,9 +15,9 @@ use upsun_local::settings::FILE_NAME;
 /// Which apps are to be tested.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// All of them: what is different may matter to each.
+    /// All apps: the change may affect each of them.
     All,
-    /// Those of these names.
+    /// The apps of these names.
     Apps(BTreeSet<String>),
 }
 
@@ -25,7 +25,7 @@ impl Changed {
     /// Compares what is at hand with a commit.
     pub(super) fn since(context: &Context, commit: &str) -> Result<Self, Failure> {
         let pushed = Pushed::of(context, Which::Named(commit))?;
-        // The tests themselves are there, and everything else that we are told.
+        // The settings define the tests, users and variables, so each test may behave differently.
         if pushed.has_changed(FILE_NAME)? {
             return Ok(Changed::All);
         }
@@ -33,7 +33,7 @@ impl Changed {
     }
 
     fn of(changes: &Push, config: &Config) -> Self {
-        // Every app is told all routes.
+        // `PLATFORM_ROUTES` of every app holds all routes.
         if !changes.routes.is_empty() {
             return Changed::All;
         }
@@ -46,7 +46,7 @@ impl Changed {
             })
             .map(|app| app.app.clone())
             .collect();
-        // Whoever talks to an app that changed may notice.
+        // An app that has a relationship to a changed app may behave differently.
         loop {
             let reached: Vec<String> = config
                 .apps

@@ -50,7 +50,6 @@ pub enum SocketFamily {
 /// What the application speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP.
     Http,
     /// FastCGI.
     FastCgi,
@@ -96,7 +95,7 @@ pub enum Passthru {
     Never,
     /// `true`: the app gets them.
     App,
-    /// They are taken for requests of this path, which starts with a slash and may hold `$name` for what a
+    /// The request is handled as one for this path, which starts with a slash and may hold `$name` for what the
     /// rule's group of that name matched.
     Path(String),
 }
@@ -106,7 +105,7 @@ pub enum Passthru {
 pub enum Expires {
     /// `-1`: nothing is said about it.
     Unsaid,
-    /// So long.
+    /// After this time.
     After(Duration),
 }
 
@@ -129,7 +128,7 @@ impl Default for RequestBuffering {
 }
 
 impl Properties {
-    /// These, and where they say nothing, those of the location.
+    /// These properties, completed by those of the location.
     #[must_use]
     pub fn or(&self, location: &Properties) -> Properties {
         Properties {

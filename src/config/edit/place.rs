@@ -6,7 +6,7 @@ use super::super::yaml::layout::{Form, Layout, Piece};
 use super::Refused;
 
 /// Where mounts are added.
-pub(super) struct Place<'a> {
+pub(super) struct InsertionPoint<'a> {
     /// The keys that lead to the mounts; `mounts` is the last.
     pub(super) path: Vec<&'a str>,
     /// What it is, for messages.
@@ -28,7 +28,7 @@ pub(super) fn find<'a>(
     tree: &'a Node,
     app: &'a str,
     worker: Option<&'a str>,
-) -> Result<Place<'a>, Refused> {
+) -> Result<InsertionPoint<'a>, Refused> {
     let no_app = || Refused::NoApp { app: clean(app) };
     let root = layout.root.as_ref().ok_or_else(no_app)?;
     let mut way = Way {
@@ -95,7 +95,7 @@ fn home<'a>(app: &Node, worker: Option<&'a str>) -> Home<'a> {
     }
 }
 
-/// Whether what a node holds stands in another file, all of it or what a merge key brings.
+/// Whether the content of a node is in another file, completely or in part by a merge key.
 fn is_elsewhere(node: &Node) -> bool {
     matches!(node.value, Value::Tagged(..)) || node.get("<<").is_some()
 }
@@ -181,7 +181,7 @@ impl<'a> Way<'a> {
         })
     }
 
-    fn mounts(mut self, owner: &str) -> Result<Place<'a>, Refused> {
+    fn mounts(mut self, owner: &str) -> Result<InsertionPoint<'a>, Refused> {
         let what = format!("`mounts` of {owner}");
         let mounts = self.piece.entry("mounts");
         match mounts {
@@ -214,7 +214,7 @@ impl<'a> Way<'a> {
             }
         }
         self.keys.push("mounts");
-        Ok(Place {
+        Ok(InsertionPoint {
             path: self.keys,
             what,
             owner_key: self.key,

@@ -72,7 +72,7 @@ pub(super) fn is_old_and(
         return old.is_none_or(|old| old.is_null() || is_mapping(old))
             && are_added(added, before, new.entries());
     };
-    // Only `mounts` itself, the end of the path, may come into being.
+    // Of the path, only `mounts` itself, its end, may be new.
     let (Some(inner), true) = (new.get(key), old.is_some_and(is_mapping)) else {
         return false;
     };
@@ -117,7 +117,7 @@ fn is_same(old: &Node, new: &Node) -> bool {
         (Value::Null, Value::Null) | (Value::Unknown, Value::Unknown) => true,
         (Value::Bool(old), Value::Bool(new)) => old == new,
         (Value::Integer(old), Value::Integer(new)) => old == new,
-        // By their bits, since `.nan` is not equal to itself.
+        // Compare the bits, since `.nan` is not equal to itself.
         (Value::Float(old), Value::Float(new)) => old.to_bits() == new.to_bits(),
         (Value::Text(old), Value::Text(new)) | (Value::Archive(old), Value::Archive(new)) => {
             old == new

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::node::Value;
 use super::super::scalar;
 use super::super::yaml::layout::{Piece, Quotes};
-use super::place::{Place, line};
+use super::place::{InsertionPoint, line};
 use super::{NewMount, Refused};
 
 /// The new text, and the key of each mount in it.
@@ -17,7 +17,7 @@ pub(super) struct Written {
 /// Adds mounts at a place of the text. Nothing is checked that reading the new text will show.
 pub(super) fn write(
     text: &str,
-    place: &Place<'_>,
+    place: &InsertionPoint<'_>,
     mounts: &[&NewMount],
 ) -> Result<Written, Refused> {
     let Some((key, value)) = place.mounts else {
@@ -47,7 +47,7 @@ pub(super) fn write(
 /// Puts a mapping in the place of `{}`, of `~` or of nothing. What else is on the line stays.
 fn replace(
     text: &str,
-    place: &Place<'_>,
+    place: &InsertionPoint<'_>,
     key: &Piece,
     value: &Piece,
     mounts: &[&NewMount],
@@ -77,7 +77,7 @@ fn replace(
 /// Adds to a mapping that stands in braces on one line.
 fn in_braces(
     text: &str,
-    place: &Place<'_>,
+    place: &InsertionPoint<'_>,
     value: &Piece,
     mounts: &[&NewMount],
 ) -> Result<Written, Refused> {
@@ -110,7 +110,7 @@ struct Bottom {
 }
 
 impl Bottom {
-    fn of(text: &str, place: &Place<'_>, map: &Piece) -> Result<Self, Refused> {
+    fn of(text: &str, place: &InsertionPoint<'_>, map: &Piece) -> Result<Self, Refused> {
         let odd = || odd(text, place, map);
         let (key, value) = map.entries().next_back().ok_or_else(odd)?;
         let column = own_line(text, key).ok_or_else(odd)?;
@@ -344,7 +344,7 @@ fn spaces(text: &str, braces: &Piece) -> &'static str {
     if inside.contains("{ ") { " " } else { "" }
 }
 
-fn odd(text: &str, place: &Place<'_>, piece: &Piece) -> Refused {
+fn odd(text: &str, place: &InsertionPoint<'_>, piece: &Piece) -> Refused {
     Refused::Layout {
         what: place.what.clone(),
         line: line(text, piece.span.start),

@@ -32,7 +32,7 @@ impl Reader<'_> {
                 kept.push(entry);
             }
         }
-        // By hash, since both sides may be long; not at all where nothing is merged.
+        // A set of keys, since both sides may be long; empty if nothing is merged.
         let mut there: HashSet<Arc<str>> = HashSet::new();
         if !merged.is_empty() {
             there.extend(kept.iter().map(|entry| entry.key.clone()));

@@ -6,7 +6,7 @@ use super::super::report::Report;
 use super::super::shell::{Command, Script};
 use super::{Piece, is_assignment, program, warn};
 
-/// How many problems of one script are told.
+/// Maximum number of problems to report for one script.
 const MOST: usize = 50;
 const DOCS: &str = "/create-apps/hooks/hooks-comparison.html";
 
@@ -94,7 +94,7 @@ fn foreign_command(command: &Command<'_>) -> Option<(String, &'static str)> {
     Some((format!("`{name}`"), hint))
 }
 
-/// Expansions that dash refuses or leaves as they are. What is in single quotes is only text.
+/// Expansions that dash refuses or does not expand. In single quotes everything is text.
 fn foreign_word(word: &str) -> Option<(&'static str, &'static str)> {
     // Most words have nothing of the kind: they are not looked at twice.
     if !word.contains(['$', '{', '+']) {
@@ -179,7 +179,7 @@ fn unquoted(word: &str) -> String {
     kept
 }
 
-/// `{1..3}` and `{a,b}`, which dash takes as they are.
+/// `{1..3}` and `{a,b}`, which dash does not expand.
 fn braces(text: &str) -> Option<(&'static str, &'static str)> {
     let mut rest = text;
     while let Some(at) = rest.find('{') {

@@ -98,7 +98,7 @@ fn named<'a>(words: &[&'a str]) -> Option<(&'a str, bool)> {
         "exec" | "time" | "nohup" => named(rest),
         "." | "source" => Some((relative(rest.first()?)?, true)),
         _ if SHELLS.contains(&name.rsplit('/').next().unwrap_or(name)) => {
-            // With `-c` a command follows, and no script.
+            // After `-c` comes a command, not a script.
             let is_command = |word: &&str| word.starts_with('-') && word.contains('c');
             let options = rest.iter().take_while(|word| word.starts_with('-'));
             if options.clone().any(is_command) {
@@ -145,7 +145,7 @@ fn fault(bytes: &[u8], by_shell: bool) -> Option<String> {
     (by_shell || is_of_shell).then(|| "the shell takes the CR for a part of the command".to_owned())
 }
 
-/// Where the first line that ends in CR LF does so.
+/// Position of the first CR LF.
 fn find(bytes: &[u8]) -> Option<usize> {
     bytes.windows(2).position(|pair| pair == b"\r\n")
 }

@@ -37,7 +37,7 @@ pub(super) fn properties(app: &Entry, report: &mut Report) {
                 .collect();
             let more = if lost.len() > 5 { ", …" } else { "" };
             let message = format!(
-                "`{key}` of {what} replaces the application's whole: {}{more} will not be there",
+                "`{key}` of {what} replaces `{key}` of the application entirely: {}{more} will be missing",
                 names.join(", ")
             );
             let problem = report.warning("U408", Class::Lint, own.key_span, message);

@@ -44,8 +44,8 @@ fn hidden_failures(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) 
     report.add(problem.hint("begin it with `set -e`").docs(DOCS));
 }
 
-/// A command that only starts another one is over at once: a start command is started again and again, and
-/// nobody learns what became of an operation or a cron.
+/// A command that ends with `&` exits immediately: Upsun then starts a start command again and again, and the
+/// result of an operation or a cron is lost.
 fn background(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
     let (hint, docs) = match piece.phase {
         Phase::Start => (
@@ -65,7 +65,7 @@ fn background(piece: &Piece<'_>, script: &Script<'_>, report: &mut Report) {
     if let Some(last) = script.commands.last()
         && last.in_background
     {
-        let message = format!("{} ends with `&`, so that it is over at once", piece.what);
+        let message = format!("{} ends with `&`, so it exits immediately", piece.what);
         let problem = warn(report, "U403", piece, last.at, message);
         report.add(problem.hint(hint).docs(docs));
     }

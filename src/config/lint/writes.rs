@@ -37,8 +37,8 @@ const WRITERS: [(&[&str], &[&str]); 19] = [
     (&["jekyll", "build"], &["_site"]),
 ];
 
-/// The same for commands whose own configuration often names another directory: it is told only where no
-/// mount at all could be that one.
+/// Commands whose own configuration often names another directory. They are reported only if no mount could be that
+/// directory.
 const PROBABLE_WRITERS: [(&[&str], &[&str]); 6] = [
     (&["vite", "build"], &["dist"]),
     (&["astro", "build"], &["dist"]),
@@ -51,7 +51,7 @@ const PROBABLE_WRITERS: [(&[&str], &[&str]); 6] = [
 /// Directories that the build fills with what the app cannot do without.
 const INSTALLED: [&str; 2] = ["node_modules", "vendor"];
 
-/// How many problems of one script are told.
+/// Maximum number of problems to report for one script.
 const MOST: usize = 20;
 /// How many scripts of a package may call each other.
 const DEEPEST: usize = 8;

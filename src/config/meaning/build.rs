@@ -1,7 +1,8 @@
-//! What a build may make, as far as the source says: a path that is not in Git and that no build makes is a mistake.
+//! What a build may make, as far as the source says: a path that is not in Git and that no build makes is a
+//! mistake.
 //!
-//! Nobody can know what a script makes without running it. So everything that is not known to make nothing may make
-//! anything, and a name that stands anywhere in what the build reads may be made by it.
+//! What a script makes is unknown until it runs. So a script may make anything, unless it is known to make nothing,
+//! and a name that stands anywhere in the files that a build reads may be made by it.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -52,14 +53,14 @@ struct Build {
 
 /// What is at a path of the app once it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// It is in the source, or nobody can tell.
+pub(super) enum Presence {
+    /// The source has it, or a build may make it.
     Maybe,
-    /// It is in the source, as something else.
+    /// The source has the path, as something else.
     Other(Kind),
     /// Nothing makes it.
     Missing,
-    /// It is not in the source. Something else of the build could make it, if it were usual to.
+    /// The source does not have the path, and no usual step of the build makes it.
     Unlikely,
 }
 
@@ -74,33 +75,33 @@ impl<'a> Built<'a> {
     }
 
     /// Whether what is wanted is at a path below the app's root.
-    pub(super) fn find(&self, path: &str, wanted: Kind) -> Found {
+    pub(super) fn find(&self, path: &str, wanted: Kind) -> Presence {
         let Some(full) = join(&self.root, path) else {
-            return Found::Maybe;
+            return Presence::Maybe;
         };
         match self.repository.kind(&full) {
-            Ok(kind) if kind == wanted => return Found::Maybe,
-            Ok(kind) => return Found::Other(kind),
+            Ok(kind) if kind == wanted => return Presence::Maybe,
+            Ok(kind) => return Presence::Other(kind),
             Err(super::super::files::ReadError::Missing) => {}
-            Err(_) => return Found::Maybe,
+            Err(_) => return Presence::Maybe,
         }
         if self.is_bare() || self.is_mounted(path) || self.is_ignored(&full, wanted) {
-            return Found::Maybe;
+            return Presence::Maybe;
         }
         let (above, missing) = self.first_missing(path);
         // A link to what is not there yet.
         if self.names(&above).iter().any(|name| name == missing) {
-            return Found::Maybe;
+            return Presence::Maybe;
         }
         let build = self.build.get_or_init(|| self.read());
         if build.names(missing) || build.names(path.rsplit('/').next().unwrap_or(path)) {
-            Found::Maybe
+            Presence::Maybe
         } else if build.is_known {
-            Found::Missing
+            Presence::Missing
         } else if build.has_scaffolds {
-            Found::Maybe
+            Presence::Maybe
         } else {
-            Found::Unlikely
+            Presence::Unlikely
         }
     }
 
@@ -209,7 +210,7 @@ impl<'a> Built<'a> {
                 text.push_str(&content);
             }
         }
-        // Of a hook that is no text nothing is known.
+        // A hook that is not text is unknown.
         let hook_is_known = match hook {
             None => true,
             Some(hook) => hook.text().is_some_and(makes_nothing),

@@ -31,7 +31,7 @@ pub(super) fn application(app: &Entry, report: &mut Report) {
     } else if let Some(stack) = node.entry("stack")
         && name.is_some()
     {
-        let message = "`stack` means nothing next to the `type` of a single runtime";
+        let message = "`stack` has no effect next to the `type` of a single runtime";
         let problem = warning(report, "U324", stack.key_span, message);
         let hint = "write `type: composable:<channel>`, or remove `stack`";
         report.add(problem.hint(hint).docs(COMPOSABLE_DOCS));
@@ -82,7 +82,7 @@ fn check(node: &Node, is_service: bool, report: &mut Report) {
     };
     match version {
         None | Some("") => {
-            let message = format!("`{text}` names no version");
+            let message = format!("`{text}` has no version");
             let problem = error(report, "U321", node.span, message);
             report.add(problem.hint(format!("write `{name}:{}`", available.supported[0])));
         }

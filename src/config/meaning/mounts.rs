@@ -90,7 +90,7 @@ fn service(mount: &Entry, merged: &Merged, partial: bool, report: &mut Report) {
         Some("storage") => on_storage(named, merged, partial, report),
         _ => {
             if let Some(named) = node.entry("service") {
-                let message = "`service` means nothing for this source";
+                let message = "`service` has no effect for this source";
                 let problem = warning(report, "U333", named.key_span, message);
                 add(
                     report,

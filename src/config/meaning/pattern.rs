@@ -1,4 +1,4 @@
-//! Whether a text can be a regular expression in the sense of PCRE: only what certainly is none is refused.
+//! Whether a text can be a regular expression of PCRE. Only a text that certainly is not one is refused.
 
 /// Why the text is no regular expression, if it is none.
 pub(super) fn check(pattern: &str) -> Result<(), &'static str> {
@@ -39,7 +39,7 @@ pub(super) fn check(pattern: &str) -> Result<(), &'static str> {
                 if !repeatable {
                     return Err("there is nothing to repeat before the `*`, `+` or `?`");
                 }
-                // One more `?` or `+` makes it lazy or possessive.
+                // A second `?` or `+` makes the first one lazy or possessive.
                 if matches!(chars.get(at + 1), Some('?' | '+')) {
                     at += 1;
                 }

@@ -180,7 +180,7 @@ fn conflicts(paths: &[Entry], report: &mut Report) {
         let Some(earlier) = seen.insert(plain, path) else {
             continue;
         };
-        // The same key twice was reported already.
+        // A duplicate key was reported already.
         if earlier.key == path.key {
             continue;
         }

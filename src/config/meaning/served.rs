@@ -12,7 +12,7 @@ use super::super::node::{Entry, Node};
 use super::super::report::Report;
 use super::super::schema::nearest;
 use super::super::source::Repository;
-use super::build::{Built, Found};
+use super::build::{Built, Presence};
 use super::{entries, error, warning};
 
 const DOCS: &str = "/create-apps/image-properties/web.html";
@@ -50,20 +50,20 @@ fn root(location: &Entry, built: &Built<'_>, report: &mut Report) {
     }
     let meant = || meant_root(&path, location, built);
     let (message, hint) = match built.find(&path, Kind::Directory) {
-        Found::Maybe => return,
-        Found::Other(_) => (
+        Presence::Maybe => return,
+        Presence::Other(_) => (
             format!("`{text}` is a file, and a location serves a directory"),
             "name the directory that the file is in".to_owned(),
         ),
-        Found::Missing => (
+        Presence::Missing => (
             format!("there is no directory `{text}` in the source, and no build makes it"),
             match meant() {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "add it to Git, or correct the path".to_owned(),
             },
         ),
-        // Only a front controller in another directory tells that the build does not make this one.
-        Found::Unlikely => match meant() {
+        // A front controller in another directory proves that the build does not make this directory.
+        Presence::Unlikely => match meant() {
             Some(meant) => (
                 format!("there is no directory `{text}` in the source"),
                 format!("did you mean `{meant}`? It has the file that `passthru` names"),
@@ -144,7 +144,7 @@ fn url(above: &str, name: &str) -> String {
 fn is_there(path: &str, built: &Built<'_>) -> bool {
     matches!(
         built.find(path, Kind::File),
-        Found::Missing | Found::Unlikely
+        Presence::Missing | Presence::Unlikely
     )
 }
 
@@ -202,9 +202,9 @@ fn preload(app: &Entry, built: &Built<'_>, report: &mut Report) {
     let (directory, _) = path.rsplit_once('/').unwrap_or(("", &path));
     let has_siblings = built.names(directory).iter().any(|name| has_php(name));
     let is_missing = match built.find(&path, Kind::File) {
-        Found::Maybe | Found::Other(_) => false,
-        Found::Missing => true,
-        Found::Unlikely => has_siblings,
+        Presence::Maybe | Presence::Other(_) => false,
+        Presence::Missing => true,
+        Presence::Unlikely => has_siblings,
     };
     if is_missing {
         let message = format!("there is no file `{path}`, which `opcache.preload` names");

@@ -9,8 +9,8 @@ use super::super::problem::{Problem, Severity};
 use super::end_column;
 use crate::text::{github_message, github_property};
 
-/// One line for each problem. `folder` is what stands before the names of files: GitHub counts paths from
-/// the root of its checkout.
+/// One line for each problem. `folder` is put before the names of files: GitHub counts paths from the root of its
+/// checkout.
 pub fn github(problems: &[Problem], texts: &BTreeMap<String, Arc<str>>, folder: &str) -> String {
     problems
         .iter()

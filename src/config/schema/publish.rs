@@ -1,7 +1,8 @@
 //! The tables as a JSON Schema, for editors.
 //!
-//! It says what may stand where, and no more: what only the whole can tell (whether a relationship leads
-//! somewhere, whether a version is supported) is for `check`. What `check` accepts, it accepts too.
+//! The schema says only which keys and values are allowed where. What needs the whole configuration (whether a
+//! relationship leads somewhere, whether a version is supported) is for `check`. The schema accepts everything that
+//! `check` accepts.
 
 use std::collections::BTreeMap;
 
@@ -177,7 +178,7 @@ fn integer(low: i64, high: i64) -> Json {
     schema
 }
 
-/// Any text, and the supported types for completion.
+/// Any string; the supported types are listed for completion.
 fn types(is_service: bool) -> Json {
     let known: Vec<String> = versions::all(is_service)
         .into_iter()

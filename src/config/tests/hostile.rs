@@ -131,7 +131,7 @@ fn control_characters_do_not_reach_messages() {
     let loaded = one("applications:\n  \"a\\e[31m\\u202eb\":\n    type: nodejs:24\n").load();
     insta::assert_snapshot!(list(&loaded), @r"error U304 .upsun/config.yaml:2:3: `a�[31m�b` is not a name for an application (a name is made of lowercase letters, digits, `-` and `_`)");
     let loaded = one("a: \u{1b}[31m\n").load();
-    insta::assert_snapshot!(list(&loaded), @r"error U102 .upsun/config.yaml:1:4: an escape character may not stand in a YAML file (remove it; inside double quotes it can be written as an escape such as `\x1b`)");
+    insta::assert_snapshot!(list(&loaded), @r"error U102 .upsun/config.yaml:1:4: an escape character is not allowed in a YAML file (remove it; inside double quotes it can be written as an escape such as `\x1b`)");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn links_between_files_stay_inside_the_repository() {
     error U101 .upsun/dangling.yaml:1:1: `.upsun/dangling.yaml` cannot be read: there is no such file (remove the link, or let it lead to a file of the repository)
     error U101 .upsun/out.yaml:1:1: `.upsun/out.yaml` cannot be read: it leads outside the repository (Upsun sees only what is in the repository: replace the link by the file)
     error U101 .upsun/round.yaml:1:1: `.upsun/round.yaml` cannot be read: it is a symbolic link that leads to itself (Upsun sees only what is in the repository: replace the link by the file)
-    warning U126 .upsun/same.yml:2:3: the application `app` is also in .upsun/config.yaml:2, and this later file replaces it whole (files are read in the order of their names; keep one of the two)
+    warning U126 .upsun/same.yml:2:3: the application `app` is also in .upsun/config.yaml:2, and this later file replaces it entirely (files are read in the order of their names; keep one of the two)
     ");
 }
 

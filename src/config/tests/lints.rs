@@ -65,7 +65,7 @@ applications:
     insta::assert_snapshot!(list(&loaded), @r"
     warning U402 .upsun/config.yaml:7:9: the build hook goes on after a command that fails: only the last one counts (begin it with `set -e`)
     warning U402 .upsun/config.yaml:16:35: the operation `loose` goes on after a command that fails: only the last one counts (begin it with `set -e`)
-    warning U403 .upsun/config.yaml:17:31: the start command ends with `&`, so that it is over at once (remove the `&`: Upsun starts it again whenever it ends)
+    warning U403 .upsun/config.yaml:17:31: the start command ends with `&`, so it exits immediately (remove the `&`: Upsun starts it again whenever it ends)
     ");
 }
 
@@ -161,6 +161,6 @@ applications:
     ]);
     insta::assert_snapshot!(list(&repo.load()), @r"
     warning U409 .upsun/config.yaml:8:7: the mount `uploads` hides a folder of the source that is not empty: it holds `photo.jpg` (move the files out of the folder, or copy them into the mount in the deploy hook)
-    warning U408 .upsun/config.yaml:14:9: `variables` of the worker `queue` replaces the application's whole: `env:A` will not be there (repeat in it what the worker `queue` needs, or remove `variables` to take over all)
+    warning U408 .upsun/config.yaml:14:9: `variables` of the worker `queue` replaces `variables` of the application entirely: `env:A` will be missing (repeat in it what the worker `queue` needs, or remove `variables` to take over all)
     ");
 }

@@ -191,7 +191,7 @@ impl<'a> Builder<'a> {
             return self.stop(
                 "U106",
                 span,
-                "a single value of more than 4 MiB: its size is over the limit",
+                "a single value has more than 4 MiB, which is the limit",
                 "put the data into a file of the repository and read it from there",
             );
         }
@@ -258,7 +258,7 @@ impl<'a> Builder<'a> {
                         "U110",
                         Class::Yaml,
                         span,
-                        format!("the tag `{written}` means nothing to Upsun"),
+                        format!("Upsun does not know the tag `{written}`"),
                     )
                     .hint("Upsun knows `!include` and `!archive`; quote the value if the exclamation mark belongs to it")
                     .docs("/learn/overview/yaml/platform-yaml-tags.html");

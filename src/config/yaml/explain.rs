@@ -21,7 +21,7 @@ pub(super) fn forbidden(report: &Report, span: Span, char: char) -> Problem {
             "U102",
             Class::Yaml,
             span,
-            format!("{name} may not stand in a YAML file"),
+            format!("{name} is not allowed in a YAML file"),
         )
         .hint("remove it; inside double quotes it can be written as an escape such as `\\x1b`")
 }
@@ -194,7 +194,7 @@ impl Spot<'_> {
                 end: at + name.len(),
                 message: format!("the alias `{name}` has no anchor before it"),
                 hint: format!(
-                    "put `&{}` in front of the value to repeat, or quote the text if it is no alias",
+                    "put `&{}` in front of the value to repeat, or quote the text if it is not an alias",
                     name.trim_start_matches('*')
                 ),
             });
@@ -228,7 +228,7 @@ impl Spot<'_> {
                         .take(2)
                         .map(char::len_utf8)
                         .sum::<usize>(),
-                message: "this is no escape that YAML knows".to_owned(),
+                message: "YAML has no such escape".to_owned(),
                 hint: "inside double quotes write a backslash as `\\\\`, or use single quotes"
                     .to_owned(),
             });

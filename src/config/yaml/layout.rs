@@ -39,7 +39,6 @@ pub(crate) struct Piece {
 pub(crate) enum Form {
     /// A scalar: its content and how it is quoted.
     Scalar(String, Quotes),
-    /// An alias.
     Alias,
     /// A list, or a mapping with each key before its value.
     Collection {
@@ -61,7 +60,7 @@ pub(crate) enum Quotes {
     Single,
     /// In `"`.
     Double,
-    /// As lines below `|` or `>`.
+    /// A block of lines below `|` or `>`.
     Block,
 }
 

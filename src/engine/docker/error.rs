@@ -109,7 +109,7 @@ pub(super) fn fetch_hint(image: &str) -> String {
 
 /// A registry that does not answer.
 pub(super) fn registry(image: String, reason: String) -> Error {
-    let hint = "is the network there? Behind a proxy, the engine itself must know it: https://docs.docker.com/engine/daemon/proxy/";
+    let hint = "check the network; behind a proxy, the engine itself must know the proxy: https://docs.docker.com/engine/daemon/proxy/";
     Error::Registry {
         image,
         reason,

@@ -94,7 +94,7 @@ impl Plan<'_> {
                 identifier(extension)
             ));
         }
-        // In one piece, so that nobody ever sees a moment without privileges.
+        // One transaction, so that no connection sees a moment without privileges.
         sql.push_str("BEGIN;\n");
         let owner = self.owner(database);
         sql.push_str(&format!(
@@ -124,7 +124,7 @@ impl Plan<'_> {
         sql
     }
 
-    /// Who may connect, and to whom databases belong.
+    /// The users that may connect, and the owners of the databases.
     fn owners(&self) -> String {
         let mut sql = "BEGIN;\n".to_owned();
         for database in self.databases {

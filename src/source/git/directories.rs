@@ -122,7 +122,7 @@ pub(super) fn ignored(
         child.wait_with_output()
     });
     match output {
-        // One means that none is ignored.
+        // `git check-ignore` exits with 1 if it ignores no path.
         Ok(output) if matches!(output.status.code(), Some(0 | 1)) => Ok(output
             .stdout
             .split(|byte| *byte == 0)

@@ -1,5 +1,5 @@
-//! What every Git of this program is started with, so that it only looks: nothing that a repository holds is run, nothing
-//! is fetched, nobody is asked. `docs/security.md` says what that promises.
+//! The options of every Git process, so that Git only reads: it runs nothing from the repository, fetches nothing
+//! and asks no questions. `docs/security.md` says what that promises.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -32,7 +32,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "maintenance.auto=false",
 ];
 
-/// The same for hooks. `rev-parse` runs none, and is asked where they are.
+/// The options for finding hooks.
 pub(super) const NO_HOOKS: &[&str] = &["-c", "core.hooksPath=/dev/null"];
 
 /// Variables, which Git believes more than any setting.

@@ -49,8 +49,8 @@ pub(super) struct Guard {
 }
 
 impl Git {
-    /// The same for a command that may run programs that a setting names: those that the repository's own
-    /// configuration names are not run.
+    /// Git for a command that may run programs which a setting names: those that the repository's own configuration
+    /// names are not run.
     pub fn guarded(&self, directory: &Path) -> Result<Git, String> {
         if self.overrides.is_some() {
             return Ok(self.clone());
@@ -82,7 +82,7 @@ pub(super) fn read(child: std::io::Result<Child>) -> Result<Guard, Refusal> {
     of_settings(&answer(child)?)
 }
 
-/// The same, from what Git said.
+/// Reads the guard from the output of Git.
 pub(super) fn of_settings(said: &[u8]) -> Result<Guard, Refusal> {
     let (mut own, mut of_user) = (Settings::new(), Settings::new());
     let mut parts = said.split(|byte| *byte == 0);
@@ -110,7 +110,7 @@ pub(super) fn of_settings(said: &[u8]) -> Result<Guard, Refusal> {
             Some(value) => value.as_deref().unwrap_or("true"),
             None => neutral(key).unwrap_or(NONE),
         };
-        // It would be taken for another setting.
+        // Git would read the key as another setting.
         if key.contains(['=', '\0']) || key.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Refusal::Because(format!(
                 "its configuration has a setting that cannot be overridden: {}",

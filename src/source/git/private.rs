@@ -21,7 +21,7 @@ pub(super) fn is_private(git: &Git, root: &Path, name: &str) -> bool {
     if directories::ignored(git, root, &asked).ok() != Some(expected) {
         return false;
     }
-    // A system that does not tell `a` from `A` has checked out the one and opens the other.
+    // On a file system that ignores case, one of `a` and `A` is checked out and the other one opens it.
     let same = format!(":(icase){name}");
     let tracked = git.start(root, &["ls-files", "-z", "--", &same, ".upsun"]);
     let Ok(tracked) = answer(tracked) else {

@@ -48,7 +48,7 @@ pub(super) fn find(
             let above = top.join(above);
             listing.watches.push(above.join(".gitignore"));
             attributes.push(above.join(".gitattributes"));
-            // Another repository in between would be asked instead.
+            // A repository in between would answer instead.
             let inner = above.join(".git");
             if above != top {
                 listing.watches.push(inner);
@@ -63,7 +63,7 @@ pub(super) fn find(
     has_attributes
 }
 
-/// The same for configuration. Returns the user's file of attributes.
+/// Finds the files of the configuration. Returns the user's file of attributes.
 fn find_config(git: &Git, place: &Path, config: &[u8], listing: &mut Listing) -> Option<PathBuf> {
     let home = git.variable("HOME").map(PathBuf::from);
     let settings = git

@@ -11,7 +11,7 @@ use super::super::listing::os_path;
 use super::repository::{Repository, hex};
 use super::{below, repository_of};
 
-/// One Git for each repository that a file is of.
+/// One Git process for each repository that has files.
 #[derive(Debug, Default)]
 pub(in super::super) struct Blobs {
     root: PathBuf,
@@ -19,7 +19,7 @@ pub(in super::super) struct Blobs {
 }
 
 impl Blobs {
-    /// For these files, each with its id; what Git does not have yet is made once more.
+    /// Opens the processes for these files, each with its id; objects that Git does not have yet are stored first.
     pub(in super::super) fn open(
         git: &Git,
         root: &Path,

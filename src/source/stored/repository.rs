@@ -24,9 +24,8 @@ const LATER: std::time::Duration = std::time::Duration::from_secs(10);
 pub(super) struct Repository {
     git: Git,
     place: PathBuf,
-    /// Its index; it may not be there.
+    /// The index; the file may be missing.
     index: PathBuf,
-    /// Its objects.
     objects: PathBuf,
     own: tempfile::TempDir,
 }
@@ -35,7 +34,7 @@ pub(super) struct Repository {
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     pub stored: HashMap<Vec<u8>, Stored>,
-    /// Those that it refuses, each with the reason.
+    /// The paths that Git refuses, each with the reason.
     pub failed: HashMap<Vec<u8>, String>,
 }
 
@@ -106,7 +105,7 @@ impl Repository {
     /// Has Git store files where [`Repository::sizes`] and [`Repository::batch`] find them.
     pub(super) fn store(&self, paths: &[&[u8]]) {
         if let Ok(own) = self.copy_index(Believing::WhatIsOld) {
-            // Whatever is missing afterwards is told by those who look for it.
+            // An error is ignored here: the callers that look an object up report a missing one.
             let _ = self.update(&own, paths, Objects::Written);
         }
     }
@@ -201,7 +200,7 @@ impl Repository {
 /// Which files Git believes to be unchanged when only their times and sizes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Believing {
-    /// Those that are older than the index, as Git does.
+    /// Entries that are older than the index, as Git does.
     WhatIsOld,
     /// All. What a filter would make of the others cannot be known without it.
     All,
@@ -286,7 +285,7 @@ fn converse(command: &mut Command, input: &[u8]) -> io::Result<Output> {
     let mut child = command.spawn()?;
     let stdin = child.stdin.take();
     std::thread::scope(|scope| {
-        // One that ends early does not read to the end, and says why itself.
+        // A Git that fails does not read to the end, and reports the reason itself.
         scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
         child.wait_with_output()
     })

@@ -33,7 +33,6 @@ pub(super) fn write_whole(route: &Route, target: &Target, writer: &mut Writer) {
     returning("$request_uri", &expression, target, &to, writer);
 }
 
-/// A redirect of paths.
 pub(super) fn write_path(redirect: &PathRedirect, writer: &mut Writer) {
     if redirect.regexp {
         write_regexp(redirect, writer);

@@ -125,7 +125,7 @@ fn texts_that_cannot_be_read_are_refused() {
     line 4 has an error, and it must be put right first: a tab cannot be used to indent YAML
     line 5 has an error, and it must be put right first: this cannot be read as YAML: while parsing a node, did not find expected node content
     line 4 has an error, and it must be put right first: the alias `*unknown` has no anchor before it
-    line 4 has an error, and it must be put right first: the control character U+0007 may not stand in a YAML file
+    line 4 has an error, and it must be put right first: the control character U+0007 is not allowed in a YAML file
     line 4 has an error, and it must be put right first: the character U+2028 ends a line for some readers of YAML only
     line 4 has an error, and it must be put right first: brackets are nested too deep
     line 1 has an error, and it must be put right first: the file is too large

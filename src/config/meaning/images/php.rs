@@ -11,7 +11,7 @@ use super::super::{error, warning};
 const DOCS: &str = "/languages/php/extensions.html";
 
 pub(super) fn extensions(app: &Node, version: &str, report: &mut Report) {
-    // Of a version that is not known, nothing is.
+    // The extensions of an unknown version are unknown.
     let (Some(version), Some(runtime)) = (Version::find(version), app.get("runtime")) else {
         return;
     };

@@ -95,7 +95,7 @@ fn paths(route: &Entry, report: &mut Report) {
 
 /// Every circle is reported once, at its first member.
 fn circles(steps: &Steps<'_>, order: impl Iterator<Item = String>, report: &mut Report) {
-    // In which walk an address was passed: whoever comes upon one of his own walks in a circle.
+    // The walk that passed each address: a walk that meets an address of its own goes in a circle.
     let mut passed: HashMap<&str, usize> = HashMap::new();
     let mut starts: Vec<(&str, &(String, Span, &str))> = Vec::new();
     for (walk, begin) in order.enumerate() {
