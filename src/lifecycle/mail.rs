@@ -2,7 +2,7 @@
 
 use super::{Result, Sandbox};
 use crate::engine::Engine;
-use crate::event::Event;
+use crate::event;
 use crate::labels::LABEL_KIND;
 use crate::services::{ServicePlan, mail};
 
@@ -11,7 +11,7 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn settle_mail(&self, wanted: Option<&ServicePlan>) -> Result<()> {
         if let Some(plan) = wanted {
             if let Some(url) = mail::address(plan) {
-                self.emit(Event::MailShown { url }).await;
+                self.emit(event::Deploy::MailShown { url }).await;
             }
             return Ok(());
         }
@@ -22,8 +22,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 .is_some_and(|kind| kind == mail::KIND)
             {
                 self.engine.remove_container(&container.id).await?;
-                self.emit(Event::Removed {
-                    kind: "container",
+                self.emit(event::Notice::Removed {
+                    kind: "container".into(),
                     name: container.name,
                 })
                 .await;
