@@ -15,6 +15,7 @@ mod context;
 mod cron;
 mod db;
 mod describe;
+mod diagnostics;
 mod doctor;
 mod down;
 mod exec;
@@ -89,9 +90,15 @@ pub(crate) struct Global {
     /// Say only what went wrong
     #[arg(short, long, global = true, help_heading = "Global options")]
     quiet: bool,
-    /// Say everything that happens
-    #[arg(short, long, global = true, help_heading = "Global options")]
-    verbose: bool,
+    /// Say everything that happens; given twice (`-vv`), also what goes on inside, for a bug report
+    #[arg(
+        short,
+        long,
+        global = true,
+        action = clap::ArgAction::Count,
+        help_heading = "Global options"
+    )]
+    verbose: u8,
     /// Whether to use colours
     #[arg(
         long,

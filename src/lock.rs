@@ -187,6 +187,7 @@ impl Lock {
             };
             if told.as_ref() != Some(&holder) {
                 let holder = holder.clone();
+                tracing::debug!(lock = %path.display(), holder, "the environment is busy");
                 told = Some(holder.clone());
                 events.send(event::Notice::Waiting { holder }).await;
             }

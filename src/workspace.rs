@@ -148,6 +148,17 @@ impl Workspace {
         )?;
         let entrance = routes::resolve(&config, &project.id, port);
         let branch = source::branch(&project.root);
+        tracing::debug!(
+            project = project.id,
+            root = %project.root.display(),
+            state = %project.state_dir.display(),
+            environment = environment.name,
+            kind = environment.kind,
+            port,
+            branch,
+            lenient,
+            "the repository is read"
+        );
         Ok(Workspace {
             config,
             warnings,

@@ -23,6 +23,12 @@ impl Variables {
         Some(value.to_owned())
     }
 
+    /// The names of all that are text and not empty.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let set = self.0.iter().filter(|(_, value)| !value.is_empty());
+        set.filter_map(|(name, _)| name.to_str())
+    }
+
     /// The value of one that need not be text, such as a path; empty ones count as not set.
     pub fn raw(&self, name: &str) -> Option<&OsString> {
         self.0
