@@ -162,11 +162,6 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
         }
         // What was read already need not be read again, even if the listing is stale.
         let news = findings.apply(&mut cached.snapshot);
-        tracing::debug!(
-            is_stale,
-            news,
-            "the listing of the last scan is looked through"
-        );
         if !is_stale {
             if news {
                 save(&file, repository, cached);
@@ -175,7 +170,6 @@ fn scan_with(repository: &Path, cache_dir: &Path, git: &Git) -> Result<Tree, Err
         }
     }
 
-    tracing::debug!(had_cache = known.is_some(), holds, "Git lists the files");
     let listing = listing::list(git, repository);
     let mut snapshot = Snapshot::build(&listing.files, &listing.directories, &listing.rules);
     if let Some(known) = &known {

@@ -79,12 +79,24 @@ pub struct Workspace {
 impl Workspace {
     /// Reads everything; a configuration with errors ends it.
     pub fn open(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
-        Self::read(root, surroundings, false)
+        Self::read(root, surroundings, false).inspect(Self::log)
     }
 
     /// Reads what can be read: for what must work with a broken configuration too.
     pub fn open_lenient(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
-        Self::read(root, surroundings, true)
+        Self::read(root, surroundings, true).inspect(Self::log)
+    }
+
+    fn log(&self) {
+        tracing::debug!(
+            project = self.project.id,
+            root = %self.project.root.display(),
+            state = %self.project.state_dir.display(),
+            environment = self.environment.name,
+            kind = self.environment.kind,
+            branch = self.branch,
+            "the repository is read"
+        );
     }
 
     fn read(root: &Path, surroundings: &Surroundings, lenient: bool) -> Result<Self, Error> {
@@ -148,17 +160,6 @@ impl Workspace {
         )?;
         let entrance = routes::resolve(&config, &project.id, port);
         let branch = source::branch(&project.root);
-        tracing::debug!(
-            project = project.id,
-            root = %project.root.display(),
-            state = %project.state_dir.display(),
-            environment = environment.name,
-            kind = environment.kind,
-            port,
-            branch,
-            lenient,
-            "the repository is read"
-        );
         Ok(Workspace {
             config,
             warnings,
