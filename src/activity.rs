@@ -17,6 +17,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::event::Outcome;
+
 pub use self::draft::{Draft, Place};
 pub use self::log::{LIMIT, Log};
 pub use self::recorder::{Ending, Recorder};
@@ -33,9 +35,9 @@ pub struct Activity {
     pub kind: String,
     /// How far it is.
     pub state: State,
-    /// How it ended; `None` as long as it has not.
+    /// How it ended: `success` or `failure`, as Upsun has it; `None` as long as it has not.
     #[serde(default)]
-    pub result: Option<Result>,
+    pub result: Option<Outcome>,
     /// The project's id.
     #[serde(default)]
     pub project: String,
@@ -116,26 +118,6 @@ impl State {
     }
 }
 
-/// How an activity ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Result {
-    /// As it should.
-    Success,
-    /// Not so.
-    Failure,
-}
-
-impl Result {
-    /// As Upsun writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Result::Success => "success",
-            Result::Failure => "failure",
-        }
-    }
-}
-
 /// What the time of an activity went to, in seconds. What did not happen has none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
@@ -191,13 +173,13 @@ impl Stamp {
 }
 
 impl Serialize for Stamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
     }
 }
 
 impl<'de> Deserialize<'de> for Stamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Timestamp::from_str(&text)
             .map(Stamp)

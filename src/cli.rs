@@ -15,6 +15,7 @@ mod context;
 mod cron;
 mod db;
 mod describe;
+mod diagnostics;
 mod doctor;
 mod down;
 mod exec;
@@ -90,9 +91,15 @@ pub(crate) struct Global {
     /// Print only errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     quiet: bool,
-    /// Print every step
-    #[arg(short, long, global = true, help_heading = "Global options")]
-    verbose: bool,
+    /// Print every step; twice (`-vv`), also what goes on inside, for a bug report
+    #[arg(
+        short,
+        long,
+        global = true,
+        action = clap::ArgAction::Count,
+        help_heading = "Global options"
+    )]
+    verbose: u8,
     /// When to use colors
     #[arg(
         long,

@@ -1,6 +1,7 @@
 //! Causes of a failure that the output of a script shows by itself: a question without an answer, an extension that
 //! PHP lacks. Pure.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex_automata::meta::Regex;
@@ -177,7 +178,7 @@ fn question(script: &str, output: &str) -> Option<KnownCause> {
         answers.map(|(_, answer)| *answer)
     };
     Some(KnownCause::Question {
-        answer: answer.or_else(of_tool),
+        answer: answer.or_else(of_tool).map(Cow::Borrowed),
     })
 }
 

@@ -409,7 +409,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Tells it. Once the user wants to stop, a listener that is stuck does not hold us up.
-    async fn emit(&self, event: Event) {
+    async fn emit(&self, event: impl Into<Event>) {
         tokio::select! {
             biased;
             _ = self.events.send(event) => {}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 
 use self::queue::{Ticket, Turn};
-use crate::event::{Event, Events};
+use crate::event::{self, Events};
 use crate::private;
 use crate::shutdown::{Shutdown, Urgency};
 use crate::stop_request::{self, Heeding, StopRequest};
@@ -187,8 +187,9 @@ impl Lock {
             };
             if told.as_ref() != Some(&holder) {
                 let holder = holder.clone();
+                tracing::debug!(lock = %path.display(), holder, "the environment is busy");
                 told = Some(holder.clone());
-                events.send(Event::Waiting { holder }).await;
+                events.send(event::Notice::Waiting { holder }).await;
             }
             let pause = POLL.saturating_mul(u32::try_from(pause + 1).unwrap_or(u32::MAX));
             tokio::select! {
@@ -372,7 +373,10 @@ mod tests {
             .await
             .unwrap_err();
         assert!(matches!(err, Error::Interrupted { .. }));
-        assert!(matches!(receiver.recv().await, Some(Event::Waiting { .. })));
+        assert!(matches!(
+            receiver.recv().await,
+            Some(event::Event::Notice(event::Notice::Waiting { .. }))
+        ));
         assert_eq!(queue::first_of(&path), None);
     }
 

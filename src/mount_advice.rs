@@ -228,7 +228,7 @@ fn proposed(
     ReadOnlyWrite {
         path: Some(found.path.clone()),
         mount: Some(mount.to_owned()),
-        source: Some(mount_source::fitting(mount)),
+        source: Some(mount_source::fitting(mount).into()),
         cause: Refusal::NoMount,
         hides,
         directories,

@@ -225,7 +225,7 @@ pub fn suggest_another(
     };
     Some(NewMount {
         path: wanted,
-        source,
+        source: source.into(),
         source_path,
         writer: Writer::Operation,
         files: 0,

@@ -1,5 +1,6 @@
 //! Consumers of events. They know terminals and formats; what happens does not know them.
 
+pub mod fanout;
 pub mod hints;
 pub mod json;
 pub mod lines;
@@ -12,7 +13,7 @@ pub mod wrapped;
 use std::io::{self, Write};
 use std::sync::mpsc as sync;
 
-use crate::event::{Event, Receiver};
+use crate::event::{Envelope, Receiver};
 use crate::shutdown::Shutdown;
 
 /// The number of SIGPIPE: what ends a program whose reader has gone.
@@ -21,9 +22,9 @@ const SIGPIPE: u8 = 13;
 /// Something that consumes events.
 pub trait Reporter: Send {
     /// Takes note of one event. An error means that standard output is closed or full.
-    fn report(&mut self, event: Event) -> io::Result<()>;
+    fn report(&mut self, envelope: Envelope) -> io::Result<()>;
     /// Takes note of one event after `report` failed, when nobody can be told any more.
-    fn unheard(&mut self, _event: &Event) {}
+    fn unheard(&mut self, _envelope: Envelope) {}
     /// Nothing more comes.
     fn finish(&mut self) {}
 }
@@ -40,13 +41,13 @@ pub fn spawn(
     std::thread::spawn(move || {
         let _end: sync::Sender<()> = end;
         let mut broken = false;
-        while let Some(event) = events.blocking_recv() {
+        while let Some(envelope) = events.blocking_envelope() {
             // Whoever closed it does not want to hear more; the rest is taken off so that nobody waits.
             if broken {
-                reporter.unheard(&event);
+                reporter.unheard(envelope);
                 continue;
             }
-            if let Err(err) = reporter.report(event) {
+            if let Err(err) = reporter.report(envelope) {
                 broken = true;
                 if err.kind() == io::ErrorKind::BrokenPipe {
                     shutdown.press(SIGPIPE);

@@ -77,12 +77,24 @@ pub struct Workspace {
 impl Workspace {
     /// Opens a repository; fails if its configuration has errors.
     pub fn open(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
-        Self::read(root, surroundings, false)
+        Self::read(root, surroundings, false).inspect(Self::log)
     }
 
     /// Opens a repository for commands that must work with a broken configuration too.
     pub fn open_lenient(root: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
-        Self::read(root, surroundings, true)
+        Self::read(root, surroundings, true).inspect(Self::log)
+    }
+
+    fn log(&self) {
+        tracing::debug!(
+            project = self.project.id,
+            root = %self.project.root.display(),
+            state = %self.project.state_dir.display(),
+            environment = self.environment.name,
+            kind = self.environment.kind,
+            branch = self.branch,
+            "the repository is read"
+        );
     }
 
     fn read(root: &Path, surroundings: &Surroundings, lenient: bool) -> Result<Self, Error> {

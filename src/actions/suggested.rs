@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::config::app::{App, Mount, MountSource};
 use crate::config::edit::{self, Refused, add_mounts};
 use crate::event::NewMount;
-use crate::event::{Event, Outcome};
+use crate::event::{self, Event, Outcome};
 use crate::failure::{BAD_FILE, Failure};
 use crate::lifecycle::{Report, Tried};
 use crate::source::Tree;
@@ -51,7 +51,7 @@ pub(super) fn with_mounts(found: &Found<'_>, mounts: &[NewMount]) -> App {
     };
     own.extend(mounts.iter().map(|mount| Mount {
         path: mount.path.clone(),
-        source: match mount.source {
+        source: match mount.source.as_ref() {
             "instance" => MountSource::Instance,
             "tmp" => MountSource::Temporary,
             _ => MountSource::Storage {
@@ -101,10 +101,12 @@ pub(super) fn write(
         return Ok(Written::Nothing);
     }
     replace(&path, &edited).map_err(of_file)?;
-    Ok(Written::Added(Box::new(Event::MountsWritten {
-        file: name.clone(),
-        mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
-    })))
+    Ok(Written::Added(Box::new(Event::Mounts(
+        event::Mounts::Written {
+            file: name.clone(),
+            mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
+        },
+    ))))
 }
 
 /// Why nothing is added, and how a run ends with the mounts where that is not how it ended. Where the operation passes,
@@ -148,7 +150,11 @@ fn why_kept(tried: &Tried) -> Option<(String, Option<Report>)> {
 fn to_write(mount: &NewMount) -> edit::NewMount {
     edit::NewMount {
         path: mount.path.clone(),
-        source: mount.source,
+        source: match mount.source.as_ref() {
+            "instance" => "instance",
+            "tmp" => "tmp",
+            _ => "storage",
+        },
         source_path: mount.source_path.clone(),
         comment: (mount.hides > 0).then(|| {
             let is_all = mount.hides == mount.hidden.len();

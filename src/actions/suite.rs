@@ -18,7 +18,7 @@ use super::Actions;
 use super::prepared::Prepared;
 use crate::activity::Draft;
 use crate::engine::Engine;
-use crate::event::{Event, Events, Text};
+use crate::event::{self, Event, Events, Text};
 use crate::failure::{FAULT, Failure};
 use crate::lifecycle::{Error, Pull, Restored, Sandbox};
 use crate::mask::Secrets;
@@ -361,10 +361,10 @@ impl<E: Engine> Suite<'_, E> {
         let mut printed = Printed::default();
         let tell = async {
             while let Some(event) = receiver.recv().await {
-                if let Event::StepOutput {
+                if let Event::Script(event::Script::Output {
                     output: Text(piece),
                     ..
-                } = &event
+                }) = &event
                 {
                     printed.push(piece.bytes());
                 }

@@ -9,7 +9,7 @@ use crate::activity::Draft;
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
 use crate::engine::Engine;
-use crate::event::{Event, Events};
+use crate::event::{self, Event, Events};
 use crate::failure::Failure;
 use crate::images::Recipe;
 use crate::lifecycle::{self, Planned, Pull, Sandbox};
@@ -137,9 +137,9 @@ impl<E: Engine> Actions<E> {
             sandbox
                 .ensure_router(&router.plan, &router.services, &containers, pull)
                 .await?;
-            let event = Event::RoutesReady {
+            let event = Event::Deploy(event::Deploy::RoutesReady {
                 routes: self.workspace.entrance.addresses(),
-            };
+            });
             self.events.send(event).await;
         }
         lock.release();

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::log::{LIMIT, Log};
 use super::store::{Open, Store, Trouble};
-use super::{Draft, Place, Ran, Result as Ended, Stamp, State, seconds};
-use crate::event::{Event, Outcome};
+use super::{Draft, Place, Ran, Stamp, State, seconds};
+use crate::event::{Build, Cron, Deploy, Envelope, Event, Notice, Outcome, Run, Script};
 use crate::mask::Secrets;
 use crate::reporter::Reporter;
 use crate::reporter::masked::Masked;
@@ -97,6 +97,12 @@ impl Recorder {
         }
     }
 
+    /// The id of the activity that runs.
+    pub fn activity(&self) -> Option<&str> {
+        let current = self.current.as_ref()?;
+        Some(&current.open.activity.id)
+    }
+
     /// Begins an activity as soon as anything happens: on the thread that takes note of it, while the engine is busy
     /// already.
     pub fn expect(&mut self, draft: Draft) {
@@ -116,7 +122,7 @@ impl Recorder {
 
     /// Begins an activity. One that has not ended has failed.
     pub fn begin(&mut self, draft: Draft) -> Option<Trouble> {
-        let before = self.finish(Ended::Failure, false);
+        let before = self.finish(Outcome::Failure);
         let begun = self.store.begin(&draft, &self.place).and_then(|open| {
             let path = self.store.log(&open.activity.id);
             match open.log() {
@@ -160,22 +166,22 @@ impl Recorder {
     fn note(&mut self, event: &Event) -> Option<Trouble> {
         match event {
             // Once crons run by themselves, everything is up; each of them is an activity of its own.
-            Event::CronPlanned { .. } => {
+            Event::Cron(Cron::Planned { .. }) => {
                 let failed = self.current.as_ref().is_some_and(|it| it.has_failed_hook);
                 let result = if failed {
-                    Ended::Failure
+                    Outcome::Failure
                 } else {
-                    Ended::Success
+                    Outcome::Success
                 };
-                let trouble = self.finish(result, false);
+                let trouble = self.finish(result);
                 return self.once(trouble);
             }
-            Event::CronStarted {
+            Event::Cron(Cron::Started {
                 app,
                 cron,
                 role: None,
                 ..
-            } => {
+            }) => {
                 let draft = Draft::Cron {
                     app: app.clone(),
                     cron: cron.clone(),
@@ -185,25 +191,15 @@ impl Recorder {
                 let trouble = self.begin(draft);
                 return trouble.or_else(|| self.write(event));
             }
-            Event::CronFinished {
+            Event::Cron(Cron::Finished {
                 role: None, result, ..
-            } => {
+            }) => {
                 let written = self.write(event);
-                let ended = match result {
-                    Outcome::Success => Ended::Success,
-                    _ => Ended::Failure,
-                };
-                let finished = self.finish(ended, *result == Outcome::Cancelled);
+                let finished = self.finish(*result);
                 return written.or_else(|| self.once(finished));
             }
             // What they print comes with their verdicts.
-            Event::OperationStarted { .. }
-            | Event::OperationOutput { .. }
-            | Event::OperationFinished { .. }
-                if self.is_about_tests() =>
-            {
-                return None;
-            }
+            Event::Run(_) if self.is_about_tests() => return None,
             _ => {}
         }
         self.write(event)
@@ -267,17 +263,19 @@ impl Recorder {
             .message
             .as_ref()
             .and_then(|message| self.say(message));
-        let result = if ending.exit_code == 0 {
-            Ended::Success
-        } else {
-            Ended::Failure
+        let outcome = match ending {
+            Ending {
+                is_cancelled: true, ..
+            } => Outcome::Cancelled,
+            Ending { exit_code: 0, .. } => Outcome::Success,
+            Ending { .. } => Outcome::Failure,
         };
-        let finished = self.finish(result, ending.is_cancelled);
+        let finished = self.finish(outcome);
         begun.or(said).or_else(|| self.once(finished))
     }
 
-    fn finish(&mut self, result: Ended, is_cancelled: bool) -> Option<Trouble> {
-        self.current.take()?.finish(result, is_cancelled)
+    fn finish(&mut self, outcome: Outcome) -> Option<Trouble> {
+        self.current.take()?.finish(outcome)
     }
 
     /// Only the first trouble is told.
@@ -312,7 +310,7 @@ impl Current {
         // What an operation prints may be much more than is kept.
         if !self.log().is_closed() {
             // A log never fails its reporter; whether it failed is asked below.
-            let _ = self.text.report(event.clone());
+            let _ = self.text.report(Envelope::now(event.clone()));
         }
         waited.or_else(|| self.trouble())
     }
@@ -321,12 +319,12 @@ impl Current {
     fn wait(&mut self, event: &Event) -> Option<Trouble> {
         let activity = &mut self.open.activity;
         match (event, self.waiting) {
-            (Event::Waiting { .. }, None) => {
+            (Event::Notice(Notice::Waiting { .. }), None) => {
                 self.waiting = Some(Instant::now());
                 activity.state = State::Pending;
                 activity.started_at = None;
             }
-            (Event::Waiting { .. }, Some(_)) | (_, None) => return None,
+            (Event::Notice(Notice::Waiting { .. }), Some(_)) | (_, None) => return None,
             (_, Some(since)) => {
                 self.waiting = None;
                 activity.state = State::InProgress;
@@ -339,28 +337,30 @@ impl Current {
 
     fn measure(&mut self, event: &Event) {
         match event {
-            Event::BuildStarted { .. } => self.build.start(),
-            Event::BuildFinished { duration, .. } => self.build.stop(*duration),
-            Event::DeployStarted { .. } => self.deploy.start(),
-            Event::DeployFinished { duration, .. } => self.deploy.stop(*duration),
-            Event::OperationStarted { .. } | Event::CronStarted { .. } => self.execute.start(),
-            Event::StepFinished {
+            Event::Build(Build::Started { .. }) => self.build.start(),
+            Event::Build(Build::Finished { duration, .. }) => self.build.stop(*duration),
+            Event::Deploy(Deploy::Started { .. }) => self.deploy.start(),
+            Event::Deploy(Deploy::Finished { duration, .. }) => self.deploy.stop(*duration),
+            Event::Run(Run::Started { .. }) | Event::Cron(Cron::Started { .. }) => {
+                self.execute.start();
+            }
+            Event::Script(Script::Finished {
                 app,
                 step,
                 exit_code,
                 ..
-            } => {
+            }) => {
                 self.has_failed_hook |= *exit_code != 0;
                 self.ran(app, step.key(), None, *exit_code);
             }
-            Event::OperationFinished {
+            Event::Run(Run::Finished {
                 app,
                 worker,
                 operation,
                 exit_code,
                 duration,
                 ..
-            } => {
+            }) => {
                 self.execute.stop(*duration);
                 let kind = match self.draft {
                     Draft::SourceOperation { .. } => "source_operation",
@@ -369,13 +369,13 @@ impl Current {
                 let at = container_name(app, worker.as_deref());
                 self.ran(&at, kind, Some(operation), *exit_code);
             }
-            Event::CronFinished {
+            Event::Cron(Cron::Finished {
                 app,
                 cron,
                 exit_code,
                 duration,
                 ..
-            } => {
+            }) => {
                 self.execute.stop(*duration);
                 self.ran(app, "cron", Some(cron), *exit_code);
             }
@@ -392,7 +392,7 @@ impl Current {
         });
     }
 
-    fn finish(mut self, result: Ended, is_cancelled: bool) -> Option<Trouble> {
+    fn finish(mut self, outcome: Outcome) -> Option<Trouble> {
         self.text.finish();
         let trouble = self.trouble();
         let now = Stamp::now();
@@ -408,12 +408,11 @@ impl Current {
         let end = Stamp(activity.created_at.0.checked_add(took).unwrap_or(now.0));
         activity.completed_at = Some(end);
         activity.completion_percent = 100;
-        activity.result = Some(result);
+        activity.result = Some(outcome.plain());
         activity.state = State::Complete;
-        if is_cancelled {
+        if outcome == Outcome::Cancelled {
             activity.state = State::Cancelled;
             activity.cancelled_at = Some(end);
-            activity.result = Some(Ended::Failure);
         }
         if let Some(trouble) = &trouble {
             activity.note = Some(format!("its log is not whole: {}", trouble.source));

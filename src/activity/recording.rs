@@ -1,11 +1,11 @@
-//! Records a command as an activity: whoever listens to its events hears them too.
+//! Records a command as an activity, from the events that its listener hears too.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{Ending, Recorder, Trouble};
-use crate::event::Event;
+use crate::event::{Envelope, Event, Numbering};
 use crate::reporter::Reporter;
 
 /// What records a command, once it is known what that is.
@@ -33,37 +33,55 @@ fn warning(trouble: &Trouble) -> Event {
             "the activity continues; `XDG_STATE_HOME` can name another directory",
         )
     };
-    Event::Warning {
-        message,
-        hint: Some(hint.to_owned()),
-    }
+    Event::warning(message, Some(hint.to_owned()))
 }
 
-/// A reporter whose events are recorded, whether or not its reader keeps up.
+/// A reporter whose events are recorded, whether or not its reader keeps up. The events tell it of which activity they
+/// are.
 #[derive(Debug)]
 pub struct Recorded<R> {
     inner: R,
     recording: Recording,
+    numbering: Numbering,
 }
 
 impl<R: Reporter> Recorded<R> {
     /// With what records them.
     pub fn new(inner: R, recording: Recording) -> Self {
-        Recorded { inner, recording }
+        Recorded {
+            inner,
+            recording,
+            numbering: Numbering::default(),
+        }
+    }
+
+    /// Records an event. Returns what is to be said: that it cannot be recorded, where that is so, and the event.
+    fn record(&mut self, mut envelope: Envelope) -> impl Iterator<Item = Envelope> + use<R> {
+        let before = self.recording.activity();
+        let warning = self
+            .recording
+            .with(|recorder| recorder.record(&envelope.event));
+        // With its last event an activity ends, and that is still one of its own.
+        envelope.activity = self.recording.activity().or(before);
+        let warning = warning.map(|warning| envelope.around(warning));
+        let number = |envelope| self.numbering.next(envelope);
+        let (warning, envelope) = (warning.map(number), self.numbering.next(envelope));
+        warning.into_iter().chain([envelope])
     }
 }
 
 impl<R: Reporter> Reporter for Recorded<R> {
-    fn report(&mut self, event: Event) -> io::Result<()> {
-        if let Some(warning) = self.recording.with(|recorder| recorder.record(&event)) {
-            self.inner.report(warning)?;
+    fn report(&mut self, envelope: Envelope) -> io::Result<()> {
+        for envelope in self.record(envelope) {
+            self.inner.report(envelope)?;
         }
-        self.inner.report(event)
+        Ok(())
     }
 
-    fn unheard(&mut self, event: &Event) {
-        // Nobody is left to warn.
-        let _ = self.recording.with(|recorder| recorder.record(event));
+    fn unheard(&mut self, envelope: Envelope) {
+        for envelope in self.record(envelope) {
+            self.inner.unheard(envelope);
+        }
     }
 
     fn finish(&mut self) {
@@ -81,6 +99,12 @@ impl Recording {
     pub fn request_file(&self) -> Option<PathBuf> {
         let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         recorder.request_file()
+    }
+
+    /// The id of the activity that is recorded just now.
+    pub fn activity(&self) -> Option<String> {
+        let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.activity().map(str::to_owned)
     }
 
     /// Ends the activity. What is returned is to be said: that it cannot be recorded.

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::log::LIMIT;
-use super::{Activity, Draft, Place, Result as Ended, Stamp, State};
+use super::{Activity, Draft, Place, Stamp, State};
+use crate::event::Outcome;
 use crate::stop_request::StopRequest;
 
 /// How many activities are kept.
@@ -310,7 +311,7 @@ impl Store {
     /// Its process did not come to tell how it ended.
     fn bury(&self, activity: &mut Activity) {
         activity.state = State::Complete;
-        activity.result = Some(Ended::Failure);
+        activity.result = Some(Outcome::Failure);
         // The last sign of life.
         let touched = std::fs::metadata(self.log(&activity.id)).and_then(|log| log.modified());
         let touched = touched.ok().and_then(|time| Timestamp::try_from(time).ok());

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::context::Context;
 use super::opened::open_lenient;
 use super::wildcard::is_like;
-use upsun_local::activity::{Activity, Error, Result as Ended, State, Store, Trouble};
+use upsun_local::activity::{Activity, Error, State, Store, Trouble};
+use upsun_local::event::Outcome;
 use upsun_local::failure::{BAD_FILE, Failure};
 
 /// What to do with activities.
@@ -122,11 +123,11 @@ enum ResultChoice {
     Failure,
 }
 
-impl From<ResultChoice> for Ended {
+impl From<ResultChoice> for Outcome {
     fn from(choice: ResultChoice) -> Self {
         match choice {
-            ResultChoice::Success => Ended::Success,
-            ResultChoice::Failure => Ended::Failure,
+            ResultChoice::Success => Outcome::Success,
+            ResultChoice::Failure => Outcome::Failure,
         }
     }
 }
@@ -145,7 +146,7 @@ impl Filter {
         let state = activity.state;
         let is_state =
             self.state.is_empty() || self.state.iter().any(|it| State::from(*it) == state);
-        let wanted = self.result.map(Ended::from);
+        let wanted = self.result.map(Outcome::from);
         self.types.fits(activity, environment)
             && is_state
             && (wanted.is_none() || wanted == activity.result)

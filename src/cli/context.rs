@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::{ColorChoice, Global};
+use indicatif::MultiProgress;
+
+use super::{ColorChoice, Global, diagnostics};
 use upsun_local::actions::Actions;
 use upsun_local::activity::{Recorded, Recording};
 use upsun_local::engine::docker::{DockerEngine, Surroundings};
@@ -23,6 +25,7 @@ use upsun_local::reporter::terminal::{Terminal, Verbosity};
 use upsun_local::reporter::wrapped::{width_of, wrapped};
 use upsun_local::settings::load::OwnFile;
 use upsun_local::shutdown::{Shutdown, Urgency};
+use upsun_local::text::safe_line;
 use upsun_local::workspace::{self, Variables, Workspace};
 
 /// The process: its options, its terminal, its environment.
@@ -37,7 +40,9 @@ pub(super) struct Context {
     /// What a workspace is opened with: the environment of the process, and where state is kept.
     pub surroundings: workspace::Surroundings,
     /// What must not stand in anything we say, once the settings are read.
-    pub secrets: OnceLock<Secrets>,
+    pub secrets: diagnostics::Known,
+    /// Where progress bars and the log take turns.
+    progress: MultiProgress,
     /// Whether the user wants to stop, once signals are caught.
     stopping: OnceLock<Shutdown>,
 }
@@ -124,13 +129,39 @@ impl Context {
             names_engine: global.engine.is_some(),
             variables,
         };
-        Context {
+        let context = Context {
             global,
             style,
             out_style,
             surroundings,
-            secrets: OnceLock::new(),
+            secrets: Arc::default(),
+            progress: MultiProgress::new(),
             stopping: OnceLock::new(),
+        };
+        context.log();
+        context
+    }
+
+    /// Lets what goes on inside be logged, where that is asked for.
+    fn log(&self) {
+        let wanted = self.variable(diagnostics::VARIABLE);
+        let filter = match wanted.as_deref().map(str::parse::<diagnostics::Filter>) {
+            Some(Ok(filter)) => Some(filter),
+            Some(Err(word)) => {
+                let warning = self.style.warning("warning");
+                self.talk(&format!(
+                    "{warning}: nothing is logged: `{}` in `{}` is no level\n\n{}: use `off`, `error`, `warn`, `info`, `debug` or `trace`, or one for a module, such as `engine=trace`\n",
+                    safe_line(&word),
+                    diagnostics::VARIABLE,
+                    self.style.hint("hint"),
+                ));
+                None
+            }
+            None => diagnostics::Filter::of_verbosity(self.global.verbose),
+        };
+        if let Some(filter) = filter {
+            let (known, progress) = (Arc::clone(&self.secrets), self.progress.clone());
+            diagnostics::install(&filter, self.style.color, known, progress);
         }
     }
 
@@ -180,8 +211,8 @@ impl Context {
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.global.quiet, self.global.verbose) {
             (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
+            (_, 0) => Verbosity::Normal,
+            _ => Verbosity::Verbose,
         }
     }
 
@@ -206,7 +237,8 @@ impl Context {
             let reporter = Recorded::new(reporter, recording.clone());
             reporter::spawn(reporter, receiver, shutdown.clone())
         } else {
-            let mut terminal = Terminal::new(self.style, self.verbosity());
+            let mut terminal =
+                Terminal::new(self.style, self.verbosity()).drawing_on(self.progress.clone());
             if self.variable(IN_HOOK).is_some() {
                 terminal = terminal.out_of_reach();
             }

@@ -1,6 +1,8 @@
 //! `doctor`: whether this machine can do the job, and what is only approximated.
 
-use super::opened::open_lenient;
+mod report;
+
+use super::opened::{open_lenient, open_quietly, root};
 use clap::Args;
 use serde_json::json;
 use upsun_local::text;
@@ -16,6 +18,9 @@ pub(super) struct Arguments {
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: super::options::Format,
+    /// Print one text for a bug report instead: versions, names and the last activity, with values hidden
+    #[arg(long, conflicts_with = "format")]
+    report: bool,
 }
 
 /// Where the sandbox is known to differ from Upsun, in one place. What is listed here is not a bug.
@@ -109,8 +114,33 @@ const DIFFERENCES: &[(&str, &str)] = &[
 /// How far the text of a topic is indented.
 const TOPIC: usize = 14;
 
+/// Prints what a bug report can carry, also where much is wrong.
+async fn report(context: &Context) -> Result<u8, Failure> {
+    // All values that have to be hidden are only known of what can be read as a whole.
+    let workspace = open_quietly(context).or_else(|_| open_lenient(context));
+    let workspace = workspace.ok();
+    let setting = workspace
+        .as_ref()
+        .and_then(|workspace| workspace.settings.engine.as_deref());
+    let engine = match context.engine(setting).await {
+        Ok(engine) => engine.info().await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    let root = root(context).ok();
+    let seen = report::Seen {
+        root: root.as_deref(),
+        workspace: workspace.as_deref(),
+        engine: engine.as_ref(),
+    };
+    context.print(&report::text(context, &seen))?;
+    Ok(0)
+}
+
 /// Looks, and says what it found. Fails when no engine answers.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
+    if arguments.report {
+        return report(context).await;
+    }
     let (workspace, failure) = match open_lenient(context) {
         Ok(workspace) => (Some(workspace), None),
         Err(failure) => (None, Some(failure)),

@@ -199,7 +199,7 @@ fn titles<C: Copy>(columns: &[C], title: impl Fn(C) -> &'static str) -> Vec<&'st
 }
 
 /// `nodejs:24`, or the runtimes of a composable image.
-fn kind(app: &App) -> String {
+pub(super) fn kind(app: &App) -> String {
     let text = |runtime: &Runtime| format!("{}:{}", runtime.name, runtime.version);
     match &app.image {
         Image::Runtime(runtime) => text(runtime),

@@ -14,6 +14,13 @@ pub(super) fn open(context: &Context) -> Result<Arc<Workspace>, Failure> {
     opened(context, Workspace::open)
 }
 
+/// The same, without a word about the errors.
+pub(super) fn open_quietly(context: &Context) -> Result<Arc<Workspace>, Failure> {
+    let workspace = Workspace::open(&root(context)?, &context.surroundings)?;
+    let _ = context.secrets.set(workspace.secrets());
+    Ok(Arc::new(workspace))
+}
+
 /// Opens it for what must work with a broken configuration too.
 pub(super) fn open_lenient(context: &Context) -> Result<Arc<Workspace>, Failure> {
     opened(context, Workspace::open_lenient)

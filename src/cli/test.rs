@@ -138,7 +138,7 @@ async fn verdicts(
         jobs: arguments.jobs,
         fail_fast: arguments.fail_fast,
         timeout: arguments.timeout,
-        is_verbose: context.global.verbose,
+        is_verbose: context.global.verbose > 0,
     };
     if !suite::needs_engine(cases) {
         let verdicts = suite::decide(cases, &request, audience);

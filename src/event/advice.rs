@@ -1,6 +1,8 @@
 //! What helps when something failed, or succeeded although a part of it did not.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// What is known of how something went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,21 +16,21 @@ pub struct Advice {
 }
 
 /// A write that was refused, most often by the read-only file system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadOnlyWrite {
     /// The path, as the message named it; `None` where it named none, or none that is there.
     pub path: Option<String>,
     /// The mount that would make it writable, as its key in `mounts`, where one would.
     pub mount: Option<String>,
     /// The `source` that fits that mount.
-    pub source: Option<&'static str>,
+    pub source: Option<Cow<'static, str>>,
     /// Why it was refused.
     pub cause: Refusal,
     /// What a mount there hides of the build.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hides: Option<Hidden>,
     /// Directories of the build that the mount hides, relative to the app's root: they have to be made on it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directories: Vec<String>,
 }
 
@@ -47,7 +49,7 @@ impl ReadOnlyWrite {
 }
 
 /// Files that a mount hides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hidden {
     /// The directory that the mount would be on, relative to the app's root.
     pub directory: String,
@@ -58,7 +60,7 @@ pub struct Hidden {
 }
 
 /// Why a write was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// No mount is there.
@@ -82,7 +84,7 @@ pub enum Refusal {
 }
 
 /// A command that could not be started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotStarted {
     /// The command, as the message named it; `None` where it named none.
     pub command: Option<String>,
@@ -91,7 +93,7 @@ pub struct NotStarted {
 }
 
 /// Why a command could not be started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "cause")]
 pub enum Unstartable {
     /// The first line of the script ends in a carriage return.
@@ -131,13 +133,13 @@ pub enum Unstartable {
 }
 
 /// A cause of a failure that an output gives away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "cause")]
 pub enum KnownCause {
     /// It asked a question, and there is no terminal on which somebody could answer.
     Question {
         /// What answers it beforehand: an option such as `--force`, or a variable with its value.
-        answer: Option<&'static str>,
+        answer: Option<Cow<'static, str>>,
     },
     /// PHP lacks an extension.
     PhpExtension {

@@ -1,14 +1,16 @@
-//! How events get from what happens to whoever listens.
+//! How events get from what happens to their listener.
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Event;
+use super::envelope::to_the_millisecond;
+use super::{Envelope, Event, Numbering};
 
 /// What a channel carries.
 #[derive(Debug)]
 enum Item {
-    /// Something happened.
-    Event(Box<Event>),
+    /// Something happened then.
+    Event(Timestamp, Box<Event>),
     /// Everything before it is to be dealt with; then this is answered.
     Settled(oneshot::Sender<()>),
 }
@@ -23,16 +25,23 @@ pub struct Events {
 #[derive(Debug)]
 pub struct Receiver {
     receiver: mpsc::Receiver<Item>,
+    numbering: Numbering,
 }
 
 /// Room for one event.
 #[derive(Debug)]
 pub struct Permit<'a>(mpsc::Permit<'a, Item>);
 
+impl Item {
+    fn now(event: Event) -> Self {
+        Item::Event(Timestamp::now(), Box::new(event))
+    }
+}
+
 impl Permit<'_> {
     /// Tells it.
-    pub fn send(self, event: Event) {
-        self.0.send(Item::Event(Box::new(event)));
+    pub fn send(self, event: impl Into<Event>) {
+        self.0.send(Item::now(event.into()));
     }
 }
 
@@ -40,18 +49,24 @@ impl Events {
     /// A channel for events that holds a few of them, so that a slow listener slows down what it listens to.
     pub fn channel() -> (Events, Receiver) {
         let (sender, receiver) = mpsc::channel(32);
-        (Events { sender }, Receiver { receiver })
+        let numbering = Numbering::default();
+        let receiver = Receiver {
+            receiver,
+            numbering,
+        };
+        (Events { sender }, receiver)
     }
 
     /// Tells it, waiting while the listener is busy. Returns false when nobody listens any more.
-    pub async fn send(&self, event: Event) -> bool {
-        let item = Item::Event(Box::new(event));
+    pub async fn send(&self, event: impl Into<Event>) -> bool {
+        // It happens now, however long the listener takes to come to it.
+        let item = Item::now(event.into());
         self.sender.send(item).await.is_ok()
     }
 
     /// Tells it unless the listener is busy: for progress, where the next one says it all again.
-    pub fn offer(&self, event: Event) {
-        let _ = self.sender.try_send(Item::Event(Box::new(event)));
+    pub fn offer(&self, event: impl Into<Event>) {
+        let _ = self.sender.try_send(Item::now(event.into()));
     }
 
     /// Waits for room for one event; `None` when nobody listens any more.
@@ -61,11 +76,7 @@ impl Events {
 
     /// A warning.
     pub async fn warn(&self, message: impl Into<String>, hint: Option<String>) {
-        self.send(Event::Warning {
-            message: message.into(),
-            hint,
-        })
-        .await;
+        self.send(Event::warning(message, hint)).await;
     }
 
     /// Waits until the listener has dealt with everything that was told so far.
@@ -78,33 +89,41 @@ impl Events {
 }
 
 impl Receiver {
-    /// The next event; `None` when nobody tells any more.
+    /// The next event without its envelope; `None` when nobody tells any more.
     pub async fn recv(&mut self) -> Option<Event> {
+        self.envelope().await.map(|envelope| envelope.event)
+    }
+
+    /// The next event in its envelope.
+    pub async fn envelope(&mut self) -> Option<Envelope> {
         loop {
             let item = self.receiver.recv().await?;
-            if let Some(event) = heard(item) {
-                return Some(event);
+            if let Some(envelope) = self.heard(item) {
+                return Some(envelope);
             }
         }
     }
 
     /// The same for a thread of its own.
-    pub fn blocking_recv(&mut self) -> Option<Event> {
+    pub fn blocking_envelope(&mut self) -> Option<Envelope> {
         loop {
             let item = self.receiver.blocking_recv()?;
-            if let Some(event) = heard(item) {
-                return Some(event);
+            if let Some(envelope) = self.heard(item) {
+                return Some(envelope);
             }
         }
     }
-}
 
-fn heard(item: Item) -> Option<Event> {
-    match item {
-        Item::Event(event) => Some(*event),
-        Item::Settled(sender) => {
-            let _ = sender.send(());
-            None
+    fn heard(&mut self, item: Item) -> Option<Envelope> {
+        match item {
+            Item::Event(time, event) => {
+                let envelope = Envelope::at(to_the_millisecond(time), *event);
+                Some(self.numbering.next(envelope))
+            }
+            Item::Settled(sender) => {
+                let _ = sender.send(());
+                None
+            }
         }
     }
 }
@@ -131,5 +150,31 @@ mod tests {
         drop(settled);
         drop(events);
         assert_eq!(listen.await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn events_are_counted_from_one_and_carry_when_they_happened() {
+        let (events, mut receiver) = Events::channel();
+        let before = to_the_millisecond(Timestamp::now());
+        events.warn("one", None).await;
+        events.offer(Event::warning("two", None));
+        events
+            .reserve()
+            .await
+            .unwrap()
+            .send(Event::warning("three", None));
+        let after = Timestamp::now();
+        drop(events);
+        let mut told = Vec::new();
+        while let Some(envelope) = receiver.envelope().await {
+            assert!(before <= envelope.time && envelope.time <= after);
+            assert_eq!((envelope.version, &envelope.activity), (1, &None));
+            told.push((envelope.sequence, envelope.event));
+        }
+        let expected = [(1, "one"), (2, "two"), (3, "three")];
+        assert_eq!(
+            told,
+            expected.map(|(at, text)| (at, Event::warning(text, None)))
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Commits of source operations.
 
 /// A commit that an operation made.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Commit {
     /// Its id.
     pub id: String,

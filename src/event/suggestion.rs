@@ -1,9 +1,11 @@
 //! Mounts that an operation needs.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// What an operation needs to pass where only mounts can be written.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Suggestion {
     /// Mounts, by path.
     pub mounts: Vec<NewMount>,
@@ -18,12 +20,12 @@ pub struct Suggestion {
 }
 
 /// A mount that should be added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewMount {
     /// The directory, relative to the app's root.
     pub path: String,
     /// `storage` for results, `tmp` for caches, `instance` for what the processes of one container leave.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// The directory in the source, where one of the mount's own path would show the files of another mount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_path: Option<String>,
@@ -36,12 +38,12 @@ pub struct NewMount {
     /// How many files of the build it will hide.
     pub hides: usize,
     /// Some of them, relative to the app's root.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
 }
 
 /// Who wrote a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Writer {
     /// The operation, or the app's own process while it ran.
@@ -51,7 +53,7 @@ pub enum Writer {
 }
 
 /// A path that was written and cannot be on a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elsewhere {
     /// The path, absolute.
     pub path: String,
@@ -62,7 +64,7 @@ pub struct Elsewhere {
 }
 
 /// Why a path cannot be on a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// It is a file at the top of the app; mounts are directories.

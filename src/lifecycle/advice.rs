@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Sandbox;
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
-use crate::event::{Advice, Event, Outcome};
+use crate::event::{self, Advice, Outcome};
 use crate::known_cause;
 use crate::mount_advice::messages::{self, Candidate, Complaint, Reading};
 use crate::mount_advice::place::{self, Located};
@@ -121,7 +121,7 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn tell_advice(&self, title: &str, subject: &str, ended: &Ended<'_>) {
         let advice = self.advise(ended).await;
         if advice != Advice::default() {
-            self.emit(Event::Advice {
+            self.emit(event::Notice::Advice {
                 container: title.to_owned(),
                 subject: subject.to_owned(),
                 result: if ended.exit_code == 0 {

@@ -12,7 +12,7 @@ use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive, decisions};
 use crate::engine::spec::{Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError, ExitCode};
-use crate::event::{Event, Step, Text};
+use crate::event::{self, Event, Step, Text};
 use crate::known_cause;
 use crate::labels::Kind;
 use crate::labels::{LABEL_APP, LABEL_BUILD};
@@ -44,7 +44,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let plan = planned.plan;
         let build = &plan.build;
         if !planned.rebuild && is_built(build, volumes) {
-            self.emit(Event::BuildReused {
+            self.emit(event::Build::Reused {
                 app: plan.app.clone(),
                 build: build.id.clone(),
             })
@@ -66,7 +66,7 @@ impl<E: Engine> Sandbox<'_, E> {
         .await?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
         if !planned.rebuild && is_built(build, &volumes) {
-            self.emit(Event::BuildReused {
+            self.emit(event::Build::Reused {
                 app: plan.app.clone(),
                 build: build.id.clone(),
             })
@@ -104,7 +104,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let build = &plan.build;
         let began = Instant::now();
         let (files, bytes) = planned.tree.size(&plan.source_root);
-        self.emit(Event::BuildStarted {
+        self.emit(event::Build::Started {
             app: plan.app.clone(),
             build: build.id.clone(),
             files,
@@ -134,7 +134,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             finished = self.make_mount_points(planned, &container).await?;
         }
-        self.emit(Event::BuildFinished {
+        self.emit(event::Build::Finished {
             app: plan.app.clone(),
             build: build.id.clone(),
             duration: began.elapsed(),
@@ -214,7 +214,7 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<()> {
         let app = &planned.plan.app;
         let began = Instant::now();
-        self.emit(Event::StepStarted {
+        self.emit(event::Script::Started {
             app: app.clone(),
             step,
         })
@@ -230,10 +230,12 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: Some(limit),
             grace: Duration::from_secs(2),
         };
-        let event = |output: Output| Event::StepOutput {
-            app: app.clone(),
-            step,
-            output: Text(output),
+        let event = |output: Output| {
+            Event::Script(event::Script::Output {
+                app: app.clone(),
+                step,
+                output: Text(output),
+            })
         };
         let mut tail = Tail::default();
         let end = self
@@ -250,7 +252,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 });
             }
         };
-        self.emit(Event::StepFinished {
+        self.emit(event::Script::Finished {
             app: app.clone(),
             step,
             exit_code,

@@ -12,7 +12,7 @@ use crate::crons::timetable::{Entry, Skipped, Timetable};
 use crate::crons::{self, Cron};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::event::{Event, Text};
+use crate::event::{self, Event, Text};
 use crate::labels::Kind;
 use crate::labels::LABEL_APP;
 use crate::lock::Lock;
@@ -49,7 +49,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Runs a cron in its app's container, which is up.
     pub async fn run_cron(&self, run: &CronRun<'_>) -> Result<Report> {
         let cron = run.cron;
-        self.emit(Event::CronStarted {
+        self.emit(event::Cron::Started {
             app: run.app.to_owned(),
             cron: cron.name.clone(),
             role: run.role.map(str::to_owned),
@@ -73,19 +73,19 @@ impl<E: Engine> Sandbox<'_, E> {
         let event = |output| {
             let output = Text(output);
             if by_hand {
-                Event::OperationOutput { output }
+                Event::Run(event::Run::Output { output })
             } else {
-                Event::CronOutput {
+                Event::Cron(event::Cron::Output {
                     app: run.app.to_owned(),
                     cron: cron.name.clone(),
                     output,
-                }
+                })
             }
         };
         let done = self
             .carry_out(&command, run.mounts, run.source, event)
             .await?;
-        self.emit(Event::CronFinished {
+        self.emit(event::Cron::Finished {
             app: run.app.to_owned(),
             cron: cron.name.clone(),
             role: run.role.map(str::to_owned),
@@ -125,7 +125,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let all = entries.clone();
         let mut timetable = Timetable::new(entries, now());
         for (entry, next) in timetable.entries() {
-            self.emit(Event::CronPlanned {
+            self.emit(event::Cron::Planned {
                 app: entry.app.clone(),
                 cron: entry.cron.name.clone(),
                 next: next.map(crons::shown),
@@ -180,7 +180,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn skip(&self, entry: &Entry, reason: &str) {
-        self.emit(Event::CronSkipped {
+        self.emit(event::Cron::Skipped {
             app: entry.app.clone(),
             cron: entry.cron.name.clone(),
             reason: reason.to_owned(),

@@ -13,7 +13,7 @@ use super::output::Tail;
 use super::{Ended, Error, Mark, Planned, Pull, Result, Sandbox, proxy, services};
 use crate::engine::Engine;
 use crate::engine::spec::{Container, LogRange, Volume};
-use crate::event::{Event, Step, Text};
+use crate::event::{self, Event, Step, Text};
 use crate::labels::Kind;
 use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_WORKER};
 use crate::output::Output;
@@ -195,7 +195,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let is_web = plan.worker.is_none();
         let began = Instant::now();
         let title = plan.title(&planned.plan.app);
-        self.emit(Event::DeployStarted {
+        self.emit(event::Deploy::Started {
             container: title.clone(),
         })
         .await;
@@ -218,7 +218,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let hooks: &[BuildStep] = if made { &plan.hooks } else { &[] };
         let failed_hooks = self.let_in(planned, plan, &id, hooks, wants_front).await?;
-        self.emit(Event::DeployFinished {
+        self.emit(event::Deploy::Finished {
             container: title,
             duration: began.elapsed(),
         })
@@ -327,7 +327,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let BuildStep { step, script } = hook;
         let (step, app) = (*step, plan.title(&planned.plan.app));
         let began = Instant::now();
-        self.emit(Event::StepStarted {
+        self.emit(event::Script::Started {
             app: app.clone(),
             step,
         })
@@ -343,16 +343,18 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: None,
             grace: Duration::from_secs(10),
         };
-        let event = |output: Output| Event::StepOutput {
-            app: app.clone(),
-            step,
-            output: Text(output),
+        let event = |output: Output| {
+            Event::Script(event::Script::Output {
+                app: app.clone(),
+                step,
+                output: Text(output),
+            })
         };
         let mut tail = Tail::default();
         let end = self.execute(&command, event, |piece| tail.push(piece.bytes()));
         match end.await? {
             End::Exited(exit_code) => {
-                self.emit(Event::StepFinished {
+                self.emit(event::Script::Finished {
                     app: app.clone(),
                     step,
                     exit_code,

@@ -14,7 +14,7 @@ use self::supervision::{Action, Happening, Reason, Supervision};
 use super::{Error, Mark, Result, Sandbox};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, Error as EngineError, Exec};
-use crate::event::{Event, Step, Text};
+use crate::event::{self, Event, Step, Text};
 use crate::output::Output;
 
 const COMMAND: &str = include_str!("scripts/command.sh");
@@ -148,7 +148,8 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         };
         let grace = command.grace;
-        self.events.offer(Event::Cancelling { reason, grace });
+        self.events
+            .offer(event::Notice::Cancelling { reason, grace });
     }
 
     async fn start(&self, command: &Command<'_>) -> Result<Exec> {
@@ -250,7 +251,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut output = exec.output;
         let drain = async {
             while let Some(Ok(piece)) = output.next().await {
-                self.emit(Event::StepOutput {
+                self.emit(event::Script::Output {
                     app: command.title.to_owned(),
                     step: Step::StopCommand,
                     output: Text(piece),

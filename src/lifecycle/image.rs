@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::{Result, Sandbox};
 use crate::engine::spec::{Image, ImageBuild};
 use crate::engine::{Engine, Error as EngineError};
-use crate::event::Event;
+use crate::event;
 use crate::images::{Notice, Recipe, notice};
 
 /// On a derived image: the content id of the image below it.
@@ -53,7 +53,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(false);
         }
         let began = Instant::now();
-        self.emit(Event::ImageStarted {
+        self.emit(event::Image::Started {
             image: recipe.tag.clone(),
             base: recipe.plan.base.clone(),
         })
@@ -76,7 +76,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 notices.push(notice);
             }
             // Most of them are never shown.
-            self.events.offer(Event::ImageLine {
+            self.events.offer(event::Image::Line {
                 line: line.chars().take(LONGEST_LINE).collect(),
             });
         };
@@ -100,7 +100,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             (result, _) => result?,
         }
-        self.emit(Event::ImageFinished {
+        self.emit(event::Image::Finished {
             image: recipe.tag.clone(),
             duration: began.elapsed(),
         })
@@ -124,12 +124,12 @@ impl<E: Engine> Sandbox<'_, E> {
             _ => {}
         }
         let began = Instant::now();
-        self.emit(Event::PullStarted {
+        self.emit(event::Image::PullStarted {
             image: reference.to_owned(),
         })
         .await;
         let progress = |progress: crate::engine::spec::Progress| {
-            self.events.offer(Event::PullProgress {
+            self.events.offer(event::Image::PullProgress {
                 image: reference.to_owned(),
                 done: progress.done,
                 total: progress.total,
@@ -139,7 +139,7 @@ impl<E: Engine> Sandbox<'_, E> {
             result = self.engine.pull_image(reference, &progress) => result?,
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(super::Error::Interrupted),
         }
-        self.emit(Event::PullFinished {
+        self.emit(event::Image::PullFinished {
             image: reference.to_owned(),
             duration: began.elapsed(),
         })

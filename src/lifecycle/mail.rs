@@ -2,7 +2,7 @@
 
 use super::{Result, Sandbox};
 use crate::engine::Engine;
-use crate::event::Event;
+use crate::event;
 use crate::labels::Kind;
 use crate::services::{ServicePlan, mail};
 
@@ -11,15 +11,15 @@ impl<E: Engine> Sandbox<'_, E> {
     pub async fn settle_mail(&self, wanted: Option<&ServicePlan>) -> Result<()> {
         if let Some(plan) = wanted {
             if let Some(url) = mail::address(plan) {
-                self.emit(Event::MailShown { url }).await;
+                self.emit(event::Deploy::MailShown { url }).await;
             }
             return Ok(());
         }
         for container in self.containers().await? {
             if Kind::of(&container.labels) == Some(Kind::Mail) {
                 self.engine.remove_container(&container.id).await?;
-                self.emit(Event::Removed {
-                    kind: "container",
+                self.emit(event::Notice::Removed {
+                    kind: "container".into(),
                     name: container.name,
                 })
                 .await;

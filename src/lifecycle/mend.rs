@@ -4,7 +4,7 @@
 use super::{Error, Result, Sandbox};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::event::Event;
+use crate::event;
 use crate::labels::Kind;
 use crate::labels::{LABEL_APP, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store, compare};
@@ -94,7 +94,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(());
         }
         store.remove(BEFORE_RUN)?;
-        self.emit(Event::MountsRestored {
+        self.emit(event::Mounts::Restored {
             container: title.to_owned(),
             changes,
             lost: restored.lost.len(),

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{Error, Mark, PATIENCE, Result, Sandbox, archive};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{ByteStream, Engine, Error as EngineError};
-use crate::event::Event;
+use crate::event;
 use crate::plan::User;
 use crate::shutdown::Urgency;
 
@@ -123,7 +123,8 @@ impl<E: Engine> Sandbox<'_, E> {
             self.shutdown.reached(next).await;
             if !grace.is_zero() {
                 let reason = self.shutdown.reason().to_owned();
-                self.events.offer(Event::Cancelling { reason, grace });
+                self.events
+                    .offer(event::Notice::Cancelling { reason, grace });
                 tokio::select! {
                     () = tokio::time::sleep(grace) => {}
                     () = self.shutdown.reached(after) => {}

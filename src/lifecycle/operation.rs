@@ -11,7 +11,7 @@ use super::{Deployed, Ended, Mark, Planned, Result, Sandbox, Source};
 use crate::config::app::Operation;
 use crate::engine::Engine;
 use crate::engine::spec::Container;
-use crate::event::{Advice, Event, Outcome, Text};
+use crate::event::{self, Advice, Event, Outcome, Text};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
 
@@ -124,7 +124,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let app = &planned.plan.app;
         let title = run.container.title(app);
         let operation = run.operation;
-        self.emit(Event::OperationStarted {
+        self.emit(event::Run::Started {
             app: app.clone(),
             worker: run.container.worker.clone(),
             operation: operation.name.clone(),
@@ -144,8 +144,10 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: run.timeout,
             grace: GRACE,
         };
-        let event = |output| Event::OperationOutput {
-            output: Text(output),
+        let event = |output| {
+            Event::Run(event::Run::Output {
+                output: Text(output),
+            })
         };
         let mut done = self
             .carry_out(
@@ -158,7 +160,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if run.ends_the_rest && matches!(done.outcome, Outcome::Success | Outcome::Failure) {
             self.end(&command, Duration::ZERO).await?;
         }
-        self.emit(Event::OperationFinished {
+        self.emit(event::Run::Finished {
             app: app.clone(),
             worker: run.container.worker.clone(),
             operation: operation.name.clone(),

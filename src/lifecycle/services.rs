@@ -11,7 +11,7 @@ use super::deploy::STARTING;
 use super::{Error, Pull, Result, Sandbox, archive, decisions};
 use crate::engine::spec::{Container, ContainerSpec, ExecSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
-use crate::event::Event;
+use crate::event;
 use crate::labels::{
     LABEL_DATA_VERSION, LABEL_DEPLOY, LABEL_ENVIRONMENT, LABEL_KIND, LABEL_SERVICE,
 };
@@ -76,7 +76,7 @@ impl<E: Engine> Sandbox<'_, E> {
         around: Surroundings<'_>,
     ) -> Result<()> {
         let began = Instant::now();
-        self.emit(Event::ServiceStarted {
+        self.emit(event::Deploy::ServiceStarted {
             service: plan.name.clone(),
             kind: plan.r#type.clone(),
         })
@@ -112,7 +112,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.set_up_service(plan, &id, step).await?;
         }
         self.engine.rename_container(&id, &spec.name).await?;
-        self.emit(Event::ServiceFinished {
+        self.emit(event::Deploy::ServiceFinished {
             service: plan.name.clone(),
             duration: began.elapsed(),
         })

@@ -13,7 +13,7 @@ use super::mounts::marked;
 use super::{Error, OperationRun, Planned, Report, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
-use crate::event::Event;
+use crate::event;
 use crate::event::on_one_line;
 use crate::mount_snapshot::{self, Index, PutBack, Store, Taken, blocked, compare, is_same};
 
@@ -117,7 +117,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 return Ok(());
             }
             undo.store.remove(undo.name)?;
-            self.emit(Event::MountsRestored {
+            self.emit(event::Mounts::Restored {
                 container: title.clone(),
                 changes,
                 lost: restored.lost.len(),
@@ -148,7 +148,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let tell = async {
             tokio::time::sleep(SHORT).await;
             let container = title.to_owned();
-            self.emit(Event::KeepingMounts { container }).await;
+            self.emit(event::Mounts::Keeping { container }).await;
             std::future::pending().await
         };
         let found = async {

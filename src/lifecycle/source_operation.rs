@@ -20,7 +20,7 @@ use super::output::Tail;
 use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
 use crate::engine::Engine;
 use crate::engine::spec::{ContainerSpec, ExecSpec};
-use crate::event::{Event, Outcome, Text};
+use crate::event::{self, Event, Outcome, Text};
 use crate::known_cause;
 use crate::labels::LABEL_RUN;
 use crate::not_started;
@@ -157,7 +157,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.start_on(&planned.plan.build.network, id).await?;
         self.checkpoint()?;
         let app = &planned.plan.app;
-        self.emit(Event::OperationStarted {
+        self.emit(event::Run::Started {
             app: app.clone(),
             worker: None,
             operation: run.name.to_owned(),
@@ -177,7 +177,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let mut made = Ok(None);
         if outcome == Outcome::Success {
-            self.emit(Event::CommitsRequested { app: app.clone() })
+            self.emit(event::Source::CommitsRequested { app: app.clone() })
                 .await;
             made = self
                 .unless_cancelled(self.collect(app, run, id))
@@ -191,7 +191,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let named = not_started::read(exit_code, &text);
         let is_failure = outcome == Outcome::Failure;
-        self.emit(Event::OperationFinished {
+        self.emit(event::Run::Finished {
             app: app.clone(),
             worker: None,
             operation: run.name.to_owned(),
@@ -237,11 +237,13 @@ impl<E: Engine> Sandbox<'_, E> {
             timeout: run.timeout,
             grace: Duration::from_secs(10),
         };
-        let event = |output| Event::OperationOutput {
-            output: Text(match output {
-                Output::Stdout(bytes) if run.is_stdout_taken => Output::Stderr(bytes),
-                output => output,
-            }),
+        let event = |output| {
+            Event::Run(event::Run::Output {
+                output: Text(match output {
+                    Output::Stdout(bytes) if run.is_stdout_taken => Output::Stderr(bytes),
+                    output => output,
+                }),
+            })
         };
         let mut tail = Tail::default();
         let end = self

@@ -5,7 +5,7 @@ use super::{Result, Sandbox};
 use crate::config::Config;
 use crate::config::app::App;
 use crate::engine::{Engine, Error as EngineError};
-use crate::event::Event;
+use crate::event;
 use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::labels::{LABEL_APP, LABEL_SERVICE, LABEL_WORKER};
@@ -57,8 +57,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.engine.stop_container(&container.id).await?;
             }
             self.engine.remove_container(&container.id).await?;
-            self.emit(Event::Removed {
-                kind: "container",
+            self.emit(event::Notice::Removed {
+                kind: "container".into(),
                 name: container.name.clone(),
             })
             .await;
@@ -70,8 +70,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         for network in self.engine.networks(&labels).await? {
             self.engine.remove_network(&network.id).await?;
-            self.emit(Event::Removed {
-                kind: "network",
+            self.emit(event::Notice::Removed {
+                kind: "network".into(),
                 name: network.name,
             })
             .await;
@@ -102,8 +102,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 // It is in use.
                 Err(_) => continue,
             }
-            self.emit(Event::Removed {
-                kind: "network",
+            self.emit(event::Notice::Removed {
+                kind: "network".into(),
                 name: network.name,
             })
             .await;
@@ -134,8 +134,8 @@ impl<E: Engine> Sandbox<'_, E> {
         });
         for volume in volumes {
             self.engine.remove_volume(&volume.name).await?;
-            self.emit(Event::Removed {
-                kind: "volume",
+            self.emit(event::Notice::Removed {
+                kind: "volume".into(),
                 name: volume.name,
             })
             .await;
@@ -164,8 +164,8 @@ impl<E: Engine> Sandbox<'_, E> {
             };
             if !known || is_unneeded {
                 self.engine.remove_container(&container.id).await?;
-                self.emit(Event::Removed {
-                    kind: "container",
+                self.emit(event::Notice::Removed {
+                    kind: "container".into(),
                     name: container.name.clone(),
                 })
                 .await;
@@ -182,8 +182,8 @@ impl<E: Engine> Sandbox<'_, E> {
             let name = image.tags.first().cloned().unwrap_or(image.id);
             match self.engine.remove_image(&name).await {
                 Ok(()) => {
-                    self.emit(Event::Removed {
-                        kind: "image",
+                    self.emit(event::Notice::Removed {
+                        kind: "image".into(),
                         name,
                     })
                     .await;

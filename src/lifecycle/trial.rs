@@ -12,7 +12,7 @@ use super::operation::Done;
 use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
-use crate::event::{Event, MountCheck, Outcome};
+use crate::event::{self, MountCheck, Outcome};
 use crate::event::{NewMount, Suggestion};
 use crate::labels::Kind;
 use crate::mount_advice::messages::Complaint;
@@ -126,7 +126,7 @@ impl<E: Engine> Sandbox<'_, E> {
             tried.report = report;
             return Ok(tried);
         }
-        self.emit(Event::MountsSuggested {
+        self.emit(event::Mounts::Suggested {
             container: title,
             suggestion: tried.suggestion.clone(),
             result: tried.report.outcome,
@@ -181,7 +181,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let (code, _, errors) = tokio::select! {
             copied = &mut copying => copied?,
             () = tokio::time::sleep(PATIENCE) => {
-                self.emit(Event::AppCopying { container: title.to_owned() }).await;
+                self.emit(event::Mounts::Copying { container: title.to_owned() }).await;
                 copying.await?
             }
         };

@@ -231,7 +231,11 @@ fn a_mount_is_as_small_as_it_may_be_and_has_the_source_that_fits() {
         ("/etc/x", Unknown, None, None, Refusal::OutsideApp),
     ] {
         let advice = decided(Complaint::ReadOnly, path, what).unwrap_or_else(|| panic!("{path}"));
-        let found = (advice.mount.as_deref(), advice.source, advice.cause);
+        let found = (
+            advice.mount.as_deref(),
+            advice.source.as_deref(),
+            advice.cause,
+        );
         assert_eq!(found, (mount, source, cause), "{path}");
         assert_eq!(advice.path.as_deref(), Some(path));
     }

@@ -102,7 +102,7 @@ pub(super) fn new_mount(
         .collect();
     NewMount {
         path: path.to_owned(),
-        source,
+        source: source.into(),
         source_path: None,
         writer: Writer::Operation,
         files: sizes.len(),

@@ -77,7 +77,7 @@ fn with(before: &[(&str, &str)], after: &[&str], mounts: &str) -> Suggestion {
 fn mounts(suggestion: &Suggestion) -> Vec<(&str, &str)> {
     let mounts = suggestion.mounts.iter();
     mounts
-        .map(|mount| (mount.path.as_str(), mount.source))
+        .map(|mount| (mount.path.as_str(), mount.source.as_ref()))
         .collect()
 }
 
@@ -286,16 +286,16 @@ fn a_cache_is_not_widened_to_what_is_around_it() {
 
 #[test]
 fn smaller_and_larger_mounts_are_there_to_be_tried() {
-    let layouts = |found: &Suggestion| -> Vec<Vec<(String, &str)>> {
+    fn layouts(found: &Suggestion) -> Vec<Vec<(String, &str)>> {
         let all = found.alternatives.iter();
         all.map(|mounts| {
             let mounts = mounts.iter();
             mounts
-                .map(|mount| (mount.path.clone(), mount.source))
+                .map(|mount| (mount.path.clone(), mount.source.as_ref()))
                 .collect()
         })
         .collect()
-    };
+    }
     let place = |path: &str, source| (path.to_owned(), source);
     let found = with(BUILD, &["out/a/x", "out/b/y"], "");
     assert_eq!(mounts(&found), [("out", "storage")]);
@@ -549,7 +549,7 @@ fn what_is_only_refused_with_the_mounts_is_added_when_nothing_is_hidden() {
         let found = suggest_another(&refused, &[], &listings, &known);
         found.map(|mount| (mount.path, mount.source))
     };
-    let mount = |path: &str, source| Some((path.to_owned(), source));
+    let mount = |path: &str, source: &'static str| Some((path.to_owned(), source.into()));
     assert_eq!(
         another("/app/later/x", Some("later")),
         mount("later", "storage")

@@ -38,7 +38,7 @@ fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
     match write.cause {
         Refusal::NoMount => {
             let key = serde_json::to_string(&format!("/{mount}")).unwrap_or_default();
-            let source = write.source.unwrap_or("storage");
+            let source = write.source.as_deref().unwrap_or("storage");
             let mut text = format!(
                 "{wrote} {once_built}; a mount makes it writable:\n\n    mounts:\n      {key}:\n        source: {source}"
             );
@@ -132,7 +132,7 @@ fn in_short(advice: &Advice, succeeded: Option<&str>) -> Vec<String> {
     if let Some(write) = &advice.read_only {
         let mut text = first(explained(write, succeeded));
         if let (Refusal::NoMount, Some(mount)) = (write.cause, &write.mount) {
-            let source = write.source.unwrap_or("storage");
+            let source = write.source.as_deref().unwrap_or("storage");
             text.push_str(&format!(" (`/{}: {{source: {source}}}`)", safe(mount)));
         }
         all.push(text);

@@ -5,59 +5,70 @@ use std::io::{self, Write};
 use bytes::Bytes;
 
 use super::Reporter;
-use crate::event::{Event, Text};
+use crate::event::{Envelope, Numbering};
 use crate::output::Output;
 
 /// Prints every event as one line of JSON.
 #[derive(Debug, Default)]
 pub struct Json {
     /// Output that ended inside of a character, for each stream: JSON can only hold whole ones.
-    held: [Option<Event>; 2],
+    held: [Option<Envelope>; 2],
+    numbering: Numbering,
 }
 
 impl Json {
     /// Puts what was held before the output, and holds what is not whole yet. `None` when nothing is whole.
-    fn whole(&mut self, mut event: Event) -> Option<Event> {
-        let Some(Text(output)) = text(&mut event) else {
-            return Some(event);
+    fn whole(&mut self, envelope: Envelope) -> Option<Envelope> {
+        let Some(text) = envelope.event.text() else {
+            return Some(envelope);
         };
-        let at = usize::from(matches!(output, Output::Stderr(_)));
+        let at = usize::from(matches!(text.0, Output::Stderr(_)));
         let mut bytes = Vec::new();
-        if let Some(Text(held)) = self.held[at].take().as_mut().and_then(text) {
-            bytes.extend_from_slice(held.bytes());
+        if let Some(held) = &self.held[at].take()
+            && let Some(text) = held.event.text()
+        {
+            bytes.extend_from_slice(text.0.bytes());
         }
-        bytes.extend_from_slice(output.bytes());
+        bytes.extend_from_slice(text.0.bytes());
         let rest = bytes.split_off(bytes.len() - unfinished(&bytes));
         if !rest.is_empty() {
-            self.held[at] = Some(with(&event, at, rest));
+            self.held[at] = Some(with(&envelope, at, rest));
         }
-        (!bytes.is_empty()).then(|| with(&event, at, bytes))
+        (!bytes.is_empty()).then(|| with(&envelope, at, bytes))
     }
-}
 
-/// The output that an event carries.
-pub(super) fn text(event: &mut Event) -> Option<&mut Text> {
-    match event {
-        Event::OperationOutput { output }
-        | Event::MountCheckOutput { output }
-        | Event::StepOutput { output, .. }
-        | Event::CronOutput { output, .. } => Some(output),
-        _ => None,
+    fn print(&mut self, envelope: Option<Envelope>) -> io::Result<()> {
+        let Some(envelope) = envelope else {
+            return Ok(());
+        };
+        let mut line = crate::json::line(&self.numbering.next(envelope))?;
+        line.push('\n');
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(line.as_bytes())?;
+        stdout.flush()
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        for at in 0..self.held.len() {
+            let held = self.held[at].take();
+            self.print(held)?;
+        }
+        Ok(())
     }
 }
 
 /// The same event with other output, on standard output (0) or standard error.
-pub(super) fn with(event: &Event, stream: usize, bytes: Vec<u8>) -> Event {
+pub(super) fn with(envelope: &Envelope, stream: usize, bytes: Vec<u8>) -> Envelope {
     let bytes = Bytes::from(bytes);
-    let mut event = event.clone();
-    if let Some(text) = text(&mut event) {
+    let mut event = envelope.event.clone();
+    if let Some(text) = event.text_mut() {
         text.0 = if stream == 0 {
             Output::Stdout(bytes)
         } else {
             Output::Stderr(bytes)
         };
     }
-    event
+    envelope.around(event)
 }
 
 /// How many bytes at the end begin a character of UTF-8 whose other bytes are still to come.
@@ -76,29 +87,18 @@ fn unfinished(bytes: &[u8]) -> usize {
     0
 }
 
-fn print(event: &Event) -> io::Result<()> {
-    let mut line = crate::json::line(event)?;
-    line.push('\n');
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(line.as_bytes())?;
-    stdout.flush()
-}
-
 impl Reporter for Json {
-    fn report(&mut self, mut event: Event) -> io::Result<()> {
-        if text(&mut event).is_none() {
-            for held in &mut self.held {
-                held.take().as_ref().map_or(Ok(()), print)?;
-            }
+    fn report(&mut self, envelope: Envelope) -> io::Result<()> {
+        if envelope.event.text().is_none() {
+            self.release()?;
         }
-        self.whole(event).as_ref().map_or(Ok(()), print)
+        let whole = self.whole(envelope);
+        self.print(whole)
     }
 
     fn finish(&mut self) {
-        for held in &mut self.held {
-            // Nobody is left to tell when standard output is closed.
-            let _ = held.take().as_ref().map_or(Ok(()), print);
-        }
+        // Nobody is left to tell when standard output is closed.
+        let _ = self.release();
     }
 }
 

@@ -4,8 +4,8 @@
 use std::io;
 
 use super::Reporter;
-use super::json::{text, with};
-use crate::event::Event;
+use super::json::with;
+use crate::event::{Envelope, Event, Notice, Numbering, Source};
 use crate::mask::{Masker, Secrets};
 use crate::output::Output;
 
@@ -16,27 +16,29 @@ pub struct Masked<R> {
     secrets: Secrets,
     /// Standard output and standard error of scripts; `None` where they go through as they are.
     output: Option<[Stream; 2]>,
+    numbering: Numbering,
 }
 
 #[derive(Debug)]
 struct Stream {
     masker: Masker,
     /// The event that brought what is held.
-    event: Option<Event>,
+    envelope: Option<Envelope>,
 }
 
 impl<R: Reporter> Masked<R> {
-    /// Hides the values in our own words; with `output` also in what scripts print.
+    /// Hides the values in messages; with `output` also in what scripts print.
     pub fn new(inner: R, secrets: Secrets, output: bool) -> Self {
         let stream = || Stream {
             masker: secrets.masker(),
-            event: None,
+            envelope: None,
         };
         let output = output.then(|| [stream(), stream()]);
         Masked {
             inner,
             secrets,
             output,
+            numbering: Numbering::default(),
         }
     }
 
@@ -47,32 +49,59 @@ impl<R: Reporter> Masked<R> {
 
     /// Lets out what was held.
     pub fn release(&mut self) -> io::Result<()> {
+        let held = self.held();
+        self.pass(held)
+    }
+
+    fn pass(&mut self, envelopes: Vec<Envelope>) -> io::Result<()> {
+        for envelope in envelopes {
+            self.inner.report(self.numbering.next(envelope))?;
+        }
+        Ok(())
+    }
+
+    fn held(&mut self) -> Vec<Envelope> {
+        let mut envelopes = Vec::new();
         for (at, stream) in self.output.iter_mut().flatten().enumerate() {
-            if let Some(event) = stream.event.take() {
+            if let Some(envelope) = stream.envelope.take() {
                 let bytes = stream.masker.finish();
                 if !bytes.is_empty() {
-                    self.inner.report(with(&event, at, bytes))?;
+                    envelopes.push(with(&envelope, at, bytes));
                 }
             }
         }
-        Ok(())
+        envelopes
+    }
+
+    /// What may be seen of an event, after what was held before it.
+    fn shown(&mut self, mut envelope: Envelope) -> Vec<Envelope> {
+        let Some(piece) = envelope.event.text() else {
+            let mut shown = self.held();
+            envelope.event = reworded(envelope.event, &self.secrets);
+            shown.push(envelope);
+            return shown;
+        };
+        let Some(streams) = &mut self.output else {
+            return vec![envelope];
+        };
+        let at = usize::from(matches!(piece.0, Output::Stderr(_)));
+        let bytes = streams[at].masker.push(piece.0.bytes());
+        let shown = (!bytes.is_empty()).then(|| with(&envelope, at, bytes));
+        streams[at].envelope = Some(envelope);
+        shown.into_iter().collect()
     }
 }
 
 impl<R: Reporter> Reporter for Masked<R> {
-    fn report(&mut self, mut event: Event) -> io::Result<()> {
-        let Some(piece) = text(&mut event) else {
-            self.release()?;
-            return self.inner.report(reworded(event, &self.secrets));
-        };
-        let at = usize::from(matches!(piece.0, Output::Stderr(_)));
-        let Some(streams) = &mut self.output else {
-            return self.inner.report(event);
-        };
-        let bytes = streams[at].masker.push(piece.0.bytes());
-        let shown = (!bytes.is_empty()).then(|| with(&event, at, bytes));
-        streams[at].event = Some(event);
-        shown.map_or(Ok(()), |shown| self.inner.report(shown))
+    fn report(&mut self, envelope: Envelope) -> io::Result<()> {
+        let shown = self.shown(envelope);
+        self.pass(shown)
+    }
+
+    fn unheard(&mut self, envelope: Envelope) {
+        for envelope in self.shown(envelope) {
+            self.inner.unheard(self.numbering.next(envelope));
+        }
     }
 
     fn finish(&mut self) {
@@ -82,31 +111,21 @@ impl<R: Reporter> Reporter for Masked<R> {
     }
 }
 
-/// Our own words without the values.
-fn reworded(event: Event, secrets: &Secrets) -> Event {
-    match event {
-        Event::Warning { message, hint } => Event::Warning {
-            message: secrets.mask(&message),
-            hint: hint.map(|hint| secrets.mask(&hint)),
-        },
-        Event::Committed {
-            app,
-            branch,
-            mut commits,
-            rewrote_history,
-        } => {
-            for commit in &mut commits {
+/// A message without the values.
+fn reworded(mut event: Event, secrets: &Secrets) -> Event {
+    match &mut event {
+        Event::Notice(Notice::Warning { message, hint }) => {
+            *message = secrets.mask(message);
+            *hint = hint.as_ref().map(|hint| secrets.mask(hint));
+        }
+        Event::Source(Source::Committed { commits, .. }) => {
+            for commit in commits {
                 commit.subject = secrets.mask(&commit.subject);
             }
-            Event::Committed {
-                app,
-                branch,
-                commits,
-                rewrote_history,
-            }
         }
-        other => other,
+        _ => {}
     }
+    event
 }
 
 #[cfg(test)]
@@ -114,38 +133,36 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::event::Text;
+    use crate::event::{Run, Text};
 
     /// Keeps what it is told.
-    struct Kept(Vec<Event>);
+    struct Kept(Vec<Event>, Vec<u64>);
 
     impl Reporter for Kept {
-        fn report(&mut self, event: Event) -> io::Result<()> {
-            self.0.push(event);
+        fn report(&mut self, envelope: Envelope) -> io::Result<()> {
+            self.0.push(envelope.event);
+            self.1.push(envelope.sequence);
             Ok(())
         }
     }
 
     fn masked(output: bool) -> Masked<Kept> {
         let secrets = Secrets::new([("env:TOKEN", "hush-hush".to_owned())]);
-        Masked::new(Kept(Vec::new()), secrets, output)
+        Masked::new(Kept(Vec::new(), Vec::new()), secrets, output)
     }
 
     fn out(text: &'static str) -> Event {
         let output = Text(Output::Stdout(Bytes::from_static(text.as_bytes())));
-        Event::OperationOutput { output }
+        Event::Run(Run::Output { output })
     }
 
     fn err(text: &'static str) -> Event {
         let output = Text(Output::Stderr(Bytes::from_static(text.as_bytes())));
-        Event::OperationOutput { output }
+        Event::Run(Run::Output { output })
     }
 
     fn warning(message: &str) -> Event {
-        Event::Warning {
-            message: message.to_owned(),
-            hint: None,
-        }
+        Event::warning(message, None)
     }
 
     #[test]
@@ -158,9 +175,11 @@ mod tests {
             err("sh-hush"),
             out(" hu"),
         ] {
-            masked.report(event).unwrap();
+            masked.report(Envelope::now(event)).unwrap();
         }
-        masked.report(warning("the token is hush-hush")).unwrap();
+        masked
+            .report(Envelope::now(warning("the token is hush-hush")))
+            .unwrap();
         masked.finish();
         let expected = [
             out("a "),
@@ -173,20 +192,22 @@ mod tests {
             warning("the token is ******"),
         ];
         assert_eq!(masked.inner.0, expected);
+        // Some were joined and others cut in two; the reporter counts what it is told.
+        assert_eq!(masked.inner.1, [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
     fn output_passes_unchanged_unless_asked_for_and_our_words_never_do() {
         let mut masked = masked(false);
-        masked.report(out("hush-hush")).unwrap();
-        masked.report(warning("hush-hush")).unwrap();
+        masked.report(Envelope::now(out("hush-hush"))).unwrap();
+        masked.report(Envelope::now(warning("hush-hush"))).unwrap();
         assert_eq!(masked.inner.0, [out("hush-hush"), warning("******")]);
     }
 
     #[test]
     fn what_is_held_at_the_end_is_let_out() {
         let mut masked = masked(true);
-        masked.report(out("hush-")).unwrap();
+        masked.report(Envelope::now(out("hush-"))).unwrap();
         assert_eq!(masked.inner.0, []);
         masked.finish();
         assert_eq!(masked.inner.0, [out("hush-")]);

@@ -52,7 +52,8 @@ impl OwnFile {
         }
     }
 
-    fn read(&self) -> Result<Option<String>, Error> {
+    /// Its text; `None` where there is none.
+    pub fn read(&self) -> Result<Option<String>, Error> {
         let Some(path) = &self.path else {
             return Ok(None);
         };

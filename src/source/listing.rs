@@ -50,6 +50,7 @@ pub(super) fn is_ours(path: &[u8]) -> bool {
 
 /// Lists the repository: as Git would where it can be asked, otherwise by `.gitignore` files alone.
 pub(super) fn list(git: &Git, root: &Path) -> Listing {
+    tracing::debug!(root = %root.display(), "Git lists the files");
     let mut listing = Listing {
         is_reusable: true,
         ..Listing::default()

@@ -23,6 +23,12 @@ impl Variables {
         Some(value.to_owned())
     }
 
+    /// The names of all that are text and not empty.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let set = self.0.iter().filter(|(_, value)| !value.is_empty());
+        set.filter_map(|(name, _)| name.to_str())
+    }
+
     /// The value of a variable that may be any bytes, such as a path; an empty value counts as not set.
     pub fn raw(&self, name: &str) -> Option<&OsString> {
         self.0

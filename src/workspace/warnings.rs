@@ -113,6 +113,7 @@ pub(super) async fn tell(warnings: &[Warning], running: Running<'_>, events: &Ev
 mod tests {
     use super::*;
     use crate::config;
+    use crate::event::{Event, Notice};
 
     const CONFIG: &str = "\
 applications:
@@ -182,7 +183,7 @@ applications:
             drop(events);
             let mut told = Vec::new();
             while let Some(event) = receiver.recv().await {
-                if let crate::event::Event::Warning { message, .. } = event {
+                if let Event::Notice(Notice::Warning { message, .. }) = event {
                     told.push(message);
                 }
             }

@@ -8,6 +8,8 @@ mod activity;
 mod check;
 mod config;
 mod cron;
+mod diagnostics;
+mod doctor;
 mod errors;
 mod features;
 mod hook;

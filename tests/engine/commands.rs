@@ -253,6 +253,18 @@ fn json_is_one_valid_event_a_line() {
     };
     assert_eq!(text("stdout"), "out \"é\n");
     assert!(text("stderr").starts_with("err"), "{}", text("stderr"));
+    let activities = project.run(&["activity", "list", "--format", "json"]);
+    let activity = &json(&activities.expect(0).stdout)[0]["id"];
+    let times: Vec<&str> = events.iter().filter_map(|it| it["time"].as_str()).collect();
+    assert!(
+        times.is_sorted() && times.len() == events.len(),
+        "{times:?}"
+    );
+    for (number, event) in (1..).zip(&events) {
+        assert_eq!(event["version"], 1, "{event}");
+        assert_eq!(event["sequence"], number, "{event}");
+        assert_eq!(&event["activity"], activity, "{event}");
+    }
     let up = project.run(&["up", "--format", "json"]).expect(0);
     up.stdout.lines().map(json).for_each(drop);
 }

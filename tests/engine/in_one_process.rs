@@ -7,7 +7,7 @@ use upsun_local::actions::Actions;
 use upsun_local::actions::operation::{Mounts, Operation, Ran, Request};
 use upsun_local::activity::{Activity, Recorded, Recording, State, Store};
 use upsun_local::engine::docker::{DockerEngine, Surroundings as EngineSurroundings};
-use upsun_local::event::{Event, Events};
+use upsun_local::event::{Envelope, Event, Events, Run};
 use upsun_local::failure::Failure;
 use upsun_local::lifecycle::Pull;
 use upsun_local::project::Home;
@@ -26,8 +26,8 @@ use crate::support::TestProject;
 struct Kept(Arc<Mutex<String>>);
 
 impl Reporter for Kept {
-    fn report(&mut self, event: Event) -> std::io::Result<()> {
-        if let Event::OperationOutput { output } = event {
+    fn report(&mut self, envelope: Envelope) -> std::io::Result<()> {
+        if let Event::Run(Run::Output { output }) = envelope.event {
             let text = String::from_utf8_lossy(output.0.bytes()).into_owned();
             self.0.lock().expect("nobody panics").push_str(&text);
         }

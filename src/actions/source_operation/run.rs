@@ -9,7 +9,7 @@ use super::losses::losses;
 use super::trouble::Trouble;
 use crate::engine::Engine;
 use crate::engine::spec::ContainerSpec;
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::labels::Kind;
 use crate::lifecycle::{Report, SOURCE_DIRECTORY, Sandbox, SourceRun};
 use crate::lock::Lock;
@@ -57,7 +57,7 @@ impl<E: Engine> Run<'_, E> {
             Ok(false) | Err(scratch::Error::Refused { .. }) => {}
             Err(err) => return Err(Trouble::Clone(err)),
         }
-        self.tell(Event::CloneStarted {
+        self.tell(event::Source::CloneStarted {
             branch: origin.branch().to_owned(),
             commit: origin.head().to_owned(),
         })
@@ -77,7 +77,7 @@ impl<E: Engine> Run<'_, E> {
         let mut patch = Vec::new();
         if self.request.diff {
             patch = scratch.diff().await.map_err(Trouble::Bring)?;
-            self.tell(Event::Patch {
+            self.tell(event::Source::Patch {
                 patch: String::from_utf8_lossy(&patch).into_owned(),
             })
             .await;
@@ -141,21 +141,21 @@ impl<E: Engine> Run<'_, E> {
             return Ok(Some(done.report));
         };
         let app = &found.app.name;
-        let mut event = Event::Committed {
+        let mut event = Event::Source(event::Source::Committed {
             app: app.clone(),
             branch: clone.branch().to_owned(),
             commits: Vec::new(),
             rewrote_history: false,
-        };
+        });
         if made.tip != clone.head() {
             let news = clone.take(&made.tip, &inbox).await;
             let news = news.map_err(|err| Trouble::Take(app.clone(), err))?;
-            event = Event::Committed {
+            event = Event::Source(event::Source::Committed {
                 app: app.clone(),
                 branch: clone.branch().to_owned(),
                 commits: news.commits,
                 rewrote_history: news.rewritten,
-            };
+            });
         }
         self.tell(event).await;
         for warning in losses(app, clone.branch(), &made.left) {
@@ -171,7 +171,7 @@ impl<E: Engine> Run<'_, E> {
             Applied::FastForward { branch } => (branch, None),
             Applied::Branch { branch, because } => (branch, Some(because)),
         };
-        self.tell(Event::CommitsApplied {
+        self.tell(event::Source::CommitsApplied {
             branch,
             commit: scratch.head().to_owned(),
             because,
@@ -180,7 +180,7 @@ impl<E: Engine> Run<'_, E> {
         Ok(())
     }
 
-    async fn tell(&self, event: Event) {
+    async fn tell(&self, event: impl Into<Event>) {
         self.sandbox.events.send(event).await;
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::cases::{Case, verdict};
 use super::{BEFORE_RUN, Before, Suite};
 use crate::engine::Engine;
-use crate::event::{Advice, Event, Events, Receiver, Text};
+use crate::event::{self, Advice, Event, Events, Receiver, Text};
 use crate::failure::Failure;
 use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
 use crate::mount_snapshot::{Index, compare, is_same};
@@ -236,9 +236,9 @@ impl<E: Engine> Suite<'_, E> {
         let mut advice = Advice::default();
         while let Some(event) = receiver.recv().await {
             let is_told = match &event {
-                Event::OperationOutput {
+                Event::Run(event::Run::Output {
                     output: Text(piece),
-                } => {
+                }) => {
                     let (kept, bytes) = match piece {
                         Output::Stdout(bytes) => (&mut out, bytes),
                         Output::Stderr(bytes) => (&mut errors, bytes),
@@ -247,19 +247,21 @@ impl<E: Engine> Suite<'_, E> {
                     // Standard output is for the results.
                     self.request.is_verbose && matches!(piece, Output::Stderr(_))
                 }
-                Event::OperationFinished {
+                Event::Run(event::Run::Finished {
                     read_only,
                     not_started,
                     known,
                     ..
-                } => {
+                }) => {
                     advice.read_only.clone_from(read_only);
                     advice.not_started.clone_from(not_started);
                     advice.known.clone_from(known);
                     self.request.is_verbose
                 }
-                Event::Cancelling { .. } => self.sandbox.shutdown.urgency() > Urgency::None,
-                Event::Warning { .. } => true,
+                Event::Notice(event::Notice::Cancelling { .. }) => {
+                    self.sandbox.shutdown.urgency() > Urgency::None
+                }
+                Event::Notice(event::Notice::Warning { .. }) => true,
                 _ => self.request.is_verbose,
             };
             if is_told {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::super::*;
 use super::{place, push};
-use crate::event::{Event, Outcome, Step, Text};
+use crate::event::{self, Event, Outcome, Step, Text};
 use crate::mask::Secrets;
 use crate::output::Output;
 use crate::suite::{Status, Verdict};
@@ -39,11 +39,11 @@ fn log_of(state: &Path, activity: &Activity) -> String {
 
 fn printed(text: &'static str) -> Event {
     let output = Text(Output::Stdout(Bytes::from_static(text.as_bytes())));
-    Event::OperationOutput { output }
+    Event::Run(event::Run::Output { output })
 }
 
 fn finished(exit_code: i64) -> Event {
-    Event::OperationFinished {
+    Event::Run(event::Run::Finished {
         app: "app".to_owned(),
         worker: Some("queue".to_owned()),
         operation: "clear".to_owned(),
@@ -54,7 +54,7 @@ fn finished(exit_code: i64) -> Event {
         read_only: None,
         not_started: None,
         known: None,
-    }
+    })
 }
 
 fn ending(exit_code: u8, is_cancelled: bool) -> Ending {
@@ -89,34 +89,38 @@ fn a_run_comes_to_a_record_and_a_log() {
     assert!(recorder.begin(operation()).is_none());
     let app = || "app".to_owned();
     let holder = "`up` (process 1)".to_owned();
-    assert!(recorder.record(&Event::Waiting { holder }).is_none());
+    assert!(
+        recorder
+            .record(&Event::Notice(event::Notice::Waiting { holder }))
+            .is_none()
+    );
     assert_eq!(newest(dir.path()).state, State::Pending);
     let step = Step::BuildHook;
     let output = Text(Output::Stdout(Bytes::from_static(b"compiling\n")));
     let all = [
-        Event::BuildStarted {
+        Event::Build(event::Build::Started {
             app: app(),
             build: "1234567890abcdef".to_owned(),
             files: 2,
             bytes: 100,
-        },
-        Event::StepStarted { app: app(), step },
-        Event::StepOutput {
+        }),
+        Event::Script(event::Script::Started { app: app(), step }),
+        Event::Script(event::Script::Output {
             app: app(),
             step,
             output,
-        },
-        Event::StepFinished {
+        }),
+        Event::Script(event::Script::Finished {
             app: app(),
             step,
             exit_code: 0,
             duration: Duration::from_secs(2),
-        },
-        Event::BuildFinished {
+        }),
+        Event::Build(event::Build::Finished {
             app: app(),
             build: "1234567890abcdef".to_owned(),
             duration: Duration::from_millis(2500),
-        },
+        }),
         printed("the token is hush-"),
         printed("hush, no line"),
     ];
@@ -229,10 +233,10 @@ fn a_run_comes_to_a_record_and_a_log() {
 fn the_result_is_that_of_the_exit_code_unless_the_user_stopped_it() {
     let dir = tempfile::tempdir().unwrap();
     for (code, is_cancelled, state, result) in [
-        (0, false, State::Complete, Result::Success),
-        (1, false, State::Complete, Result::Failure),
-        (124, false, State::Complete, Result::Failure),
-        (130, true, State::Cancelled, Result::Failure),
+        (0, false, State::Complete, Outcome::Success),
+        (1, false, State::Complete, Outcome::Failure),
+        (124, false, State::Complete, Outcome::Failure),
+        (130, true, State::Cancelled, Outcome::Failure),
     ] {
         let mut recorder = recorder(dir.path());
         recorder.begin(push());
@@ -255,30 +259,32 @@ fn crons_that_run_by_themselves_are_activities_of_their_own() {
     let mut recorder = recorder(dir.path());
     let (app, cron) = (|| "app".to_owned(), || "tidy".to_owned());
     recorder.begin(push());
-    recorder.record(&Event::CronPlanned {
+    recorder.record(&Event::Cron(event::Cron::Planned {
         app: app(),
         cron: cron(),
         next: None,
-    });
-    assert_eq!(newest(dir.path()).result, Some(Result::Success));
+    }));
+    assert_eq!(newest(dir.path()).result, Some(Outcome::Success));
     std::thread::sleep(Duration::from_millis(2));
-    let started = Event::CronStarted {
+    let started = Event::Cron(event::Cron::Started {
         app: app(),
         cron: cron(),
         role: None,
         user: None,
         command: "tidy".to_owned(),
-    };
-    let ended = |result| Event::CronFinished {
-        app: app(),
-        cron: cron(),
-        role: None,
-        exit_code: 1,
-        result,
-        duration: Duration::from_secs(1),
-        read_only: None,
-        not_started: None,
-        known: None,
+    });
+    let ended = |result| {
+        Event::Cron(event::Cron::Finished {
+            app: app(),
+            cron: cron(),
+            role: None,
+            exit_code: 1,
+            result,
+            duration: Duration::from_secs(1),
+            read_only: None,
+            not_started: None,
+            known: None,
+        })
     };
     let output = Text(Output::Stdout(Bytes::from_static(b"tidied\n")));
     for (result, state) in [
@@ -287,16 +293,16 @@ fn crons_that_run_by_themselves_are_activities_of_their_own() {
     ] {
         recorder.record(&started);
         assert_eq!(newest(dir.path()).state, State::InProgress);
-        recorder.record(&Event::CronOutput {
+        recorder.record(&Event::Cron(event::Cron::Output {
             app: app(),
             cron: cron(),
             output: output.clone(),
-        });
+        }));
         recorder.record(&ended(result));
         let activity = newest(dir.path());
         assert_eq!(
             (activity.state, activity.result),
-            (state, Some(Result::Failure))
+            (state, Some(Outcome::Failure))
         );
         assert_eq!(activity.description, "the cron tidy ran on app");
         assert_eq!(activity.timings.execute, Some(1.0));

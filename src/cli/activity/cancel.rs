@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::{History, Types, not_found};
-use upsun_local::activity::{Activity, Result as Ended, State};
+use upsun_local::activity::{Activity, State};
+use upsun_local::event::Outcome;
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::text::safe;
 
@@ -67,7 +68,7 @@ pub(super) fn run(
     drop(request);
     match store.read(id) {
         Some(ended) if ended.state == State::Complete => {
-            let result = ended.result.map(Ended::name).unwrap_or_default();
+            let result = ended.result.map(Outcome::name).unwrap_or_default();
             say(format!("It had ended before that, with {result}\n"));
         }
         _ => say("It is cancelled\n".to_owned()),

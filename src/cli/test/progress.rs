@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
     pub(super) fn new(context: &'a Context, jobs: NonZeroU8, has_lines: bool) -> Self {
         let global = &context.global;
         let is_wanted =
-            jobs.get() == 1 && !global.quiet && !global.verbose && stderr().is_terminal();
+            jobs.get() == 1 && !global.quiet && global.verbose == 0 && stderr().is_terminal();
         Progress {
             context,
             has_lines,

@@ -94,9 +94,14 @@ fn options(global: &Global) -> Vec<OsString> {
         word.push(value?);
         Some(word)
     });
-    let switches = [("--quiet", quiet), ("--verbose", verbose), ("--yes", yes)];
-    let switches = switches.into_iter().filter(|(_, is_on)| **is_on);
-    let switches = switches.map(|(name, _)| OsString::from(name));
+    let switches = [
+        ("--quiet", u8::from(*quiet)),
+        ("--verbose", *verbose),
+        ("--yes", u8::from(*yes)),
+    ];
+    let switches = switches
+        .into_iter()
+        .flat_map(|(name, count)| std::iter::repeat_n(OsString::from(name), usize::from(count)));
     values.chain(switches).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::fake::Fault;
+use crate::event;
 use crate::lifecycle::Down;
 
 /// As little as can be built and brought up.
@@ -298,7 +299,7 @@ fn memory_warning() -> (String, Option<String>) {
 fn warnings(world: &World) -> Vec<(String, Option<String>)> {
     let told = world.take_told();
     let warnings = told.into_iter().filter_map(|event| match event {
-        Event::Warning { message, hint } => Some((message, hint)),
+        Event::Notice(event::Notice::Warning { message, hint }) => Some((message, hint)),
         _ => None,
     });
     warnings.collect()

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::crons::timetable::Entry;
+use crate::event;
 use crate::event::Outcome;
 
 /// An app with these crons.
@@ -85,19 +86,23 @@ impl World {
 /// An event in a word or two.
 fn say(event: &Event) -> Option<String> {
     Some(match event {
-        Event::CronPlanned { cron, next, .. } => {
+        Event::Cron(event::Cron::Planned { cron, next, .. }) => {
             format!("{cron} planned {}", next.as_deref().unwrap_or("never"))
         }
-        Event::CronStarted { cron, .. } => format!("{cron} started"),
-        Event::CronOutput { cron, output, .. } => {
+        Event::Cron(event::Cron::Started { cron, .. }) => format!("{cron} started"),
+        Event::Cron(event::Cron::Output { cron, output, .. }) => {
             let text = String::from_utf8_lossy(output.0.bytes()).trim().to_owned();
             format!("{cron}: {text}")
         }
-        Event::CronFinished { cron, result, .. } => format!("{cron} {result:?}"),
-        Event::CronSkipped { cron, reason, .. } => format!("{cron} skipped: {reason}"),
-        Event::Cancelling { grace, .. } => format!("cancelling with {} s", grace.as_secs()),
-        Event::Waiting { holder } => format!("waiting for {holder}"),
-        Event::StepOutput { output, .. } => {
+        Event::Cron(event::Cron::Finished { cron, result, .. }) => format!("{cron} {result:?}"),
+        Event::Cron(event::Cron::Skipped { cron, reason, .. }) => {
+            format!("{cron} skipped: {reason}")
+        }
+        Event::Notice(event::Notice::Cancelling { grace, .. }) => {
+            format!("cancelling with {} s", grace.as_secs())
+        }
+        Event::Notice(event::Notice::Waiting { holder }) => format!("waiting for {holder}"),
+        Event::Script(event::Script::Output { output, .. }) => {
             let text = String::from_utf8_lossy(output.0.bytes()).trim().to_owned();
             format!("[{text}]")
         }
@@ -299,9 +304,9 @@ async fn a_cron_by_hand_prints_what_an_operation_does() {
         matches!(
             &told[..],
             [
-                Event::CronStarted { .. },
-                Event::OperationOutput { .. },
-                Event::CronFinished { exit_code: 3, .. }
+                Event::Cron(event::Cron::Started { .. }),
+                Event::Run(event::Run::Output { .. }),
+                Event::Cron(event::Cron::Finished { exit_code: 3, .. })
             ]
         ),
         "{told:?}"

@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::Error as EngineError;
 use crate::engine::fake::Fault;
+use crate::event;
 
 fn refused() -> EngineError {
     EngineError::Other("the tide is out".to_owned())
@@ -94,7 +95,7 @@ async fn disturb(
         let told = world.take_told();
         let warned = told
             .iter()
-            .find(|event| matches!(event, Event::Warning { .. }));
+            .find(|event| matches!(event, Event::Notice(event::Notice::Warning { .. })));
         assert_eq!(warned, None, "{place}");
         world.engine.mend();
         world.rebuild = false;

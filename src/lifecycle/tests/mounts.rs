@@ -3,6 +3,7 @@
 use super::super::mounts::download::PACK;
 use super::*;
 use crate::engine::fake::{Living, Process};
+use crate::event;
 use crate::mount_snapshot::{Index, Store, Taken};
 use crate::shutdown::Urgency;
 
@@ -116,7 +117,7 @@ async fn what_cannot_be_downloaded_is_named() {
         .take_told()
         .into_iter()
         .filter_map(|event| match event {
-            Event::Warning { message, .. } => Some(message),
+            Event::Notice(event::Notice::Warning { message, .. }) => Some(message),
             _ => None,
         })
         .collect();
@@ -221,8 +222,9 @@ async fn mounts_are_put_back_after_a_ctrl_c_and_left_after_one_more() {
                     sandbox.shutdown.press(2);
                     let is_told = || {
                         let told = world.told.lock().unwrap();
-                        told.iter()
-                            .any(|event| matches!(event, Event::Cancelling { .. }))
+                        told.iter().any(|event| {
+                            matches!(event, Event::Notice(event::Notice::Cancelling { .. }))
+                        })
                     };
                     while !is_told() {
                         tokio::task::yield_now().await;
@@ -243,7 +245,8 @@ async fn mounts_are_put_back_after_a_ctrl_c_and_left_after_one_more() {
             .unwrap_err();
         assert!(matches!(err, Error::Interrupted), "{err}");
         let told = world.take_told();
-        let is_told = |event: &Event| matches!(event, Event::Cancelling { .. });
+        let is_told =
+            |event: &Event| matches!(event, Event::Notice(event::Notice::Cancelling { .. }));
         assert_eq!(
             told.iter().filter(|event| is_told(event)).count(),
             1,
@@ -279,7 +282,7 @@ async fn a_mount_over_files_of_the_source_is_worth_a_warning() {
         .take_told()
         .into_iter()
         .filter_map(|event| match event {
-            Event::Warning { message, .. } => Some(message),
+            Event::Notice(event::Notice::Warning { message, .. }) => Some(message),
             _ => None,
         })
         .collect();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::Engine;
 use crate::engine::fake::Fault;
+use crate::event;
 use crate::event::Step;
 
 /// Without mounts and workers, so that the order is easy to see.
@@ -272,20 +273,20 @@ async fn a_hook_that_fails_is_told_and_undoes_nothing() {
     let told = world.take_told();
     assert!(told.iter().any(|event| matches!(
         event,
-        Event::StepFinished {
+        Event::Script(event::Script::Finished {
             step: Step::DeployHook,
             exit_code: 4,
             ..
-        }
+        })
     )));
     // The hook after it runs all the same, and the container is up under its own name.
     assert!(told.iter().any(|event| matches!(
         event,
-        Event::StepFinished {
+        Event::Script(event::Script::Finished {
             step: Step::PostDeployHook,
             exit_code: 0,
             ..
-        }
+        })
     )));
     world.container_id("shop");
 }
@@ -369,7 +370,7 @@ async fn output_that_breaks_off_is_the_engines_failure_not_the_hooks() {
     assert!(
         !told
             .iter()
-            .any(|event| matches!(event, Event::StepFinished { .. })),
+            .any(|event| matches!(event, Event::Script(event::Script::Finished { .. }))),
         "{told:?}"
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::Error as EngineError;
 use crate::engine::fake::Fault;
-use crate::event::{KnownCause, Outcome, ReadOnlyWrite, Refusal};
+use crate::event::{self, KnownCause, Outcome, ReadOnlyWrite, Refusal};
 use crate::images::SUPERVISE;
 use crate::mount_advice::place::LOOK;
 use std::time::Duration;
@@ -37,14 +37,14 @@ async fn an_operation_tells_what_it_does_in_order() {
         matches!(
             &told[..],
             [
-                Event::OperationStarted { .. },
-                Event::OperationOutput { .. },
-                Event::OperationFinished {
+                Event::Run(event::Run::Started { .. }),
+                Event::Run(event::Run::Output { .. }),
+                Event::Run(event::Run::Finished {
                     exit_code: 3,
                     result: Outcome::Failure,
                     read_only: None,
                     ..
-                }
+                })
             ]
         ),
         "{told:?}"
@@ -57,13 +57,13 @@ async fn a_refused_write_is_explained_with_the_mount_that_would_help() {
     answers(&world, "/app\0var\0-\0\0id 1 0:1 / / ro - x x ro\n");
     world.run().await.unwrap();
     let told = world.take_told();
-    let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
+    let Some(Event::Run(event::Run::Finished { read_only, .. })) = told.last() else {
         panic!("{told:?}");
     };
     let wanted = ReadOnlyWrite {
         path: Some("/app/var/x".to_owned()),
         mount: Some("var".to_owned()),
-        source: Some("storage"),
+        source: Some("storage".into()),
         ..ReadOnlyWrite::of(Refusal::NoMount)
     };
     assert_eq!(*read_only, Some(wanted));
@@ -81,7 +81,7 @@ async fn a_container_that_does_not_answer_in_time_only_leaves_less_to_say() {
     world.run().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10));
     let told = world.take_told();
-    let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
+    let Some(Event::Run(event::Run::Finished { read_only, .. })) = told.last() else {
         panic!("{told:?}");
     };
     let unnamed = ReadOnlyWrite::of(Refusal::Unnamed);
@@ -97,7 +97,7 @@ async fn a_hook_that_fails_is_explained_as_an_operation_is() {
     world.up().await.unwrap();
     let told = world.take_told();
     let mount = told.iter().find_map(|event| match event {
-        Event::Advice { read_only, .. } => read_only.as_ref()?.mount.clone(),
+        Event::Notice(event::Notice::Advice { read_only, .. }) => read_only.as_ref()?.mount.clone(),
         _ => None,
     });
     assert_eq!(mount.as_deref(), Some("out"), "{told:?}");
@@ -112,7 +112,7 @@ async fn a_write_that_was_refused_is_told_although_the_operation_succeeded() {
     let report = world.run().await.unwrap();
     assert_eq!((report.outcome, report.exit_code), (Outcome::Success, 0));
     let told = world.take_told();
-    let Some(Event::OperationFinished { read_only, .. }) = told.last() else {
+    let Some(Event::Run(event::Run::Finished { read_only, .. })) = told.last() else {
         panic!("{told:?}");
     };
     let mount = read_only.as_ref().and_then(|write| write.mount.as_deref());
@@ -127,12 +127,12 @@ async fn what_an_operation_that_succeeded_did_not_find_may_be_so_on_purpose() {
     let told = world.take_told();
     let is_silent = matches!(
         told.last(),
-        Some(Event::OperationFinished {
+        Some(Event::Run(event::Run::Finished {
             read_only: None,
             not_started: None,
             known: None,
             ..
-        })
+        }))
     );
     assert!(is_silent, "{told:?}");
 }
@@ -146,9 +146,9 @@ async fn a_hook_that_succeeds_tells_of_a_refused_write_as_well() {
     world.up().await.unwrap();
     let told = world.take_told();
     let said = told.iter().find_map(|event| match event {
-        Event::Advice {
+        Event::Notice(event::Notice::Advice {
             subject, result, ..
-        } => Some((subject.as_str(), *result)),
+        }) => Some((subject.as_str(), *result)),
         _ => None,
     });
     let wanted = ("`hooks.deploy` of `shop`", Outcome::Success);
@@ -159,12 +159,12 @@ async fn a_hook_that_succeeds_tells_of_a_refused_write_as_well() {
 async fn a_question_without_a_terminal_is_told_of_operations_and_hooks() {
     let script = "echo APPLICATION IN PRODUCTION;echo Command cancelled.;exit 1";
     let asked = KnownCause::Question {
-        answer: Some("--force"),
+        answer: Some("--force".into()),
     };
     let world = operation(script);
     world.run().await.unwrap();
     let told = world.take_told();
-    let Some(Event::OperationFinished { known, .. }) = told.last() else {
+    let Some(Event::Run(event::Run::Finished { known, .. })) = told.last() else {
         panic!("{told:?}");
     };
     assert_eq!(known.as_ref(), Some(&asked));
@@ -176,7 +176,7 @@ async fn a_question_without_a_terminal_is_told_of_operations_and_hooks() {
         let _ = world.up().await;
         let told = world.take_told();
         let is_told = told.iter().any(
-            |event| matches!(event, Event::Advice { known, .. } if known.as_ref() == Some(&asked)),
+            |event| matches!(event, Event::Notice(event::Notice::Advice { known, .. }) if known.as_ref() == Some(&asked)),
         );
         assert!(is_told, "{hook}: {told:?}");
     }
@@ -345,7 +345,7 @@ async fn two_at_once_make_everything_once() {
     let told = world.take_told();
     assert!(
         told.iter()
-            .any(|event| matches!(event, Event::Waiting { holder } if holder.starts_with("`up` ")))
+            .any(|event| matches!(event, Event::Notice(event::Notice::Waiting { holder }) if holder.starts_with("`up` ")))
     );
 }
 
@@ -379,7 +379,7 @@ async fn two_environments_at_once_share_one_build() {
     let told = one.take_told();
     let count = |wanted: fn(&Event) -> bool| told.iter().filter(|event| wanted(event)).count();
     assert_eq!(
-        count(|event| matches!(event, Event::BuildFinished { .. })),
+        count(|event| matches!(event, Event::Build(event::Build::Finished { .. }))),
         1
     );
     assert_eq!(began.elapsed().as_secs(), 30);

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::engine::Engine;
 use crate::engine::fake::{Phase, Process};
+use crate::event;
 
 /// An app that reaches a database.
 const SHOP: &str = r"
@@ -200,7 +201,9 @@ async fn data_of_another_version_are_kept_and_told_of() {
     world.up_with(&newer).await.unwrap();
     let told = world.take_told();
     let warning = told.iter().find_map(|event| match event {
-        Event::Warning { message, hint } => Some((message.clone(), hint.clone())),
+        Event::Notice(event::Notice::Warning { message, hint }) => {
+            Some((message.clone(), hint.clone()))
+        }
         _ => None,
     });
     assert_eq!(

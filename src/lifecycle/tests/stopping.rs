@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::engine::fake::Fault;
-use crate::event::{Outcome, Step};
+use crate::event::{self, Outcome, Step};
 use crate::plan::BuildStep;
 
 /// An app whose operation runs this script and is ended that way.
@@ -64,14 +64,14 @@ impl World {
         let mut text = String::new();
         for event in self.take_told() {
             match event {
-                Event::OperationOutput { output } => {
+                Event::Run(event::Run::Output { output }) => {
                     text.push_str(&String::from_utf8_lossy(output.0.bytes()));
                 }
-                Event::StepOutput {
+                Event::Script(event::Script::Output {
                     step: Step::StopCommand,
                     output,
                     ..
-                } => text.push_str(&format!(
+                }) => text.push_str(&format!(
                     "[{}]",
                     String::from_utf8_lossy(output.0.bytes()).trim()
                 )),

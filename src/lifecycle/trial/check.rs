@@ -9,7 +9,7 @@ use super::super::{Deployed, Mark, OperationRun, Planned, Result, Sandbox};
 use super::Trying;
 use super::copies::Copies;
 use crate::engine::Engine;
-use crate::event::{Event, MountCheck, Outcome, Text, Trouble};
+use crate::event::{self, Event, MountCheck, Outcome, Text, Trouble};
 use crate::event::{NewMount, Suggestion};
 use crate::mount_suggestion::{Listings, suggest_another};
 use crate::output::Output;
@@ -101,7 +101,7 @@ impl<E: Engine> Sandbox<'_, E> {
         mounts: usize,
     ) -> Result<MountCheck> {
         let title = plan.title(&planned.plan.app);
-        self.emit(Event::MountCheckStarted {
+        self.emit(event::Mounts::CheckStarted {
             container: title.clone(),
             operation: run.operation.name.clone(),
             mounts,
@@ -120,9 +120,9 @@ impl<E: Engine> Sandbox<'_, E> {
                 let excess = said.len() - SEARCHED;
                 said.drain(..excess);
             }
-            Event::MountCheckOutput {
+            Event::Mounts(event::Mounts::CheckOutput {
                 output: Text(output),
-            }
+            })
         };
         self.run_failed_hooks(&id, plan, planned, deployed, event)
             .await?;
@@ -147,7 +147,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let said = String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner))
             .into_owned();
         let check = judge(done, &plan.mounts, &said);
-        self.emit(Event::MountCheckFinished {
+        self.emit(event::Mounts::CheckFinished {
             container: title,
             check: check.clone(),
         })

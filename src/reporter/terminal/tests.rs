@@ -1,8 +1,12 @@
 use std::time::Duration;
 
+use super::printed::QUIET;
 use super::*;
-use crate::event::Suggestion;
-use crate::event::{KnownCause, MountCheck, ReadOnlyWrite, Refusal};
+use crate::event::{
+    self, Address, Advice, KnownCause, MountCheck, Outcome, ReadOnlyWrite, Refusal, Step,
+    Suggestion,
+};
+use crate::output::Output;
 use crate::reporter::hints;
 
 /// Keeps what is said.
@@ -26,14 +30,16 @@ impl Screen for Page {
 
 #[test]
 fn who_cannot_press_ctrl_c_again_is_not_told_to() {
-    let cancelling = || Event::Cancelling {
-        reason: "Ctrl-C".to_owned(),
-        grace: Duration::from_secs(15),
+    let cancelling = || {
+        Event::Notice(event::Notice::Cancelling {
+            reason: "Ctrl-C".to_owned(),
+            grace: Duration::from_secs(15),
+        })
     };
     let mut terminal = Terminal::log(Page::default());
-    terminal.report(cancelling()).unwrap();
+    terminal.tell(cancelling()).unwrap();
     let mut in_hook = Terminal::log(Page::default()).out_of_reach();
-    in_hook.report(cancelling()).unwrap();
+    in_hook.tell(cancelling()).unwrap();
     assert_eq!(
         terminal.screen_mut().0,
         "cancelling because of Ctrl-C: it has 15 s to end (press Ctrl-C again to kill it)\n"
@@ -51,12 +57,12 @@ fn mounts_are_not_said_to_be_unchanged_where_they_could_not_be_read() {
         (1, "on them, as far as they could be read\n"),
     ] {
         let mut terminal = Terminal::log(Page::default());
-        let restored = Event::MountsRestored {
+        let restored = Event::Mounts(event::Mounts::Restored {
             container: "app".to_owned(),
             changes: Vec::new(),
             lost,
-        };
-        terminal.report(restored).unwrap();
+        });
+        terminal.tell(restored).unwrap();
         let said = &terminal.screen_mut().0;
         assert!(said.ends_with(end), "{said}");
     }
@@ -66,7 +72,7 @@ fn mounts_are_not_said_to_be_unchanged_where_they_could_not_be_read() {
 fn mounts_that_do_not_suffice_are_an_error_only_where_they_are_to_be_written() {
     for (must_pass, label) in [(true, "error"), (false, "warning")] {
         let mut terminal = Terminal::log(Page::default());
-        let suggested = Event::MountsSuggested {
+        let suggested = Event::Mounts(event::Mounts::Suggested {
             container: "app".to_owned(),
             suggestion: Suggestion::default(),
             result: Outcome::Success,
@@ -79,8 +85,8 @@ fn mounts_that_do_not_suffice_are_an_error_only_where_they_are_to_be_written() {
                 trouble: None,
             }),
             must_pass,
-        };
-        terminal.report(suggested).unwrap();
+        });
+        terminal.tell(suggested).unwrap();
         let said = &terminal.screen_mut().0;
         let told = format!("{label}: where it can only write to its mounts it does not pass");
         assert!(said.contains(&told), "{said}");
@@ -88,20 +94,20 @@ fn mounts_that_do_not_suffice_are_an_error_only_where_they_are_to_be_written() {
 }
 
 fn step_output(text: &'static str) -> Event {
-    Event::StepOutput {
+    Event::Script(event::Script::Output {
         app: "app".to_owned(),
         step: Step::BuildHook,
         output: crate::event::Text(Output::Stdout(bytes::Bytes::from_static(text.as_bytes()))),
-    }
+    })
 }
 
 fn step_finished(exit_code: i64) -> Event {
-    Event::StepFinished {
+    Event::Script(event::Script::Finished {
         app: "app".to_owned(),
         step: Step::BuildHook,
         exit_code,
         duration: Duration::from_secs(1),
-    }
+    })
 }
 
 fn quiet() -> Terminal<Page> {
@@ -112,10 +118,10 @@ fn quiet() -> Terminal<Page> {
 fn a_hook_keeps_its_colours_and_cannot_write_over_what_is_said() {
     let mut terminal = Terminal::log(Page::default());
     let printed = "\x1b[32mok\n\x1b[1A\x1b[2K\r   failed\x1b]52;c;eA==\x07\n\x1b]0;";
-    terminal.report(step_output(printed)).unwrap();
-    terminal.report(step_output("title\ngone\x1b[")).unwrap();
-    terminal.report(step_output("2J")).unwrap();
-    terminal.report(step_finished(0)).unwrap();
+    terminal.tell(step_output(printed)).unwrap();
+    terminal.tell(step_output("title\ngone\x1b[")).unwrap();
+    terminal.tell(step_output("2J")).unwrap();
+    terminal.tell(step_finished(0)).unwrap();
     assert_eq!(
         terminal.screen_mut().0,
         "        | \x1b[32mok\x1b[0m\n        |    failed\n        | \n        | gone\n"
@@ -126,10 +132,10 @@ fn a_hook_keeps_its_colours_and_cannot_write_over_what_is_said() {
 fn of_a_quiet_step_that_fails_the_end_is_shown_and_what_is_left_out() {
     let mut terminal = quiet();
     for _ in 0..3 * QUIET / 8 {
-        terminal.report(step_output("1234567\n")).unwrap();
+        terminal.tell(step_output("1234567\n")).unwrap();
     }
-    terminal.report(step_output("the end")).unwrap();
-    terminal.report(step_finished(1)).unwrap();
+    terminal.tell(step_output("the end")).unwrap();
+    terminal.tell(step_finished(1)).unwrap();
     let said = &terminal.screen_mut().0;
     assert!(said.starts_with("        | [2.1 MB before this are left out]\n"));
     assert!(said.ends_with("        | 1234567\n        | the end\n"));
@@ -140,8 +146,8 @@ fn of_a_quiet_step_that_fails_the_end_is_shown_and_what_is_left_out() {
         QUIET / 8 - 1
     );
     let mut well = quiet();
-    well.report(step_output("text\n")).unwrap();
-    well.report(step_finished(0)).unwrap();
+    well.tell(step_output("text\n")).unwrap();
+    well.tell(step_finished(0)).unwrap();
     assert_eq!(well.screen_mut().0, "");
 }
 
@@ -150,62 +156,62 @@ fn names_are_written_out_whatever_is_in_them() {
     let odd = || "a\x1b[2J\n\u{9b}1A\u{202e}\x07".to_owned();
     let duration = Duration::from_secs(1);
     let events = [
-        Event::Waiting { holder: odd() },
-        Event::Warning {
+        Event::Notice(event::Notice::Waiting { holder: odd() }),
+        Event::Notice(event::Notice::Warning {
             message: odd(),
             hint: Some(odd()),
-        },
-        Event::PullStarted { image: odd() },
-        Event::PullFinished {
+        }),
+        Event::Image(event::Image::PullStarted { image: odd() }),
+        Event::Image(event::Image::PullFinished {
             image: odd(),
             duration,
-        },
-        Event::ImageStarted {
+        }),
+        Event::Image(event::Image::Started {
             image: odd(),
             base: odd(),
-        },
-        Event::ImageLine { line: odd() },
-        Event::ImageFinished {
+        }),
+        Event::Image(event::Image::Line { line: odd() }),
+        Event::Image(event::Image::Finished {
             image: odd(),
             duration,
-        },
-        Event::BuildReused {
+        }),
+        Event::Build(event::Build::Reused {
             app: odd(),
             build: odd(),
-        },
-        Event::StepStarted {
+        }),
+        Event::Script(event::Script::Started {
             app: odd(),
             step: Step::DeployHook,
-        },
-        Event::StepFinished {
+        }),
+        Event::Script(event::Script::Finished {
             app: odd(),
             step: Step::DeployHook,
             exit_code: 1,
             duration,
-        },
-        Event::ServiceStarted {
+        }),
+        Event::Deploy(event::Deploy::ServiceStarted {
             service: odd(),
             kind: odd(),
-        },
-        Event::KeepingMounts { container: odd() },
-        Event::MailShown { url: odd() },
-        Event::RoutesReady {
+        }),
+        Event::Mounts(event::Mounts::Keeping { container: odd() }),
+        Event::Deploy(event::Deploy::MailShown { url: odd() }),
+        Event::Deploy(event::Deploy::RoutesReady {
             routes: vec![Address {
                 direct: false,
                 redirects_to: Some(odd()),
                 url: odd(),
                 service: Some(odd()),
             }],
-        },
-        Event::OperationStarted {
+        }),
+        Event::Run(event::Run::Started {
             app: odd(),
             worker: Some(odd()),
             operation: odd(),
             role: odd(),
             user: Some(odd()),
             command: odd(),
-        },
-        Event::OperationFinished {
+        }),
+        Event::Run(event::Run::Finished {
             app: odd(),
             worker: None,
             operation: odd(),
@@ -216,35 +222,36 @@ fn names_are_written_out_whatever_is_in_them() {
             read_only: None,
             not_started: None,
             known: None,
-        },
-        Event::CronPlanned {
+        }),
+        Event::Cron(event::Cron::Planned {
             app: odd(),
             cron: odd(),
             next: Some(odd()),
-        },
-        Event::CronSkipped {
+        }),
+        Event::Cron(event::Cron::Skipped {
             app: odd(),
             cron: odd(),
             reason: odd(),
-        },
-        Event::Removed {
-            kind: "container",
+        }),
+        Event::Notice(event::Notice::Removed {
+            kind: "container".into(),
             name: odd(),
-        },
+        }),
     ];
     for event in events {
         let told = format!("{event:?}");
+        let kind = serde_json::to_value(&event).unwrap()["type"].take();
         let mut terminal = Terminal::log(Page::default());
-        terminal.report(event).unwrap();
+        terminal.tell(event).unwrap();
         let said = &terminal.screen_mut().0;
         assert!(!said.is_empty(), "{told}");
         let is_odd = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
         assert!(!said.contains(is_odd), "{told}: {said:?}");
         // A line break in a name would let it say what it wants in a line of its own.
         // A failure without a known cause says what to try, in lines of its own.
-        let lines = match told.split([' ', '{']).next() {
-            Some("Warning") => 3,
-            Some("OperationFinished") => 12,
+        let lines = match kind.as_str() {
+            Some("warning") => 3,
+            Some("operation-finished") => 12,
             _ => 2,
         };
         assert!(said.lines().count() <= lines, "{told}: {said:?}");
@@ -259,13 +266,15 @@ fn sentences_fit_a_terminal() {
     let message =
         "a sentence that is much longer than the terminal that it is shown on is wide".to_owned();
     terminal
-        .report(Event::Warning {
+        .tell(Event::Notice(event::Notice::Warning {
             message,
             hint: None,
-        })
+        }))
         .unwrap();
     let holder = "run something-or-other on an app with a long name (process 4711)".to_owned();
-    terminal.report(Event::Waiting { holder }).unwrap();
+    terminal
+        .tell(Event::Notice(event::Notice::Waiting { holder }))
+        .unwrap();
     insta::assert_snapshot!(terminal.screen_mut().0, @r"
     warning: a sentence that is much longer
     than the terminal that it is shown on is
@@ -277,7 +286,7 @@ fn sentences_fit_a_terminal() {
 }
 
 fn finished(result: Outcome, advice: Advice) -> Event {
-    Event::OperationFinished {
+    Event::Run(event::Run::Finished {
         app: "app".to_owned(),
         worker: None,
         operation: "make".to_owned(),
@@ -288,7 +297,7 @@ fn finished(result: Outcome, advice: Advice) -> Event {
         read_only: advice.read_only,
         not_started: advice.not_started,
         known: advice.known,
-    }
+    })
 }
 
 fn refused() -> Advice {
@@ -296,7 +305,7 @@ fn refused() -> Advice {
         read_only: Some(ReadOnlyWrite {
             path: Some("/app/var/x".to_owned()),
             mount: Some("var".to_owned()),
-            source: Some("storage"),
+            source: Some("storage".into()),
             ..ReadOnlyWrite::of(Refusal::NoMount)
         }),
         ..Advice::default()
@@ -307,7 +316,7 @@ fn refused() -> Advice {
 fn a_write_that_was_refused_is_told_once_of_what_succeeded() {
     let mut terminal = Terminal::log(Page::default());
     terminal
-        .report(finished(Outcome::Success, refused()))
+        .tell(finished(Outcome::Success, refused()))
         .unwrap();
     insta::assert_snapshot!(terminal.screen_mut().0, @r#"
          done make on app as admin: exit code 0 in 1.0 s
@@ -319,7 +328,7 @@ fn a_write_that_was_refused_is_told_once_of_what_succeeded() {
             source: storage
     "#);
     let mut quiet = quiet();
-    quiet.report(finished(Outcome::Success, refused())).unwrap();
+    quiet.tell(finished(Outcome::Success, refused())).unwrap();
     assert_eq!(quiet.screen_mut().0, "");
 }
 
@@ -359,10 +368,10 @@ fn every_refusal_is_worded_for_what_succeeded_too() {
 fn a_cause_that_is_known_is_told_with_what_mends_it() {
     let causes = [
         KnownCause::Question {
-            answer: Some("--force"),
+            answer: Some("--force".into()),
         },
         KnownCause::Question {
-            answer: Some("DISABLE_DATABASE_ENVIRONMENT_CHECK=1"),
+            answer: Some("DISABLE_DATABASE_ENVIRONMENT_CHECK=1".into()),
         },
         KnownCause::Question { answer: None },
         KnownCause::PhpExtension {
@@ -384,7 +393,7 @@ fn a_cause_that_is_known_is_told_with_what_mends_it() {
             known: Some(cause),
             ..Advice::default()
         };
-        terminal.report(finished(Outcome::Failure, advice)).unwrap();
+        terminal.tell(finished(Outcome::Failure, advice)).unwrap();
     }
     insta::assert_snapshot!(terminal.screen_mut().0, @r"
        failed make on app as admin: exit code 1 in 1.0 s
@@ -425,7 +434,9 @@ fn each_address_says_what_is_there() {
         Address::of_redirect(url("www.a"), "http://a.localhost:1/"),
         Address::of_app(url("api.a"), "api"),
     ];
-    terminal.report(Event::RoutesReady { routes }).unwrap();
+    terminal
+        .tell(Event::Deploy(event::Deploy::RoutesReady { routes }))
+        .unwrap();
     insta::assert_snapshot!(terminal.screen_mut().0, @r"
     Open http://a.localhost:1/ for app
          http://www.a.localhost:1/ redirects to http://a.localhost:1/

@@ -1,0 +1,44 @@
+//! Builds of apps.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::seconds;
+
+/// Builds of apps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "snake_case")]
+pub enum Build {
+    /// An app's build is there already.
+    #[serde(rename = "build-reused")]
+    Reused {
+        /// The app.
+        app: String,
+        /// The build's id.
+        build: String,
+    },
+    /// A build began.
+    #[serde(rename = "build-started")]
+    Started {
+        /// The app.
+        app: String,
+        /// The build's id.
+        build: String,
+        /// How many files its source has.
+        files: usize,
+        /// How many bytes its source has.
+        bytes: u64,
+    },
+    /// A build is finished and frozen.
+    #[serde(rename = "build-finished")]
+    Finished {
+        /// The app.
+        app: String,
+        /// The build's id.
+        build: String,
+        /// How long it took, in seconds.
+        #[serde(with = "seconds")]
+        duration: Duration,
+    },
+}

@@ -1,0 +1,81 @@
+//! Builds of apps, and the scripts of builds and deploys.
+
+use std::time::Duration;
+
+use super::{Screen, Terminal};
+use crate::event::{Build, Script, Step};
+use crate::text::{self, safe_line};
+
+impl<S: Screen> Terminal<S> {
+    /// Says it.
+    pub(super) fn build(&mut self, event: Build) {
+        match event {
+            Build::Reused { app, build } => {
+                self.step(
+                    "Reusing",
+                    &format!(
+                        "the build {} of {} for this tree",
+                        short(&build),
+                        safe_line(&app)
+                    ),
+                );
+            }
+            Build::Started {
+                app, files, bytes, ..
+            } => {
+                let what = format!(
+                    "{} ({}, {})",
+                    safe_line(&app),
+                    text::count(files, "file"),
+                    text::bytes(bytes)
+                );
+                self.step("Building", &what);
+            }
+            Build::Finished { app, duration, .. } => {
+                self.step(
+                    "Built",
+                    &format!("{} in {}", safe_line(&app), text::duration(duration)),
+                );
+            }
+        }
+    }
+
+    /// Says it, and shows what the script prints.
+    pub(super) fn script(&mut self, event: Script) {
+        match event {
+            Script::Started { app, step } => {
+                self.step("Running", &format!("{} of {}", step.key(), safe_line(&app)));
+            }
+            Script::Output { output, .. } => self.step_output(&output.0),
+            Script::Finished {
+                app,
+                step,
+                exit_code,
+                duration,
+            } => {
+                self.step_finished(&app, step, exit_code, duration);
+            }
+        }
+    }
+
+    fn step_finished(&mut self, app: &str, step: Step, exit_code: i64, duration: Duration) {
+        self.finish_lines(exit_code == 0);
+        if exit_code == 0 {
+            return;
+        }
+        if matches!(step, Step::DeployHook | Step::PostDeployHook) {
+            let line = format!(
+                "{}: `{}` of `{}` ended with code {exit_code} after {}; the deploy goes on, as on Upsun",
+                self.style.warning("warning"),
+                step.key(),
+                safe_line(app),
+                text::duration(duration),
+            );
+            self.insist(&line);
+        }
+    }
+}
+
+fn short(build: &str) -> &str {
+    build.get(..12).unwrap_or(build)
+}

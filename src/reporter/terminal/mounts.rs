@@ -1,0 +1,101 @@
+//! What becomes of mounts.
+
+use super::suggested::Suggested;
+use super::{Screen, Terminal};
+use crate::event::{Difference, Mounts, Outcome};
+use crate::text::{self, safe_line};
+
+/// How many changes on mounts are told by name.
+const CHANGES_SHOWN: usize = 20;
+
+impl<S: Screen> Terminal<S> {
+    /// Says it.
+    pub(super) fn mounts_event(&mut self, event: Mounts) {
+        match event {
+            Mounts::Keeping { container } => {
+                self.step(
+                    "Keeping",
+                    &format!("the mounts of {}", safe_line(&container)),
+                );
+            }
+            Mounts::Restored {
+                container,
+                changes,
+                lost,
+            } => self.restored(&container, &changes, lost),
+            Mounts::Copying { container } => {
+                let what = format!("{} and what is on its mounts", safe_line(&container));
+                self.step("Copying", &what);
+            }
+            Mounts::CheckStarted {
+                operation, mounts, ..
+            } => {
+                let operation = self.style.strong(safe_line(&operation));
+                let more = match mounts {
+                    0 => "no other mounts".to_owned(),
+                    _ => text::count(mounts, "more mount"),
+                };
+                self.step(
+                    "Checking",
+                    &format!("{operation} with {more}, the rest read-only"),
+                );
+            }
+            Mounts::CheckOutput { output } => self.check_output(&output.0),
+            Mounts::CheckFinished { check, .. } => {
+                self.finish_lines(check.result == Outcome::Success);
+            }
+            Mounts::Suggested {
+                container,
+                suggestion,
+                result,
+                services,
+                check,
+                must_pass,
+            } => self.suggested(&Suggested {
+                container: &safe_line(&container),
+                suggestion: &suggestion,
+                result,
+                services: &services,
+                check: check.as_ref(),
+                must_pass,
+            }),
+            Mounts::Written { file, mounts } => {
+                let what = format!(
+                    "{} to {}",
+                    text::count(mounts.len(), "mount"),
+                    safe_line(&file)
+                );
+                self.say("");
+                self.step("Added", &what);
+            }
+        }
+    }
+
+    /// What an operation had changed on mounts before they were put back.
+    fn restored(&mut self, container: &str, changes: &[Difference], lost: usize) {
+        let (container, count) = (safe_line(container), changes.len());
+        if count == 0 {
+            let so_far = if lost == 0 {
+                ""
+            } else {
+                ", as far as they could be read"
+            };
+            self.step(
+                "Kept",
+                &format!("the mounts of {container}: nothing changed on them{so_far}"),
+            );
+            return;
+        }
+        let plural = if count == 1 { "" } else { "s" };
+        self.step(
+            "Undid",
+            &format!("{count} change{plural} on the mounts of {container}:"),
+        );
+        for change in changes.iter().take(CHANGES_SHOWN) {
+            self.step("", &safe_line(&change.to_string()));
+        }
+        if count > CHANGES_SHOWN {
+            self.step("", &format!("and {} more", count - CHANGES_SHOWN));
+        }
+    }
+}
