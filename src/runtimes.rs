@@ -15,7 +15,7 @@ pub struct RuntimeType {
     pub image: &'static str,
     /// The oldest version that has a tag for bookworm; older ones have bullseye.
     pub bookworm_from: (u32, u32),
-    /// The version when none is asked for, as `stack.runtimes` may do.
+    /// The version if the configuration names none, as `stack.runtimes` may do.
     pub default_version: &'static str,
     /// What to copy when it is not the primary runtime: directories, at the same place.
     pub directories: &'static [&'static str],

@@ -1,5 +1,5 @@
-//! What goes on inside, for a bug report: one line an event on standard error, with `-vv` or `UPSUN_LOCAL_LOG`. What
-//! users are told comes as events instead, and never through here.
+//! What goes on inside, for a bug report: one line an event on standard error, with `-vv` or `UPSUN_LOCAL_LOG`.
+//! Messages for users are events instead, and never come through here.
 
 use std::io::{self, Write};
 use std::str::FromStr;

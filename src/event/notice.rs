@@ -15,7 +15,7 @@ use super::{KnownCause, NotStarted, Outcome, ReadOnlyWrite, seconds};
     reason = "events travel in boxes, and the small ones are not kept"
 )]
 pub enum Notice {
-    /// Another activity of this environment runs; ours waits for it.
+    /// Another activity of this environment runs, and this one waits for it.
     #[serde(rename = "waiting")]
     Waiting {
         /// What the other one says of itself: `run next-build (process 4711)`.
