@@ -1,11 +1,11 @@
-//! What the objects of an engine are labelled with. An object is found by its labels, and by nothing else.
+//! The labels of an engine's objects. `upsun-local` finds objects by their labels only.
 
 use std::collections::BTreeMap;
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// Whether labels hold all that is wanted; an empty value asks for the label only.
+/// Whether `labels` contain all of `wanted`. An empty value in `wanted` matches any value.
 pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(name, value)| {
         labels
@@ -14,39 +14,35 @@ pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
     })
 }
 
-/// On everything that upsun-local makes: the project's key.
+/// The key of the project. All objects that `upsun-local` makes have this label.
 pub const LABEL_PROJECT: &str = "local.upsun.project";
-/// The environment's name.
 pub const LABEL_ENVIRONMENT: &str = "local.upsun.environment";
-/// The app's name.
 pub const LABEL_APP: &str = "local.upsun.app";
-/// The worker's name, on what belongs to one.
+/// The name of the worker, on objects of a worker.
 pub const LABEL_WORKER: &str = "local.upsun.worker";
-/// The service's name, on what belongs to one.
+/// The name of the service, on objects of a service.
 pub const LABEL_SERVICE: &str = "local.upsun.service";
-/// On the volume of a service's data: the type and version whose format they have, such as `postgresql:17`.
+/// The type and version of the service that wrote the data of a volume, such as `postgresql:17`.
 pub const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
-/// What the object is for: the name of a [`Kind`].
+/// The purpose of the object: the name of a [`Kind`].
 pub const LABEL_KIND: &str = "local.upsun.kind";
-/// The build's id.
 pub const LABEL_BUILD: &str = "local.upsun.build";
-/// The deploy's id.
 pub const LABEL_DEPLOY: &str = "local.upsun.deploy";
-/// The deploy's id of the container that a front is for.
+/// The id of the deploy whose container a front serves.
 pub const LABEL_FRONT_OF: &str = "local.upsun.front-of";
-/// The run's id, on the container of a source operation.
+/// The id of the run, on the container of a source operation.
 pub const LABEL_RUN: &str = "local.upsun.run";
-/// The version of upsun-local that made it.
+/// The version of `upsun-local` that made the object.
 pub const LABEL_VERSION: &str = "local.upsun.version";
-/// The repository's path, for people who wonder where an object comes from.
+/// The path of the repository, for people who wonder where an object comes from.
 pub const LABEL_REPOSITORY: &str = "local.upsun.repository";
 
-/// Who made it: [`Identity::owner`].
+/// The user, state directory and machine that the object belongs to: [`Identity::owner`].
 pub const LABEL_OWNER: &str = "local.upsun.owner";
-/// Which directory the repository is, wherever it is moved to: [`Identity::directory`].
+/// Identifies the directory of the repository, also after it was moved: [`Identity::directory`].
 pub const LABEL_DIRECTORY: &str = "local.upsun.directory";
 
-/// What an object is for.
+/// The purpose of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// The container of an app.
@@ -55,21 +51,21 @@ pub enum Kind {
     Worker,
     /// The web server in front of an app.
     Front,
-    /// What answers at the routes.
+    /// The proxy that answers at the routes.
     Router,
-    /// The container of a service, or a volume that is a mount of the source `service`.
+    /// The container of a service, or a volume with a mount of the source `service`.
     Service,
     /// The data of a service.
     ServiceData,
-    /// The server that takes the mail of apps.
+    /// The server that receives the mail of apps.
     Mail,
     /// The volume of a build.
     Build,
-    /// The mark of a build that is finished.
+    /// The volume whose existence says that a build is finished.
     Built,
-    /// The container that a build runs in.
+    /// The container in which a build runs.
     Building,
-    /// The volume that builds keep between them.
+    /// The volume with the cache that builds share.
     Cache,
     /// A volume for mounts of the source `storage`.
     Storage,
@@ -77,7 +73,7 @@ pub enum Kind {
     Instance,
     /// A volume for mounts of the source `tmp`.
     Tmp,
-    /// A volume that stands for a directory of another one.
+    /// A volume whose content is a directory of another volume.
     Directory,
     /// The directory `/run` that an app shares with the web server in front of it.
     Run,
@@ -91,12 +87,11 @@ pub enum Kind {
     Image,
     /// The container of a source operation.
     Source,
-    /// Everything that a trial of an operation is made of.
+    /// All objects of a trial of an operation.
     Trial,
 }
 
 impl Kind {
-    /// Every kind.
     pub const ALL: [Kind; 22] = [
         Kind::Web,
         Kind::Worker,
@@ -122,7 +117,7 @@ impl Kind {
         Kind::Trial,
     ];
 
-    /// Its name, as the label says it.
+    /// The value of the label [`LABEL_KIND`].
     pub fn name(self) -> &'static str {
         match self {
             Kind::Web => "web",
@@ -150,13 +145,13 @@ impl Kind {
         }
     }
 
-    /// The kind of an object with these labels; `None` where they name no kind that is known.
+    /// The kind of an object with these labels; `None` if the labels name no known kind.
     pub fn of(labels: &Labels) -> Option<Kind> {
         let name = labels.get(LABEL_KIND)?;
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The label for it.
+    /// The label [`LABEL_KIND`] with this kind.
     pub fn label(self) -> (String, String) {
         (LABEL_KIND.to_owned(), self.name().to_owned())
     }

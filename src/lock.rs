@@ -1,5 +1,5 @@
-//! One activity at a time per environment, across processes: a lock on a file of the state directory.
-//! The kernel lets go of it when its holder ends, however it ends.
+//! A lock per environment, on a file of the state directory, so that one activity at a time works on the environment.
+//! The kernel frees the lock when the process of its holder ends, in whatever way it ends.
 
 mod queue;
 
@@ -17,55 +17,53 @@ use crate::private;
 use crate::shutdown::{Shutdown, Urgency};
 use crate::stop_request::{self, Heeding, StopRequest};
 
-/// How often a waiting process looks whether it is its turn: the first one so often, those behind it more seldom.
+/// How often the first waiting process checks whether its turn has come. Processes behind it check less often.
 const POLL: Duration = Duration::from_millis(10);
 
-/// How often the last one in a long queue looks.
+/// How often the last process of a long queue checks.
 const SELDOM: Duration = Duration::from_millis(200);
 
-/// How often a lock file may be taken away while it is locked.
+/// How many times in a row a lock file may be deleted while this process locks it.
 const RETRIES: usize = 100;
 
-/// Why there is no lock.
+/// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file cannot be made or locked.
+    /// The file cannot be created or locked.
     #[error("the lock file {path} cannot be used: {source}")]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
-    /// Somebody else holds it, and we were not to wait.
+    /// Another process holds the lock, and the caller did not want to wait.
     #[error("this environment is busy: {holder}")]
     Busy {
-        /// What the holder says of itself.
+        /// The command and the process of the holder, as the lock file describes them.
         holder: String,
     },
-    /// The user stopped us while we waited.
+    /// The user interrupted the wait.
     #[error("interrupted while waiting for {holder}")]
     Interrupted {
-        /// What the holder says of itself.
+        /// The command and the process of the holder, as the lock file describes them.
         holder: String,
     },
 }
 
-/// The lock, held until it is dropped or the process ends.
+/// The lock, held until this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    /// Open for as long as the lock is held; says what its holder does.
+    /// Open for as long as the lock is held. The content of the file describes what the holder does.
     file: File,
-    /// Where the file is.
     path: PathBuf,
     abandoned: bool,
-    /// What tells this holder from all others.
+    /// Differs from the token of every other holder.
     token: String,
     heeding: Option<Heeding>,
 }
 
 impl Lock {
-    /// Takes the lock or fails at once, also where somebody waits for it. `what` is told to those who find it taken.
+    /// Takes the lock or fails immediately, also when other processes wait for the lock. Processes that find the lock
+    /// taken display `what`.
     pub fn try_take(path: &Path, what: &str) -> Result<Lock, Error> {
         match queue::first_of(path) {
             Some(holder) => Err(Error::Busy { holder }),
@@ -73,7 +71,7 @@ impl Lock {
         }
     }
 
-    /// Takes the lock or fails at once, before all who wait for it.
+    /// Takes the lock or fails immediately, ahead of all processes that wait for the lock.
     pub fn snatch(path: &Path, what: &str) -> Result<Lock, Error> {
         let failed = |source| Error::File {
             path: path.to_owned(),
@@ -86,7 +84,7 @@ impl Lock {
             let _ = file.read_to_string(&mut holder);
             let holder = holder.lines().next().unwrap_or_default().trim();
             match locked {
-                // `clean` took it away in between: nobody else finds this one.
+                // `clean` deleted the file in between: other processes would lock a new file instead of this one.
                 Ok(()) if !private::is_at(&file, &place.path) => continue,
                 Ok(()) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -96,9 +94,10 @@ impl Lock {
                 }
                 Err(errno) => return Err(failed(errno.into())),
             }
-            // Nobody can have noted anything in one that cannot be written.
+            // A holder cannot write its description into a file that is not writable, so assume that it was killed.
             let abandoned = !holder.is_empty() || !place.is_writable;
-            // Told to humans, and to whoever comes after one that was killed; a failure to write it is no failure.
+            // The description is shown to users who wait, and tells the next holder if this process was killed. A
+            // failure to write it is ignored: the lock works without it.
             let _ = file.set_len(0);
             let _ = file.rewind();
             let token = new_token();
@@ -114,7 +113,7 @@ impl Lock {
         Err(failed(io::ErrorKind::NotFound.into()))
     }
 
-    /// Whether somebody holds it. Changes nothing of what its last holder left.
+    /// Whether a process holds the lock. Leaves the description of the last holder in the file.
     pub fn is_taken(path: &Path) -> bool {
         let Ok(file) = private::read(path) else {
             return false;
@@ -122,7 +121,7 @@ impl Lock {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
-    /// Asks the holder of the lock to stop; `None` where there is none, or it cannot be told who that is.
+    /// Asks the holder of the lock to stop; `None` if the lock is free or the holder cannot be identified.
     pub fn ask_to_end(path: &Path) -> Option<StopRequest> {
         let (mut file, place) = open(path).ok()?;
         let mut text = String::new();
@@ -139,7 +138,8 @@ impl Lock {
         request
     }
 
-    /// Lets requests to the holder of the lock stop it, for as long as it has the lock.
+    /// Triggers `shutdown` for each request to stop that is sent to the holder of the lock, for as long as the lock
+    /// is held.
     pub fn heed(&mut self, shutdown: &Shutdown) {
         let path = request_file(&self.path, &self.token);
         let shutdown = shutdown.clone();
@@ -149,20 +149,20 @@ impl Lock {
         ));
     }
 
-    /// Whether its last holder ended without [`Lock::release`]: it was killed, or gave up.
+    /// Whether the last holder ended without [`Lock::release`]: it was killed, or gave up.
     pub fn was_abandoned(&self) -> bool {
         self.abandoned
     }
 
-    /// Lets go of it after everything went its way. Without this the lock is free as well, but the next
-    /// holder looks whether something still runs.
+    /// Frees the lock after the activity ended in order. A lock that is only dropped is free as well, but the next
+    /// holder then looks for processes that still run.
     pub fn release(self) {
-        // What is left in the file costs the next one a look, and nothing else.
+        // If the description stays in the file, the only cost is that the next holder looks for such processes.
         let _ = self.file.set_len(0);
     }
 
-    /// Takes the lock, waiting for as long as somebody else has it. Those who wait are served in the order in which they
-    /// came.
+    /// Takes the lock, and waits for as long as another process has it. Waiting processes get the lock in the order
+    /// of their arrival.
     pub async fn take(
         path: &Path,
         what: &str,
@@ -173,7 +173,7 @@ impl Lock {
             Err(Error::Busy { .. }) => {}
             other => return other,
         }
-        // Where no queue can be made, all try their luck.
+        // Without a queue, waiting processes get the lock in no particular order.
         let mut ticket = Ticket::draw(path, &note(what)).ok();
         let mut told = None;
         loop {
@@ -199,7 +199,7 @@ impl Lock {
         }
     }
 
-    /// Lets go of it and removes its file. Those who wait for it make a new one.
+    /// Frees the lock and deletes its file. Waiting processes create a new one.
     pub fn remove(self) {
         if private::is_at(&self.file, &self.path) {
             let _ = std::fs::remove_file(&self.path);
@@ -208,12 +208,12 @@ impl Lock {
     }
 }
 
-/// Whether a directory beside a lock is there for processes that wait for it.
+/// Whether `directory` is the queue of a lock for which at least one process waits.
 pub fn is_waited_in(directory: &Path) -> bool {
     queue::is_waited_in(directory)
 }
 
-/// What a process tells of itself to those who find it before them.
+/// How this process describes itself to processes that find the lock taken.
 fn note(what: &str) -> String {
     format!("`{what}` (process {})", std::process::id())
 }
@@ -227,7 +227,7 @@ fn named(holder: &str) -> String {
     holder.to_owned()
 }
 
-/// What the holder of a lock says of itself.
+/// How the holder of a lock describes itself.
 fn holder_of(path: &Path) -> Option<String> {
     let mut text = String::new();
     open(path).ok()?.0.read_to_string(&mut text).ok()?;
@@ -235,14 +235,13 @@ fn holder_of(path: &Path) -> Option<String> {
     Some(note).filter(|note| !note.is_empty())
 }
 
-/// Where a lock is.
 struct Place {
     path: PathBuf,
     is_writable: bool,
 }
 
-/// Opens the file to lock. A lock needs no more than a file that all processes of this user find: one that is there
-/// already, or one elsewhere.
+/// Opens the file to lock. A lock only needs a file that all processes of this user find: an existing file that
+/// cannot be written is enough, and otherwise a file in another directory.
 fn open(path: &Path) -> io::Result<(File, Place)> {
     let at = |path: &Path, is_writable| Place {
         path: path.to_owned(),
@@ -252,7 +251,7 @@ fn open(path: &Path) -> io::Result<(File, Place)> {
         .map(|file| (file, at(path, true)))
         .or_else(|err| {
             let as_it_is = private::read(path).map(|file| (file, at(path, false)));
-            // What is wrong with the first of them is the one to mend.
+            // Report the first error: it is the one that the user can fix.
             as_it_is
                 .or_else(|_| {
                     let elsewhere = elsewhere(path)?;
@@ -271,8 +270,8 @@ fn make(path: &Path) -> io::Result<File> {
     private::file(path)
 }
 
-/// Where a lock is instead of in a directory that cannot be written: in one of this user's own, by a name that follows
-/// from its path.
+/// The path of the lock if its own directory cannot be written: a file in a directory of this user, with a name that
+/// is derived from the original path.
 fn elsewhere(path: &Path) -> io::Result<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty());
     let parent = runtime.map_or_else(std::env::temp_dir, PathBuf::from);
@@ -281,7 +280,7 @@ fn elsewhere(path: &Path) -> io::Result<PathBuf> {
     Ok(directory.join(format!("{name}.lock")))
 }
 
-/// What no other holder of a lock has, in this process or in any other.
+/// A text that no other holder of a lock has, in this process or in any other.
 fn new_token() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = std::time::SystemTime::now();
@@ -292,13 +291,14 @@ fn new_token() -> String {
     format!("{:x}-{:x}-{count:x}", std::process::id(), now.as_nanos())
 }
 
-/// Through which file the holder of a lock is asked to stop. Its name is not that of a lock.
+/// The file through which the holder of a lock is asked to stop. The file's name differs from the names of locks.
 fn request_file(lock: &Path, token: &str) -> PathBuf {
     lock.with_file_name(format!("stop-{token}"))
 }
 
-/// Lets a process go on that is stopped, as by Ctrl-Z, so that it notices what it is asked; only if it has the file
-/// open, as the number may be another's by now. Only Linux tells which process has a file open.
+/// Continues a process that is stopped, as by Ctrl-Z, so that it notices the request. The process must have the file
+/// open, since the kernel may have given the number to another process. Only Linux says which process has a file
+/// open.
 #[cfg(target_os = "linux")]
 pub fn wake_holder(number: u32, path: &Path) {
     use rustix::process::{Pid, Signal, kill_process};
@@ -318,7 +318,7 @@ pub fn wake_holder(number: u32, path: &Path) {
     }
 }
 
-/// Nothing tells here which process has the file open.
+/// Other systems do not say which process has a file open.
 #[cfg(not(target_os = "linux"))]
 pub fn wake_holder(_number: u32, _path: &Path) {}
 

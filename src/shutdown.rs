@@ -1,19 +1,20 @@
-//! How a user stops us: the first Ctrl-C cancels with grace, the second kills now, the third leaves.
+//! How a user stops `upsun-local`: the first Ctrl-C cancels with a grace period, the second kills now, the third
+//! leaves.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// How urgently the user wants us to stop.
+/// How urgently the user wants `upsun-local` to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Urgency {
-    /// Not at all.
+    /// The user does not want to stop.
     #[default]
     None,
-    /// Cancel what runs, with its grace period.
+    /// Cancel the running commands and give them their grace period.
     Cancel,
-    /// Kill what runs now.
+    /// Kill the running commands now.
     Kill,
-    /// Leave, whatever still runs.
+    /// Leave, even if commands still run.
     Leave,
 }
 
@@ -27,29 +28,29 @@ impl Urgency {
     }
 }
 
-/// Why we are to stop.
+/// Why `upsun-local` is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
-    /// The signal of that number.
+    /// The signal with this number.
     Signal(u8),
     /// `activity cancel`.
     Request,
     /// `down --force`.
     Force,
-    /// What `watch` runs is out of date.
+    /// `watch` is to start its command again.
     Change,
-    /// Standard output cannot be written.
+    /// The output cannot be written.
     Unwritable,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     urgency: Urgency,
-    /// What came first.
+    /// The cause of the first request.
     cause: Option<Cause>,
 }
 
-/// Tells everybody who waits that the user wants to stop. Clones share one state.
+/// Says to all tasks that wait for it that the user wants to stop. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     sender: watch::Sender<State>,
@@ -62,7 +63,7 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// Nobody wants to stop yet.
+    /// Starts without any request to stop.
     pub fn new() -> Self {
         Shutdown {
             sender: watch::Sender::new(State::default()),
@@ -81,27 +82,27 @@ impl Shutdown {
         Ok(())
     }
 
-    /// One more wish to stop, by the signal of that number.
+    /// Counts one request to stop, by the signal with this number.
     pub fn press(&self, signal: u8) {
         self.press_for(Cause::Signal(signal));
     }
 
-    /// One more request of `activity cancel`.
+    /// Counts one request of `activity cancel`.
     pub fn request(&self) {
         self.press_for(Cause::Request);
     }
 
-    /// One more request of `down --force`.
+    /// Counts one request of `down --force`.
     pub fn force(&self) {
         self.press_for(Cause::Force);
     }
 
-    /// What is done is out of date, as a file has changed that it depends on.
+    /// Stops because a file has changed that the running work depends on.
     pub fn change(&self) {
         self.press_for(Cause::Change);
     }
 
-    /// What is printed cannot be written, and that was said.
+    /// Stops because the output cannot be written, after the error was reported.
     pub fn give_up_output(&self) {
         self.press_for(Cause::Unwritable);
     }
@@ -113,13 +114,12 @@ impl Shutdown {
         });
     }
 
-    /// How urgent it is.
     pub fn urgency(&self) -> Urgency {
         self.sender.borrow().urgency
     }
 
-    /// 128 plus the number of the first signal, once one came: 130, 143 or 129. What stands for a signal has the
-    /// code of that one; output that cannot be written is a fault.
+    /// 128 plus the number of the first signal, once a signal came: 130, 143 or 129. A request that stands for a
+    /// signal has the code of that signal. Output that cannot be written is a fault.
     pub fn exit_code(&self) -> Option<u8> {
         let cause = self.sender.borrow().cause?;
         Some(match cause {
@@ -130,8 +130,8 @@ impl Shutdown {
         })
     }
 
-    /// The signal that this process is to end by, so that a shell that runs it in a loop ends too. What only stands for
-    /// a signal is none, nor is a reader that is gone.
+    /// The signal by which this process is to end, so that a shell that runs the process in a loop ends too. `None`
+    /// for a request that only stands for a signal, and after the reader of the output is gone.
     pub fn signal(&self) -> Option<u8> {
         match self.sender.borrow().cause? {
             Cause::Signal(number) if number != 13 => Some(number),
@@ -139,7 +139,8 @@ impl Shutdown {
         }
     }
 
-    /// Whether nobody needs a word about it: what is read no more, what was told, what `watch` does again.
+    /// Whether no message is needed: the reader of the output is gone, the reason was already reported, or `watch`
+    /// starts again.
     pub fn is_explained(&self) -> bool {
         let cause = self.sender.borrow().cause;
         matches!(
@@ -148,12 +149,12 @@ impl Shutdown {
         )
     }
 
-    /// Whether what is printed could not be written.
+    /// Whether the output could not be written.
     pub fn is_unwritten(&self) -> bool {
         self.sender.borrow().cause == Some(Cause::Unwritable)
     }
 
-    /// What the first wish to stop is called by those who had it.
+    /// How messages name the first request to stop.
     pub fn reason(&self) -> &'static str {
         match self.sender.borrow().cause {
             Some(Cause::Signal(1)) => "SIGHUP",
@@ -167,18 +168,18 @@ impl Shutdown {
         }
     }
 
-    /// Waits until it is at least so urgent.
+    /// Waits until the urgency is at least `urgency`.
     pub async fn reached(&self, urgency: Urgency) {
         let mut receiver = self.sender.subscribe();
-        // The sender lives in `self`, so this ends by the condition only.
+        // The sender lives in `self`, so the wait ends only when the condition holds.
         let _ = receiver.wait_for(|state| state.urgency >= urgency).await;
     }
 
-    /// Does something until it is done; `None` where the user leaves before that, whatever it waits for: an engine that
-    /// does not answer must hold nobody.
+    /// Runs `act` to its end; `None` if the user leaves before that. An engine that does not answer must not keep the
+    /// user waiting.
     pub async fn unless_left<T>(&self, act: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
-            // Where `act` notices the interruption itself, its result says more.
+            // If `act` itself notices the interruption, the result of `act` says more.
             biased;
             result = act => Some(result),
             () = self.reached(Urgency::Leave) => None,

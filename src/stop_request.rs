@@ -1,5 +1,5 @@
-//! How another process asks an activity to stop: by a file beside its lock or its record, which grows by a byte with
-//! each request. A signal would reach a whole process, which may hold several activities, and needs its number.
+//! How another process asks an activity to stop: by a file beside the lock or record of the activity, to which each
+//! request adds a byte. A signal would need the number of the process, and would stop all activities of the process.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,20 @@ use tokio::task::AbortHandle;
 
 use crate::private;
 
-/// How often an activity looks whether it was asked to stop.
+/// How often an activity checks for requests to stop.
 const POLL: Duration = Duration::from_millis(50);
 
-/// How many requests mean anything: the third one leaves everything as it is.
+/// How many requests count: after the third, the activity leaves everything as it is.
 const MOST: u64 = 3;
 
-/// A request, which is taken back once this is dropped.
+/// A request to stop. Dropping it withdraws the request.
 #[derive(Debug)]
 pub struct StopRequest {
     path: PathBuf,
 }
 
 impl StopRequest {
-    /// Asks for it through a file.
+    /// Sends a first request through the file at `path`.
     pub fn send(path: &Path) -> std::io::Result<Self> {
         let request = StopRequest {
             path: path.to_owned(),
@@ -31,7 +31,7 @@ impl StopRequest {
         Ok(request)
     }
 
-    /// Asks once more, which is more urgent.
+    /// Sends one more request, which makes the stop more urgent.
     pub fn again(&self) -> std::io::Result<()> {
         use std::io::{Seek, SeekFrom};
         let mut file = private::file(&self.path)?;
@@ -46,7 +46,7 @@ impl Drop for StopRequest {
     }
 }
 
-/// Looks for requests until it is dropped.
+/// Watches for requests until it is dropped.
 #[derive(Debug)]
 pub struct Heeding(Option<AbortHandle>);
 
@@ -58,8 +58,8 @@ impl Drop for Heeding {
     }
 }
 
-/// Calls `stop` for each request that comes through the file. Which file that is may change, or not be known yet.
-/// Nothing is heard outside of an async runtime.
+/// Calls `stop` for each request that arrives through the file at `path()`. The path may change, or be unknown at
+/// first. Outside of an async runtime no request is noticed.
 pub fn heed(
     path: impl Fn() -> Option<PathBuf> + Send + 'static,
     stop: impl Fn() + Send + 'static,

@@ -1,5 +1,5 @@
-//! Who waits for a lock, in the order in which they came: a directory with a file for each of them, by number. A file
-//! is locked for as long as its process waits, so that one whose process was killed counts no more.
+//! The processes that wait for a lock, in the order of their arrival: a directory with a numbered file for each of
+//! them. A process keeps its file locked while it waits, so the file of a killed process no longer counts.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,38 +9,38 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::private;
 
-/// How many numbers are tried when others take the same at the same time.
+/// How many numbers a process tries when other processes take the same numbers at the same time.
 const TRIES: usize = 1000;
 
-/// A place in the queue. It is given up when it is dropped.
+/// A place in the queue. Dropping it gives the place up.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    /// The directory of the queue.
     queue: PathBuf,
     number: u64,
-    /// What is told to others.
+    /// How this process describes itself to the processes behind it.
     note: String,
-    /// Carries the lock.
+    /// The file of the place, locked.
     file: File,
 }
 
-/// How it stands with a place in a queue.
+/// The state of a place in the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Nobody came before.
+    /// The place is the first one.
     Now,
-    /// Somebody did: what the first of them says, and how many there may be.
+    /// Other places are in front: how the process at the first of them describes itself, and how many there are at
+    /// most.
     After(String, usize),
 }
 
 impl Ticket {
-    /// The next place in the queue for a lock.
+    /// Takes the next place in the queue of `lock`.
     pub(super) fn draw(lock: &Path, note: &str) -> io::Result<Ticket> {
         let made = make(&beside(lock), note);
         made.or_else(|_| make(&beside(&super::elsewhere(lock)?), note))
     }
 
-    /// Whether it is the first. A place that somebody has cleared away is taken anew.
+    /// Whether the place is the first one. If another process deleted the place, a new place is taken.
     pub(super) fn turn(&mut self) -> Turn {
         let all = numbers(&self.queue);
         if !all.contains(&self.number)
@@ -63,14 +63,14 @@ impl Drop for Ticket {
     }
 }
 
-/// What the first one says who waits for a lock.
+/// How the first process that waits for `lock` describes itself.
 pub(super) fn first_of(lock: &Path) -> Option<String> {
     let in_state = beside(lock);
     let found = first(&in_state, numbers(&in_state));
     found.map(|(note, _)| note)
 }
 
-/// Whether it is the directory of a queue in which somebody waits.
+/// Whether `directory` is a queue in which at least one process waits.
 pub(super) fn is_waited_in(directory: &Path) -> bool {
     let name = directory.file_name().unwrap_or_default();
     name.to_string_lossy().starts_with(PREFIX) && first(directory, numbers(directory)).is_some()
@@ -91,7 +91,7 @@ fn make(queue: &Path, note: &str) -> io::Result<Ticket> {
     std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
         .recursive(true)
         .create(queue)?;
-    // It has its lock before anybody can find it.
+    // The file is locked before it has a name by which another process can find it.
     let new = tempfile::Builder::new().prefix(".").tempfile_in(queue)?;
     writeln!(new.as_file(), "{note}")?;
     flock(new.as_file(), FlockOperation::NonBlockingLockExclusive)?;
@@ -114,7 +114,7 @@ fn make(queue: &Path, note: &str) -> io::Result<Ticket> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-/// The numbers in a queue, in order.
+/// The numbers in a queue, in ascending order.
 fn numbers(queue: &Path) -> Vec<u64> {
     let entries = std::fs::read_dir(queue).into_iter().flatten().flatten();
     let mut numbers: Vec<u64> = entries
@@ -124,7 +124,8 @@ fn numbers(queue: &Path) -> Vec<u64> {
     numbers
 }
 
-/// The first of some that is alive, and how many there are from it on. Those before it are cleared away.
+/// How the first living process among `numbers` describes itself, and how many numbers there are from its own on.
+/// Deletes the files of the dead processes before it.
 fn first(queue: &Path, numbers: Vec<u64>) -> Option<(String, usize)> {
     let count = numbers.len();
     for (at, number) in numbers.into_iter().enumerate() {
