@@ -1,5 +1,5 @@
-//! Carries plans out on an engine: builds, deploys, runs operations, takes everything down again.
-//! What happens goes out as [`Event`]s; nothing here prints.
+//! Carries plans out on an engine: builds, deploys, runs operations, takes everything down again. Progress is sent as
+//! [`Event`]s; nothing here prints.
 
 mod abandoned;
 mod advice;
@@ -64,69 +64,56 @@ use crate::project::Project;
 use crate::shutdown::Shutdown;
 use crate::{lock, source};
 
-/// Why something could not be carried out.
+/// Why a plan could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The engine.
     #[error(transparent)]
     Engine(#[from] engine::Error),
-    /// The lock.
     #[error(transparent)]
     Lock(#[from] lock::Error),
-    /// The repository's files.
     #[error(transparent)]
     Source(#[from] source::Error),
     /// A step of a build failed.
     #[error("the build of `{app}` failed: `{}` ended with code {exit_code}", .step.key())]
     Build {
-        /// The app.
         app: String,
-        /// The step.
         step: Step,
-        /// Its exit code.
         exit_code: i64,
     },
     /// A step of a build took too long.
     #[error("the build of `{app}` failed: `{}` took longer than {} s", .step.key(), .limit.as_secs())]
     BuildTimeout {
-        /// The app.
         app: String,
-        /// The step.
         step: Step,
-        /// How long it might take.
         limit: std::time::Duration,
     },
-    /// Settings of the repository name an image that is not theirs to name.
+    /// The repository's settings name an image that they may not name.
     #[error("`images` of the repository's settings names `{image}`, which is refused: {reason}")]
     ForeignImage {
-        /// Its reference.
         image: String,
-        /// Why.
         reason: String,
     },
-    /// A build that is to be made again is in use.
+    /// A build that is to be replaced is in use.
     #[error(
         "`{app}` cannot be built again: the environment `{environment}` uses its build and is busy: {holder}"
     )]
     BuildInUse {
-        /// The app.
         app: String,
         /// The other environment.
         environment: String,
-        /// What runs there.
+        /// The command that keeps the environment busy.
         holder: String,
     },
-    /// The container went away under what ran in it.
+    /// The container disappeared while a command ran in it.
     #[error("the container of `{container}` went away while `{what}` ran in it{detail}")]
     ContainerGone {
         /// The app or `app--worker`.
         container: String,
-        /// What ran.
         what: String,
-        /// What is known of its end.
+        /// What is known about the end of the container.
         detail: String,
     },
-    /// The container had used all the memory that it may have, and was killed.
+    /// The container was killed because it had used all the memory that it may have.
     #[error(
         "the container of `{container}` was killed{}: it had used all the memory that it may have",
         during.as_ref().map(|what| format!(" while `{what}` ran in it")).unwrap_or_default()
@@ -134,7 +121,7 @@ pub enum Error {
     OutOfMemory {
         /// The app, `app--worker` or service.
         container: String,
-        /// What ran in it.
+        /// The command that ran in it.
         during: Option<String>,
     },
     /// The container ended right after its start.
@@ -147,48 +134,44 @@ pub enum Error {
         /// The end of its log, if there is any.
         log: String,
     },
-    /// Something in the sandbox refused to end, so that its container was removed.
+    /// Processes in the container did not end when they were killed, so the container was removed.
     #[error(
         "processes of `{what}` could not be ended one by one, so that the container of `{container}` was removed with them"
     )]
     Unkillable {
         /// The app or `app--worker`.
         container: String,
-        /// What they belong to.
+        /// The command that the processes belong to.
         what: String,
     },
-    /// A service's container ended while it was waited for.
+    /// The container of a service ended before the service was ready.
     #[error("the service `{service}` does not stay up: it ended with code {exit_code}{log}")]
     ServiceEnded {
-        /// The service.
         service: String,
         /// The code of its process.
         exit_code: i64,
         /// The end of its log, if there is any.
         log: String,
     },
-    /// A service runs and does not answer.
+    /// A service runs but does not answer.
     #[error("the service `{service}` did not answer within {} s{log}", .limit.as_secs())]
     ServiceNotReady {
-        /// The service.
         service: String,
-        /// How long it was waited for.
+        /// How long `upsun-local` waited.
         limit: std::time::Duration,
         /// The end of its log, if there is any.
         log: String,
     },
-    /// A database, user or the like could not be made.
+    /// A database, user or similar object of a service could not be created.
     #[error(
         "the service `{service}` could not be set up: {step} ended with code {exit_code}{said}"
     )]
     ServiceSetup {
-        /// The service.
         service: String,
-        /// What was made.
+        /// The object that was to be created.
         step: String,
-        /// The command's exit code.
         exit_code: i64,
-        /// What the command said.
+        /// The output of the command.
         said: String,
     },
     /// The web server in front of an app does not start.
@@ -196,25 +179,21 @@ pub enum Error {
         "the web server in front of `{app}` does not start: it ended with code {exit_code}{log}"
     )]
     FrontEnded {
-        /// The app.
         app: String,
         /// The code of its process.
         exit_code: i64,
         /// The end of its log, if there is any.
         log: String,
     },
-    /// A port on this machine belongs to somebody else.
+    /// Another program uses a port of this machine that the service needs.
     #[error("the service `{service}` cannot start: the port {port} of this machine is taken")]
     PortTaken {
-        /// The service.
         service: String,
-        /// The port.
         port: u16,
     },
-    /// Something else listens where the router should.
+    /// Another program uses the router's port of this machine.
     #[error("port {port} of this machine is taken")]
     RouterPort {
-        /// The port.
         port: u16,
     },
     /// The router ended right after its start, or does not listen.
@@ -225,25 +204,25 @@ pub enum Error {
         /// The end of its log, if there is any.
         log: String,
     },
-    /// The user stopped us.
+    /// The user interrupted the command.
     #[error("interrupted")]
     Interrupted,
-    /// Something is asked of a container that does not run.
+    /// The command needs a container that does not run.
     #[error("`{container}` is not up")]
     NotUp {
         /// The app or `app--worker`.
         container: String,
     },
-    /// An earlier run did not get to put the mounts back.
+    /// An earlier run was killed before it restored the content of the mounts.
     #[error(
         "an earlier test, or `run --undo`, was cut off before it put back what was on the mounts of `{container}`"
     )]
     NotUndone {
         /// The app or `app--worker`.
         container: String,
-        /// What was on them.
+        /// The snapshot with the content of the mounts.
         snapshot: String,
-        /// What says to `upsun-local mount` which container it is of: ` --app one`, or nothing.
+        /// The options by which `upsun-local mount` finds the container: ` --app one`, or nothing.
         flags: String,
     },
     /// The directories of mounts in other mounts were deleted, and with them the mounts.
@@ -257,31 +236,26 @@ pub enum Error {
         /// The mounts, relative to the app's root.
         mounts: Vec<String>,
     },
-    /// A snapshot is of mounts that the container does not have.
+    /// A snapshot belongs to mounts that the container does not have.
     #[error("`{container}` has other mounts now")]
     OtherMounts {
         /// The app or `app--worker`.
         container: String,
     },
-    /// A snapshot of mounts.
     #[error(transparent)]
     Snapshot(#[from] crate::mount_snapshot::Error),
-    /// A source operation left nothing that can be taken.
+    /// The result of a source operation cannot be used.
     #[error("`{operation}` on `{app}` {why}")]
     SourceOperation {
-        /// The app.
         app: String,
-        /// The operation.
         operation: String,
-        /// What is wrong with what it left.
+        /// What is wrong with the result.
         why: String,
     },
-    /// A file on our side.
+    /// A file on the machine of the user.
     #[error("{path}: {source}")]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
 }
@@ -292,37 +266,33 @@ fn listed(mounts: &[String]) -> String {
     format!("the mount{plural} {}", names.join(", "))
 }
 
-/// What the lifecycle's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How long somebody who reads what we print may not read it while things are to be stopped.
+/// How long a stalled consumer of events may delay the end of the program.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// How long whoever is made to end may take for it.
+/// How long `down --force` waits for the holder of the lock to end.
 const FORCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// What the name of an environment's lock file begins with.
+/// The start of the name of an environment's lock file.
 const LOCK_PREFIX: &str = "environment-";
 
 /// One environment of one project on one engine.
 #[derive(Debug, Clone)]
 pub struct Sandbox<'a, E> {
-    /// The engine.
     pub engine: &'a E,
-    /// The project.
     pub project: &'a Project,
-    /// The environment.
     pub environment: &'a Environment,
-    /// Where events go.
+    /// The recipient of the events.
     pub events: &'a Events,
-    /// Whether the user wants us to stop.
+    /// Whether the user wants `upsun-local` to stop.
     pub shutdown: &'a Shutdown,
-    /// Images that a stranger may have named.
+    /// The images that an untrusted author of the repository may have chosen.
     pub foreign: &'a BTreeSet<String>,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Waits until this environment is free and takes it. `what` is told to those who find it taken.
+    /// Waits until this environment is free and locks it. Processes that find the lock taken display `what`.
     pub async fn lock(&self, what: &str) -> Result<Lock> {
         let mut lock = Lock::take(&self.lock_path(), what, self.events, self.shutdown).await?;
         lock.heed(self.shutdown);
@@ -335,26 +305,26 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(lock)
     }
 
-    /// Takes the environment or says at once who has it.
+    /// Locks the environment, or fails immediately with the description of the holder.
     pub fn try_lock(&self, what: &str) -> Result<Lock> {
         let mut lock = Lock::try_take(&self.lock_path(), what)?;
         lock.heed(self.shutdown);
         Ok(lock)
     }
 
-    /// Whether somebody has the environment.
+    /// Whether a process holds the lock of the environment.
     pub fn is_busy(&self) -> bool {
         Lock::is_taken(&self.lock_path())
     }
 
-    /// Takes the environment away from whoever has it: asks that one to end, then not to take its time, and goes
-    /// on without the lock where it does not listen.
+    /// Takes the lock of the environment away from its holder: asks the holder to end, then to hurry, and continues
+    /// without the lock if the holder does not react.
     pub async fn lock_by_force(&self, what: &str) -> Result<Option<Lock>> {
         const ASK_AGAIN: [u64; 3] = [0, 2, 4];
         let began = tokio::time::Instant::now();
         let (mut asked, mut requests) = (0, Vec::new());
         while began.elapsed() < FORCE_LIMIT {
-            // Whoever waits for it has to wait for this, too.
+            // Take the lock ahead of all processes that wait for it: they have to wait for this command, too.
             match Lock::snatch(&self.lock_path(), what) {
                 Err(lock::Error::Busy { .. }) => {}
                 other => return Ok(Some(other?)),
@@ -372,16 +342,16 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(None)
     }
 
-    /// Takes all environments of the project or says at once who has one of them.
+    /// Locks all environments of the project, or fails immediately with the description of a holder.
     pub fn try_lock_all(&self, what: &str) -> Result<Vec<Lock>> {
         let mut locks = vec![self.try_lock(what)?];
-        // A source operation has none of them, but a clone that is not to be taken away from under it.
+        // A source operation locks no environment, but its clone must not be deleted while it runs.
         for lock in crate::scratch::locks(&self.project.state_dir) {
             locks.push(Lock::try_take(&lock, what)?);
         }
         let own = self.lock_path();
         let found = match std::fs::read_dir(&self.project.state_dir) {
-            // It could not be made.
+            // The state directory was never created.
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
             found => Some(found.map_err(|source| lock::Error::File {
                 path: self.project.state_dir.clone(),
@@ -408,7 +378,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .join(format!("{LOCK_PREFIX}{}.lock", &name[..12]))
     }
 
-    /// Tells it. Once the user wants to stop, a listener that is stuck does not hold us up.
+    /// Sends an event. Once the user wants to stop, a listener that is stuck does not delay the end.
     async fn emit(&self, event: impl Into<Event>) {
         tokio::select! {
             biased;
@@ -420,7 +390,6 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Fails when the user wants to stop.
     fn checkpoint(&self) -> Result<()> {
         if self.shutdown.urgency() > crate::shutdown::Urgency::None {
             Err(Error::Interrupted)
@@ -430,25 +399,24 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// An app's plan together with what carrying it out needs besides.
+/// The plan of an app, and everything else that its execution needs.
 #[derive(Debug, Clone)]
 pub struct Planned<'a> {
-    /// The plan.
     pub plan: &'a AppPlan,
-    /// How its image is made.
+    /// How the image of the app is made.
     pub image: &'a crate::images::Recipe,
-    /// The repository's files.
+    /// The files of the repository.
     pub tree: &'a std::sync::Arc<source::Tree>,
     /// When to ask the registry for the image.
     pub pull: Pull,
-    /// Build again although the build is there.
+    /// Whether to build again although the build exists.
     pub rebuild: bool,
     /// Whether this machine sends requests to the app.
     pub routed: bool,
 }
 
 impl Planned<'_> {
-    /// What Git has of the app.
+    /// The files of the app that Git would deploy.
     pub fn source(&self) -> Source<'_> {
         Source {
             tree: self.tree,

@@ -1,4 +1,4 @@
-//! Ends operations whose upsun-local was killed: nobody waits for them, and nobody else would end them.
+//! Ends operations whose `upsun-local` was killed. No other process waits for them or would end them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::engine::{Engine, Error as EngineError};
 const ABANDONED: &str = include_str!("scripts/abandoned.sh");
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// To be called with the environment's lock: then no run that is found has anybody who waits for it.
+    /// The caller must hold the lock of the environment, since only then has every run that is found lost its
+    /// `upsun-local`.
     pub(super) async fn end_abandoned(&self) -> Result<()> {
         for container in self.containers().await? {
             if !container.running {
@@ -24,13 +25,13 @@ impl<E: Engine> Sandbox<'_, E> {
             };
             let found = match self.capture(&container.id, &spec).await {
                 Ok((_, found, _)) => found,
-                // It ended in between, and everything in it.
+                // The container ended in between, with everything in it.
                 Err(super::Error::Engine(EngineError::NotFound(_) | EngineError::Conflict(_))) => {
                     continue;
                 }
                 Err(err) => return Err(err),
             };
-            // A shell has no lock, and somebody may sit before it.
+            // Shells of `exec` hold no lock, so a user may still be working in one: end runs only.
             for mark in found.lines().filter_map(Mark::read) {
                 self.end_run(&container.id, &container.name, mark).await?;
                 self.events
@@ -44,7 +45,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Ends at once everything that carries the mark of a run. `title` is the container's name in messages.
+    /// Kills everything that carries the mark of a run. `title` is the name of the container in messages.
     pub async fn end_run(&self, container: &str, title: &str, mark: Mark) -> Result<()> {
         let command = Command {
             container,

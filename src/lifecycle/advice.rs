@@ -1,4 +1,4 @@
-//! Looks in a container for what helps after something ended there: which of the paths that it printed are really
+//! Looks in a container for an explanation after a command failed there: which of the printed paths are really
 //! read-only, and where a command is that could not be started.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,33 +15,29 @@ use crate::mount_advice::{self, Around, UnderMount};
 use crate::not_started;
 use crate::source::Tree;
 
-/// How long the container may take to answer. Without an answer there is less to say.
+/// How long the container may take to answer. Without an answer the advice is shorter.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// How many files and how many directories of the repository are looked at.
+/// How many files and how many directories of the repository are examined.
 const NOTED: usize = 200;
 
-/// The files of an app in the repository.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Those of the repository.
+    /// All files of the repository.
     pub tree: &'a Tree,
-    /// Where the app's root is among them.
+    /// The path of the app's root in the repository.
     pub root: &'a str,
 }
 
-/// Something that ended in a container of an app.
+/// A command that ended in a container of an app.
 #[derive(Debug, Clone, Copy)]
 pub struct Ended<'a> {
-    /// The container's id.
     pub container: &'a str,
     /// The mounts of the app, relative to its root.
     pub mounts: &'a [String],
-    /// What Git has of the app; `None` where that is not known.
+    /// The files of the app that Git would deploy; `None` if they are not known.
     pub source: Option<Source<'a>>,
-    /// What was run.
     pub script: &'a str,
-    /// Its exit code.
     pub exit_code: i64,
     /// The end of its output.
     pub output: &'a str,
@@ -61,7 +57,7 @@ impl Source<'_> {
         self.tree.has(&self.path(path))
     }
 
-    /// What Git would deploy in a directory, of very much only some.
+    /// The paths in `directory` that Git would deploy, at most `most` of them.
     pub(super) fn under(&self, directory: &str, most: usize) -> UnderMount {
         let mut under = UnderMount {
             files: self.tree.files_below(&self.path(directory)),
@@ -88,7 +84,7 @@ impl Source<'_> {
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// What helps after it. Where the container does not answer, only what the output says.
+    /// What helps after the command ended. If the container does not answer, the advice comes from the output alone.
     pub async fn advise(&self, ended: &Ended<'_>) -> Advice {
         let not_started = match not_started::read(ended.exit_code, ended.output) {
             None => None,
@@ -117,7 +113,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Looks and tells what helps, if there is anything.
+    /// Looks for advice, and sends it as an event if there is any.
     pub async fn tell_advice(&self, title: &str, subject: &str, ended: &Ended<'_>) {
         let advice = self.advise(ended).await;
         if advice != Advice::default() {
@@ -140,13 +136,13 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn refused_write(&self, ended: &Ended<'_>) -> Option<crate::event::ReadOnlyWrite> {
         let mut reading = messages::read(ended.output);
         if ended.exit_code == 0 {
-            // What is not there may be so on purpose.
+            // A missing file may be missing on purpose, so a complaint about it needs no advice.
             let is_refused = |candidate: &Candidate| candidate.complaint != Complaint::Missing;
             reading.candidates.retain(is_refused);
         }
         let found = self.places(ended.container, &reading, ended.script).await;
         let is_tracked = |path: &str| {
-            // Where it is not known what Git has, nothing may be hidden.
+            // If the files that Git would deploy are not known, show every path.
             ended.source.is_none_or(|source| source.is_tracked(path))
         };
         let is_missing =
@@ -157,7 +153,7 @@ impl<E: Engine> Sandbox<'_, E> {
             BTreeMap::new()
         };
         let under = |mount: &str| {
-            // What the build made is noted with what Git has there, if that was noted at all.
+            // The note of a build includes the files from Git. Without such a note, Git is the only source.
             let of_source = || Some(ended.source?.under(mount, NOTED));
             built
                 .get(mount)
@@ -173,7 +169,7 @@ impl<E: Engine> Sandbox<'_, E> {
         mount_advice::of(&reading, &found, &around)
     }
 
-    /// What is there of the paths that an output names.
+    /// Which of the paths in an output exist in the container.
     pub(super) async fn found(
         &self,
         container: &str,
@@ -199,7 +195,7 @@ impl<E: Engine> Sandbox<'_, E> {
         place::parse(&questions, &printed.unwrap_or_default())
     }
 
-    /// What a short script of our own prints, if it does so in time.
+    /// The output of a short script of `upsun-local`; `None` if the script takes too long.
     pub(super) async fn looked_up(
         &self,
         container: &str,

@@ -7,10 +7,11 @@ use tokio::sync::mpsc;
 
 use crate::engine::ByteStream;
 
-/// How much is put together before it is sent, in bytes.
+/// How many bytes are collected before they are sent.
 const PIECE: usize = 512 * 1024;
 
-/// Runs `write` on a thread of its own and streams what it writes. An error of `write` becomes the stream's.
+/// Runs `write` on its own thread and streams the bytes that it writes. An error of `write` becomes an error of the
+/// stream.
 pub(super) fn stream(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> ByteStream {
@@ -22,7 +23,7 @@ pub(super) fn stream(
         };
         let result = write(&mut sink).and_then(|()| sink.flush());
         if let Err(err) = result {
-            // Nobody listens any more when the engine refused the stream; it says why itself.
+            // The receiver is gone if the engine refused the stream. The engine then reports the reason itself.
             let _ = sink.sender.blocking_send(Err(err));
         }
     });
@@ -57,7 +58,7 @@ impl Write for Sink {
     }
 }
 
-/// A tar archive that only holds directories, each with its parents, owned by `uid` and `gid`.
+/// A tar archive that contains directories only, each with its parents, owned by `uid` and `gid`.
 pub(super) fn directories<'a>(
     paths: impl IntoIterator<Item = &'a str>,
     uid: u32,
@@ -90,7 +91,8 @@ fn directories_below<'a>(
     Ok(Bytes::from(archive.into_inner()?))
 }
 
-/// The same below `above`, which is not among them, and without the archive's end, so that another archive can follow.
+/// A tar archive of directories below `above`, which the archive does not contain. The archive has no end mark, so
+/// that another archive can follow.
 pub(super) fn leading_directories<'a>(
     above: &str,
     paths: impl IntoIterator<Item = &'a str>,
@@ -103,14 +105,14 @@ pub(super) fn leading_directories<'a>(
     Ok(bytes)
 }
 
-/// A tar archive of files of root's, each with its absolute path, content and mode.
+/// A tar archive of files of root, each with its absolute path, content and mode.
 pub(super) fn files<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a [u8], u32)>,
 ) -> io::Result<Bytes> {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, content, mode) in files {
         let mut header = tar::Header::new_gnu();
-        // Left empty they would be no numbers, which not every reader takes for root's.
+        // An empty field is not a number, and some readers do not take it for root's.
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(0);
@@ -138,7 +140,6 @@ fn append_directory<W: Write>(
     archive.append_data(&mut header, format!("{path}/"), io::empty())
 }
 
-/// Whole bytes as a stream.
 pub(super) fn whole(bytes: Bytes) -> ByteStream {
     Box::pin(futures_util::stream::once(async move { Ok(bytes) }))
 }

@@ -1,4 +1,4 @@
-//! Builds an app into a volume that is never written again.
+//! Builds an app into a volume that is never written to again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,20 +26,20 @@ use crate::source;
 /// Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html>
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
-/// How long a short command of our own may take once the user wants to stop.
+/// How long a short command of `upsun-local` may take once the user wants to stop.
 const HURRY: Duration = Duration::from_secs(10);
 
-/// The longest that a command of our own may print, in bytes: a list of more than a million files.
+/// The longest output of a command of `upsun-local`, in bytes: enough for a list of more than a million files.
 const LONGEST_ANSWER: usize = 256 << 20;
 
 /// How many finished builds of an app are kept.
 const KEEP: usize = 3;
 
-/// Where the source lies in a container, for an archive that is unpacked at the top.
+/// The path of the source in the container, for an archive that is unpacked in `/`.
 const BELOW: &str = "app/";
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that the app's build is there. `volumes` are those of the project.
+    /// Builds the app unless its build exists. `volumes` are the volumes of the project.
     pub async fn ensure_build(&self, planned: &Planned<'_>, volumes: &[Volume]) -> Result<()> {
         let plan = planned.plan;
         let build = &plan.build;
@@ -82,7 +82,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         self.ensure_image(planned.image, planned.pull).await?;
         let result = self.build(planned).await;
-        // The container goes in any case, and a build that is not finished goes with it.
+        // Remove the container in any case. An unfinished build is removed with it.
         let removed = self.remove_named(&build.container.name).await;
         let mark = match result {
             Ok(mark) => mark,
@@ -98,7 +98,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Builds an app; the mark that says so.
+    /// Builds an app, and returns the mark of the finished build.
     async fn build(&self, planned: &Planned<'_>) -> Result<VolumeSpec> {
         let plan = planned.plan;
         let build = &plan.build;
@@ -158,8 +158,8 @@ impl<E: Engine> Sandbox<'_, E> {
         let plan = planned.plan;
         let (root, user) = (plan.source_root.clone(), plan.build.user);
         let tree = Arc::clone(planned.tree);
-        // Mount points are part of the build. They come first, so that the source's own directories win. A hook
-        // must not see them, and so they are made after it where there is one.
+        // Mount points are part of the build. Make them before the source is unpacked, so that the source's own
+        // directories replace them. If there is a build hook, make them after the hook, which must not see them.
         let mut missing: Vec<String> = Vec::new();
         for point in &plan.build.mount_points {
             let whole = join(&root, point);
@@ -188,8 +188,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 })
         });
         let uploaded = tokio::select! {
-            // Engines refuse links that lead out of the directory that is unpacked in, and the source may have some:
-            // none leads out of this one.
+            // Engines refuse links that lead out of the directory in which they unpack. The source may have such
+            // links, and no link can lead out of `/`.
             uploaded = self.engine.upload(container, "/", stream) => uploaded,
             () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
         };
@@ -197,7 +197,7 @@ impl<E: Engine> Sandbox<'_, E> {
             failure.lock().ok().and_then(|mut slot| slot.take()),
             uploaded,
         ) {
-            // An engine that takes no more says itself why.
+            // If the engine stopped reading the archive, the error of the engine says why.
             (None | Some(source::Error::Archive(_)), Err(err)) => Err(err.into()),
             (Some(err), _) => Err(err.into()),
             (None, Ok(())) => Ok(()),
@@ -272,7 +272,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Tells what may have made a step fail.
+    /// Sends what may have made a step fail.
     async fn explain_failed_step(
         &self,
         planned: &Planned<'_>,
@@ -284,7 +284,7 @@ impl<E: Engine> Sandbox<'_, E> {
     ) {
         let app = &planned.plan.app;
         if exit_code != KILLED {
-            // A package manager ends with a code of its own.
+            // A package manager has an exit code of its own, even if the kernel killed one of its processes.
             self.explain_kill(container, app).await;
         }
         if tail.speaks_of_a_service() {
@@ -294,7 +294,7 @@ impl<E: Engine> Sandbox<'_, E> {
             let hint = "move that command to `hooks.deploy`, where relationships answer";
             self.events.warn(message, Some(hint.to_owned())).await;
         }
-        // Everything of the app can be written during a build.
+        // Every file of the app can be written during a build, so a read-only file system is not the reason.
         let output = tail.text();
         if not_started::read(exit_code, "").is_some()
             || known_cause::read(script, &output).is_some()
@@ -312,7 +312,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Makes the mount points that the build itself did not make, and warns about those it filled.
+    /// Makes the mount points that the build did not make, and warns about mount points that contain files.
     async fn make_mount_points(&self, planned: &Planned<'_>, container: &str) -> Result<Finished> {
         let plan = planned.plan;
         let finished = self.finish(planned, container).await?;
@@ -333,8 +333,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
     }
 
-    /// Removes all but the newest builds of an app, and those that were never finished. One that a
-    /// container still uses stays.
+    /// Removes all but the newest builds of an app, and all unfinished builds. A build that a container still uses
+    /// stays.
     async fn prune_builds(&self, planned: &Planned<'_>, volumes: &[Volume]) {
         let plan = planned.plan;
         let of_app = |kind: Kind| {
@@ -349,7 +349,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 .find(|mark| mark.labels.get(LABEL_BUILD) == build.labels.get(LABEL_BUILD))
         };
         let mut builds: Vec<&Volume> = of_app(Kind::Build).collect();
-        // Unfinished ones come last, so that they never take a finished one's place.
+        // Unfinished builds come last, so that they never displace a finished build.
         builds.sort_by_key(|build| {
             (
                 mark_of(build).is_none(),
@@ -363,7 +363,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             self.remove_build(old, mark).await;
         }
-        // What another program left that took a build away, but not its mark.
+        // Marks without a build: another program removed the volume of the build only.
         let alone = of_app(Kind::Built).filter(|mark| {
             !of_app(Kind::Build)
                 .any(|build| build.labels.get(LABEL_BUILD) == mark.labels.get(LABEL_BUILD))
@@ -373,8 +373,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Removes a build, unless a container uses it. Its mark goes first: what is left of a removal that is cut short must
-    /// not count as built.
+    /// Removes a build, unless a container uses it. The mark is removed first, so that an interrupted removal does
+    /// not leave a damaged build that counts as finished.
     async fn remove_build(&self, build: &Volume, mark: Option<&Volume>) {
         if let Some(id) = build.labels.get(LABEL_BUILD) {
             let mut users = self.project.labels();
@@ -391,7 +391,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let removed = self.engine.remove_volume(&build.name).await;
         if let (Err(_), Some(mark)) = (removed, mark) {
-            // Somebody has come to use it since.
+            // A container has started to use the build in between, so restore the mark.
             let again = VolumeSpec {
                 name: mark.name.clone(),
                 labels: mark.labels.clone(),
@@ -402,7 +402,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Runs a short command of our own and returns its exit code, output and errors, of which it keeps the beginning.
+    /// Runs a short command of `upsun-local`. Returns its exit code, and the beginnings of its output and its errors.
     pub(super) async fn capture(
         &self,
         container: &str,
@@ -416,7 +416,7 @@ impl<E: Engine> Sandbox<'_, E> {
             let piece = tokio::select! {
                 biased;
                 piece = exec.output.next() => piece,
-                // An engine that says no more must hold nobody who wants to stop.
+                // An engine that sends nothing further must not keep a user waiting who wants to stop.
                 () = &mut hurried => return Err(Error::Interrupted),
             };
             match piece {
@@ -435,7 +435,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok((self.ended(exec.exit).await?, text(out), text(errors)))
     }
 
-    /// Ends some time after the user wanted to stop.
+    /// Waits until the user wants to stop, and some time longer.
     async fn hurried(&self) {
         self.shutdown
             .reached(crate::shutdown::Urgency::Cancel)
@@ -443,8 +443,8 @@ impl<E: Engine> Sandbox<'_, E> {
         tokio::time::sleep(HURRY).await;
     }
 
-    /// The exit code of a command whose output has ended, which the engine may learn a little later. What its container
-    /// took along was killed.
+    /// The exit code of a command whose output has ended; the engine may learn the code a little later. If the
+    /// container ended too, the command counts as killed.
     pub async fn ended(&self, exit: ExitCode) -> Result<i64> {
         tokio::select! {
             biased;
@@ -452,13 +452,13 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(EngineError::ContainerEnded) => Ok(KILLED),
                 exit => Ok(exit?),
             },
-            // An engine that never knows must hold nobody who wants to stop.
+            // An engine that never learns the code must not keep a user waiting who wants to stop.
             () = self.hurried() => Err(Error::Interrupted),
         }
     }
 }
 
-/// Whether a build is finished: its volume is there, and so is its mark.
+/// Whether a build is finished: the volume of the build and its mark exist.
 pub(super) fn is_built(build: &BuildPlan, volumes: &[Volume]) -> bool {
     let there = |name: &str| volumes.iter().any(|volume| volume.name == name);
     there(&build.volume.name) && there(&build.mark.name)

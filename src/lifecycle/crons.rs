@@ -1,4 +1,4 @@
-//! Runs crons: one by hand, or all of an environment on their schedule.
+//! Runs crons: one cron on request, or all crons of an environment on schedule.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,35 +18,32 @@ use crate::labels::LABEL_APP;
 use crate::lock::Lock;
 use crate::shutdown::Urgency;
 
-/// The longest that is waited at a stretch: the clock that this waits by stands still while the machine sleeps,
-/// and does not follow when somebody sets the time.
+/// The longest wait at a stretch. The clock of the timer stops while the machine sleeps, and does not change when a
+/// user sets the time.
 const STRETCH: Duration = Duration::from_secs(30);
 
 /// A cron and how it is to run.
 #[derive(Debug, Clone, Copy)]
 pub struct CronRun<'a> {
-    /// The app.
     pub app: &'a str,
-    /// The cron.
     pub cron: &'a Cron,
     /// The id of the app's web container.
     pub container: &'a str,
-    /// The paths of its mounts, relative to the app's root.
+    /// The paths of the container's mounts, relative to the app's root.
     pub mounts: &'a [String],
-    /// What Git has of the app; `None` where that is not known.
+    /// The files of the app that Git would deploy; `None` if they are not known.
     pub source: Option<Source<'a>>,
-    /// The role under which it runs; `None` when its time has come.
+    /// The role under which the cron runs; `None` if the schedule started it.
     pub role: Option<&'a str>,
-    /// The user who runs it.
     pub user: Option<&'a str>,
     /// Variables for this run only.
     pub variables: &'a BTreeMap<String, String>,
-    /// How long it may run: the caller's limit or its own.
+    /// How long the cron may run: the limit of the caller or of the cron.
     pub timeout: Duration,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs a cron in its app's container, which is up.
+    /// Runs a cron in the container of its app, which must be up.
     pub async fn run_cron(&self, run: &CronRun<'_>) -> Result<Report> {
         let cron = run.cron;
         self.emit(event::Cron::Started {
@@ -69,7 +66,8 @@ impl<E: Engine> Sandbox<'_, E> {
             grace: cron.grace,
         };
         let by_hand = run.role.is_some();
-        // Who runs one wants its output as it is; of those that run by themselves one must see which says what.
+        // A user who runs one cron wants its output unchanged. The output of scheduled crons needs the name of each
+        // cron.
         let event = |output| {
             let output = Text(output);
             if by_hand {
@@ -104,8 +102,8 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
-    /// Takes the right to run this environment's crons by themselves, or says at once who has it: each is to
-    /// run once.
+    /// Locks the schedule of this environment, or fails immediately with the description of the holder. Two schedules
+    /// would run each cron twice.
     pub fn lock_crons(&self) -> Result<Lock> {
         let name = crate::project::hash(self.environment.name.as_bytes());
         let path = format!("crons-{}.lock", &name[..12]);
@@ -113,15 +111,15 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Lock::try_take(&path, "up --crons")?)
     }
 
-    /// Runs crons whenever their time comes, until the user wants to stop: then what runs is cancelled first.
-    /// `now` is the clock; `mounts` are those of each app's web container.
+    /// Runs crons on schedule until the user wants to stop, and then first cancels the crons that run. `now` is the
+    /// clock; `mounts` are the mounts of each app's web container.
     pub async fn run_crons(
         &self,
         entries: Vec<Entry>,
         mounts: &BTreeMap<String, Vec<String>>,
         now: impl Fn() -> Timestamp,
     ) -> Result<()> {
-        // The table changes while what it started runs, so that has a list of its own.
+        // The timetable changes while the crons that it started run, so the crons need a list of their own.
         let all = entries.clone();
         let mut timetable = Timetable::new(entries, now());
         for (entry, next) in timetable.entries() {
@@ -188,7 +186,7 @@ impl<E: Engine> Sandbox<'_, E> {
         .await;
     }
 
-    /// Runs a cron whose time has come. What goes wrong with one app does not end the others' crons.
+    /// Runs a cron whose time has come. An error in one app does not end the crons of other apps.
     async fn run_due(
         &self,
         entry: &Entry,
@@ -219,13 +217,14 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         match self.run_cron(&run).await {
             Ok(_) => {
-                // Whoever leaves without waiting leaves the cron to the next one to end.
+                // If the user leaves without waiting, keep the lock marked: the next command then ends what still
+                // runs.
                 if self.shutdown.urgency() < Urgency::Leave {
                     lock.release();
                 }
                 Ok(())
             }
-            // `down`, or a redeploy of the app, took its container away.
+            // `down`, or a redeploy of the app, removed the container.
             Err(err @ Error::ContainerGone { .. }) => {
                 lock.release();
                 self.events.warn(err.to_string(), None).await;
@@ -236,7 +235,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// The container in which an app's crons run: on Upsun too, never that of a worker.
+/// The container in which an app's crons run. On Upsun too, crons never run in the container of a worker.
 fn web_container<'a>(containers: &'a [Container], app: &str) -> Option<&'a Container> {
     containers.iter().find(|found| {
         let is = |label: &str, value: &str| found.labels.get(label).is_some_and(|at| at == value);
@@ -244,7 +243,7 @@ fn web_container<'a>(containers: &'a [Container], app: &str) -> Option<&'a Conta
     })
 }
 
-/// Waits for what runs; for ever where nothing does.
+/// Waits for `running`; forever if it is `None`.
 async fn done<F: Future<Output = Result<()>> + Unpin>(running: &mut Option<F>) -> Result<()> {
     match running {
         Some(running) => running.await,

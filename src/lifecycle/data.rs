@@ -7,7 +7,7 @@ use crate::labels::Kind;
 use crate::plan::{ContainerPlan, User};
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// The volumes behind a container's mounts, with their directories owned by the app's user.
+    /// Creates the volumes of a container's mounts, with directories that the app's user owns.
     pub(super) async fn ensure_volumes(
         &self,
         planned: &Planned<'_>,
@@ -16,7 +16,8 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<()> {
         let mut there: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
         if !plan.volatile.is_empty() {
-            // What a crash left may hold a `tmp` mount's volume, which could then not be emptied.
+            // A helper container left by a crash may hold the volume of a `tmp` mount, which could then not be
+            // emptied.
             self.engine.remove_container(&helper_name(plan)).await?;
         }
         // A `tmp` mount starts empty in every new container.
@@ -63,7 +64,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Makes directories in volumes by way of a container that is never started.
+    /// Makes directories in volumes, by uploading them to a container that is never started.
     async fn make_directories(
         &self,
         planned: &Planned<'_>,
@@ -121,7 +122,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// The name of the container by way of which directories are made in volumes.
+/// The name of the container through which directories are made in volumes.
 fn helper_name(plan: &ContainerPlan) -> String {
     format!("{}-directories", plan.container.name)
 }

@@ -1,5 +1,4 @@
-//! Why something is made, made anew or kept, in words for people who look for the reason (`-vv`). What is decided is
-//! decided elsewhere.
+//! Explains to users why an object is made, replaced or kept (`-vv`). The decisions themselves are made elsewhere.
 
 use crate::engine::spec::{Container, Volume};
 use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_DEPLOY};
@@ -23,7 +22,7 @@ pub(super) fn of_build(build: &BuildPlan, volumes: &[Volume], rebuild: bool) -> 
     }
 }
 
-/// Why a container of an app is made anew. `containers` are those of the environment.
+/// Why a container of an app is replaced. `containers` are the containers of the environment.
 pub(super) fn of_container(
     plan: &ContainerPlan,
     containers: &[Container],
@@ -46,7 +45,7 @@ pub(super) fn of_container(
     }
 }
 
-/// Why a service is not kept as it is; `None` where it is.
+/// Why a service is replaced; `None` if the service is kept.
 pub(super) fn of_service(plan: &ServicePlan, containers: &[Container]) -> Option<&'static str> {
     let spec = plan.container.as_ref()?;
     let starting = format!("{}{}", spec.name, super::deploy::STARTING);

@@ -1,5 +1,5 @@
-//! Starts an app's containers: volumes, network, container, hooks. A container whose name ends in
-//! `-starting` was left in the middle of that and is made anew.
+//! Starts the containers of an app: volumes, network, container, hooks. A container whose name ends in `-starting`
+//! belongs to a deploy that was cut off, and is replaced.
 
 mod container;
 
@@ -19,30 +19,29 @@ use crate::labels::{LABEL_APP, LABEL_DEPLOY, LABEL_WORKER};
 use crate::output::Output;
 use crate::plan::{AppPlan, BuildStep, ContainerPlan, NetworkPlan};
 
-/// What the name of a container ends with until its deploy is through.
+/// The end of a container's name until the deploy of the container is finished.
 pub(super) const STARTING: &str = "-starting";
 
 /// How long the last lines of a log may take to arrive.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
 
-/// How much of a container's last lines is told, in bytes.
+/// How much of the end of a container's log is shown, in bytes.
 const LONGEST_LOG: usize = 16 * 1024;
 
-/// A container that is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
     /// The engine's id.
     pub id: String,
-    /// Whether it was started just now.
+    /// Whether the container was started just now.
     pub fresh: bool,
     /// The hooks that failed.
     pub failed_hooks: Vec<Step>,
-    /// What to say when an operation in it fails: that its process takes no requests.
+    /// The warning if an operation in the container fails: that the app's process accepts no requests.
     pub silence: Option<String>,
 }
 
 impl Deployed {
-    /// One that was up already.
+    /// A container that was up before.
     fn kept(plan: &ContainerPlan, id: String) -> Self {
         let name = plan.container.name.as_str();
         let because = "it runs as the plan says";
@@ -57,7 +56,6 @@ impl Deployed {
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// The containers of this environment.
     pub async fn containers(&self) -> Result<Vec<Container>> {
         Ok(self
             .engine
@@ -65,8 +63,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .await?)
     }
 
-    /// Makes sure that one container of an app is up with what the plan says. `containers` are those of
-    /// the environment.
+    /// Makes sure that one container of an app is up as the plan says. `containers` are the containers of the
+    /// environment.
     pub async fn ensure_container(
         &self,
         planned: &Planned<'_>,
@@ -79,7 +77,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 .await?;
             return self.let_others_follow(planned, plan, deployed).await;
         }
-        // Whoever asks for the newest image wants it under what is up already, too.
+        // `Pull::Always` asks for the newest image, also for a container that is already up.
         let is_newer = self.ensure_image(planned.image, Pull::Always).await?;
         let planned = Planned {
             pull: Pull::Missing,
@@ -92,8 +90,8 @@ impl<E: Engine> Sandbox<'_, E> {
         self.let_others_follow(&planned, plan, deployed).await
     }
 
-    /// A deploy is one for all containers of an app: those that are up as they were before are deployed again with the
-    /// one that was.
+    /// Upsun deploys all containers of an app together, so containers that are up and unchanged are deployed again
+    /// with the changed container.
     async fn let_others_follow(
         &self,
         planned: &Planned<'_>,
@@ -147,7 +145,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(Deployed::kept(plan, id));
         }
         self.checkpoint()?;
-        // What was made for another container since then, its services above all, is there by now.
+        // Ask again: the deploy of another container may have made objects in the meantime, services above all.
         let containers = &self.containers().await?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
         let around = services::Surroundings {
@@ -156,7 +154,7 @@ impl<E: Engine> Sandbox<'_, E> {
             volumes: &volumes,
             pull: pull_services,
         };
-        // Neither needs the other: a build sees no services.
+        // The build and the services start side by side, since a build cannot reach services.
         let (built, up) = tokio::join!(
             self.ensure_build(planned, &volumes),
             self.ensure_services(&needed, around),
@@ -164,7 +162,7 @@ impl<E: Engine> Sandbox<'_, E> {
         built?;
         up?;
         self.checkpoint()?;
-        // One that was there stays: somebody may have it open in a browser.
+        // An existing web server stays, since a user may have its address open in a browser.
         let wants_front = is_web
             && planned.plan.front.as_ref().is_some_and(|front| {
                 !front.on_demand
@@ -182,8 +180,8 @@ impl<E: Engine> Sandbox<'_, E> {
             .await
     }
 
-    /// Starts a container again or anew, and lets requests in. `containers` are those of the environment, `volumes`
-    /// those of the project.
+    /// Starts a container again, or a new one, and lets requests in. `containers` are the containers of the
+    /// environment, `volumes` the volumes of the project.
     async fn deploy(
         &self,
         planned: &Planned<'_>,
@@ -231,7 +229,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
-    /// Runs the hooks of a container, with requests let in between the first and the others; the hooks that failed.
+    /// Runs the hooks of a container, and lets requests in after the first hook. Returns the hooks that failed.
     async fn let_in(
         &self,
         planned: &Planned<'_>,
@@ -243,7 +241,6 @@ impl<E: Engine> Sandbox<'_, E> {
         let (before, after): (Vec<_>, Vec<_>) =
             hooks.iter().partition(|hook| hook.step == Step::DeployHook);
         let mut failed = self.run_hooks(planned, plan, id, &before).await?;
-        // From here on requests are let in.
         if wants_front {
             let none = [];
             self.ensure_front(planned.plan, id, &none, true, planned.pull)
@@ -258,7 +255,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(failed)
     }
 
-    /// Runs hooks; those that failed.
+    /// Runs hooks, and returns those that failed.
     async fn run_hooks(
         &self,
         planned: &Planned<'_>,
@@ -288,13 +285,13 @@ impl<E: Engine> Sandbox<'_, E> {
         let read = async {
             while let Some(Ok(piece)) = stream.next().await {
                 log.extend_from_slice(piece.bytes());
-                // A line may have no end; the last ones say why it ended.
+                // A line may be endless, so keep only its last bytes: they say why the container ended.
                 if log.len() > 2 * LONGEST_LOG {
                     log.drain(..log.len() - LONGEST_LOG);
                 }
             }
         };
-        // It goes with an error that must be told, also when the engine says no more.
+        // The log belongs to an error that must be reported, even if the engine sends nothing further.
         let _ = tokio::time::timeout(LOG_LIMIT, read).await;
         let text = String::from_utf8_lossy(&log);
         text.lines().map(|line| format!("\n  {line}")).collect()
@@ -302,7 +299,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     pub(super) async fn ensure_network(&self, network: &NetworkPlan) -> Result<()> {
         let there = self.engine.networks(&self.project.labels()).await?;
-        // A crash may have left two, which making it puts right as well.
+        // A crash may have left two web servers, and a deploy of the web server also repairs that.
         if there
             .iter()
             .filter(|found| found.name == network.name)
@@ -316,7 +313,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Runs a hook; false when it failed, which does not undo the deploy.
+    /// Runs a hook. Returns false if the hook failed, which does not undo the deploy.
     pub(super) async fn hook(
         &self,
         planned: &Planned<'_>,
@@ -379,15 +376,15 @@ impl<E: Engine> Sandbox<'_, E> {
 }
 
 impl ContainerPlan {
-    /// Whether a container is up with just this plan.
+    /// Whether a container that was made from exactly this plan is up.
     pub fn is_current(&self, containers: &[Container]) -> bool {
         up_to_date(self, containers).is_some()
     }
 }
 
 impl AppPlan {
-    /// The id of the container that is up with just this plan, when the services that it needs and the web
-    /// server in front of it are up too.
+    /// The id of the container that was made from exactly this plan, if it is up, and the services and the web server
+    /// of the app are up too.
     pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
         let front = self.front.as_ref();
         let front = front.filter(|front| plan.worker.is_none() && !front.on_demand);
@@ -401,7 +398,7 @@ impl AppPlan {
     }
 }
 
-/// The id of the container that is up with just this plan.
+/// The id of the running container that was made from exactly this plan.
 fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
     containers
         .iter()
@@ -413,7 +410,7 @@ fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> 
         .map(|found| found.id.clone())
 }
 
-/// Whether a container is this app's web container or this worker, in whatever state.
+/// Whether a container is the web container of the app, or the worker, in whatever state.
 fn is_of(plan: &ContainerPlan, app: &str, found: &Container) -> bool {
     found
         .labels

@@ -1,5 +1,5 @@
-//! A build whose volume somebody emptied, or took files out of, behind the back of `upsun-local`: it is made again. What
-//! vanishes from a directory deep in it is not noticed.
+//! Replaces a build if the user or another program emptied its volume, or deleted files of it. Files that vanish from
+//! a directory deep in the build are not noticed.
 
 use super::{Error, Planned, Result, Sandbox, finished};
 use crate::engine::spec::{ExecSpec, Volume};
@@ -7,8 +7,8 @@ use crate::engine::{Engine, Error as EngineError};
 use crate::plan::ContainerPlan;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Creates and starts a container. A build that was there before, and that it cannot start with or that holds no
-    /// file, is made again first.
+    /// Creates and starts a container. If the container cannot start on an existing build, or the build holds no
+    /// file, the app is built again first.
     pub(super) async fn start_on_build(
         &self,
         planned: &Planned<'_>,
@@ -44,7 +44,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(id)
     }
 
-    /// Says that a build is made again because nothing is left of it.
+    /// Warns that the app is built again because its build is empty.
     pub(super) async fn warn_emptied(&self, app: &str) {
         let message = format!(
             "the build of `{app}` was emptied or damaged by something else: it is made again"
@@ -52,8 +52,8 @@ impl<E: Engine> Sandbox<'_, E> {
         self.events.warn(message, None).await;
     }
 
-    /// Whether the build that a running container has is no longer what was built: its upper directories are others, or
-    /// where that is not known, it holds no file at all. Every build holds some of the source.
+    /// Whether the build of a running container has changed since it was built: its upper directories differ, or, if
+    /// their state was not noted, the build holds no file at all. Every build holds some of the source.
     pub(super) async fn is_damaged(
         &self,
         planned: &Planned<'_>,
@@ -81,25 +81,26 @@ impl<E: Engine> Sandbox<'_, E> {
                 Ok(code == 0
                     && noted.map_or(said == "none", |noted| !said.is_empty() && said != noted))
             }
-            // It has ended, which whoever uses it finds out.
+            // The container has ended; the next command in it reports that.
             Err(Error::Engine(EngineError::Conflict(_) | EngineError::NotFound(_))) => Ok(false),
             Err(err) => Err(err),
         }
     }
 }
 
-/// Whether a container does not start because a directory for a mount is missing in its build, and cannot be made there.
-/// runc and crun say `mkdir …: read-only file system`.
+/// Whether a container does not start because its build lacks the directory of a mount, and the directory cannot be
+/// created. runc and crun say `mkdir …: read-only file system`.
 fn lacks_mount_point(err: &EngineError) -> bool {
     err.to_string()
         .to_lowercase()
         .contains("read-only file system")
 }
 
-/// Says whether `find`, which is its arguments, finds nothing.
+/// A script whose arguments are a `find` command. It prints `none` if the command finds nothing.
 const LOOK: &str = "found=$(\"$@\") || exit 1; [ -n \"$found\" ] || echo none";
 
-/// Prints the path of a file of the build: of none that is on a mount, also where that lies on the same file system.
+/// A `find` command that prints the path of one file of the build, and of no file on a mount. Mounts may lie on the
+/// same file system, so `-xdev` would not exclude them.
 fn first_file(mounts: &[String]) -> Vec<String> {
     let mut words = vec!["find".to_owned(), "/app".to_owned()];
     for mount in mounts {

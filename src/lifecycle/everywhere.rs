@@ -1,5 +1,5 @@
-//! What `upsun-local` made on an engine, of whatever project. Which of it belongs together, and to whom, is read from
-//! the labels of each object, and never from what an engine was asked for.
+//! Lists the objects of all projects that `upsun-local` made on an engine. The labels of each object say to which
+//! project and user it belongs; the filter of the request to the engine is not trusted.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -16,33 +16,31 @@ use crate::labels::{
 };
 use crate::project::{Identity, Project};
 
-/// Everything of one project on an engine.
+/// All objects of one project on an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sandboxes {
-    /// The project's key.
     pub key: String,
-    /// The repository's path when it was made.
+    /// The path of the repository when the objects were made.
     pub repository: String,
-    /// Who made it; `None` for what an early version made.
+    /// The owner of the objects; `None` for objects that an early version made.
     pub owner: Option<String>,
-    /// The repository's directory, wherever it is now.
+    /// Identifies the directory of the repository, also after it was moved.
     directory: Option<String>,
-    /// What there is of each environment. What all environments share, such as builds, has no name.
+    /// The objects of each environment. Objects that all environments share, such as builds, stand under the empty
+    /// name.
     pub environments: BTreeMap<String, Extent>,
 }
 
-/// What there is of an environment.
+/// The number and size of an environment's objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// How many containers there are.
     pub containers: usize,
-    /// How many of them run.
+    /// How many of the containers run.
     pub running: usize,
-    /// How many volumes there are.
     pub volumes: usize,
-    /// When the oldest of it was made, in seconds since 1970.
+    /// When the oldest object was made, in seconds since 1970.
     pub since: Option<i64>,
-    /// How much is on its volumes, in bytes, as far as the engine knows.
+    /// The size of the volumes in bytes, as far as the engine knows.
     pub size: Option<u64>,
 }
 
@@ -53,7 +51,7 @@ impl Extent {
     }
 }
 
-/// Everything on an engine, by project. Sizes take the engine a while, and are asked for where they are wanted.
+/// All objects on an engine, by project. The engine needs a while to measure sizes, so `with_sizes` asks for them.
 pub async fn everywhere<E: Engine>(engine: &E, with_sizes: bool) -> Result<Vec<Sandboxes>> {
     let labels = Labels::from([(LABEL_PROJECT.to_owned(), String::new())]);
     let (containers, volumes) = tokio::join!(engine.containers(&labels), engine.volumes(&labels));
@@ -86,7 +84,7 @@ fn count_volume(extent: &mut Extent, volume: &Volume, sizes: &BTreeMap<String, u
     extent.volumes += 1;
     let made: Option<Timestamp> = volume.created.parse().ok();
     extent.is_as_old_as(made.map(Timestamp::as_second));
-    // A volume that stands for a directory of another is in that one's size.
+    // The size of a volume that is a directory of another volume is part of that volume's size.
     let is_part = Kind::of(&volume.labels) == Some(Kind::Directory);
     if let Some(size) = sizes.get(&volume.name).filter(|_| !is_part) {
         extent.size = Some(extent.size.unwrap_or_default() + size);
@@ -122,17 +120,18 @@ fn extent<'a>(
 }
 
 impl Sandboxes {
-    /// Whether it is of this user, state directory and machine.
+    /// Whether the objects belong to this user, state directory and machine.
     pub fn is_of(&self, owner: &str) -> bool {
         self.owner.as_deref() == Some(owner)
     }
 
-    /// Whether the repository is gone. Only its owner can tell: on another machine, it may never have been here.
+    /// Whether the repository is gone. Only the owner can know: the repository of another machine may never have been
+    /// on this one.
     pub fn is_orphaned(&self, owner: &str) -> bool {
         self.is_of(owner) && self.is_missing()
     }
 
-    /// Whether nothing is on this machine where the repository was. What cannot be looked at is not missing.
+    /// Whether the path of the repository does not exist on this machine. A path that cannot be read is not missing.
     pub fn is_missing(&self) -> bool {
         let path = Path::new(&self.repository);
         let looked = path.symlink_metadata().map_err(|err| err.kind());
@@ -140,28 +139,28 @@ impl Sandboxes {
         path.is_absolute() && looked.is_err_and(|kind| gone.contains(&kind))
     }
 
-    /// Whether it was made for the repository of a project when that had another id, or lay somewhere else.
+    /// Whether the objects were made for the repository of `project` when it had another id or another path.
     pub fn was_made_for(&self, project: &Project) -> bool {
         if self.key == project.key {
             return false;
         }
         let is_own = self.is_of(&project.identity.owner);
-        // A path that is no text is not told from others.
+        // A path that is not UTF-8 cannot be compared.
         let is_here = project.root.to_str() == Some(self.repository.as_str());
         let was_moved = self.directory.is_some()
             && self.directory == project.identity.directory
             && self.is_missing();
-        // Before owners were told apart, the path alone said whose it was.
+        // Early versions did not label the owner, so only the path says whose objects they are.
         (is_own && (is_here || was_moved)) || (self.owner.is_none() && is_here)
     }
 
-    /// Whether a word means it: its key, or the id of its project.
+    /// Whether a word of the user names this project: its key, or its id.
     pub fn is_called(&self, word: &str) -> bool {
         let id = self.key.rsplit_once('-').map(|(id, _)| id);
         self.key == word || id == Some(word)
     }
 
-    /// What is taken down as a project. `state` is where the state of all projects of this user is.
+    /// The project to take down. `state` is the directory with the state of all projects of this user.
     pub fn project(&self, state: &Path) -> Project {
         Project {
             id: self.key.clone(),

@@ -1,5 +1,5 @@
-//! Runs one script in a container, streams it, and ends it when its time is over or the user says so. What is to be done
-//! when is decided in [`supervision`].
+//! Runs one script in a container, streams its output, and ends it at its time limit or at the user's request.
+//! [`supervision`] decides when to do what.
 
 mod supervision;
 
@@ -20,59 +20,56 @@ use crate::output::Output;
 const COMMAND: &str = include_str!("scripts/command.sh");
 const CANCEL: &str = include_str!("scripts/cancel.sh");
 
-/// The exit code of what SIGKILL ended.
+/// The exit code of a process that SIGKILL ended.
 pub(super) const KILLED: i64 = 137;
 
-/// A single argument of a program may be 128 KiB on Linux, with its closing zero. Longer scripts go another way.
+/// On Linux a single argument of a program has at most 128 KiB, with its closing zero. Longer scripts are split.
 const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// How long the engine may take to notice that a container has ended.
 const GONE_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long processes may take to die after SIGKILL before we give up on them.
+/// How long processes may take to end after SIGKILL before their container is removed.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
 
-/// A script and how it is run.
 #[derive(Debug, Clone)]
 pub struct Command<'a> {
-    /// The container's id.
     pub container: &'a str,
-    /// What the container is called in messages.
+    /// The name of the container in messages.
     pub title: &'a str,
-    /// What the script is called in messages.
+    /// The name of the script in messages.
     pub what: &'a str,
-    /// The script.
     pub script: &'a str,
-    /// Marks its processes; unlike that of any other run.
+    /// Marks the processes of the script. No other run has the same mark.
     pub mark: Mark,
-    /// Variables on top of the container's.
+    /// Variables in addition to those of the container.
     pub variables: &'a BTreeMap<String, String>,
-    /// The script that ends it; SIGTERM when there is none.
+    /// The script that ends the run; SIGTERM if there is none.
     pub stop: Option<&'a str>,
-    /// How long it may run.
+    /// How long the script may run.
     pub timeout: Option<Duration>,
-    /// How long it may take to end once it is asked to.
+    /// How long the script may take to end after a request to end.
     pub grace: Duration,
 }
 
 /// How a script ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// By itself.
+    /// The script ended by itself, with this exit code.
     Exited(i64),
-    /// Because the user wanted it to.
+    /// The user cancelled the script.
     Cancelled,
-    /// Because its time was over.
+    /// The script reached its time limit.
     TimedOut,
-    /// Not at all: the user left.
+    /// The script may still run: the user left.
     Left,
 }
 
-/// The end of everything that a run started, which is under way.
+/// The future that ends everything that a run started.
 type Ending<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs a script. `event` wraps each piece of output; `look` sees it first.
+    /// Runs a script. `event` wraps each piece of output, and `look` sees the piece before that.
     pub async fn execute(
         &self,
         command: &Command<'_>,
@@ -117,7 +114,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 code = &mut exit, if state.awaits_exit() => match code {
                     Ok(code) => Happening::Exited(code),
                     Err(err) if state.ends_by_itself() => return Err(self.gone(command, err).await),
-                    // What ends it may remove its container.
+                    // Ending the run may remove its container, so this error says nothing new.
                     Err(_) => Happening::Lost,
                 },
                 () = until(state.drained()) => Happening::Drained,
@@ -172,7 +169,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Whether commands can be run in a container, which may have ended just now.
+    /// Whether a container, which may have ended just now, still runs commands.
     async fn is_alive(&self, container: &str) -> bool {
         let spec = ExecSpec {
             command: vec!["true".to_owned()],
@@ -189,7 +186,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .is_some_and(|state| state.running))
     }
 
-    /// What to say when a container is not there any more, or is there and the engine has another trouble.
+    /// The error if a container disappeared, or if the container runs and the engine has another problem.
     async fn gone(&self, command: &Command<'_>, err: EngineError) -> Error {
         let is_over = matches!(err, EngineError::ContainerEnded);
         if !is_over && self.is_alive(command.container).await {
@@ -220,8 +217,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Ends everything that a run started, within the grace period or by force. What cannot be ended otherwise goes
-    /// with its container.
+    /// Ends everything that a run started, within the grace period or by force. If processes do not end, their
+    /// container is removed.
     pub(super) async fn end(&self, command: &Command<'_>, grace: Duration) -> Result<()> {
         let words = [
             "/bin/dash",
@@ -235,7 +232,8 @@ impl<E: Engine> Sandbox<'_, E> {
         ];
         let spec = ExecSpec {
             command: words.map(str::to_owned).to_vec(),
-            // What stops it has the container's variables; nothing else is to be led astray by them.
+            // A stop command gets the variables of the container. The scripts of `upsun-local` do not, since such
+            // variables could mislead them.
             variables: match command.stop {
                 Some(_) if !grace.is_zero() => BTreeMap::new(),
                 _ => undeceived(),
@@ -244,7 +242,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let exec = match self.engine.exec(command.container, &spec).await {
             Ok(exec) => exec,
-            // Nothing of it is left in a container that does not run.
+            // In a container that does not run, all processes have ended.
             Err(_) if !self.is_running(command.container).await? => return Ok(()),
             Err(err) => return Err(err.into()),
         };
@@ -266,7 +264,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return Err(self.end_container(command).await);
         }
         match tokio::time::timeout(GONE_LIMIT, exec.exit).await {
-            // That was with the container's variables.
+            // The stop command ran with the variables of the container, so check again without them.
             Ok(Ok(0)) if command.stop.is_some() && !grace.is_zero() => {
                 Box::pin(self.end(command, Duration::ZERO)).await
             }
@@ -283,7 +281,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Removes the container in which processes do not end one by one. The next command makes it again.
+    /// Removes the container whose processes do not end one by one. The next command makes a new container.
     async fn end_container(&self, command: &Command<'_>) -> Error {
         match self.engine.remove_container(command.container).await {
             Ok(()) => Error::Unkillable {
@@ -295,8 +293,8 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Variables for a script that looks for processes: without those by which an app has libraries of its own loaded into
-/// each program. They would count before such a script can take them away.
+/// Variables for a script that looks for processes. They override the variables by which an app has its own libraries
+/// loaded into each program: the script itself could unset them only after its shell had loaded the libraries.
 pub(super) fn undeceived() -> BTreeMap<String, String> {
     let names = [
         "LD_PRELOAD",
@@ -311,7 +309,7 @@ pub(super) fn undeceived() -> BTreeMap<String, String> {
     variables
 }
 
-/// Waits for an end that is under way; for ever where there is none.
+/// Waits for an end that is under way; forever if there is none.
 async fn ended(ending: &mut Option<Ending<'_>>) -> Result<()> {
     match ending {
         Some(ending) => ending.await,
@@ -326,10 +324,11 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// A command with its arguments, run in the app's root after `.environment`, as a shell on Upsun is.
+/// A command with its arguments, run in the app's root after `.environment`, as a shell on Upsun runs it.
 pub fn shell_command(mark: Mark, words: &[String]) -> Vec<String> {
     let script = "ulimit -w \"$1\"\nshift\ncd /app || exit 1\nif [ -r ./.environment ]; then . ./.environment >&2; fi\nexec \"$@\"";
-    // Under its own name, what the shell says of a missing command does not look like a fault of this program.
+    // With its own name as `$0`, the shell's message about a missing command does not look like a fault of
+    // `upsun-local`.
     let mut command = ["/bin/dash", "-c", script, "/bin/dash", &mark.to_string()]
         .map(str::to_owned)
         .to_vec();
@@ -337,7 +336,7 @@ pub fn shell_command(mark: Mark, words: &[String]) -> Vec<String> {
     command
 }
 
-/// A script as arguments that the kernel takes; the script that runs them puts them together again.
+/// Splits a script into arguments that the kernel accepts. The script that runs them joins them again.
 fn chunks(script: &str) -> Vec<String> {
     let mut rest = script;
     let mut out = Vec::new();

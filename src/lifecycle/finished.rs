@@ -1,5 +1,5 @@
-//! What is noted of a build when it is finished, on the volume that marks it: what lies under its mounts, which hide it
-//! from then on, and what its directories looked like, so that files which vanish from them are missed.
+//! The notes about a finished build, which are labels of the volume that marks it: the files under the build's
+//! mounts, which the mounts hide from then on, and the state of its directories, by which missing files are noticed.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,32 @@ use crate::labels::{LABEL_BUILD, Labels};
 use crate::mount_advice::UnderMount;
 use crate::text::quote;
 
-/// On a mark: what lies under mounts, as JSON.
+/// Label of a mark: the files under the mounts, as JSON.
 const LABEL_UNDER_MOUNTS: &str = "local.upsun.under-mounts";
 
-/// On a mark: the sum of what its directories look like.
+/// Label of a mark: the checksum of the state of the build's directories.
 const LABEL_LOOK: &str = "local.upsun.look";
 
-/// How many paths are noted of one mount.
+/// How many paths are noted for one mount.
 const NOTED: usize = 200;
 
 /// The longest note about all mounts, in bytes.
 const LONGEST: usize = 32 << 10;
 
-/// What was found in a build when it was finished.
+/// The state of a build when it was finished.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Finished {
     under_mounts: BTreeMap<String, UnderMount>,
     look: Option<String>,
 }
 
-/// Prints the sum of the upper directories of `/app` and of when something was last put into them or taken away.
-/// Its arguments are the mount points, below which something else is in a container that has mounts.
+/// Prints the checksum of the upper directories of `/app` and their modification times. The arguments are the mount
+/// points, since a container with mounts has other files below them.
 const LOOK: &str = "\
 for point; do set -- \"$@\" -path \"/app/$point\" -prune -o; shift; done
 find /app -maxdepth 3 \"$@\" -type d -printf '%T@ %p\\0' | LC_ALL=C sort -z | sha256sum | cut -d ' ' -f 1";
 
-/// Makes the mount points that are missing, and prints what lies in the others.
+/// A script that makes the missing mount points, and prints the files in the others.
 fn script(mount_points: &[String]) -> String {
     let mut script = String::from("cd /app || exit 1\n");
     for point in mount_points {
@@ -80,7 +80,7 @@ impl Finished {
         finished
     }
 
-    /// The same of a build that is the source and nothing else.
+    /// The state of a build that is only the source: no command ran in it.
     pub(super) fn of_source(planned: &Planned<'_>) -> Self {
         let source = planned.source();
         let points = planned.plan.build.mount_points.iter();
@@ -94,12 +94,12 @@ impl Finished {
         }
     }
 
-    /// The mounts that hide something.
+    /// The mounts that hide files of the build.
     pub(super) fn overlapping(&self) -> impl Iterator<Item = &String> {
         self.under_mounts.keys()
     }
 
-    /// The mark with that on it.
+    /// The mark with these notes as its labels.
     pub(super) fn noted_on(mut self, mark: &VolumeSpec) -> VolumeSpec {
         let mut mark = mark.clone();
         if let Some(look) = self.look.take() {
@@ -112,7 +112,7 @@ impl Finished {
         };
         let mut text = note(&self.under_mounts);
         if text.is_none() {
-            // Rather the upper ones of each mount than nothing.
+            // If the note is too long, keep the upper paths of each mount.
             for under in self.under_mounts.values_mut() {
                 under.some_files.truncate(3);
                 under.some_directories.truncate(8);
@@ -126,7 +126,7 @@ impl Finished {
     }
 }
 
-/// What a mark says of the mounts.
+/// The note of a mark about files under mounts.
 fn under_mounts(mark: &Labels) -> BTreeMap<String, UnderMount> {
     mark.get(LABEL_UNDER_MOUNTS)
         .and_then(|text| serde_json::from_str(text).ok())
@@ -134,7 +134,7 @@ fn under_mounts(mark: &Labels) -> BTreeMap<String, UnderMount> {
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes the mount points that the build itself did not make, and looks at the build.
+    /// Makes the mount points that the build did not make, and reads the state of the build.
     pub(super) async fn finish(&self, planned: &Planned<'_>, container: &str) -> Result<Finished> {
         let points = &planned.plan.build.mount_points;
         let script = format!("{}set --{}\n{LOOK}", script(points), words(points));
@@ -150,7 +150,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Finished::parse(&output))
     }
 
-    /// What lies under the mounts of the build that a container has.
+    /// The files under the mounts of the container's build.
     pub(super) async fn under_mounts(&self, container: &str) -> BTreeMap<String, UnderMount> {
         let Ok(containers) = self.engine.containers(&self.project.labels()).await else {
             return BTreeMap::new();
@@ -159,14 +159,14 @@ impl<E: Engine> Sandbox<'_, E> {
         let Some(build) = own.and_then(|found| found.labels.get(LABEL_BUILD)) else {
             return BTreeMap::new();
         };
-        // Without it there is less to say.
+        // Without the mark the advice is shorter.
         let mark = self.mark(build).await.ok().flatten();
         mark.map(|mark| under_mounts(&mark.labels))
             .unwrap_or_default()
     }
 
-    /// What the build of an app looked like when it was finished. `None` where that was not noted, as of a build in which
-    /// nothing ran.
+    /// The noted state of an app's directories when its build was finished. `None` if no state was noted, as for a
+    /// build without commands.
     pub(super) async fn noted_look(&self, planned: &Planned<'_>) -> Result<Option<String>> {
         let mark = self.mark(&planned.plan.build.id).await?;
         Ok(mark.and_then(|mark| mark.labels.get(LABEL_LOOK).cloned()))
@@ -180,7 +180,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// A script that prints what the build of a running container looks like.
+/// A script that prints the state of the build in a running container.
 pub(super) fn look(mount_points: &[String]) -> String {
     format!("set --{}\n{LOOK}", words(mount_points))
 }
@@ -194,7 +194,7 @@ fn words(mount_points: &[String]) -> String {
     words
 }
 
-/// A path as a pattern of `find` that means this path only.
+/// Escapes a path for `find`, so that the pattern matches this path only.
 fn pattern(path: &str) -> String {
     super::mounts::escaped(path)
 }

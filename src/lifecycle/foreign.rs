@@ -1,9 +1,10 @@
-//! Images that settings of a repository name, which may be a stranger's.
+//! Images that the settings of a repository name. An untrusted author may have written these settings.
 //!
-//! What is in a container's image, everything in the container can read and send away. An engine's store also has
-//! images that no registry would give to the repository's author: built here, or pulled with a password. So an image
-//! that a stranger names is taken from the store only once its registry has given the same one without any password.
-//! That is remembered by the image's id, so that a registry is asked once for each image and not with each start.
+//! A container can read its whole image and send it away. The store of an engine also has images that no registry
+//! would give to the author of the repository: images that were built on this machine, or pulled with a password. An
+//! image from such settings is therefore taken from the store only after its registry has given the same image
+//! without a password. The id of the image is remembered, so that the registry is asked once per image and not with
+//! each start.
 
 use std::path::Path;
 
@@ -14,11 +15,12 @@ use crate::engine::spec::Image;
 use crate::engine::{Engine, Error as EngineError};
 use crate::images::Recipe;
 
-/// The file of confirmed images in the project's state: a reference and the id that it had, by lines.
+/// The file of confirmed images in the state of the project. Each line has a reference and the image id that it had.
 const CONFIRMED: &str = "confirmed-images";
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that an image is there, and that it is the registry's where a stranger named it.
+    /// Makes sure that an image exists, and that a registry gives it to everyone if the repository's settings name
+    /// it.
     pub(super) async fn ensure_base(&self, reference: &str, pull: Pull) -> Result<Image> {
         if !self.foreign.contains(reference) {
             return self.ensure_pulled(reference, pull).await;
@@ -38,7 +40,7 @@ impl<E: Engine> Sandbox<'_, E> {
                         .to_owned(),
                 ));
             }
-            // A pull would take its name away.
+            // A pull would remove the name of the image that was built here.
             if image.digests.is_empty() {
                 return Err(refused("only this machine has it".to_owned()));
             }
@@ -58,7 +60,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(image)
     }
 
-    /// Makes sure that a derived image that is there may be used here: the user's own settings may have made it.
+    /// Makes sure that an existing derived image may be used here: it may have been made with the user's own
+    /// settings.
     pub(super) async fn check_bases(&self, recipe: &Recipe, pull: Pull) -> Result<()> {
         let is_foreign = |base: &String| self.foreign.contains(base);
         if recipe.plan.bases().iter().any(is_foreign) {
@@ -72,7 +75,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Whether all images that a derived one was made from may be used; `ids` are their ids.
+    /// Whether all base images of a derived image may be used. `ids` are the ids of the base images.
     pub(super) fn are_confirmed(&self, references: &[String], ids: &str) -> bool {
         let mut ids = ids.split(' ');
         references.iter().all(|reference| {
@@ -91,7 +94,7 @@ impl<E: Engine> Sandbox<'_, E> {
         bounded::read_text_below(state, Path::new(CONFIRMED), MEBIBYTE).unwrap_or_default()
     }
 
-    /// A list that cannot be written only costs a question to the registry.
+    /// Remembers a confirmed image. If the list cannot be written, the registry is asked again next time.
     fn confirm(&self, reference: &str, id: &str) {
         let line = line(reference, id);
         let mut all = self.confirmed();

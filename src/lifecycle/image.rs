@@ -1,5 +1,5 @@
-//! The derived image that an app's containers are made from: pulled, built on top, and found again by
-//! its content hash.
+//! The derived image of an app's containers: its base image is pulled, the image is built, and its content hash
+//! identifies it later.
 
 use tokio::time::Instant;
 
@@ -9,31 +9,29 @@ use crate::engine::{Engine, Error as EngineError};
 use crate::event;
 use crate::images::{Notice, Recipe, notice};
 
-/// On a derived image: the content id of the image below it.
+/// Label of a derived image: the content id of its base image.
 const LABEL_BASE: &str = "local.upsun.base";
 
-/// The longest line of an image's build that is told, in characters.
+/// The longest line of an image's build that is shown, in characters.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// When to ask the registry for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pull {
-    /// When the engine does not have it.
+    /// If the engine does not have the image.
     #[default]
     Missing,
-    /// Every time.
     Always,
-    /// Never.
     Never,
 }
 
-/// The ids of the images that a derived one was made from, in order.
+/// The ids of the base images of a derived image, in order.
 fn base_ids(derived: &Image) -> &str {
     derived.labels.get(LABEL_BASE).map_or("", String::as_str)
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that the derived image is there. Returns whether it was made just now.
+    /// Builds the derived image if it does not exist. Returns whether it was built just now.
     pub async fn ensure_image(&self, recipe: &Recipe, pull: Pull) -> Result<bool> {
         let there = self.engine.image(&recipe.tag).await?;
         let references = recipe.plan.bases();
@@ -58,7 +56,7 @@ impl<E: Engine> Sandbox<'_, E> {
             base: recipe.plan.base.clone(),
         })
         .await;
-        // What an image says is to be done in those made from it is done here.
+        // The `ONBUILD` instructions of the base image run in this build.
         let network = crate::plan::build_network(self.project);
         self.ensure_network(&network).await?;
         let mut labels = recipe.labels.clone();
@@ -75,7 +73,7 @@ impl<E: Engine> Sandbox<'_, E> {
             if let (Some(notice), Ok(mut notices)) = (notice(line), notices.lock()) {
                 notices.push(notice);
             }
-            // Most of them are never shown.
+            // Most of these lines are never shown, so a line may be lost.
             self.events.offer(event::Image::Line {
                 line: line.chars().take(LONGEST_LINE).collect(),
             });
@@ -108,7 +106,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(true)
     }
 
-    /// Makes sure that an image of a registry is there.
+    /// Makes sure that the engine has an image of a registry.
     pub(super) async fn ensure_pulled(&self, reference: &str, pull: Pull) -> Result<Image> {
         let there = self.engine.image(reference).await?;
         match (there, pull) {

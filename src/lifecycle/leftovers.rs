@@ -1,4 +1,4 @@
-//! What a killed upsun-local leaves: objects half made, and requests that the engine is still busy with.
+//! Removes what a killed `upsun-local` leaves: unfinished objects, and requests that the engine still works on.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::labels::{LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT};
 use crate::lock::{self, Lock};
 use crate::plan::BuildPlan;
 
-/// How long the engine may take to end what somebody asked it for who is no more.
+/// How long the engine may take to finish the request of a process that has ended.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// How long to wait before the next try.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Removes what a crash left of a build, or what `--rebuild` replaces.
+    /// Removes what a crash left of a build, or the build that `--rebuild` replaces.
     pub(super) async fn clear_build(&self, app: &str, build: &BuildPlan) -> Result<()> {
         let began = Instant::now();
         loop {
@@ -34,8 +34,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Takes the other environments whose containers run on a build that is to be replaced, so that nothing is
-    /// torn down under an operation. One that is busy is an error that says so.
+    /// Locks the other environments whose containers use a build that is to be replaced, so that no operation loses
+    /// its container. A busy environment is an error.
     pub(super) async fn lock_users(&self, app: &str, build: &BuildPlan) -> Result<Vec<Lock>> {
         let mut labels = self.project.labels();
         labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
@@ -68,18 +68,18 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn try_clear_build(&self, app: &str, build: &BuildPlan) -> Result<()> {
-        // Under the app's lock nobody else builds it, so whatever still looks like it is a crash's, maybe that
-        // of another commit's build.
+        // While this process has the lock of the app, no other process builds the app. Every building container is
+        // therefore the remainder of a crash, maybe of another commit's build.
         self.remove_all(LABEL_APP, app, Some(Kind::Building))
             .await?;
-        // Users go before the mark, or else a crash would leave them without a build. The mark goes before the
-        // volume: without it nothing counts as built.
+        // Remove the containers that use the build before its mark, or else a crash would leave them without a build.
+        // Remove the mark before the volume, since a build counts as finished only with its mark.
         self.remove_all(LABEL_BUILD, &build.id, None).await?;
         self.engine.remove_volume(&build.mark.name).await?;
         Ok(self.engine.remove_volume(&build.volume.name).await?)
     }
 
-    /// Removes the project's containers with this label, of one kind or of any.
+    /// Removes the project's containers with this label, of one kind or of all kinds.
     async fn remove_all(&self, label: &str, value: &str, kind: Option<Kind>) -> Result<()> {
         let mut labels = self.project.labels();
         labels.insert(label.to_owned(), value.to_owned());
@@ -90,8 +90,9 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Creates a container in the place of any other of the project that has its name: whoever holds the lock is the
-    /// only one who makes containers of such names, so another one was left by a crash. What somebody else made stays.
+    /// Creates a container, and replaces a container of the project with the same name. Only the holder of the lock
+    /// makes containers of such names, so an existing one was left by a crash. Containers of other programs are not
+    /// replaced.
     pub(super) async fn create_anew(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
         let began = Instant::now();
         loop {
@@ -105,7 +106,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Removes the project's container of that name, if there is one.
+    /// Removes the project's container with this name, if it exists.
     pub(super) async fn remove_named(&self, name: &str) -> Result<(), EngineError> {
         let all = self.engine.containers(&self.project.labels()).await?;
         if all.iter().any(|found| found.name == name) {

@@ -1,4 +1,4 @@
-//! What `mail` of the settings comes to besides the server itself, which starts as services do.
+//! Handles the setting `mail`, except for the mail server itself, which starts as services do.
 
 use super::{Result, Sandbox};
 use crate::engine::Engine;
@@ -7,7 +7,7 @@ use crate::labels::Kind;
 use crate::services::{ServicePlan, mail};
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Says where the mail is shown, or removes a server that is no longer wanted.
+    /// Sends where the mail is shown, or removes a server that is no longer wanted.
     pub async fn settle_mail(&self, wanted: Option<&ServicePlan>) -> Result<()> {
         if let Some(plan) = wanted {
             if let Some(url) = mail::address(plan) {

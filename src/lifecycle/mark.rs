@@ -1,10 +1,11 @@
 //! Marks the processes of a run, so that all of them can be found and ended, whatever they do.
 //!
-//! The mark is the limit on the number of file locks (`RLIMIT_LOCKS`), which Linux has not heeded since version 2.4.
-//! Children inherit it and no program replaces it: it outlives a cleared environment, a new session, a parent that
-//! ends, closed files and another name. A process may lower the limit, but nothing in a container may raise it. Each
-//! run therefore has a lower mark than all runs before it, and what has a run's mark or a lower one belongs to that
-//! run. A process that the web process starts has no limit, also when an operation asked for it.
+//! The mark is the limit on the number of file locks (`RLIMIT_LOCKS`), which Linux has ignored since version 2.4.
+//! Children inherit the limit and no program replaces it: it survives cleared variables, a new session, the end of a
+//! parent, closed files and another process name. A process may lower the limit, but no process in a container may
+//! raise it. Each run therefore has a lower mark than all runs before it, and every process with a run's mark or a
+//! lower one belongs to that run. A process that the web process starts has no limit, even if an operation asked the
+//! web process to start it.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -12,10 +13,10 @@ use std::time::SystemTime;
 /// Marks of runs are below this number. Numbers of this size are exact for every program that may show them.
 const RUNS: u64 = 1 << 53;
 
-/// Marks of shells are between that and this number.
+/// Marks of shells are between `RUNS` and this number.
 const SHELLS: u64 = 1 << 54;
 
-/// The mark of a run, or of a shell of `exec`. The number below it marks what its stop command starts.
+/// The mark of a run, or of a shell of `exec`. The processes of the run's stop command have the number below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(u64);
 
@@ -30,14 +31,14 @@ impl Mark {
         Mark(SHELLS - age())
     }
 
-    /// The mark of a run that a container told of.
+    /// Reads a mark that a script in a container printed.
     pub(super) fn read(text: &str) -> Option<Self> {
         let number = text.parse().ok()?;
         (number < RUNS).then_some(Mark(number))
     }
 
-    /// The lowest mark that belongs to the same run: every lower one where runs have theirs, since only one run at a
-    /// time is in a container. There may be several shells.
+    /// The lowest mark that belongs to the same run. Only one run at a time is in a container, so all lower marks of
+    /// runs belong to this run. Several shells may be in a container.
     pub(super) fn lowest(self) -> u64 {
         if self.0 < RUNS { 0 } else { self.0 - 1 }
     }
@@ -49,7 +50,7 @@ impl fmt::Display for Mark {
     }
 }
 
-/// Twice the microseconds since 1970. It reaches [`RUNS`] in 2112.
+/// Twice the number of microseconds since 1970. It reaches [`RUNS`] in 2112.
 fn age() -> u64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

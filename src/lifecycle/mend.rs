@@ -1,5 +1,5 @@
-//! Finishes what a `test`, or `run --undo`, was killed in the middle of: puts back what was on the mounts before it. The
-//! first command that uses the environment afterwards does so, before anything else can be written there.
+//! Finishes a `test`, or `run --undo`, that was killed: restores the content of the mounts from before it. The next
+//! command that uses the environment does so, before any other process can write to the mounts.
 
 use super::{Error, Result, Sandbox};
 use crate::engine::Engine;
@@ -10,7 +10,8 @@ use crate::labels::{LABEL_APP, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store, compare};
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// To be called with the environment's lock. Containers that do not run have their turn once they are started.
+    /// The caller must hold the lock of the environment. The mounts of a container that does not run are restored
+    /// when it is started.
     pub(super) async fn mend_running(&self) -> Result<()> {
         let (state, environment) = (&self.project.state_dir, &self.environment.name);
         if !Store::is_any_pending(state, environment, BEFORE_RUN) {
@@ -24,13 +25,13 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Removes what a killed process left of snapshots that it was taking.
+    /// Removes snapshots that a killed process did not finish.
     pub(super) fn clear_unfinished(&self) {
         Store::clear_unfinished(&self.project.state_dir, &self.environment.name);
     }
 
-    /// Puts back what was on the mounts of a container that runs, if an earlier command was to do so. `mounts` are
-    /// those that it has, where that is not certain.
+    /// Restores the content of a running container's mounts if an earlier command was to do so. `mounts` are the
+    /// mounts of the container, if the caller is not sure that the snapshot has the same ones.
     pub(super) async fn mend(
         &self,
         container: &str,
@@ -48,7 +49,7 @@ impl<E: Engine> Sandbox<'_, E> {
         match self.put_back_whole(container, title, mounts, &store).await {
             Ok(()) => Ok(()),
             Err(err) if self.checkpoint().is_err() => Err(err),
-            // What cannot be put back must not keep anything else from working.
+            // A snapshot that cannot be restored must not block other commands.
             Err(err) => {
                 store.give_up(BEFORE_RUN);
                 let message = format!("the mounts of `{title}` could not be put back: {err}");
@@ -103,7 +104,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Whether the mounts of a container wait to be put back, and nobody is at it.
+    /// Whether the mounts of a container are still to be restored, and no process is doing it.
     pub fn is_to_be_mended(&self, title: &str) -> bool {
         self.snapshots_of(title).is_pending(BEFORE_RUN) && !self.is_busy()
     }
@@ -113,7 +114,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// What says to `upsun-local mount` which container is meant.
+/// The options by which `upsun-local mount` finds the container.
 fn flags(title: &str) -> String {
     match title.split_once("--") {
         Some((app, worker)) => format!(" --app {app} --worker {worker}"),
@@ -121,7 +122,7 @@ fn flags(title: &str) -> String {
     }
 }
 
-/// What an app's or worker's container is called; nothing else has snapshots.
+/// The name of an app's or worker's container in messages. Other containers have no snapshots.
 fn title(container: &Container) -> Option<String> {
     let label = |name: &str| container.labels.get(name);
     if !matches!(Kind::of(&container.labels)?, Kind::Web | Kind::Worker) {

@@ -10,7 +10,8 @@ use crate::lifecycle::{Error, Planned, Result, Sandbox, decisions};
 use crate::plan::ContainerPlan;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Starts a container again that is as the plan says, and was stopped; its id, or `None` where there is none.
+    /// Starts a stopped container again if it was made from this plan. Returns its id, or `None` if there is no such
+    /// container.
     pub(super) async fn restart(
         &self,
         planned: &Planned<'_>,
@@ -32,7 +33,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 tracing::debug!(container = title, because, "a container is started again");
                 Ok(Some(stopped.id.clone()))
             }
-            // A new one would fare no better.
+            // A new container would fail in the same way.
             Err(
                 err @ Error::Engine(
                     EngineError::Lost(_)
@@ -40,12 +41,12 @@ impl<E: Engine> Sandbox<'_, E> {
                     | EngineError::Unavailable { .. },
                 ),
             ) => Err(err),
-            // One that does not start, because it is paused or broken, was removed and is made anew.
+            // A container that does not start, because it is paused or broken, was removed and is replaced.
             Err(_) => Ok(None),
         }
     }
 
-    /// Makes a container in place of those that there are, and starts it.
+    /// Makes a container that replaces the existing ones, and starts it.
     pub(super) async fn make_anew(
         &self,
         planned: &Planned<'_>,
@@ -91,7 +92,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     pub(in crate::lifecycle) async fn start_checked(&self, id: &str, title: &str) -> Result<()> {
         if let Err(err) = self.engine.start_container(id).await {
-            // A container that never ran is of no use to anybody.
+            // A container that never ran is useless, so remove it.
             let _ = self.engine.remove_container(id).await;
             return Err(err.into());
         }

@@ -1,5 +1,5 @@
-//! Decides what is to be done about a script that runs, from what happens to it: without an engine, a clock or a
-//! listener.
+//! Decides how to react to what happens to a running script. This code has no engine, clock or listener, so that
+//! tests can drive it.
 
 use std::time::Duration;
 
@@ -9,77 +9,75 @@ use super::End;
 use crate::lifecycle::PATIENCE;
 use crate::shutdown::Urgency;
 
-/// How long what is on its way may still take once the script has ended.
+/// How long output that is on its way may still take once the script has ended.
 pub(super) const DRAIN: Duration = Duration::from_millis(200);
 
-/// What happens.
+/// What can happen while a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Happening {
-    /// The user wants it to stop, that much.
+    /// The user wants the script to stop, with this urgency.
     Wanted(Urgency),
     /// The moment of [`Supervision::alarm`] has come.
     Alarm,
-    /// Everything of it was ended, as asked.
+    /// All processes of the script were ended, as asked.
     Ended,
-    /// What it printed was told.
+    /// The last output was sent to the listener.
     Told,
-    /// It printed something.
+    /// The script printed something.
     Printed,
-    /// Nothing has its output open any more.
+    /// No process has the output of the script open any longer.
     Closed,
-    /// It ended with that code.
+    /// The script ended with this code.
     Exited(i64),
-    /// Nobody knows any more with what code it ended.
+    /// The exit code of the script cannot be known.
     Lost,
     /// The moment of [`Supervision::drained`] has come.
     Drained,
 }
 
-/// What is to be done about it.
+/// How to react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Nothing but to wait for more.
+    /// Wait for the next event.
     Wait,
-    /// To tell what it printed.
+    /// Send the output to the listener.
     Tell,
-    /// To drop what it printed: nobody listens.
+    /// Drop the output: the listener is gone.
     Drop,
-    /// To end it within its grace period, for that reason.
+    /// End the script within its grace period, for this reason.
     End(Reason),
-    /// To end it at once.
+    /// Kill the script now.
     Kill,
-    /// To leave it: this is how it ended.
+    /// Stop supervising: the script ended in this way.
     Finish(End),
 }
 
 /// Why a script is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// The user wants that.
     User,
-    /// Its time is over.
+    /// The script reached its time limit.
     Time,
 }
 
-/// What is known of a script that runs.
+/// The state of a running script.
 #[derive(Debug, Clone)]
 pub(super) struct Supervision {
     deadline: Option<Instant>,
-    /// How much the user wanted it to stop so far.
+    /// The highest urgency with which the user wanted the script to stop so far.
     wanted: Urgency,
-    /// How it ends, where it does not do so by itself.
+    /// How the script ends if it is ended.
     reason: Option<End>,
-    /// Whether it is being ended.
     is_ending: bool,
     is_open: bool,
-    /// Whether something that it printed is to be told still.
+    /// Whether output is still being sent to the listener.
     is_telling: bool,
-    /// Whether nobody listens any more. Its output is read on all the same: an engine may tell no end of anything in a
-    /// container while it cannot get rid of output.
+    /// Whether the listener is gone. The output is still read: an engine may not report the end of any process in a
+    /// container while it cannot deliver output.
     is_deaf: bool,
     is_exited: bool,
     exit_code: Option<i64>,
-    /// When it printed last.
+    /// When the script printed last.
     printed_at: Instant,
     drained_at: Option<Instant>,
 }
@@ -101,7 +99,7 @@ impl Supervision {
         }
     }
 
-    /// How much the user has to want it to stop for that to be something new.
+    /// The next urgency that would change something.
     pub(super) fn next_urgency(&self) -> Urgency {
         match self.wanted {
             Urgency::None => Urgency::Cancel,
@@ -110,7 +108,7 @@ impl Supervision {
         }
     }
 
-    /// When time alone changes something, whatever else happens.
+    /// When the time limit or a grace period ends.
     pub(super) fn alarm(&self) -> Option<Instant> {
         match self.reason {
             None => self.deadline,
@@ -118,34 +116,33 @@ impl Supervision {
         }
     }
 
-    /// When there is nothing left to read, where nothing comes until then.
+    /// When reading ends, if no output comes until then.
     pub(super) fn drained(&self) -> Option<Instant> {
         self.drained_at.filter(|_| self.reads())
     }
 
-    /// Whether its output is to be read.
+    /// Whether to read the output.
     pub(super) fn reads(&self) -> bool {
         self.is_open && !self.is_telling
     }
 
-    /// Whether its exit code is to be asked for. What it printed is told first, also where its container ended with it.
+    /// Whether to ask for the exit code. The output is sent first, even if the container ended with the script.
     pub(super) fn awaits_exit(&self) -> bool {
         !self.is_exited && !self.is_telling
     }
 
-    /// Whether it ends by itself, as far as is known.
+    /// Whether the script ends by itself, as far as is known.
     pub(super) fn ends_by_itself(&self) -> bool {
         self.reason.is_none()
     }
 
-    /// What is to be done now.
     pub(super) fn on(&mut self, happening: Happening, now: Instant) -> Action {
         let action = match happening {
             Happening::Wanted(urgency) => return self.wanted(urgency),
             Happening::Alarm => self.alarmed(now),
             Happening::Ended => {
                 self.is_ending = false;
-                // All of it has ended; what is left to read is on its way already.
+                // All processes have ended; the rest of the output is already on its way.
                 self.drained_at.get_or_insert(now + DRAIN);
                 Action::Wait
             }
@@ -180,7 +177,7 @@ impl Supervision {
                 self.is_ending = true;
                 Action::Kill
             }
-            // Its time was over already; to end it again would run its stop command twice.
+            // The script is already being ended; a second end would run its stop command twice.
             Urgency::Cancel | Urgency::None if is_under_way => Action::Wait,
             Urgency::Cancel | Urgency::None => {
                 self.is_ending = true;
@@ -221,12 +218,12 @@ impl Supervision {
         Action::Wait
     }
 
-    /// How it ended, once there is nothing left to wait for.
+    /// How the script ended, once there is nothing left to wait for.
     fn end(&self) -> Option<End> {
         if self.is_open || self.is_telling || self.is_ending {
             return None;
         }
-        // One that closed its output may still be on its way out.
+        // A script that closed its output may not have ended yet.
         self.reason.or(self.exit_code.map(End::Exited))
     }
 }
