@@ -136,7 +136,7 @@ impl<E: Engine> Sandbox<'_, E> {
     async fn refused_write(&self, ended: &Ended<'_>) -> Option<crate::event::ReadOnlyWrite> {
         let mut reading = messages::read(ended.output);
         if ended.exit_code == 0 {
-            // A missing file may be missing on purpose, so a complaint about it needs no advice.
+            // A script that succeeded may have looked for a file that is missing on purpose.
             let is_refused = |candidate: &Candidate| candidate.complaint != Complaint::Missing;
             reading.candidates.retain(is_refused);
         }

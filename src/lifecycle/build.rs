@@ -284,7 +284,7 @@ impl<E: Engine> Sandbox<'_, E> {
     ) {
         let app = &planned.plan.app;
         if exit_code != KILLED {
-            // A package manager has an exit code of its own, even if the kernel killed one of its processes.
+            // The kernel may also have killed a process of a package manager, which then ends with its own exit code.
             self.explain_kill(container, app).await;
         }
         if tail.speaks_of_a_service() {
@@ -294,7 +294,7 @@ impl<E: Engine> Sandbox<'_, E> {
             let hint = "move that command to `hooks.deploy`, where relationships answer";
             self.events.warn(message, Some(hint.to_owned())).await;
         }
-        // Every file of the app can be written during a build, so a read-only file system is not the reason.
+        // Every file of the app can be written during a build, so look only for missing commands and known causes.
         let output = tail.text();
         if not_started::read(exit_code, "").is_some()
             || known_cause::read(script, &output).is_some()

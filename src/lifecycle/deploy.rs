@@ -299,7 +299,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     pub(super) async fn ensure_network(&self, network: &NetworkPlan) -> Result<()> {
         let there = self.engine.networks(&self.project.labels()).await?;
-        // A crash may have left two web servers, and a deploy of the web server also repairs that.
+        // A crash may have left two networks of this name; creating the network repairs that as well.
         if there
             .iter()
             .filter(|found| found.name == network.name)

@@ -1,4 +1,4 @@
-//! What is on the mounts of a running container: sizes, files in and out, emptying them.
+//! Works on the mounts of a running container: measures them, copies files to and from them, empties them.
 
 pub(super) mod download;
 
@@ -21,22 +21,22 @@ use crate::event;
 use crate::plan::User;
 use crate::shutdown::Urgency;
 
-/// How much of what a command of this program complains of is kept, in bytes.
+/// How much of the error output of a command of `upsun-local` is kept, in bytes.
 pub(super) const COMPLAINTS: usize = 64 * 1024;
 
-/// How much is on a mount.
+/// The size of a mount's content.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MountUsage {
-    /// The mount's path, relative to the app's root.
+    /// The path of the mount, relative to the app's root.
     pub mount: String,
-    /// Bytes in files.
+    /// The size of all files, in bytes.
     pub bytes: u64,
-    /// How many files.
+    /// The number of files.
     pub files: u64,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// How much is on each of these mounts.
+    /// The sizes of these mounts.
     pub async fn mount_sizes(&self, container: &str, mounts: &[String]) -> Result<Vec<MountUsage>> {
         let mut all = Vec::new();
         for mount in mounts {
@@ -60,7 +60,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(all)
     }
 
-    /// Removes everything on a mount. Those of `mounts`, all of the app's, that lie below it keep what is on them.
+    /// Removes everything on a mount. `mounts` are all mounts of the app; those below `mount` keep their content.
     pub async fn empty_mount(&self, container: &str, mount: &str, mounts: &[String]) -> Result<()> {
         let script = "mount=$1; shift; find \"/app/$mount\" -mindepth 1 \"$@\" ! -type d -exec rm -f {} + || exit 1; \
             find \"/app/$mount\" -mindepth 1 \"$@\" -type d -print0 | sort -rz | xargs -0r rmdir --ignore-fail-on-non-empty";
@@ -69,7 +69,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .map(|_| ())
     }
 
-    /// Copies a directory's content onto a mount; the files belong to the app's user there.
+    /// Copies the content of a directory onto a mount, where the files belong to the app's user.
     pub async fn upload_to_mount(
         &self,
         container: &str,
@@ -88,7 +88,7 @@ impl<E: Engine> Sandbox<'_, E> {
             append_tree(&mut tar, &from, Path::new(""), user, Holes::Kept)?;
             tar.finish()
         });
-        // Not by the engine's own upload, which refuses whatever lies below a read-only mount: /app is one.
+        // The upload of the engine refuses every path below a read-only mount, and `/app` is one.
         let command = [
             "tar",
             "--extract",
@@ -101,13 +101,13 @@ impl<E: Engine> Sandbox<'_, E> {
             stdin: true,
             ..ExecSpec::default()
         };
-        // It ends with the stream, so it needs no mark.
+        // `tar` ends with its input, so it needs no mark.
         self.feed(container, &spec, stream).await
     }
 
-    /// Does something with the mounts of a container until it is done or the user presses Ctrl-C once more than before.
-    /// It may then still end by itself within `grace`, unless the user does not wait that long. The commands that it runs
-    /// in the container are ended.
+    /// Runs an action on the mounts of a container until it is done or the user presses Ctrl-C once more than before.
+    /// The action may then still end by itself within `grace`, unless the user presses Ctrl-C again. The commands
+    /// that the action runs in the container are ended.
     pub async fn interruptible<T>(
         &self,
         container: &str,
@@ -135,7 +135,7 @@ impl<E: Engine> Sandbox<'_, E> {
             biased;
             result = act => result,
             () = pressed => {
-                // Nobody waits for it any more, and it reads on by itself.
+                // The action no longer runs, but its command in the container does, so end the command.
                 let ended = self.end_run(container, "mounts", *MARK);
                 let _ = tokio::time::timeout(PATIENCE, ended).await;
                 Err(Error::Interrupted)
@@ -143,7 +143,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Runs a command that reads a stream.
+    /// Runs a command that reads `stream` as its input.
     pub(super) async fn feed(
         &self,
         container: &str,
@@ -155,7 +155,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut errors = Vec::new();
         let feed = async {
             while let Some(piece) = stream.next().await {
-                // What it does not read any more is no failure of ours; it says itself what is wrong.
+                // A command that stops reading reports the reason itself.
                 if input.write_all(&piece?).await.is_err() {
                     break;
                 }
@@ -201,10 +201,10 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Marks the commands of [`Sandbox::interruptible`]. They are ended like shells: by the process that started them only.
+/// Marks the commands of [`Sandbox::interruptible`]. Like shells, only the process that started them ends them.
 static MARK: LazyLock<Mark> = LazyLock::new(Mark::of_shell);
 
-/// A script with its arguments whose processes carry that mark.
+/// A script with its arguments, whose processes carry [`MARK`].
 pub(super) fn marked(script: &str, arguments: &[String]) -> Vec<String> {
     let script = format!("ulimit -w \"$0\"\n{script}");
     let mut command = ["/bin/dash", "-c", &script, &MARK.to_string()]
@@ -214,14 +214,14 @@ pub(super) fn marked(script: &str, arguments: &[String]) -> Vec<String> {
     command
 }
 
-/// Keeps the beginning of something that may have no end.
+/// Appends to `kept` up to `limit` bytes, since the output may be endless.
 pub(super) fn keep(kept: &mut Vec<u8>, more: &[u8], limit: usize) {
     let room = limit.saturating_sub(kept.len());
     kept.extend_from_slice(&more[..more.len().min(room)]);
 }
 
-/// The mount, then arguments for `find` that leave out those of `mounts` that lie below it: they are on the same
-/// file system, which tells nothing.
+/// The mount, then arguments for `find` that leave out those of `mounts` that lie below it. Such mounts are on the
+/// same file system, so `-xdev` would not exclude them.
 fn without_nested(mount: &str, mounts: &[String]) -> Vec<String> {
     let below = format!("{mount}/");
     let mut words = vec![mount.to_owned()];
@@ -232,7 +232,7 @@ fn without_nested(mount: &str, mounts: &[String]) -> Vec<String> {
     words
 }
 
-/// A path as a pattern of `find` that means this path only.
+/// Escapes a path for `find`, so that the pattern matches this path only.
 pub(super) fn escaped(path: &str) -> String {
     let mut pattern = String::new();
     for c in path.chars() {
@@ -244,13 +244,13 @@ pub(super) fn escaped(path: &str) -> String {
     pattern
 }
 
-/// What becomes of the holes of files.
+/// What happens to the holes of sparse files in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holes {
-    /// They stay holes. Such files keep the owner that they have here, which GNU tar passes over where it unpacks as the
-    /// app's user.
+    /// Holes stay holes. Such files keep the owner that they have on this machine, which GNU tar ignores when it
+    /// unpacks as the app's user.
     Kept,
-    /// They become zeros.
+    /// Holes become zeros.
     Filled,
 }
 
@@ -277,7 +277,7 @@ pub(super) fn append_tree<W: io::Write>(
         } else if meta.is_symlink() {
             header.set_size(0);
             let target = std::fs::read_link(entry.path())?;
-            // `append_link` writes another target where it can: `//` for `/`, `a/b` for `a//b`.
+            // `append_link` may write another target: `//` for `/`, `a/b` for `a//b`.
             if header
                 .set_link_name_literal(target.as_os_str().as_bytes())
                 .is_ok()
@@ -288,12 +288,12 @@ pub(super) fn append_tree<W: io::Write>(
             }
         } else if meta.is_file() {
             let mut file = std::fs::File::open(entry.path())?;
-            // Blocks are counted in 512 bytes, whatever their size is.
+            // The kernel counts blocks of 512 bytes, whatever the block size of the file system is.
             if holes == Holes::Kept && meta.blocks() < meta.len() / 512 {
                 tar.append_file(&name, &mut file)?;
                 continue;
             }
-            // A file that shrinks is filled up, so that the archive stays whole.
+            // Pad a file that shrinks while it is read, so that the archive stays valid.
             let content = file.chain(io::repeat(0)).take(meta.len());
             tar.append_data(&mut header, &name, content)?;
         }
@@ -301,7 +301,7 @@ pub(super) fn append_tree<W: io::Write>(
     Ok(())
 }
 
-/// Reads what arrives through a channel, on a thread that may block.
+/// Reads bytes that arrive through a channel. Reading blocks, so it belongs on a thread that may block.
 pub(super) struct Received {
     receiver: mpsc::Receiver<io::Result<Bytes>>,
     rest: Bytes,

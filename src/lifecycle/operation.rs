@@ -1,4 +1,4 @@
-//! Runs an operation in its app's container and reports how it went.
+//! Runs an operation in the container of its app and reports the result.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,39 +15,37 @@ use crate::event::{self, Advice, Event, Outcome, Text};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
 
-/// Upsun documents ten seconds for crons; operations are assumed to have the same.
+/// Upsun documents ten seconds for crons. **Assumption**: operations have the same grace period.
 /// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#crons>
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
-/// An operation and how it is to run.
+/// An operation and how to run it.
 #[derive(Debug, Clone)]
 pub struct OperationRun<'a> {
-    /// The operation.
     pub operation: &'a Operation,
-    /// The role under which it runs.
+    /// The role under which the operation runs.
     pub role: &'a str,
-    /// The user who runs it.
     pub user: Option<&'a str>,
-    /// The container that it runs in.
+    /// The container in which the operation runs.
     pub container: &'a ContainerPlan,
     /// Variables for this run only.
     pub variables: &'a BTreeMap<String, String>,
-    /// The time limit: the caller's, else the operation's own.
+    /// The time limit: the limit of the caller, or else of the operation.
     pub timeout: Option<Duration>,
-    /// Whether what it leaves in the background is ended after it.
+    /// Whether processes that the operation leaves in the background are ended after it.
     pub ends_the_rest: bool,
-    /// Where the app listens, when it has a process that should.
+    /// The address at which the app should listen, if it has a process for that.
     pub listens_at: Option<&'a str>,
 }
 
-/// How a script went that somebody or its time started.
+/// The result of a script that a user or the schedule started.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) outcome: Outcome,
     pub(super) exit_code: i64,
     pub(super) duration: Duration,
     pub(super) advice: Advice,
-    /// The end of its output, where it failed.
+    /// The end of the output, if the script failed.
     pub(super) output: String,
 }
 
@@ -61,19 +59,19 @@ impl Done {
     }
 }
 
-/// How an operation went.
+/// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// How it ended.
+    /// How the operation ended.
     pub outcome: Outcome,
-    /// Its exit code; 0 when it was cancelled before it had one.
+    /// The exit code; 0 if the operation was cancelled before it had one.
     pub exit_code: i64,
-    /// Whether a hook of the deploy before it failed.
+    /// Whether a hook of the deploy before the operation failed.
     pub hooks_failed: bool,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Brings the container up where needed, and runs the operation in it.
+    /// Brings the container up if necessary, and runs the operation in it.
     pub async fn run_operation(
         &self,
         planned: &Planned<'_>,
@@ -86,7 +84,8 @@ impl<E: Engine> Sandbox<'_, E> {
         let hooks_failed = !deployed.failed_hooks.is_empty();
         let done = self.run_operation_in(&deployed.id, planned, run).await?;
         let is_bad = done.outcome == Outcome::Failure && !deployed.fresh;
-        // Without its code it did nothing that counts.
+        // If the build has lost files, the operation may have failed without its code: build again, and run it once
+        // more.
         if is_bad
             && self
                 .is_damaged(planned, &deployed.id, run.container)
@@ -176,7 +175,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(done)
     }
 
-    /// Brings a container up where needed. A fresh one is given a little time until its process is up.
+    /// Brings a container up if necessary. A new container gets a little time until its process is up.
     pub async fn ensure_ready(
         &self,
         planned: &Planned<'_>,
@@ -195,8 +194,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(deployed)
     }
 
-    /// Runs a script to whatever end it comes to. `mounts` are those of its container, `source` is what Git has of its
-    /// app.
+    /// Runs a script until it ends in any way. `mounts` are the mounts of its container, `source` are the files of
+    /// its app that Git would deploy.
     pub(super) async fn carry_out(
         &self,
         command: &Command<'_>,

@@ -1,23 +1,23 @@
-//! Keeps the end of what something prints, for when it fails and its words are worth a look.
+//! Keeps the end of a command's output, which is searched for an explanation if the command fails.
 
-/// How much of an operation's last output is kept to look at, in bytes.
+/// How much of the end of the output is kept, in bytes.
 const KEEP: usize = 64 * 1024;
 
-/// The last part of an operation's output, without the cost of keeping all of it.
+/// The end of a command's output.
 #[derive(Debug, Default)]
 pub struct Tail {
     bytes: Vec<u8>,
 }
 
 impl Tail {
-    /// Takes note of more output. Large pieces cost no more than small ones.
+    /// Appends output. Large pieces cost as little as small ones.
     pub fn push(&mut self, piece: &[u8]) {
         if piece.len() >= KEEP {
             self.bytes.clear();
             self.bytes.extend_from_slice(&piece[piece.len() - KEEP..]);
             return;
         }
-        // Twice the size before cutting, so that cutting is rare.
+        // Cut only when the buffer has twice the size, so that cutting is rare.
         if self.bytes.len() + piece.len() > 2 * KEEP {
             let cut = self.bytes.len() - KEEP.min(self.bytes.len());
             self.bytes.drain(..cut);
@@ -25,14 +25,15 @@ impl Tail {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// Whether the output says that something was killed, by a shell or a runtime that then ended with a code of its own.
+    /// Whether the output says that a process was killed. The shell or runtime that printed this ended with another
+    /// exit code.
     pub(super) fn speaks_of_a_kill(&self) -> bool {
         let text = String::from_utf8_lossy(&self.bytes);
         text.lines()
             .any(|line| line.contains("Killed") || line.contains("SIGKILL"))
     }
 
-    /// Whether the output says that a service was looked for and not found.
+    /// Whether the output says that a connection to a service failed.
     pub(super) fn speaks_of_a_service(&self) -> bool {
         const REFUSED: [&str; 7] = [
             "ECONNREFUSED",
@@ -43,7 +44,7 @@ impl Tail {
             "not known",
             "name resolution",
         ];
-        // Where relationships and the usual ports of databases lead.
+        // The host names of relationships, and the usual ports of databases.
         const SERVICES: [&str; 6] = [".internal", "5432", "3306", "6379", "27017", "9200"];
         let text = String::from_utf8_lossy(&self.bytes);
         let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
@@ -51,7 +52,6 @@ impl Tail {
             .any(|line| has(line, &REFUSED) && has(line, &SERVICES))
     }
 
-    /// As text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }

@@ -1,4 +1,5 @@
-//! The web servers of ours: the front of an app, which shares its network, and whatever else has a [`ProxyPlan`].
+//! Starts the web servers of `upsun-local`: the front of an app, which shares the app's network, and all other
+//! containers with a [`ProxyPlan`].
 
 use super::{Error, Pull, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ContainerSpec};
@@ -10,8 +11,8 @@ use crate::plan::front::ProxyPlan;
 use crate::web::FRONT_PORT;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that a web server is up with just this plan; the id of its container when it was made
-    /// for that. `anew`: also where one is up, since it has lost the network that it shared.
+    /// Makes sure that a web server is up that was made from exactly this plan. Returns the id of its container if it
+    /// was made now. `anew` also replaces a running server, which has lost the network that it shared.
     pub async fn ensure_proxy(
         &self,
         plan: &ProxyPlan,
@@ -32,7 +33,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let id = self.create_anew(&plan.container).await?;
         let started = self.fill_and_start(plan, &id).await;
         if started.is_err() {
-            // One without its configuration is of no use to anybody.
+            // A web server without its configuration is useless, so remove it.
             let _ = self.engine.remove_container(&id).await;
         }
         started.map(|()| Some(id))
@@ -48,8 +49,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(self.engine.start_container(id).await?)
     }
 
-    /// Makes sure that an app's front is up, if it has one. `container` is the app's own, which runs; `anew`
-    /// says that it was started just now.
+    /// Makes sure that the front of an app is up, if the app has one. `container` is the running container of the
+    /// app; `anew` says that this container was started just now.
     pub(super) async fn ensure_front(
         &self,
         app: &AppPlan,
@@ -67,7 +68,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let proxy = ProxyPlan {
             container: ContainerSpec {
-                // The app's container may not have its own name yet.
+                // The container of the app may not have its final name yet, so use its id.
                 network_of: Some(container.to_owned()),
                 ..front.proxy.container.clone()
             },
@@ -76,7 +77,8 @@ impl<E: Engine> Sandbox<'_, E> {
         let Some(id) = self.ensure_proxy(&proxy, containers, anew, pull).await? else {
             return Ok(());
         };
-        // They share what the kernel knows of listeners, and the app's image has a shell for certain.
+        // Look for the listener in the app's container: both containers share their network, and the app's image
+        // certainly has a shell.
         if self.listens(container, &FRONT_PORT.to_string()).await? {
             return Ok(());
         }
@@ -90,7 +92,8 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
-    /// Removes an app's front, whatever plan it was made from: it dies with the app's container.
+    /// Removes the front of an app, whatever plan it was made from. A front cannot outlive the container whose
+    /// network it shares.
     pub(super) async fn remove_front(&self, app: &str, containers: &[Container]) -> Result<()> {
         for front in containers.iter().filter(|found| is_front_of(found, app)) {
             self.engine.remove_container(&front.id).await?;
@@ -99,7 +102,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Whether a web server is up with just this plan.
+/// Whether a web server is up that was made from exactly this plan.
 pub(super) fn is_current(plan: &ProxyPlan, containers: &[Container]) -> bool {
     containers.iter().any(|found| {
         found.running
@@ -108,7 +111,7 @@ pub(super) fn is_current(plan: &ProxyPlan, containers: &[Container]) -> bool {
     })
 }
 
-/// Whether an app has a front, whatever plan it was made from.
+/// Whether an app has a front, whatever plan the front was made from.
 pub(super) fn has_front(app: &str, containers: &[Container]) -> bool {
     containers.iter().any(|found| is_front_of(found, app))
 }

@@ -1,13 +1,13 @@
-//! The apps that another app has relationships to: they are brought up before it, each with the web server
-//! in front of it.
+//! Brings up the apps to which another app has relationships before that app, each with the web server in front of
+//! it.
 
 use super::{Planned, Result, Sandbox};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that the web containers of these apps are up, in this order. Returns the environment's
-    /// containers as they are then; `containers` are those before.
+    /// Makes sure that the web containers of these apps are up, in this order. `containers` are the containers of the
+    /// environment before that; the result is the containers after it.
     pub async fn ensure_reached(
         &self,
         reached: &[Planned<'_>],

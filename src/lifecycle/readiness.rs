@@ -1,4 +1,4 @@
-//! Whether a process that was just started is ready: it listens, it waits for something, or it ends again and again.
+//! Finds out whether a process that was just started is ready: whether it listens, waits, or ends again and again.
 
 use super::{Error, Result, Sandbox};
 use crate::engine::Engine;
@@ -6,44 +6,45 @@ use crate::engine::spec::ExecSpec;
 use crate::shutdown::Urgency;
 
 const PROCESS: &str = include_str!("scripts/process.sh");
-/// Waits until something listens at an address, for a number of seconds; for images that have no more than a shell.
+/// A script that waits for a number of seconds until a process listens at an address. It runs in images that have
+/// only a shell.
 pub(super) const LISTENS: &str = include_str!("scripts/ready.sh");
 
-/// How long an app may take to listen before the work goes on without that, in seconds.
+/// How many seconds to wait for an app to listen before the work continues anyway.
 const LIMIT: u32 = 5;
 
-/// What the process of a container does.
+/// The state of the process of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Readiness {
-    /// It listens where requests go, or is up and takes none.
+    /// The process listens where requests go, or it is up and accepts no requests.
     Ready,
-    /// Nothing listens there.
+    /// No process listens there.
     Silent,
-    /// Nothing listens there, and the process waits for something else.
+    /// No process listens there, and the app's process waits for something else.
     Waits,
     /// The command ended, and is started again each time.
     Ended {
-        /// What the configuration calls it: `web.commands.start`.
+        /// The key of the command in the configuration: `web.commands.start`.
         command: String,
-        /// Its last exit code.
+        /// The last exit code.
         code: i64,
-        /// How often it ended.
+        /// How often the command ended.
         times: u32,
     },
 }
 
-/// What is enough to go on.
+/// What the caller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Enough {
-    /// That the process is up.
+    /// The process is up.
     Process,
-    /// That requests are taken.
+    /// Requests are accepted.
     Port,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Waits a little until an app that was just started takes requests, as the router on Upsun does, and warns where
-    /// it does not. A process without an address, such as a worker's, only has to stay.
+    /// Waits a little until an app that was just started accepts requests, as the router on Upsun does, and warns if
+    /// it does not. A process without an address, such as a worker's, only has to stay up.
     pub(super) async fn wait_until_ready(
         &self,
         container: &str,
@@ -56,8 +57,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Waits until the process that was just started is up; warns where it ended, and returns what to say of it when an
-    /// operation beside it fails.
+    /// Waits until the process that was just started is up, and warns if it ended. Returns the warning for an
+    /// operation that fails in the same container.
     pub(super) async fn wait_until_up(
         &self,
         container: &str,
@@ -149,8 +150,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Whether the command of a container that is up ended a short while ago, and how often; `None` where it stays, or where
-    /// nothing can be asked.
+    /// Which command of a running container ended a short while ago, with its exit code and how often it ended.
+    /// `None` if no command ended, or if the container does not answer.
     pub async fn keeps_ending(&self, container: &str) -> Option<(String, i64, u32)> {
         let script = "if [ -n \"$(find /run/upsun-local/ended -mmin -2 2>/dev/null)\" ]; then cat /run/upsun-local/ended; fi";
         let spec = ExecSpec {
@@ -168,8 +169,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Waits a little until something listens on a port or socket in a container of an app's image; false
-    /// when nothing does.
+    /// Waits a little until a process listens on a port or socket in a container of an app's image. Returns false if
+    /// no process does.
     pub(super) async fn listens(&self, container: &str, address: &str) -> Result<bool> {
         let spec = ExecSpec {
             command: [
@@ -191,7 +192,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// What to say of a process that takes no requests.
+/// The warning about a process that accepts no requests.
 fn silence(title: &str, address: Option<&str>, readiness: &Readiness) -> Option<String> {
     let address = address?;
     match readiness {
@@ -205,7 +206,7 @@ fn silence(title: &str, address: Option<&str>, readiness: &Readiness) -> Option<
     }
 }
 
-/// Reads `<code> <times> <command>`, as the supervisor of a container writes it.
+/// Reads `<code> <times> <command>`, which the supervisor of a container writes.
 fn ended(text: &str) -> Option<Readiness> {
     let mut words = text.trim().splitn(3, ' ');
     Some(Readiness::Ended {

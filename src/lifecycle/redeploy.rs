@@ -1,4 +1,4 @@
-//! A deploy with nothing changed: on Upsun it runs the post-deploy hook, and only that.
+//! A deploy without any change: on Upsun it runs the post-deploy hook only.
 //! Source: <https://docs.upsun.com/create-apps/hooks/hooks-comparison.html#post-deploy-hook>
 
 use super::{Deployed, Planned, Result, Sandbox};
@@ -7,7 +7,7 @@ use crate::event::Step;
 use crate::plan::ContainerPlan;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs the post-deploy hook of a container that was up already.
+    /// Runs the post-deploy hook of a container that was already up.
     pub async fn redeploy(
         &self,
         planned: &Planned<'_>,

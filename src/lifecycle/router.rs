@@ -1,4 +1,4 @@
-//! The router of an environment: the one container that shows this machine a port.
+//! Starts the router of an environment: the only container that publishes a port for the web on this machine.
 
 use super::{Error, Pull, Result, Sandbox, readiness, services};
 use crate::engine::spec::{Container, ExecSpec};
@@ -6,12 +6,12 @@ use crate::engine::{Engine, Error as EngineError};
 use crate::plan::router::RouterPlan;
 use crate::services::ServicePlan;
 
-/// How long it may take to listen, in seconds.
+/// How long the router may take to listen, in seconds.
 const LIMIT: &str = "10";
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that the router is up with just this plan, and the services that it leads to. `containers` are
-    /// those of the environment.
+    /// Makes sure that the router is up as exactly this plan says, and the services to which it leads. `containers`
+    /// are the containers of the environment.
     pub async fn ensure_router(
         &self,
         plan: &RouterPlan,

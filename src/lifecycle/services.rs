@@ -1,5 +1,5 @@
-//! Starts the services that an app reaches: image, data volume, container, readiness, databases and users.
-//! A container whose name ends in `-starting` was left in the middle of that and is made anew.
+//! Starts the services that an app reaches: image, data volume, container, readiness, databases and users. A
+//! container whose name ends in `-starting` belongs to a start that was cut off, and is replaced.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,30 +18,27 @@ use crate::labels::{
 use crate::plan::NetworkPlan;
 use crate::services::{Ready, ServicePlan, SetupStep};
 
-/// How long a service may take until it answers: a first start writes a whole database.
+/// How long a service may take until it answers. On its first start, a database server writes a whole database.
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
-/// How often to look whether a service answers.
+/// How often to check whether a service answers.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// All in one command, as each would cost the engine more than the answer.
+/// A script that checks repeatedly: a new command for each check would cost the engine more than the check itself.
 const ANSWERS: &str = include_str!("scripts/answers.sh");
 
-/// What starting services needs to know of the environment.
+/// The facts about the environment that the start of a service needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
-    /// The network that they join.
+    /// The network that the services join.
     pub(super) network: &'a NetworkPlan,
-    /// The environment's containers.
     pub(super) containers: &'a [Container],
-    /// The project's volumes.
     pub(super) volumes: &'a [Volume],
-    /// When to ask the registry for images.
     pub(super) pull: Pull,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that all these services are up, side by side.
+    /// Makes sure that all these services are up. They start side by side.
     pub(super) async fn ensure_services(
         &self,
         plans: &[&ServicePlan],
@@ -65,7 +62,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let starts = missing
             .into_iter()
             .map(|(plan, spec)| self.start_service(plan, spec, around));
-        // All of them, also after a failure: a service that is up need not be started again.
+        // Wait for all of them, even after a failure: a service that is up need not be started again.
         join_all(starts).await.into_iter().collect()
     }
 
@@ -162,7 +159,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(id)
     }
 
-    /// Data of another version are kept and not read: hardly any server reads what another one wrote.
+    /// Warns that data of another version exist, which are kept but not used: hardly any server can read the data of
+    /// another version.
     async fn tell_of_other_data(&self, plan: &ServicePlan, volume: &VolumeSpec, all: &[Volume]) {
         let label = |found: &Volume, name: &str| found.labels.get(name).cloned();
         let other = all.iter().find_map(|found| {
@@ -210,7 +208,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.checkpoint()?;
             let answer = tokio::select! {
                 answer = self.capture(id, &spec) => Some(answer),
-                // A command that hangs is no answer either.
+                // A check that hangs counts as no answer.
                 () = tokio::time::sleep_until(deadline) => None,
                 () = self.shutdown.reached(crate::shutdown::Urgency::Cancel) => return Err(Error::Interrupted),
             };
@@ -273,7 +271,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Whether a service is up with just this plan; one without a container always is.
+/// Whether a service is up that was made from exactly this plan. A service without a container always is.
 pub(super) fn is_current(plan: &ServicePlan, containers: &[Container]) -> bool {
     plan.container.as_ref().is_none_or(|spec| {
         containers.iter().any(|found| {

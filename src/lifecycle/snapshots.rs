@@ -1,4 +1,4 @@
-//! Takes what is on a running container's mounts out of it, and puts it back.
+//! Copies the content of a running container's mounts into snapshots, and restores it.
 
 mod look;
 
@@ -17,8 +17,8 @@ use crate::event;
 use crate::event::on_one_line;
 use crate::mount_snapshot::{self, Index, PutBack, Store, Taken, blocked, compare, is_same};
 
-/// Unpacks what differs. Its arguments are the lengths of the lists that come before the archive. A file that is there
-/// is written to rather than replaced, because a process may have it open. Permissions of directories come last.
+/// Unpacks the files that differ. The arguments are the lengths of the lists before the archive. An existing file is
+/// overwritten rather than replaced, because a process may have it open. Permissions of directories are set last.
 const PUT_BACK: &str = "cd /app || exit 2\n\
     head -c \"$1\" | xargs -0r chmod u+rwx -- || exit 2\n\
     head -c \"$2\" | xargs -0r rm -f -- || exit 2\n\
@@ -27,43 +27,43 @@ const PUT_BACK: &str = "cd /app || exit 2\n\
     'chmod \"$1\" -- \"$3\" && touch -c -d \"@$2\" -- \"$3\"' upsun-local || exit 2\n\
     exec tar --extract --preserve-permissions --overwrite --delay-directory-restore";
 
-/// How often mounts are put back while somebody else writes there.
+/// How often mounts are restored while another process writes to them.
 const ATTEMPTS: usize = 2;
 
-/// How many paths are told.
+/// How many paths are shown.
 const SHOWN: usize = 5;
 
-/// How long mounts that are being put back may take once the user presses Ctrl-C. The snapshot is still there when that
-/// is not enough.
+/// How long restoring may continue after the user presses Ctrl-C. If this time is not enough, the snapshot still
+/// exists.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// After how long it is told that it takes a while.
+/// After this time a message says that the work takes a while.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// Where what was on the mounts before a run is kept until it is put back.
+/// The snapshot that keeps the content of the mounts from before a run until it is restored.
 #[derive(Debug, Clone)]
 pub struct Undo<'a> {
-    /// The snapshots of its container.
+    /// The snapshots of the container.
     pub store: Store,
-    /// The name of the snapshot.
     pub name: &'a str,
-    /// What says to `upsun-local mount` which container it is of: ` --app one`, or nothing.
+    /// The options by which `upsun-local mount` finds the container: ` --app one`, or nothing.
     pub flags: String,
 }
 
-/// What became of mounts that were put back.
+/// The result of restoring mounts.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Restored {
-    /// What could not be read when the snapshot was taken and is not as it was. It was warned of.
+    /// The files that could not be read when the snapshot was taken and that have changed since. A warning has named
+    /// them.
     pub lost: BTreeSet<String>,
-    /// What is not as it was for another reason.
+    /// The files that differ from the snapshot for another reason.
     pub unlike: Vec<String>,
-    /// Whether anything is missing that was there. What an app goes on writing by itself is not.
+    /// Whether anything is missing that the snapshot has. Files that the app itself keeps writing do not count.
     pub is_incomplete: bool,
 }
 
-/// What was done to put mounts back.
+/// The steps that restored the mounts.
 struct Done {
     is_nothing: bool,
     lost: Vec<String>,
@@ -71,7 +71,7 @@ struct Done {
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs an operation and puts the mounts of its container back as they were when it began.
+    /// Runs an operation and restores the mounts of its container to their state before the operation.
     pub async fn run_and_undo(
         &self,
         planned: &Planned<'_>,
@@ -84,7 +84,8 @@ impl<E: Engine> Sandbox<'_, E> {
         let deployed = self
             .ensure_ready(planned, run.container, containers, run.listens_at)
             .await?;
-        // What an earlier run left, and could not be put back, must not be replaced by what that one wrote.
+        // An earlier run may have left a snapshot that could not be restored. Do not replace it with the changes of
+        // that run.
         if undo.store.has(undo.name) {
             return Err(Error::NotUndone {
                 container: title,
@@ -127,13 +128,13 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         match (undone.await, result) {
             (Ok(()), result) => result,
-            // What went wrong with the operation is the cause of it.
+            // The error of the operation is the cause of the other error.
             (Err(_), Err(err)) => Err(err),
             (Err(err), Ok(_)) => Err(err),
         }
     }
 
-    /// Keeps what is on all mounts of a container under a name.
+    /// Keeps the content of all mounts of a container under a name.
     pub async fn take_snapshot(
         &self,
         container: &str,
@@ -169,7 +170,7 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         store.keep(name, file, &taken)?;
         if !missing.is_empty() {
-            // Most are gone because somebody deleted them meanwhile.
+            // Most of the missing files were deleted while the snapshot was taken.
             let now = self
                 .index_of_mounts(container, mounts, &taken.index)
                 .await?;
@@ -180,7 +181,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(taken)
     }
 
-    /// What is on all mounts of a container now. Only files that can have changed since `known` are read.
+    /// Lists the current content of all mounts of a container. Only files that can have changed since `known` are
+    /// read.
     pub async fn index_of_mounts(
         &self,
         container: &str,
@@ -207,7 +209,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.events.warn(message, None).await;
     }
 
-    /// Says what on the mounts of a container is not as it was, although it was put back.
+    /// Warns about files on the mounts of a container that differ from the snapshot although it was restored.
     pub async fn warn_unlike(&self, title: &str, restored: &Restored, flags: &str, snapshot: &str) {
         let paths = &restored.unlike;
         if paths.is_empty() {
@@ -226,8 +228,8 @@ impl<E: Engine> Sandbox<'_, E> {
         self.events.warn(message, hint).await;
     }
 
-    /// Puts a snapshot back: what came since is deleted, and what is different is as it was. Whoever writes at the same
-    /// time can spoil that, so it is looked at afterwards and, if need be, done once more.
+    /// Restores a snapshot: new files are deleted, and changed files get their old content. Another process that
+    /// writes at the same time can spoil the result, so the result is checked and, if necessary, restored once more.
     pub async fn restore_snapshot(
         &self,
         container: &str,
@@ -312,7 +314,7 @@ impl<E: Engine> Sandbox<'_, E> {
             let found = self
                 .find_on_mounts(container, mounts, before, opening)
                 .await?;
-            // What is in a directory is only seen when it is open.
+            // The content of a directory can only be listed once the directory is readable.
             let blocked = blocked(before, &found.index);
             if blocked.is_empty() || blocked == opened {
                 break found;
@@ -347,7 +349,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// The first of some paths, and how many more there are.
+/// The first few paths, and the number of the other ones.
 pub(super) fn some(paths: &[String]) -> String {
     let mut shown: Vec<String> = paths
         .iter()

@@ -1,20 +1,20 @@
-//! What holds for whatever comes out of a container: for fuzzing and for tests.
+//! Properties of all data that comes out of a container: for fuzzing and for tests.
 
 use std::path::Path;
 
 use super::mounts::download::unpack;
 use super::source_operation::{Left, is_id, parse};
 
-/// Unpacks bytes as an archive of a mount, in a directory that is empty.
+/// Unpacks bytes as an archive of a mount, in an empty directory.
 ///
 /// # Panics
 ///
-/// When something appears outside of the place that it is unpacked to, or somebody else's file changes.
+/// If a file appears outside of the target directory, or an existing file outside of it changes.
 pub fn check_archive(bytes: &[u8], directory: &Path) {
     let (inside, outside) = (directory.join("inside"), directory.join("outside"));
     let written = std::fs::create_dir(&inside).and_then(|()| std::fs::write(&outside, "kept"));
     assert!(written.is_ok(), "{written:?}");
-    // Whether it is an archive at all is for the archive to say.
+    // The bytes need not be an archive, so an error of `unpack` is fine.
     let _ = unpack(bytes, &inside);
     assert_eq!(std::fs::read(&outside).ok().as_deref(), Some(&b"kept"[..]));
     let mut names: Vec<_> = std::fs::read_dir(directory)
@@ -27,11 +27,11 @@ pub fn check_archive(bytes: &[u8], directory: &Path) {
     assert_eq!(names, ["inside", "outside"]);
 }
 
-/// Reads a text as what a source operation left, which its container tells.
+/// Reads a text as the result of a source operation, which its container prints.
 ///
 /// # Panics
 ///
-/// When something that stands on one line does not end with it, or more is told than there is.
+/// If a name contains a line break, or the result has more entries than the lines of the text can give.
 pub fn check_left(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let made = parse(&text);

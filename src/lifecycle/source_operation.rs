@@ -1,8 +1,9 @@
-//! Runs a source operation of one app: in a container outside every environment, on a scratch clone that is sent
-//! there and whose new commits come back as a pack. Nothing of this machine is mounted.
+//! Runs a source operation of one app in a container outside every environment. `upsun-local` sends a scratch clone
+//! to the container, and fetches the new commits as a pack. No directory of this machine is mounted.
 //!
-//! An operation may run anything, so nothing of what it leaves is trusted: everything that runs is ended before its
-//! commits are asked for, by a Git that is not its own, and what that says only ever becomes a file of ours.
+//! An operation may run anything, so its result is not trusted. All processes are ended before `upsun-local` asks for
+//! the commits with a Git that the operation cannot change, and the answer is only written to a file of
+//! `upsun-local`.
 
 use crate::labels::Kind;
 use crate::text;
@@ -29,87 +30,81 @@ use crate::plan::User;
 use crate::scratch;
 use crate::shutdown::Urgency;
 
-/// `PLATFORM_SOURCE_DIR`. **Assumption**: Upsun does not say where it is.
+/// The value of `PLATFORM_SOURCE_DIR`. **Assumption**: Upsun does not document the path.
 pub const SOURCE_DIRECTORY: &str = "/source";
 
 const LEFT: &str = include_str!("scripts/left.sh");
 
-/// Writes what is new on a commit, for those who have another one. `git bundle` would do the same with a header.
+/// Writes the objects that a commit has and another commit lacks. `git bundle` would write the same with a header.
 const PACK: &str = "cd /source || exit 3
 printf '%s\\n^%s\\n' \"$1\" \"$2\" |
 git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.allow=never \
 pack-objects --revs --thin --stdout --delta-base-offset -q";
 
-/// How much a pack may be, in bytes.
+/// The maximum size of a pack, in bytes.
 const MOST: u64 = 2 * 1024 * 1024 * 1024;
 
-/// How much may be said of what is left, and of errors.
+/// The maximum size of the description of the result, and of the errors, in bytes.
 const MOST_WORDS: usize = 64 * 1024;
 
-/// A source operation of one app.
 #[derive(Debug)]
 pub struct SourceRun<'a> {
-    /// Its name.
     pub name: &'a str,
-    /// Its script.
     pub command: &'a str,
-    /// The role under which it runs.
+    /// The role under which the operation runs.
     pub role: &'a str,
-    /// The user who runs it, where one is named.
+    /// The user who runs the operation, if one is named.
     pub user: Option<&'a str>,
-    /// The directory that the scratch clone lies in.
+    /// The directory that contains the scratch clone.
     pub parent: &'a Path,
-    /// The branch in it.
+    /// The branch of the scratch clone.
     pub branch: &'a str,
-    /// The commit that the branch stands at.
+    /// The commit of the branch.
     pub head: &'a str,
-    /// Where the pack of its commits goes, a file.
+    /// The file that receives the pack of the new commits.
     pub inbox: &'a Path,
-    /// Variables on top of the build's.
+    /// Variables in addition to those of the build.
     pub variables: &'a BTreeMap<String, String>,
-    /// How long it may run.
+    /// How long the operation may run.
     pub timeout: Option<Duration>,
-    /// Whether standard output is for something else: what it prints goes to standard error then.
+    /// Whether standard output has another use: the output of the operation then goes to standard error.
     pub is_stdout_taken: bool,
-    /// Marks its processes; unlike any other run's.
+    /// Marks the processes of the operation. No other run has the same id.
     pub id: &'a str,
 }
 
-/// How it went.
+/// The result of a source operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceReport {
-    /// How the script ended.
     pub report: Report,
-    /// What it made, where it succeeded.
+    /// What the operation made, if it succeeded.
     pub made: Option<Made>,
 }
 
-/// What an operation left, by its own account.
+/// What an operation made, as reported by the container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Made {
-    /// The commit that the branch stands at. Where it is another one than before, what it needs is in the inbox.
+    /// The commit of the branch. If it is a new commit, the objects that it needs are in the inbox.
     pub tip: String,
-    /// What does not come back.
+    /// The changes that are lost.
     pub left: Vec<Left>,
 }
 
-/// Something that an operation left and that is gone with its clone.
+/// A change that an operation left and that is deleted with its clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
-    /// Files that differ from what is committed: how many, and some of them.
+    /// Files that differ from the commit: how many, and some of them.
     Files(usize, Vec<String>),
-    /// So many commits on no branch.
+    /// The number of commits that are on no branch.
     Detached(usize),
-    /// Commits on another branch.
     Branch(String),
-    /// A tag.
     Tag(String),
-    /// A merge or the like that is not finished.
+    /// A merge or a similar action that is not finished.
     Unfinished(String),
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Removes the containers of runs that are no more: all but those with one of these ids.
+    /// Removes the containers of runs that have ended, which is all containers without one of these ids.
     pub async fn remove_abandoned_sources(&self, alive: &BTreeSet<String>) -> Result<()> {
         let mut labels = self.project.labels();
         labels.extend([Kind::Source.label()]);
@@ -122,7 +117,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Runs it. `container` is a name for its container, which is removed in any case.
+    /// Runs a source operation. `container` is the name for its container, which is removed in any case.
     pub async fn run_source_operation(
         &self,
         planned: &Planned<'_>,
@@ -135,7 +130,8 @@ impl<E: Engine> Sandbox<'_, E> {
         container
             .labels
             .insert(LABEL_RUN.to_owned(), run.id.to_owned());
-        // It is started twice, and the second time an operation has had its way with what `PATH` leads to.
+        // The container is started twice. Before the second start, the operation may have changed the programs in
+        // `PATH`, so use an absolute path.
         container.command = ["/bin/sleep", "100000"].map(str::to_owned).to_vec();
         self.ensure_network(&planned.plan.build.network).await?;
         let id = self.create_anew(&container).await?;
@@ -216,7 +212,7 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
-    /// Runs the script, and returns how it ended and the end of what it printed.
+    /// Runs the script. Returns how it ended, and the end of its output.
     async fn run_script(
         &self,
         planned: &Planned<'_>,
@@ -252,7 +248,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok((end, tail.text()))
     }
 
-    /// Does something unless the user wants to stop.
+    /// Runs `act` unless the user wants to stop.
     async fn unless_cancelled<T>(&self, act: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
@@ -261,7 +257,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Puts the scratch clone into the container, where it belongs to the app's user.
+    /// Copies the scratch clone into the container, where it belongs to the app's user.
     async fn send(&self, parent: &Path, user: User, id: &str) -> Result<()> {
         let parent = parent.to_owned();
         let stream = archive::stream(move |out| {
@@ -286,14 +282,14 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(self.engine.upload(id, "/", stream).await?)
     }
 
-    /// Asks what the operation left, and fetches its commits.
+    /// Asks the container for the result of the operation, and fetches the commits.
     async fn collect(&self, app: &str, run: &SourceRun<'_>, id: &str) -> Result<Made> {
         let refused = |why: String| Error::SourceOperation {
             app: app.to_owned(),
             operation: run.name.to_owned(),
             why,
         };
-        // Some of its processes may have hidden themselves. None survives this.
+        // Some processes of the operation may have hidden themselves. A stop of the container ends them, too.
         self.engine.stop_container(id).await?;
         self.engine.start_container(id).await?;
         let mut words = Vec::new();
@@ -342,7 +338,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(made)
     }
 
-    /// Runs a command, hands over what it prints, and returns its exit code and the beginning of its errors.
+    /// Runs a command and passes its output on. Returns the exit code and the beginning of the error output.
     async fn read(
         &self,
         container: &str,
@@ -365,8 +361,8 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// A script of ours with nothing of the container's variables, and with programs of the image only: an operation
-/// can write neither those nor the directories that they lie in.
+/// A script of `upsun-local` without the variables of the container, which uses programs of the image only: an
+/// operation can write neither to those programs nor to their directories.
 fn clean(script: &str, arguments: &[&str]) -> ExecSpec {
     let mut command = [
         "/usr/bin/env",
@@ -387,7 +383,7 @@ fn clean(script: &str, arguments: &[&str]) -> ExecSpec {
     command.extend(arguments.iter().map(|word| (*word).to_owned()));
     ExecSpec {
         command,
-        // `env` itself would load what they name.
+        // `env` itself would load the libraries that these variables name.
         variables: undeceived(),
         working_dir: Some("/".to_owned()),
         ..ExecSpec::default()
@@ -398,7 +394,7 @@ pub(super) fn is_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What the script says of what is left.
+/// Reads what the script prints about the result.
 pub(super) fn parse(text: &str) -> Made {
     let mut made = Made::default();
     let mut files = Vec::new();

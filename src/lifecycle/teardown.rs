@@ -1,4 +1,4 @@
-//! Takes down what was made: one environment, or everything of a project.
+//! Removes the objects of one environment, or all objects of a project.
 
 use super::trial;
 use super::{Result, Sandbox};
@@ -12,25 +12,24 @@ use crate::labels::{LABEL_APP, LABEL_SERVICE, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store};
 use crate::{relationships, routes};
 
-/// What `down` takes along.
+/// What `down` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Down {
-    /// Containers and networks; the data of mounts stay.
+    /// Containers and networks. The data of mounts stay.
     KeepVolumes,
-    /// The data of mounts too.
+    /// Also the data of mounts.
     WithVolumes,
-    /// Everything of the project: builds and caches too, in all its environments.
+    /// All objects of the project, with builds and caches, in all its environments.
     Everything,
 }
 
-/// What is left after a `down`.
+/// The result of a `down`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
-    /// How many objects were removed.
     pub removed: usize,
 }
 
-/// The kinds of volumes that hold the data of mounts.
+/// The kinds of volumes that contain the data of mounts.
 const DATA: [Kind; 7] = [
     Kind::Storage,
     Kind::Service,
@@ -42,7 +41,7 @@ const DATA: [Kind; 7] = [
 ];
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Removes containers, then networks, then volumes. Works on whatever a crash left.
+    /// Removes containers, then networks, then volumes. Also removes objects that a crash left.
     pub async fn down(&self, down: Down) -> Result<Kept> {
         let labels = match down {
             Down::KeepVolumes | Down::WithVolumes => {
@@ -79,7 +78,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         removed += self.remove_build_network().await?;
         if down != Down::KeepVolumes {
-            // What a run that was cut off would have put back is deleted with the rest. Snapshots with a name stay.
+            // The mounts are deleted, so the content that an interrupted run would have restored is deleted, too.
+            // Snapshots with a name stay.
             let (state, environment) = (&self.project.state_dir, &self.environment.name);
             Store::remove_everywhere(state, environment, BEFORE_RUN);
         }
@@ -87,8 +87,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Kept { removed })
     }
 
-    /// Removes the network of builds, unless something of another environment is on it: an engine has addresses for some
-    /// thirty networks only.
+    /// Removes the network of builds, unless it has a container of another environment. An engine has addresses for
+    /// about thirty networks only.
     async fn remove_build_network(&self) -> Result<usize> {
         let mut labels = self.project.labels();
         labels.extend([Kind::BuildNetwork.label()]);
@@ -99,7 +99,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 Err(err @ (EngineError::Lost(_) | EngineError::Unavailable { .. })) => {
                     return Err(err.into());
                 }
-                // It is in use.
+                // The network is in use.
                 Err(_) => continue,
             }
             self.emit(event::Notice::Removed {
@@ -117,7 +117,7 @@ impl<E: Engine> Sandbox<'_, E> {
         volumes.retain(|volume| {
             let kind = Kind::of(&volume.labels);
             match down {
-                // Only a crash leaves one of these.
+                // Only a crash leaves volumes of a trial.
                 Down::KeepVolumes => kind == Some(Kind::Trial),
                 Down::WithVolumes => {
                     kind.is_some_and(|kind| kind == Kind::Trial || DATA.contains(&kind))
@@ -125,8 +125,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 Down::Everything => true,
             }
         });
-        // A volume that stands for a directory goes before the volume that it lies in, and the mark of a build before the
-        // build, of which a part may be left.
+        // Remove a volume that stands for a directory before the volume that contains the directory, and the mark of
+        // a build before the build: a removal of the build may leave a part of it.
         volumes.sort_by_key(|volume| {
             let kind = Kind::of(&volume.labels);
             !matches!(kind, Some(Kind::Directory | Kind::Built))
@@ -144,7 +144,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(removed)
     }
 
-    /// Removes containers of this environment whose app, worker or service the configuration no longer has.
+    /// Removes the containers of this environment whose app, worker or service is no longer in the configuration.
     pub async fn remove_strangers(&self, config: &Config) -> Result<()> {
         for container in self.containers().await? {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
@@ -174,7 +174,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Removes derived images that no container uses. Images in use stay, silently.
+    /// Removes derived images that no container uses. Images in use stay without a message.
     pub async fn remove_images(&self) -> Result<usize> {
         let labels = Labels::from([Kind::Image.label()]);
         let mut removed = 0;
@@ -197,7 +197,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Whether requests are sent to an app, by another one or by this machine.
+/// Whether another app or this machine sends requests to an app.
 fn takes_requests(app: &str, config: &Config) -> bool {
     let is_routed = |found: &App| routes::is_routed(found, config);
     relationships::is_reached(app, config) || config.apps.get(app).is_some_and(is_routed)

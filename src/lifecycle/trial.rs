@@ -1,5 +1,5 @@
-//! Runs an operation in a writable copy of its container, to see where it writes, and once more in a copy where only
-//! its mounts and those that it needs can be written, to see whether it passes. Both are thrown away.
+//! Runs an operation in a writable copy of its container, to see where it writes. Then runs it in a copy where only
+//! its mounts and the suggested ones can be written, to see whether it passes. Both copies are deleted.
 
 mod check;
 mod copies;
@@ -20,36 +20,39 @@ use crate::mount_suggestion::configured;
 use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
 use crate::plan::ContainerPlan;
 
-/// What the name of a volume ends with that stands for a directory of another one.
+/// The end of the name of a volume that stands for a directory of another volume.
 pub(super) const DIRECTORY: &str = "-directory";
 
-/// After so long, copying is worth a word.
+/// After this time a message says that copying takes a while.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a trial has to know of the configuration.
+/// What a trial needs from the configuration.
 pub struct Trying<'a> {
-    /// The mounts that are there.
+    /// The existing mounts.
     pub known: &'a Known<'a>,
-    /// Whether the mounts are wanted for good, so that it is a failure when the operation does not pass with them.
+    /// Whether the user wants to keep the mounts: then it is a failure if the operation does not pass with them.
     pub must_pass: bool,
-    /// The container as it would be with more mounts.
+    /// The plan of the container with more mounts.
     pub with_mounts: &'a (dyn Fn(&[NewMount]) -> Option<ContainerPlan> + Sync),
 }
 
-/// How a trial went.
+/// The result of a trial.
 #[derive(Debug)]
 pub struct Tried {
-    /// How the operation ended where it could write everywhere, or [`Outcome::Cancelled`] whenever that was.
+    /// How the operation ended where it could write everywhere, or [`Outcome::Cancelled`] if the user cancelled any
+    /// part of the trial.
     pub report: Report,
-    /// The mounts that it needs. None when it was cancelled.
+    /// The mounts that the operation needs. Empty if the trial was cancelled.
     pub suggestion: Suggestion,
-    /// How it went with them where it could write nowhere else. None when it had failed before, or wrote nothing.
+    /// The result with these mounts, where the operation could write nowhere else. `None` if the operation failed
+    /// before, or wrote nothing.
     pub check: Option<MountCheck>,
 }
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs an operation where it can write everywhere, and tells which mounts it needs to pass where it cannot. The
-    /// mounts that are there are copied with what is on them and stay as they are; services are the app's own.
+    /// Runs an operation where it can write everywhere, and reports which mounts it needs to pass where it cannot.
+    /// The existing mounts are copied with their content and stay unchanged; the copy uses the services of the app
+    /// itself.
     pub async fn try_writable(
         &self,
         planned: &Planned<'_>,
@@ -80,7 +83,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let built = self.copy_app(&title, &copies).await?;
         let id = self.create_anew(&copies.container).await?;
         self.engine.start_container(&id).await?;
-        // A hook that could not write may be what the operation needs.
+        // The operation may need the files of a hook that could not write.
         let hooks = run.container.hooks.iter();
         for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
             self.hook(planned, run.container, &id, hook).await?;
@@ -138,7 +141,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(tried)
     }
 
-    /// Runs the operation where it can write everywhere, and once more with directories that it may lack.
+    /// Runs the operation where it can write everywhere. If it fails, runs it again with directories that may have
+    /// been missing.
     async fn run_with_directories(
         &self,
         id: &str,
@@ -146,7 +150,8 @@ impl<E: Engine> Sandbox<'_, E> {
         run: &OperationRun<'_>,
     ) -> Result<Done> {
         let mut done = self.run_operation_in(id, planned, run).await?;
-        // It may only want a directory that a mount would have been, and which it names, or does not.
+        // The operation may only need a directory that a mount would have provided, whether its output names the
+        // directory or not.
         for is_named in [true, false] {
             if done.outcome != Outcome::Failure {
                 break;
@@ -167,9 +172,9 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(done)
     }
 
-    /// Makes the copies; the files that the app has then.
+    /// Makes the copies. Returns the files of the app in the copy.
     async fn copy_app(&self, title: &str, copies: &Copies) -> Result<Files> {
-        // What a crash left would be taken for what the operation writes.
+        // Files left by a crash would be mistaken for files of the operation.
         self.remove_trials().await?;
         for volume in &copies.volumes {
             self.engine.create_volume(volume).await?;
@@ -211,7 +216,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(files)
     }
 
-    /// Makes the directories below the app that an operation looked for in vain; those that were made.
+    /// Makes the directories below the app that an operation looked for in vain. Returns the directories that were
+    /// made.
     async fn make_missing(&self, id: &str, run: &OperationRun<'_>, output: &str) -> Vec<String> {
         let found = self.found(id, &run.operation.start, output).await;
         let wanted: BTreeSet<String> = found
@@ -222,7 +228,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.make(id, wanted.into_iter()).await
     }
 
-    /// Makes the directories that the app is configured to have and does not have; those that were made.
+    /// Makes the missing directories that the app's own configuration names. Returns the directories that were made.
     async fn make_configured(&self, id: &str) -> Vec<String> {
         let printed = self.looked_up(id, configured::LOOK, std::iter::empty());
         let printed = printed.await.unwrap_or_default();
@@ -230,7 +236,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.make(id, all.into_iter()).await
     }
 
-    /// Makes directories; those that were not there, with those around them.
+    /// Makes directories. Returns those that did not exist, with their new parents.
     async fn make(&self, id: &str, wanted: impl Iterator<Item = String>) -> Vec<String> {
         const MAKE: &str = "for path; do
             missing=$path
@@ -242,19 +248,19 @@ impl<E: Engine> Sandbox<'_, E> {
         made.map(str::to_owned).collect()
     }
 
-    /// Removes such directories again, as far as nothing is in them: they helped nothing.
+    /// Removes such directories again if they are empty: they did not help.
     async fn remove_made(&self, id: &str, made: &[String]) {
         const REMOVE: &str = "printf '%s\\0' \"$@\" | LC_ALL=C sort -rz | xargs -0r rmdir --ignore-fail-on-non-empty -- 2>/dev/null; :";
         self.looked_up(id, REMOVE, made.iter().cloned()).await;
     }
 
-    /// What a user of a container finds in the app's directory.
+    /// The files that a user of a container finds in the app's directory.
     async fn files(&self, container: &str, user: &str) -> Result<Files> {
         let (_, text, _) = self.ours(container, user, LIST).await?;
         Ok(Files::parse(&text))
     }
 
-    /// Runs a short script of our own.
+    /// Runs a short script of `upsun-local`.
     async fn ours(
         &self,
         container: &str,
@@ -273,8 +279,8 @@ impl<E: Engine> Sandbox<'_, E> {
         }
     }
 
-    /// Removes all that was made for trials in this environment, also by an upsun-local that was killed. To be called
-    /// with the environment's lock.
+    /// Removes all objects of trials in this environment, also those of a killed `upsun-local`. The caller must hold
+    /// the lock of the environment.
     pub(super) async fn remove_trials(&self) -> Result<()> {
         let mut labels = self.project.environment_labels(&self.environment.name);
         labels.extend([Kind::Trial.label()]);

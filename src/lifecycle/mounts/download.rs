@@ -1,6 +1,6 @@
-//! Copies what is on a mount into a directory of this machine.
+//! Copies the content of a mount into a directory of this machine.
 //!
-//! GNU tar packs it in the container rather than the engine, whose archives hold every zero of a hole.
+//! GNU tar packs the files in the container. An archive of the engine would contain every zero of a hole.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -18,22 +18,23 @@ use crate::engine::spec::ExecSpec;
 use crate::mount_snapshot::text_of;
 use crate::output::Output;
 
-/// Names what is no file, each with a zero at its end, up to an empty name; then packs the mount that is its argument.
+/// Prints the names of everything that is not a file, directory or link, each with a zero at its end, up to an empty
+/// name. Then packs the mount that is the argument.
 pub(in super::super) const PACK: &str = "cd \"/app/$1\" || exit 2\n\
     find . \\( -type p -o -type s -o -type b -o -type c \\) -printf '%P\\0' | head -z -n 1000\n\
     printf '\\0'\n\
     exec tar --create --format=gnu --sparse --ignore-failed-read \
     --warning=no-file-changed --warning=no-file-ignored .";
 
-/// How much of what tar says is told, in bytes.
+/// How much of the messages of tar is shown, in bytes.
 const SAID: usize = 4096;
 
 /// The longest list of names that is read, in bytes: a thousand of the longest paths.
 const LONGEST: u64 = 8 << 20;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Copies what is on a mount into a directory, which is made when it is not there. Holes stay holes. What is no file
-    /// is left out, which is warned of.
+    /// Copies the content of a mount into a directory, which is created if necessary. Holes stay holes. Sockets,
+    /// pipes and devices are left out with a warning.
     pub async fn download_from_mount(&self, container: &str, mount: &str, to: &Path) -> Result<()> {
         let download = self.download(container, mount, to);
         self.interruptible(container, Duration::ZERO, download)
@@ -80,7 +81,7 @@ impl<E: Engine> Sandbox<'_, E> {
         drop((sender, output));
         let unpacked = unpacking.await;
         let unpacked = unpacked.map_err(|err| failed(io::Error::other(err)))?;
-        // The unpacker only knows that the archive is not whole; the engine and tar know why.
+        // The unpacker only knows that the archive is cut off; the engine and tar know why.
         if let Some(err) = broken {
             return Err(err.into());
         }
@@ -89,7 +90,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return unpacked.map(|_| ()).map_err(failed);
         }
         let said = String::from_utf8_lossy(&said).trim().to_owned();
-        // Whoever writes or deletes at the same moment is no failure (1).
+        // The code 1 means that a file changed or vanished while tar read it, which is not a failure.
         if self.ended(exec.exit).await? > 1 {
             return Err(failed(io::Error::other(said)));
         }
@@ -122,7 +123,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Reads names up to an empty one.
+/// Reads names up to an empty name.
 fn names(from: &mut impl BufRead) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     let mut from = from.take(LONGEST);
@@ -137,14 +138,14 @@ fn names(from: &mut impl BufRead) -> io::Result<Vec<Vec<u8>>> {
     }
 }
 
-/// Unpacks an archive. Paths that leave the directory are refused, also by way of symbolic links; what is no file is
-/// passed over. What an earlier download left in the way of a file is replaced.
+/// Unpacks an archive. Paths that leave the directory are refused, also through symbolic links. Sockets, pipes and
+/// devices are skipped. A file of an earlier download is replaced.
 pub(in super::super) fn unpack(from: impl Read, to: &Path) -> io::Result<()> {
     let to = &to.canonicalize()?;
     let mut archive = tar::Archive::new(from);
     archive.set_preserve_ownerships(false);
     let mut passed_over: HashSet<PathBuf> = HashSet::new();
-    // Their permissions come last: they may forbid to write into them.
+    // Set the permissions of directories last, since they may forbid writing.
     let mut directories = Vec::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -164,7 +165,7 @@ pub(in super::super) fn unpack(from: impl Read, to: &Path) -> io::Result<()> {
             entry.unpack_in(to)?;
         }
     }
-    // Those in others come before these.
+    // Inner directories come before the directories that contain them.
     directories.sort_by(|one, other| other.path_bytes().cmp(&one.path_bytes()));
     for mut directory in directories {
         directory.unpack_in(to)?;
@@ -172,14 +173,14 @@ pub(in super::super) fn unpack(from: impl Read, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A path of an archive without the dots in it.
+/// A path of an archive without its `.` components.
 fn plain(path: &Path) -> PathBuf {
     let parts = path.components().filter(|part| *part != Component::CurDir);
     parts.collect()
 }
 
-/// Removes a file where another name of a file is to be, for that replaces nothing. Only below the directory, whatever
-/// links lead out of it; whether it may be unpacked there at all is found out by whoever unpacks it.
+/// Removes an existing file where a hard link is to be made, since a link does not replace a file. Links that lead
+/// out of the directory are not followed; the unpacker refuses to unpack there.
 fn make_way(to: &Path, path: &Path) {
     let mut parts = path.components();
     if !parts.all(|part| matches!(part, Component::Normal(_))) {
@@ -190,7 +191,7 @@ fn make_way(to: &Path, path: &Path) {
     let is_below = parent.is_some_and(|parent| parent.starts_with(to));
     let is_directory = file.symlink_metadata().is_ok_and(|found| found.is_dir());
     if is_below && !is_directory {
-        // Where it cannot be removed, the link says why it cannot be made.
+        // If the file cannot be removed, making the link reports an error.
         let _ = std::fs::remove_file(&file);
     }
 }

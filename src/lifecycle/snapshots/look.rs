@@ -1,4 +1,4 @@
-//! Lists what is on a running container's mounts, and reads it.
+//! Lists the content of a running container's mounts, and reads files from them.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -16,20 +16,20 @@ use crate::mount_snapshot::{Index, Listing, read};
 use crate::output::Output;
 use crate::text::quote;
 
-/// What was found on mounts.
+/// The content of the mounts.
 pub(super) struct Found {
     pub(super) index: Index,
-    /// Files that were to be read and could not be.
+    /// Files that should have been read and could not be.
     pub(super) missing: Vec<String>,
-    /// Mounts in other mounts that the container does not have any more.
+    /// Mounts in other mounts that the container has lost.
     pub(super) lost_mounts: Vec<String>,
 }
 
-/// Why there is no list of them.
+/// Why the list could not be read.
 enum Unread {
-    /// The file that is written to.
+    /// An error of the file that receives the content.
     Write(io::Error),
-    /// What comes from the container.
+    /// An error of the data from the container.
     Read(io::Error),
 }
 
@@ -45,8 +45,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(found.await?.map_err(EngineError::Io)?)
     }
 
-    /// Lists what is on the mounts, and reads the files that are not known. `opening` names directories whose owner is
-    /// let in before. The error inside is that of `out`.
+    /// Lists the content of the mounts, and reads the files that are not known. The owner first gets access to the
+    /// directories in `opening`. The inner error is an error of `out`.
     pub(super) async fn look(
         &self,
         container: &str,
@@ -62,7 +62,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 lost_mounts: Vec::new(),
             }));
         }
-        // What is in a mount is listed with it.
+        // The list of a mount includes the mounts in it.
         let (tops, nested) = sorted(mounts);
         let mut arguments = vec![opening.len().to_string()];
         arguments.extend(tops.iter().map(|path| format!("./{path}")));
@@ -79,7 +79,7 @@ impl<E: Engine> Sandbox<'_, E> {
             found(Received::new(receiver), &known, listed, out)
         });
         let ask = async {
-            // Whether it reads what it is told shows in what it answers.
+            // If the script does not read its input, its answer shows the reason.
             let _ = input.write_all(&opening).await;
             let _ = input.flush().await;
             if let Ok(names) = wanted.await {
@@ -110,7 +110,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let said = String::from_utf8_lossy(&errors).trim().to_owned();
         match found {
             Err(Unread::Write(source)) => Ok(Err(source)),
-            // What it says is better than that its archive is cut off.
+            // The error output of the script says more than the message that its archive is cut off.
             Err(Unread::Read(_)) if !said.is_empty() => Err(EngineError::Other(said).into()),
             Err(Unread::Read(source)) => Err(EngineError::Io(source).into()),
             Ok(found) if self.ended(exec.exit).await? == 0 => Ok(Ok(found)),
@@ -119,7 +119,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// Reads the answer: the list, then the archive of the files that are asked for with it.
+/// Reads the answer: the list, then the archive of the files that are not known.
 fn found(
     from: Received,
     known: &Index,
@@ -154,9 +154,9 @@ fn found(
     }
 }
 
-/// A script that lists the mounts that are its arguments, after the length of a list of directories to open. Then it
-/// packs the files whose names it is told. A mount in a mount is gone from a container when somebody else deleted its
-/// directory. Whoever writes or deletes at the same moment is no failure (1).
+/// A script that lists the mounts, which are its arguments after the length of a list of directories to open. Then it
+/// packs the files whose names it reads. A mount in a mount vanishes from a container if its directory is deleted
+/// from outside. The code 1 of tar means that a file changed or vanished while tar read it, which is not a failure.
 fn looking(nested: &[String]) -> String {
     let nested: BTreeSet<String> = nested
         .iter()
@@ -186,7 +186,7 @@ fn looking(nested: &[String]) -> String {
     )
 }
 
-/// The mounts that lie in no other, and those that do.
+/// The mounts that lie in no other mount, and those that do.
 fn sorted(mounts: &[String]) -> (Vec<String>, Vec<String>) {
     mounts.iter().cloned().partition(|path| {
         !mounts
@@ -195,7 +195,7 @@ fn sorted(mounts: &[String]) -> (Vec<String>, Vec<String>) {
     })
 }
 
-/// Reads from one and writes what it read to another.
+/// Reads from one stream and copies what it reads to another.
 struct Tee<'a, R, W> {
     from: R,
     to: W,

@@ -1,4 +1,4 @@
-//! Whether an operation passes with the mounts that are suggested: it is run where only they can be written.
+//! Checks whether an operation passes with the suggested mounts: runs it where only they can be written.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,15 +15,15 @@ use crate::mount_suggestion::{Listings, suggest_another};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
 
-/// How often to try again with a mount that only turned out to be needed when the others were there.
+/// How often to try again with a mount whose need only showed when the other mounts existed.
 const ROUNDS: usize = 4;
 
-/// How much of the output is searched for what went wrong.
+/// How much of the output is searched for the cause of a failure, in bytes.
 const SEARCHED: usize = 16 * 1024;
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Runs the operation with the suggested mounts, and where it does not pass, with smaller and with larger ones. None
-    /// when it cannot be said how the container would be.
+    /// Runs the operation with the suggested mounts and, if it does not pass, with smaller and with larger mounts.
+    /// `None` if the plan of the container with these mounts cannot be made.
     pub(super) async fn check_mounts(
         &self,
         planned: &Planned<'_>,
@@ -60,7 +60,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Some(own))
     }
 
-    /// The same with one set of mounts, to which those are added that it turns out to need besides.
+    /// Checks one set of mounts, and adds mounts that the operation turns out to need as well.
     async fn check_layout(
         &self,
         planned: &Planned<'_>,
@@ -115,7 +115,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let event = |output: Output| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
             said.extend_from_slice(output.bytes());
-            // Twice the size before it is cut, so that it is rarely cut.
+            // Cut only when the text has twice the size, so that cutting is rare.
             if said.len() > 2 * SEARCHED {
                 let excess = said.len() - SEARCHED;
                 said.drain(..excess);
@@ -185,9 +185,9 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// What is told of a run with `mounts`, which `said` something.
+/// The result of a run with `mounts` that printed `said`.
 fn judge(done: Done, mounts: &[String], said: &str) -> MountCheck {
-    // What succeeded does without what it was refused.
+    // An operation that succeeded does not need the paths that it could not write to.
     let refused = done.advice.read_only.as_ref();
     let refused = refused.filter(|_| done.outcome == Outcome::Failure);
     let refused = refused.and_then(|write| write.path.as_deref());
@@ -196,7 +196,7 @@ fn judge(done: Done, mounts: &[String], said: &str) -> MountCheck {
         mounts.any(|mount| path.strip_prefix("/app/") == Some(mount))
     });
     let trouble = match done.outcome {
-        // What is read-only is the directory that the mount is in.
+        // The operation tried to replace the mount itself, and the directory that contains the mount is read-only.
         Outcome::Failure if is_mount => Some(Trouble::Stays),
         Outcome::Failure if refused.is_none() => Trouble::of(said),
         _ => None,

@@ -1,4 +1,5 @@
-//! What is made for a trial: volumes with copies, the container that fills them, and the one that has them.
+//! Plans the objects of a trial: volumes with copies, the container that fills them, and the container that uses
+//! them.
 
 use super::DIRECTORY;
 use crate::engine::spec::{ContainerSpec, VolumeDirectory, VolumeMount, VolumeSpec};
@@ -8,16 +9,16 @@ use crate::labels::{LABEL_BUILD, LABEL_DEPLOY};
 use crate::plan::{ContainerPlan, User};
 use crate::text::quote;
 
-/// Where what is copied is.
+/// The directory with the originals in the copying container.
 const FROM: &str = "/from";
 
-/// Where the copies of the mounts' volumes are while they are filled.
+/// The directory with the copies of the mounts' volumes while they are filled.
 const TO: &str = "/to";
 
-/// What copies files that the app's user may not read, and keeps whose they are.
+/// The capabilities to copy files that the app's user may not read, and to keep their owners.
 const CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 
-/// What the engine itself writes into every container.
+/// The paths that the engine itself writes in every container.
 const OF_ENGINE: [&str; 6] = [
     "/.dockerenv",
     "/sbin/docker-init",
@@ -27,20 +28,20 @@ const OF_ENGINE: [&str; 6] = [
     "/etc/resolv.conf",
 ];
 
-/// What is made for one run of a trial.
+/// The objects of one run of a trial.
 pub(super) struct Copies {
     pub(super) volumes: Vec<VolumeSpec>,
-    /// Directories of those volumes, to be made when they are filled.
+    /// Directories of these volumes, which are made when the volumes are filled.
     pub(super) directories: Vec<VolumeSpec>,
-    /// Runs `script`, which copies.
+    /// The container that runs `script`, which copies the files.
     pub(super) copying: ContainerSpec,
     pub(super) script: String,
-    /// Where the operation runs.
+    /// The container in which the operation runs.
     pub(super) container: ContainerSpec,
 }
 
 impl Copies {
-    /// A copy in which everything can be written: what is on mounts becomes a part of the app.
+    /// A copy in which every file can be written: the content of the mounts becomes a part of the app.
     pub(super) fn writable(plan: &ContainerPlan) -> Copies {
         let labels = labels(plan);
         let app = volume(plan, &labels, "app");
@@ -72,12 +73,13 @@ impl Copies {
         }
     }
 
-    /// A copy as a container of `plan` has it, in which only mounts can be written. `there` is the container from
-    /// which what is on its mounts is taken; the other mounts are empty.
+    /// A copy as a container of `plan` would have it, in which only mounts can be written. `there` is the container
+    /// whose mounts are copied; mounts that only `plan` has are empty.
     pub(super) fn read_only(there: &ContainerPlan, plan: &ContainerPlan, user: User) -> Copies {
         let labels = labels(there);
         let app = volume(there, &labels, "app");
-        // With other mounts it would be another build, which is not there: its mount points are all that differs.
+        // A plan with other mounts has another build, which does not exist. The builds differ in their mount points
+        // only.
         let mut copied = vec![at(&app, "/app")];
         copied.extend(
             there
@@ -150,20 +152,20 @@ impl Copies {
 
 /// How the volumes of mounts are filled.
 struct Filling<'a> {
-    /// The container from which what is on its mounts is taken.
+    /// The container whose mounts are copied.
     there: &'a ContainerPlan,
     labels: &'a Labels,
     volumes: Vec<VolumeSpec>,
     directories: Vec<VolumeSpec>,
-    /// Volumes of mounts and what takes their place.
+    /// The volumes of mounts, and the volumes that replace them.
     places: Vec<(&'a str, VolumeSpec)>,
-    /// What the script has to do with.
+    /// The volumes that the script uses.
     copied: Vec<VolumeMount>,
     script: String,
 }
 
 impl<'a> Filling<'a> {
-    /// Adds a copy of a volume. `all` are the directories of all volumes that are mounted.
+    /// Adds a copy of a volume. `all` are the directories of all mounted volumes.
     fn copy(&mut self, number: usize, storage: &VolumeSpec, all: &'a [VolumeSpec]) {
         let there = self.there;
         let own = volume(there, self.labels, &number.to_string());
@@ -187,7 +189,7 @@ impl<'a> Filling<'a> {
             );
             self.script
                 .push_str(&format!("mkdir -p {to} || failed=1\n"));
-            // A mount is new and empty, whatever an earlier one left in its place.
+            // A new mount is empty, whatever an earlier mount left in its place.
             if there
                 .directories
                 .iter()
@@ -212,7 +214,8 @@ impl<'a> Filling<'a> {
     }
 }
 
-/// Labels of what is made: it is nobody's current container, and no build's user.
+/// The labels of the objects of a trial: none of them counts as the current container of an app, or as a container
+/// that uses a build.
 fn labels(plan: &ContainerPlan) -> Labels {
     let mut labels = plan.container.labels.clone();
     labels.extend([Kind::Trial.label()]);
@@ -238,14 +241,15 @@ fn at(volume: &VolumeSpec, target: &str) -> VolumeMount {
     }
 }
 
-/// What follows `/app` in a path in it.
+/// The part of a path after `/app`.
 fn below_app(target: &str) -> Option<&str> {
     target
         .strip_prefix("/app")
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A volume that holds no files of the app: its own, or one like the app's socket, on which that one listens.
+/// A mounted volume that holds no files of the app: the same volume, or a new one instead of the volume with the
+/// app's socket, since the app itself listens there.
 fn other_volume(
     plan: &ContainerPlan,
     labels: &Labels,
@@ -275,7 +279,7 @@ fn container(plan: &ContainerPlan, labels: &Labels) -> ContainerSpec {
         ports: Vec::new(),
         ..plan.container.clone()
     };
-    // Others reach the app by these.
+    // Other containers reach the app by these names.
     if let Some(network) = &mut container.network {
         network.aliases.clear();
     }
@@ -296,7 +300,7 @@ fn copying(container: &ContainerSpec, volumes: Vec<VolumeMount>) -> ContainerSpe
     }
 }
 
-/// What was written outside the app, and not by the engine.
+/// The paths outside the app that were written by a process in the container, not by the engine.
 pub(super) fn outside(changed: &[String], spec: &ContainerSpec) -> Vec<String> {
     let targets: Vec<&str> = spec
         .volumes
@@ -314,12 +318,12 @@ pub(super) fn outside(changed: &[String], spec: &ContainerSpec) -> Vec<String> {
         .iter()
         .filter(|path| {
             let path = path.as_str();
-            // Mount points are made when a container starts.
+            // The engine makes mount points when a container starts.
             !targets
                 .iter()
                 .any(|target| path == *target || is_below(path, target) || is_below(target, path))
         })
-        // A directory is changed because of what is in it.
+        // A directory counts as changed because of its content, so name only the content.
         .filter(|path| !holds(path))
         .cloned()
         .collect()
