@@ -89,10 +89,7 @@ pub enum Error {
     },
     /// The repository's settings name an image that they may not name.
     #[error("`images` of the repository's settings names `{image}`, which is refused: {reason}")]
-    ForeignImage {
-        image: String,
-        reason: String,
-    },
+    ForeignImage { image: String, reason: String },
     /// A build that is to be replaced is in use.
     #[error(
         "`{app}` cannot be built again: the environment `{environment}` uses its build and is busy: {holder}"
@@ -187,15 +184,10 @@ pub enum Error {
     },
     /// Another program uses a port of this machine that the service needs.
     #[error("the service `{service}` cannot start: the port {port} of this machine is taken")]
-    PortTaken {
-        service: String,
-        port: u16,
-    },
+    PortTaken { service: String, port: u16 },
     /// Another program uses the router's port of this machine.
     #[error("port {port} of this machine is taken")]
-    RouterPort {
-        port: u16,
-    },
+    RouterPort { port: u16 },
     /// The router ended right after its start, or does not listen.
     #[error("the router does not come up: it ended with code {exit_code}{log}")]
     RouterEnded {

@@ -31,10 +31,7 @@ const RETRIES: usize = 100;
 pub enum Error {
     /// The file cannot be created or locked.
     #[error("the lock file {path} cannot be used: {source}")]
-    File {
-        path: PathBuf,
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// Another process holds the lock, and the caller did not want to wait.
     #[error("this environment is busy: {holder}")]
     Busy {
