@@ -11,8 +11,8 @@ use crate::engine::{Engine, Error as EngineError};
 const ABANDONED: &str = include_str!("scripts/abandoned.sh");
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// The caller must hold the lock of the environment, since only then has every run that is found lost its
-    /// `upsun-local`.
+    /// Ends the abandoned runs in all running containers. The caller must hold the lock of the environment: then no
+    /// living `upsun-local` waits for a run that is found.
     pub(super) async fn end_abandoned(&self) -> Result<()> {
         for container in self.containers().await? {
             if !container.running {

@@ -1,5 +1,5 @@
 //! Lists the objects of all projects that `upsun-local` made on an engine. The labels of each object say to which
-//! project and user it belongs; the filter of the request to the engine is not trusted.
+//! project and user it belongs; the filter of the request to the engine is not relied upon.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

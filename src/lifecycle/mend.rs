@@ -10,8 +10,8 @@ use crate::labels::{LABEL_APP, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store, compare};
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// The caller must hold the lock of the environment. The mounts of a container that does not run are restored
-    /// when it is started.
+    /// Restores the mounts of all running containers that wait for it. The caller must hold the lock of the
+    /// environment. The mounts of a container that does not run are restored when the container is started.
     pub(super) async fn mend_running(&self) -> Result<()> {
         let (state, environment) = (&self.project.state_dir, &self.environment.name);
         if !Store::is_any_pending(state, environment, BEFORE_RUN) {

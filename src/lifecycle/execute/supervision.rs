@@ -99,7 +99,7 @@ impl Supervision {
         }
     }
 
-    /// The next urgency that would change something.
+    /// The lowest urgency that would change something.
     pub(super) fn next_urgency(&self) -> Urgency {
         match self.wanted {
             Urgency::None => Urgency::Cancel,
@@ -108,7 +108,8 @@ impl Supervision {
         }
     }
 
-    /// When the time limit or a grace period ends.
+    /// The moment of the time limit or, while the script is being ended, the moment from which a listener that does not
+    /// take the output counts as gone.
     pub(super) fn alarm(&self) -> Option<Instant> {
         match self.reason {
             None => self.deadline,
