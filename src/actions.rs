@@ -1,9 +1,10 @@
 //! The use cases, for any front end: run an operation, a cron, a source operation or the tests, bring an environment
-//! up or take it down, open a shell, and what is done with mounts.
+//! up or take it down, open a shell, and work on mounts.
 //!
-//! Each takes a plain request, takes the environment's lock, brings up what it reaches, acts, lets go of the lock and
-//! records itself as an activity, once. It tells events, prints nothing, and returns what came of it. Several can run
-//! in one process at the same time, each with a [`Shutdown`] of its own that stops it alone.
+//! Each use case takes a plain request and the environment's lock, brings up the containers that it needs, acts,
+//! releases the lock and records itself once, as an activity. It sends events, prints nothing and returns a result.
+//! Several use cases can run in one process at the same time, each with a [`Shutdown`] of its own that stops it
+//! alone.
 
 pub mod advice;
 mod clean;
@@ -36,34 +37,33 @@ use crate::shutdown::{Shutdown, Urgency};
 use crate::stop_request::{self, Heeding};
 use crate::workspace::Workspace;
 
-/// How long a listener that is stuck may hold up the end of an activity that is being stopped.
+/// How long a listener that is stuck may delay the end of an activity that is being stopped.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// What an activity is done with: on which repository and engine, who hears of it, and what stops it.
+/// What every use case needs: the repository, the engine, the listener to events, and the way to stop it.
 #[derive(Debug)]
 pub struct Actions<E> {
-    /// The repository.
     pub workspace: Arc<Workspace>,
-    /// The engine.
     pub engine: Arc<E>,
-    /// Where events go.
+    /// Where to send events.
     pub events: Events,
-    /// What records them. It hears them as a part of the listener: see [`crate::activity::Recorded`].
+    /// The recording of the activity. It gets the events as a part of the listener: see
+    /// [`crate::activity::Recorded`].
     pub recording: Recording,
-    /// What stops this activity, and no other.
+    /// Stops this activity, and no other.
     pub shutdown: Shutdown,
-    /// Whether to say only what went wrong.
+    /// Whether to report only what went wrong.
     pub is_quiet: bool,
 }
 
 impl<E: Engine> Actions<E> {
-    /// The environment on the engine.
     pub fn sandbox(&self) -> Sandbox<'_, E> {
         self.workspace
             .sandbox(self.engine.as_ref(), &self.events, &self.shutdown)
     }
 
-    /// Records what happens from now on as an activity, which can be cancelled for as long as the result lives.
+    /// Records what happens from now on as an activity. The user can cancel the activity for as long as the result
+    /// lives.
     #[must_use]
     fn record(&self, draft: Draft) -> Heeding {
         let workspace = &self.workspace;
@@ -80,7 +80,7 @@ impl<E: Engine> Actions<E> {
         stop_request::heed(move || recording.request_file(), move || shutdown.request())
     }
 
-    /// Does something until it is done or the user leaves, and makes a failure of what goes wrong with it.
+    /// Runs `act` until it is done or the user leaves without waiting, and turns its error into a failure.
     fn carry_out<'a, T: Send + 'a>(
         &'a self,
         act: impl Future<Output = lifecycle::Result<T>> + Send + 'a,
@@ -93,7 +93,7 @@ impl<E: Engine> Actions<E> {
         })
     }
 
-    /// Ends the record of the activity with what it ends with, once all of it was heard.
+    /// Ends the record of the activity with its result, once the listener has handled all of its events.
     async fn finish<T>(
         &self,
         result: Result<T, Failure>,
@@ -126,12 +126,12 @@ impl<E: Engine> Actions<E> {
         result
     }
 
-    /// Warns of mounts that are not as they were, before something goes on with them.
+    /// Warns of mounts that an earlier command could not put back, before this activity uses them.
     async fn warn_not_undone(&self) {
         if self.is_quiet {
             return;
         }
-        // The others are put back as soon as their containers are up.
+        // The mounts of the other containers are put back as soon as those containers are up.
         for left in self.workspace.not_undone() {
             if !left.is_pending {
                 self.events.warn(left.message(), Some(left.hint())).await;
@@ -140,8 +140,8 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// The exit code of something that ran: its own, 124 where its time was over, and 128 and the signal where it was
-/// cancelled by one.
+/// The exit code for a script that ran: its own code, 124 if it exceeded the time limit, or 128 plus the signal's
+/// number if a signal cancelled it.
 pub fn exit_code(report: &Report, shutdown: &Shutdown) -> u8 {
     use crate::event::Outcome;
     match report.outcome {

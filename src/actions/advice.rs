@@ -1,4 +1,4 @@
-//! What helps with a command or a process that ended in a container, where no operation tells it.
+//! Advice for a command or a process that ended in a container, where no operation's result carries it.
 
 use crate::config::app::{App, Worker};
 use crate::engine::Engine;
@@ -7,21 +7,19 @@ use crate::mount_advice::messages;
 use crate::text::container_name;
 use crate::workspace::Workspace;
 
-/// What the container's first process prints when what it runs has ended.
+/// What the container's first process prints when the process that it runs has ended.
 const ENDED: &str = "` ended with code ";
 
-/// Where something ended.
+/// Where a command or a process ended.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
-    /// The app.
     pub app: &'a App,
-    /// The worker, where it is one.
+    /// The worker, if the container is a worker's.
     pub worker: Option<&'a Worker>,
-    /// The container's id.
     pub container: &'a str,
 }
 
-/// Tells what helps with a command that ended with a code.
+/// Sends the advice for a command that ended with this code.
 pub async fn tell<E: Engine>(
     sandbox: &Sandbox<'_, E>,
     workspace: &Workspace,
@@ -38,7 +36,7 @@ pub async fn tell<E: Engine>(
     if exit_code == 0 && !messages::read(&text).speaks_of_a_write() {
         return;
     }
-    // The files are only read where there is something to say.
+    // The files are only read if there is something to advise.
     let tree = workspace.scan().ok();
     let source = tree.as_ref().map(|tree| Source {
         tree,
@@ -56,7 +54,7 @@ pub async fn tell<E: Engine>(
     sandbox.tell_advice(&title, subject, &ended).await;
 }
 
-/// Tells what helps with the process of an app or a worker, if its log says that it failed.
+/// Sends the advice for the process of an app or a worker, if its log shows that the process failed.
 pub async fn tell_of_log<E: Engine>(
     sandbox: &Sandbox<'_, E>,
     workspace: &Workspace,
@@ -86,7 +84,7 @@ pub async fn tell_of_log<E: Engine>(
     .await;
 }
 
-/// What a process printed before it ended the last time, and its exit code; `None` where it has not failed.
+/// What a process printed before it ended the last time, and its exit code; `None` if the process has not failed.
 fn last_end(log: &str) -> Option<(&str, i64)> {
     let at = log.rfind(ENDED)?;
     let begin = log[..at].rfind('\n').map_or(0, |at| at + 1);

@@ -1,4 +1,4 @@
-//! Remove everything that was made for projects.
+//! Remove everything that `upsun-local` made for projects.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,14 +17,13 @@ use crate::shutdown::Shutdown;
 /// A project of which everything is removed.
 #[derive(Debug, Clone)]
 pub struct CleanTarget {
-    /// The project.
     pub project: Project,
-    /// One of its environments.
+    /// Any environment of the project.
     pub environment: Environment,
 }
 
-/// Removes everything of projects in which no activity is in progress, and derived images where that is asked for.
-/// Returns how much was removed.
+/// Removes everything of the projects that have no activity in progress, and the derived images too if the caller
+/// asks for it. Returns the number of removed objects.
 pub async fn clean<E: Engine>(
     engine: &E,
     events: &Events,
@@ -32,7 +31,7 @@ pub async fn clean<E: Engine>(
     targets: &[CleanTarget],
     images: bool,
 ) -> Result<usize, Failure> {
-    // Nothing is started.
+    // An empty set: nothing is going to start, so no container has to stay.
     let none = BTreeSet::new();
     let mut removed = 0;
     let mut refused = None;
@@ -44,7 +43,7 @@ pub async fn clean<E: Engine>(
                 let failure = busy(failure);
                 let may_go_on = failure.code == BUSY;
                 refused.get_or_insert(failure);
-                // The others are as good as before.
+                // A project that is busy does not keep the others from being removed.
                 if !may_go_on {
                     break;
                 }
@@ -88,10 +87,10 @@ async fn until_left<T>(
         .map_err(|err| Failure::of(err, shutdown))
 }
 
-/// Removes everything of a project, with what is remembered of it.
+/// Removes everything of a project, with its state directory.
 async fn one<E: Engine>(sandbox: &Sandbox<'_, E>) -> Result<usize, Error> {
     let state = &sandbox.project.state_dir;
-    // Clones whose holders were killed go with everything else.
+    // The clones of processes that were killed go with everything else.
     let guard = Lock::try_take(&scratch::guard(state), "clean")?;
     scratch::clear(state);
     let locks = sandbox.try_lock_all("clean")?;
@@ -100,24 +99,24 @@ async fn one<E: Engine>(sandbox: &Sandbox<'_, E>) -> Result<usize, Error> {
     for lock in locks.into_iter().chain([guard]) {
         lock.remove();
     }
-    // Somebody may wait there for one of the locks.
+    // This fails if another process waits in the directory for one of the locks.
     let _ = std::fs::remove_dir(state);
     Ok(removed)
 }
 
-/// Removes what is remembered of a project, but for what others hold or wait for.
+/// Removes the files of a project's state directory, except the locks that other processes hold or wait for.
 fn forget(state: &Path) {
     for entry in std::fs::read_dir(state).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let is_lock = path.extension().is_some_and(|end| end == "lock");
-        // What cannot be removed is worth no more than a cache.
+        // A file that cannot be removed does no more harm than a cache.
         let _ = if is_directory && lock::is_waited_in(&path) {
             Ok(())
         } else if is_directory {
             std::fs::remove_dir_all(&path)
         } else if is_lock {
-            // Those that are held here are removed once everything is done.
+            // The locks that this process holds are removed once everything else is done.
             Lock::try_take(&path, "clean")
                 .map(Lock::remove)
                 .map_or(Ok(()), Ok)

@@ -19,23 +19,23 @@ use crate::workspace::{Running, Workspace};
 /// A cron that is to be run now.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Its app; that may be left open where only one has a cron of that name.
+    /// The cron's app; `None` is allowed if only one app has a cron of that name.
     pub app: Option<String>,
-    /// Its name.
+    /// The cron's name.
     pub cron: String,
-    /// Who runs it.
+    /// The role and the user who run the cron.
     pub actor: Actor,
-    /// When it is ended; the cron's own limit where none is given.
+    /// The time limit; `None` for the cron's own.
     pub timeout: Option<Duration>,
     /// Variables for this run only.
     pub variables: UserVariables,
     /// When to ask the registry for images.
     pub pull: Pull,
-    /// Build again although the build is there.
+    /// Whether to build again although there is a build.
     pub rebuild: bool,
 }
 
-/// A cron that may run, planned. Nothing was asked of the engine yet.
+/// A cron that may run, planned. The engine has not been called yet.
 #[derive(Debug)]
 pub struct PlannedCron {
     workspace: Arc<Workspace>,
@@ -61,7 +61,6 @@ impl PlannedCron {
         })
     }
 
-    /// The plan.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
     }
@@ -122,7 +121,7 @@ impl<E: Engine> Actions<E> {
             timeout: request.timeout.unwrap_or(cron.timeout),
         };
         let report = sandbox.run_cron(&run).await?;
-        // After "leave now" the lock stays marked: the next command then ends what is still running.
+        // After "leave now" the lock stays marked: the next command then ends what still runs.
         if self.shutdown.urgency() < Urgency::Leave {
             lock.release();
         }

@@ -1,4 +1,4 @@
-//! The databases that an app has relationships to, and what their clients are called with.
+//! The databases that an app has relationships to, and the command lines of their clients.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::workspace::{Target, Workspace};
 
-/// What of a database is dumped, and how.
+/// Which part of a database to dump, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Dump {
     /// Only these tables.
@@ -16,11 +16,10 @@ pub struct Dump {
     pub exclude_table: Vec<String>,
     /// Only the definitions of tables, without rows.
     pub schema_only: bool,
-    /// The character set.
     pub charset: Option<String>,
 }
 
-/// Which language a database speaks.
+/// The protocol and SQL dialect of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `mysql`: MariaDB and Oracle MySQL.
@@ -33,18 +32,17 @@ pub enum Kind {
 #[derive(Debug, PartialEq)]
 pub struct Database {
     kind: Kind,
-    /// The service's name.
     pub service: String,
     host: String,
     port: String,
     username: String,
     password: String,
-    /// The schema; empty where there is none yet.
+    /// The schema; empty if the relationship has no schema yet.
     pub schema: String,
 }
 
 impl Database {
-    /// The database behind a relationship's payload, if that is one which SQL is spoken to.
+    /// The database behind a relationship's payload, if the service speaks SQL.
     pub fn of(payload: &Value) -> Option<Database> {
         let text = |name: &str| match &payload[name] {
             Value::String(text) => text.clone(),
@@ -67,7 +65,7 @@ impl Database {
         })
     }
 
-    /// The password, which must not stand on a command line.
+    /// The variables that pass the password to the client: on a command line, other processes could read it.
     pub fn variables(&self) -> BTreeMap<String, String> {
         let name = match self.kind {
             Kind::MySql => "MYSQL_PWD",
@@ -76,7 +74,7 @@ impl Database {
         BTreeMap::from([(name.to_owned(), self.password.clone())])
     }
 
-    /// A client with what it needs to connect.
+    /// The client's name and the options that it needs to connect.
     fn client(&self, mysql: &str, postgresql: &str) -> Vec<String> {
         let (program, user) = match self.kind {
             Kind::MySql => (mysql, "--user"),
@@ -90,7 +88,7 @@ impl Database {
         ]
     }
 
-    /// The client's command line for a statement, or for statements of standard input.
+    /// The client's command line for one statement, or for the statements on standard input.
     pub fn sql(&self, query: Option<&str>, raw: bool) -> Vec<String> {
         let mut words = self.client("mysql", "psql");
         match self.kind {
@@ -102,7 +100,7 @@ impl Database {
                     words.push("--table".to_owned());
                 }
                 words.extend(query.map(|query| format!("--execute={query}")));
-                // Without a schema the database may have none yet.
+                // Without a schema, the database may not have one yet.
                 if !self.schema.is_empty() {
                     words.extend(["--".to_owned(), self.schema.clone()]);
                 }
@@ -121,7 +119,7 @@ impl Database {
         words
     }
 
-    /// The command line that prints the database as statements.
+    /// The command line that prints the database as SQL statements.
     pub fn dump(&self, dump: &Dump) -> Vec<String> {
         let mut words = self.client("mysqldump", "pg_dump");
         let of_tables = |option: &'static str, tables: &[String]| {
@@ -161,7 +159,8 @@ impl Database {
     }
 }
 
-/// The payload of the only relationship that fits, or of the one that is named; `what` says what is looked for.
+/// The payload of the named relationship, or of the only one that fits; `what` names in errors what the command
+/// needs.
 pub fn find_relationship<T>(
     workspace: &Workspace,
     target: &Target,

@@ -7,7 +7,7 @@ use crate::lifecycle::{self, Down, Error, Kept};
 use crate::lock::{self, Lock};
 
 impl<E: Engine> Actions<E> {
-    /// Takes the environment's containers away. With `force`, what runs in it is ended first.
+    /// Removes the environment's containers. With `force`, ends the activities that run in the environment first.
     pub async fn down(&self, down: Down, force: bool) -> Result<Kept, Failure> {
         let act = async {
             let sandbox = self.sandbox();
@@ -26,7 +26,7 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// How to go on where another activity has the environment.
+/// Adds to the failure how to go on if another activity holds the environment's lock.
 pub(super) fn busy(failure: Failure) -> Failure {
     if failure.code == BUSY {
         failure.hint("wait for it, or end it with `upsun-local down --force`")

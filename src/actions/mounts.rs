@@ -1,4 +1,4 @@
-//! What is done with the mounts of a container.
+//! Work on the mounts of a container: sizes, copies, snapshots.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Mounts<'a> {
 }
 
 impl<'a> Mounts<'a> {
-    /// Of an app, or of a worker.
+    /// The mounts of an app, or of one of its workers.
     pub fn of(app: &'a App, worker: Option<&'a Worker>) -> Self {
         Mounts {
             app,
@@ -32,17 +32,16 @@ impl<'a> Mounts<'a> {
         }
     }
 
-    /// The app, or `app--worker`.
     pub fn container(&self) -> String {
         container_name(&self.app.name, self.worker)
     }
 
-    /// Their paths, relative to the app's root.
+    /// The paths of the mounts, relative to the app's root.
     pub fn paths(&self) -> Vec<String> {
         self.all.iter().map(|mount| mount.path.clone()).collect()
     }
 
-    /// The path of one, however its slashes are written.
+    /// The path of one mount; slashes at the ends of `wanted` do not matter.
     pub fn find(&self, wanted: &str) -> Result<String, Failure> {
         let path = wanted.trim_matches('/');
         if self.all.iter().any(|mount| mount.path == path) {
@@ -58,7 +57,7 @@ impl<'a> Mounts<'a> {
 }
 
 impl<E: Engine> Actions<E> {
-    /// How much is on some mounts.
+    /// The sizes of the contents of some mounts.
     pub async fn mount_sizes(
         &self,
         mounts: Mounts<'_>,
@@ -85,7 +84,7 @@ impl<E: Engine> Actions<E> {
         self.carry_out(act).await
     }
 
-    /// Copies what is on a mount into a directory.
+    /// Copies the content of a mount into a directory.
     pub async fn download_from_mount(
         &self,
         mounts: Mounts<'_>,
@@ -116,7 +115,7 @@ impl<E: Engine> Actions<E> {
         self.carry_out(act).await
     }
 
-    /// Keeps what is on all mounts as a snapshot of that name, and returns what that is.
+    /// Takes a snapshot of all mounts under a name, and returns its index.
     pub async fn take_snapshot(&self, mounts: Mounts<'_>, name: &str) -> Result<Index, Failure> {
         let store = self.workspace.snapshots(&mounts.container());
         check_name(name)?;
@@ -134,7 +133,7 @@ impl<E: Engine> Actions<E> {
         self.carry_out(act).await
     }
 
-    /// Puts back what was on all mounts when a snapshot was taken.
+    /// Puts the content of all mounts back to that of a snapshot.
     pub async fn restore_snapshot(&self, mounts: Mounts<'_>, name: &str) -> Result<(), Failure> {
         let title = mounts.container();
         let store = self.workspace.snapshots(&title);
@@ -150,9 +149,9 @@ impl<E: Engine> Actions<E> {
                 .await?;
             let flags = self.workspace.mount_flags(&mounts.app.name, mounts.worker);
             sandbox.warn_unlike(&title, &restored, &flags, name).await;
-            // The holder of the lock before may have put it back already.
+            // The process that held the lock before this one may have restored the snapshot already.
             if store.has(BEFORE_RUN) && name == BEFORE_RUN && !restored.is_incomplete {
-                // A further run may take it again now.
+                // A later run may take this snapshot again.
                 store.remove(name)?;
             }
             lock.release();
@@ -161,7 +160,7 @@ impl<E: Engine> Actions<E> {
         self.carry_out(act).await
     }
 
-    /// What is different from a snapshot.
+    /// The differences between a snapshot and the mounts as they are now.
     pub async fn differences(
         &self,
         mounts: Mounts<'_>,
@@ -183,10 +182,10 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// Whether a snapshot can be taken under a name.
+/// Checks that a snapshot can be taken under a name.
 pub fn check_name(name: &str) -> Result<(), Failure> {
     Store::check(name).map_err(|err| Failure::of_snapshot(&err))?;
-    // It may be all that is left of what was there before a run that was cut off.
+    // After an interrupted run, this snapshot may be the only copy of the earlier content.
     if name == BEFORE_RUN {
         return Err(Failure::usage(format!(
             "`{BEFORE_RUN}` is the snapshot that `run --undo` and `test` take"
@@ -196,7 +195,7 @@ pub fn check_name(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A snapshot can only be put back onto the mounts that it was taken of.
+/// Checks that a snapshot was taken of the same mounts, as it can only be restored onto those.
 pub fn same_mounts(taken: &[String], now: &[String], name: &str) -> Result<(), Failure> {
     let (mut taken, mut now) = (taken.to_vec(), now.to_vec());
     taken.sort();

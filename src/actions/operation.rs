@@ -22,39 +22,39 @@ use crate::workspace::{Found, Running, Target, Workspace, find};
 /// An operation that is to be run.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Where it is defined; that may be left open where only one place fits.
+    /// The app or worker that defines the operation; it may be left open if only one fits.
     pub target: Target,
-    /// Its name.
+    /// The operation's name.
     pub operation: String,
-    /// Who runs it.
+    /// The role and the user who run the operation.
     pub actor: Actor,
-    /// When it is ended; the operation's own limit where none is given.
+    /// The time limit; `None` for the operation's own.
     pub timeout: Option<Duration>,
     /// Variables for this run only.
     pub variables: UserVariables,
     /// When to ask the registry for images.
     pub pull: Pull,
-    /// Build again although the build is there.
+    /// Whether to build again although there is a build.
     pub rebuild: bool,
-    /// What is done about mounts.
+    /// What to do with the mounts.
     pub mounts: Mounts,
 }
 
-/// What is done about mounts when an operation runs.
+/// What to do with the mounts when an operation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mounts {
-    /// Nothing: what it writes stays.
+    /// Keep what the operation writes.
     Keep,
-    /// They are put back as they were.
+    /// Put the mounts back to what they were before the run.
     Undo,
-    /// It runs in a copy in which it can write everywhere, to find which ones it needs.
+    /// Run the operation in a copy in which it can write everywhere, to find the mounts that it needs.
     Suggest {
-        /// Whether those are put into the configuration.
+        /// Whether to add those mounts to the configuration.
         write: bool,
     },
 }
 
-/// An operation that may run, planned. Nothing was asked of the engine yet.
+/// An operation that may run, planned. The engine has not been called yet.
 #[derive(Debug)]
 pub struct Operation {
     workspace: Arc<Workspace>,
@@ -62,25 +62,24 @@ pub struct Operation {
     prepared: Prepared,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ran {
-    /// How it ended.
+    /// How the operation ended.
     pub report: Report,
-    /// Why the configuration stays as it is, where mounts were to be put into it.
+    /// Why the configuration was left unchanged, if mounts were to be added to it.
     pub kept: Option<String>,
-    /// The exit code for it.
+    /// The exit code of the command.
     pub exit_code: u8,
 }
 
 impl Operation {
-    /// Finds the operation, refuses it to a role that is too low, and plans it.
     pub fn prepare(workspace: &Arc<Workspace>, mut request: Request) -> Result<Self, Failure> {
         let found = find(workspace, &request.target, &request.operation)?;
         found.permit(&request.actor)?;
         let tree = workspace.scan()?;
         let prepared = Prepared::of(workspace, found.app, found.worker, &tree)?;
-        // From now on it is certain which one is meant.
+        // From now on the operation is known exactly.
         request.target = found.target();
         request.timeout = request.timeout.or(found.operation.timeout);
         Ok(Operation {
@@ -90,17 +89,16 @@ impl Operation {
         })
     }
 
-    /// The plan.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
-    /// When it is ended.
+    /// The time limit of the run.
     pub fn timeout(&self) -> Option<Duration> {
         self.request.timeout
     }
 
-    /// Where it is defined.
+    /// Where the operation is defined.
     pub fn found(&self) -> Result<Found<'_>, Failure> {
         Ok(find(
             &self.workspace,
@@ -111,7 +109,6 @@ impl Operation {
 }
 
 impl<E: Engine> Actions<E> {
-    /// Runs an operation.
     pub async fn run(&self, operation: &Operation) -> Result<Ran, Failure> {
         let Operation {
             workspace, request, ..
@@ -212,7 +209,7 @@ impl<E: Engine> Actions<E> {
                 report
             }
         };
-        // After "leave now" the lock stays marked: the next command then ends what is still running.
+        // After "leave now" the lock stays marked: the next command then ends what still runs.
         if self.shutdown.urgency() < Urgency::Leave {
             lock.release();
         }
@@ -237,7 +234,7 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// The container as it would be with more mounts.
+/// The plan of the container with more mounts.
 fn with_mounts(
     workspace: &Workspace,
     prepared: &Prepared,

@@ -13,23 +13,22 @@ use crate::source::Tree;
 use crate::user_variables::UserVariables;
 use crate::workspace::{Error, Running, Workspace};
 
-/// The plan of an app, of the container in it that is meant, and of the apps that this one reaches.
+/// The plan of an app, the position of the wanted container in it, and the plans of the apps that this container
+/// reaches.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The repository's files.
     pub tree: Arc<Tree>,
-    /// The app's plan.
     pub plan: AppPlan,
     image: Recipe,
     reached: Vec<(AppPlan, Recipe)>,
-    /// Which of the plan's containers it is.
+    /// The position of the container in the plan.
     at: usize,
-    /// Where requests would reach it: a port or a socket.
+    /// Where the app accepts requests: a port or a socket.
     listens_at: Option<String>,
 }
 
 impl Prepared {
-    /// Plans an app for what is done in its own container or in that of a worker.
+    /// Plans an app for an activity in the app's own container or in that of a worker.
     pub fn of(
         workspace: &Workspace,
         app: &App,
@@ -54,22 +53,21 @@ impl Prepared {
         })
     }
 
-    /// The plan of the container.
     pub fn container(&self) -> &ContainerPlan {
         &self.plan.containers[self.at]
     }
 
-    /// The number of the container in the plan of the app.
+    /// The position of the container in the plan of the app.
     pub fn number(&self) -> usize {
         self.at
     }
 
-    /// Where requests would reach the app: its port or its socket; `None` for what nobody reaches.
+    /// Where the app accepts requests: a port or a socket; `None` if no route or relationship leads to the app.
     pub fn listens_at(&self) -> Option<&str> {
         self.listens_at.as_deref()
     }
 
-    /// The app's plan without its other containers, to be shown.
+    /// The app's plan without its other containers, for output.
     pub fn shown(&self) -> AppPlan {
         AppPlan {
             containers: vec![self.container().clone()],
@@ -77,7 +75,7 @@ impl Prepared {
         }
     }
 
-    /// With what carrying it out needs besides.
+    /// The plan together with the options that carrying it out needs.
     pub fn planned(&self, pull: Pull, rebuild: bool) -> Planned<'_> {
         planned(&self.plan, &self.image, &self.tree, pull, rebuild)
     }
@@ -91,7 +89,7 @@ impl Prepared {
     }
 }
 
-/// An app's plan and what carrying it out needs besides.
+/// An app's plan together with the options that carrying it out needs.
 pub(super) fn planned<'a>(
     plan: &'a AppPlan,
     image: &'a Recipe,
@@ -109,7 +107,7 @@ pub(super) fn planned<'a>(
     }
 }
 
-/// Where requests would reach an app: its port or its socket. `None` for what nobody reaches.
+/// Where an app accepts requests: a port or a socket; `None` if no route or relationship leads to the app.
 fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
     if worker.is_some() || app.web.commands.start.is_none() {
         return None;
@@ -121,8 +119,8 @@ fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
 }
 
 impl<E: Engine> Actions<E> {
-    /// Brings up what the container reaches, and returns what runs. The project's warnings are told when something is
-    /// about to be made, and not again with every run.
+    /// Brings up what the container reaches, and returns what runs. The project's warnings are sent only when
+    /// something is about to be made, not with every run.
     pub(super) async fn reach(
         &self,
         sandbox: &Sandbox<'_, E>,

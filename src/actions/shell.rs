@@ -1,4 +1,4 @@
-//! Bring a container up for a shell, a command or its mounts.
+//! Bring a container up for a shell, a command or work on its mounts.
 
 use super::Actions;
 use super::prepared::Prepared;
@@ -10,9 +10,9 @@ use crate::lifecycle::{self, Pull};
 use crate::workspace::Running;
 
 impl<E: Engine> Actions<E> {
-    /// Brings an app or a worker up where it is not, and returns its container's id. A shell beside a running
-    /// operation is what helps to see what that does, so this waits for the environment only where something has to be
-    /// made.
+    /// Brings an app or a worker up unless it is up already, and returns its container's id. Users open a shell
+    /// beside a running operation to see what that operation does, so this waits for the environment's lock only if
+    /// something has to be made.
     pub async fn ensure_up(&self, app: &App, worker: Option<&str>) -> Result<String, Failure> {
         let tree = self.workspace.scan()?;
         let prepared = Prepared::of(&self.workspace, app, worker, &tree)?;

@@ -28,31 +28,31 @@ use crate::user_variables::UserVariables;
 use crate::workspace::permission::permit;
 use crate::workspace::{SourceOperation, Workspace, source_operations};
 
-/// Where Upsun explains them.
+/// Upsun's documentation of source operations.
 pub const DOCS: &str = "https://docs.upsun.com/create-apps/source-operations.html";
 
 /// A source operation that is to be run.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Its name.
+    /// The source operation's name.
     pub operation: String,
-    /// Who runs it.
+    /// The role and the user who run the source operation.
     pub actor: Actor,
-    /// When it is ended in each app.
+    /// The time limit in each app.
     pub timeout: Option<Duration>,
     /// Variables for this run only.
     pub variables: UserVariables,
     /// When to ask the registry for images.
     pub pull: Pull,
-    /// Tell what the commits changed as a patch.
+    /// Whether to send an event with the changes of the commits as a patch.
     pub diff: bool,
-    /// Whether standard output is for the patch, and not for what the operation prints.
+    /// Whether standard output is for the patch; the output of the operation then goes to standard error.
     pub is_stdout_taken: bool,
-    /// Bring the commits into the repository.
+    /// Whether to bring the commits into the repository.
     pub apply: bool,
 }
 
-/// A source operation that may run. Nothing was asked of the engine yet.
+/// A source operation that may run. The engine has not been called yet.
 #[derive(Debug)]
 pub struct PlannedSourceOperation {
     /// The repository, with the configuration of its last commit.
@@ -64,19 +64,20 @@ pub struct PlannedSourceOperation {
     tree: Arc<Tree>,
 }
 
-/// What came of it, once it ran to its end.
+/// The result of a source operation that ran to its end.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// The exit code for it.
+    /// The exit code of the command.
     pub exit_code: u8,
-    /// Whether anything was committed.
+    /// Whether the operation made commits.
     pub has_news: bool,
-    /// What to print, where that is wanted.
+    /// The patch to print, if the request asks for one.
     pub patch: Vec<u8>,
 }
 
 impl PlannedSourceOperation {
-    /// Refuses it to a role that is too low, and looks for it in the last commit, whose configuration `committed` reads.
+    /// Refuses a role that is too low, and finds the operation in the last commit. `committed` reads the
+    /// configuration of that commit.
     pub async fn prepare(
         workspace: &Workspace,
         request: Request,
@@ -94,7 +95,8 @@ impl PlannedSourceOperation {
         let origin = match Origin::open(root, shutdown).await {
             Ok(origin) => origin,
             Err(err) => {
-                // A wrong name is wrong whatever Git says.
+                // Without a readable commit, check the name against the working copy alone, to report a wrong name
+                // first.
                 find(&workspace.config, &Config::default(), name)?;
                 return Err(cannot_clone(&err, shutdown));
             }
@@ -119,7 +121,7 @@ impl PlannedSourceOperation {
 }
 
 impl<E: Engine> Actions<E> {
-    /// Runs a source operation. The actions are to be those of [`PlannedSourceOperation::workspace`].
+    /// Runs a source operation. `self` must be the actions of [`PlannedSourceOperation::workspace`].
     pub async fn run_source_operation(
         &self,
         planned: &PlannedSourceOperation,
@@ -163,7 +165,7 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// Tells the processes of a run from those of any other, also one that just ended.
+/// An id that tells the processes of this run from those of other runs, including one that has just ended.
 fn run_id() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -171,8 +173,8 @@ fn run_id() -> String {
     format!("{:x}-{:x}", now.as_nanos(), std::process::id())
 }
 
-/// The apps that have an operation of that name in the commit, in the order in which they are written. `here` is the
-/// configuration of the working copy.
+/// The apps that define this operation in the commit, in the order of the configuration. `here` is the configuration
+/// of the working copy.
 fn find<'a>(
     config: &'a Config,
     here: &Config,
@@ -207,7 +209,7 @@ fn find<'a>(
     })
 }
 
-/// Says where the working copy defines an operation otherwise than the commit does.
+/// Warns where the working copy defines an operation differently from the commit.
 async fn warn_of_differences(
     events: &Events,
     here: &Config,

@@ -1,4 +1,4 @@
-//! Puts the mounts that an operation needs into the configuration.
+//! Adds the mounts that an operation needs to the configuration.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -15,17 +15,17 @@ use crate::text::count;
 use crate::workspace::Found;
 use crate::workspace::Workspace;
 
-/// What became of the file.
+/// What happened to the configuration file.
 pub(super) enum Written {
     /// There was nothing to add.
     Nothing,
-    /// It has more mounts now.
+    /// The file has more mounts now.
     Added(Box<Event>),
-    /// It is as it was.
+    /// The file was left unchanged.
     Kept {
-        /// Why.
         why: String,
-        /// How a run ends with the configuration that would have been written, where that is not how it ended.
+        /// The result of the run with the configuration that would have been written, if that run is not the one
+        /// reported already.
         report: Option<Report>,
     },
 }
@@ -39,7 +39,7 @@ pub(super) fn is_tracked(tree: &Tree, app: &App, path: &str) -> bool {
     }
 }
 
-/// The app as it would be with more mounts.
+/// The app with more mounts.
 pub(super) fn with_mounts(found: &Found<'_>, mounts: &[NewMount]) -> App {
     let mut app = found.app.clone();
     let own = match found.worker {
@@ -64,7 +64,7 @@ pub(super) fn with_mounts(found: &Found<'_>, mounts: &[NewMount]) -> App {
     app
 }
 
-/// Adds the mounts to the file in which the app is defined, if the operation passes with them.
+/// Adds the mounts to the file that defines the app, if the operation passes with them.
 pub(super) fn write(
     workspace: &Workspace,
     found: &Found<'_>,
@@ -86,7 +86,7 @@ pub(super) fn write(
     };
     let of_file = |err: std::io::Error| failed(&err, "put the mounts in by hand");
     let path = workspace.project.root.join(name);
-    // A link stays one.
+    // If the path is a symbolic link, write to the link's target, so that the link remains.
     let path = std::fs::canonicalize(&path).map_err(of_file)?;
     let text = std::fs::read_to_string(&path).map_err(of_file)?;
     let new: Vec<_> = mounts.iter().map(to_write).collect();
@@ -109,8 +109,8 @@ pub(super) fn write(
     ))))
 }
 
-/// Why nothing is added, and how a run ends with the mounts where that is not how it ended. Where the operation passes,
-/// or has no mounts to be added, there is no reason.
+/// Why no mount is added, with the result of the run with the mounts if that run is not the one reported already.
+/// `None` if the operation passes, or has no mounts to add.
 fn why_kept(tried: &Tried) -> Option<(String, Option<Report>)> {
     let mounts = &tried.suggestion.mounts;
     let kept = |why: &str| Some((why.to_owned(), None));
@@ -146,7 +146,7 @@ fn why_kept(tried: &Tried) -> Option<(String, Option<Report>)> {
     }
 }
 
-/// A mount as it is written, with what it hides as a comment.
+/// A mount as the configuration gets it, with a comment that says which files the mount hides.
 fn to_write(mount: &NewMount) -> edit::NewMount {
     edit::NewMount {
         path: mount.path.clone(),
@@ -168,8 +168,8 @@ fn to_write(mount: &NewMount) -> edit::NewMount {
     }
 }
 
-/// Either the old content or the new one is there at any moment, whatever happens. Whoever may not write to a file
-/// is not helped by a directory that lets it be replaced.
+/// Replaces the file with one rename, so that after a crash the file has either its old content or its new one. A
+/// user without write permission for the file gets an error, although a writable directory would allow the rename.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let old = std::fs::metadata(path)?;
     if old.permissions().readonly() {
@@ -183,7 +183,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
         .prefix(".upsun-local-")
         .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
-    // Only root may give files away, and nobody else has to.
+    // Only root can change the owner. For other users this fails, and the file already has their ids.
     let _ = std::os::unix::fs::fchown(file.as_file(), Some(old.uid()), Some(old.gid()));
     file.as_file().set_permissions(old.permissions())?;
     file.as_file().sync_all()?;

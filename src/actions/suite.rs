@@ -1,4 +1,4 @@
-//! Run tests of operations, and put the mounts back after each. Tests of one container run one after the other.
+//! Run tests of operations, and restore the mounts after each test. Tests of one container run one after the other.
 
 mod cases;
 mod one;
@@ -29,49 +29,49 @@ use crate::source::Tree;
 use crate::suite::{Printed, Status, Verdict};
 use crate::workspace::{Running, Workspace};
 
-/// How tests are run.
+/// How to run the tests.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// When to ask the registry for images.
     pub pull: Pull,
-    /// How many containers are tested at once.
+    /// How many containers to test at the same time.
     pub jobs: NonZeroU8,
-    /// Stop after the first test that fails.
+    /// Whether to stop after the first test that fails.
     pub fail_fast: bool,
-    /// When a test is ended that says no other limit, nor does its operation.
+    /// The time limit of tests for which neither the test nor its operation has one.
     pub timeout: Option<Duration>,
-    /// Tell everything that happens in a test.
+    /// Whether to report everything that happens in a test.
     pub is_verbose: bool,
 }
 
-/// Who watches tests run, besides the listener to events.
+/// Gets the progress of the tests, beside the listener to events.
 pub trait Audience: Sync {
-    /// A test began.
+    /// Called when a test begins.
     fn begins(&self, name: &str);
-    /// Something is about to be told.
+    /// Called before other text is printed, so that a progress line can be removed.
     fn makes_room(&self);
-    /// A test ended, or was not run.
+    /// Called when a test ended, or was skipped.
     fn ended(&self, verdict: &Verdict);
 }
 
-/// What is on the mounts of a container before any test.
+/// The content of a container's mounts before the first test.
 struct Before {
     index: Index,
     store: Store,
-    /// What keeps others from putting it back meanwhile.
+    /// Keeps other processes from restoring this snapshot in the meantime.
     _held: Option<std::fs::File>,
-    /// Whether what is there now could not be put back to that.
+    /// Whether the mounts could not be restored after a test.
     is_lost: AtomicBool,
-    /// What was not as before after the last test, although it was put back.
+    /// What still differed after the last restore.
     restored: Mutex<Restored>,
-    /// What says to `upsun-local mount` which container it is.
+    /// The options that name this container in an `upsun-local mount` command.
     flags: String,
 }
 
-/// The verdicts so far, by the number of the test.
+/// The verdicts so far, by the number of the test; `None` for a test without one yet.
 type Verdicts = Mutex<Vec<Option<Verdict>>>;
 
-/// Whether tests need an engine at all: denials are known without one.
+/// Whether tests need an engine: a role's denial is known without one.
 pub fn needs_engine(cases: &[Case<'_>]) -> bool {
     cases
         .iter()
@@ -94,7 +94,7 @@ pub fn decide(cases: &[Case<'_>], request: &Request, audience: &dyn Audience) ->
     verdicts
 }
 
-/// The verdicts where the emulator failed as a whole: the same for all tests that were not run.
+/// The verdicts after a failure of `upsun-local` itself: the same for all tests that did not run.
 pub fn all_failed(cases: &[Case<'_>], failure: &Failure) -> Vec<Verdict> {
     let status = Status::Error(failure.message.clone());
     cases
@@ -103,7 +103,7 @@ pub fn all_failed(cases: &[Case<'_>], failure: &Failure) -> Vec<Verdict> {
         .collect()
 }
 
-/// The exit code for verdicts: 1 where a test failed, 70 where the emulator could not tell.
+/// The exit code for verdicts: 1 if a test failed, 70 if `upsun-local` could not run a test.
 pub fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
     let any = |of: fn(&Status) -> bool| verdicts.iter().any(|verdict| of(&verdict.status));
     if let Some(code) = shutdown.exit_code() {
@@ -115,11 +115,11 @@ pub fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
     }
 }
 
-/// Tests, planned.
+/// Tests with the plans of their containers.
 #[derive(Debug)]
 pub struct PlannedTests {
     tree: Arc<Tree>,
-    /// By the app, or `app--worker`.
+    /// By the container's name: the app, or `app--worker`.
     prepared: BTreeMap<String, Prepared>,
 }
 
@@ -139,8 +139,9 @@ impl PlannedTests {
 }
 
 impl<E: Engine> Actions<E> {
-    /// Runs tests, and tells of each as it ends: also of those that were not run, or not to their end. Where the
-    /// emulator fails as a whole, that is told once, and stands in the verdicts of all that were not run.
+    /// Runs tests and reports each verdict as soon as it is known, including those of tests that were skipped or cut
+    /// off. A failure of `upsun-local` itself is reported once, and all tests that did not run get it as their
+    /// verdict.
     pub async fn test(
         &self,
         planned: &PlannedTests,
@@ -173,7 +174,7 @@ impl<E: Engine> Actions<E> {
         audience.makes_room();
         let result = match result {
             Ok(()) => Ok(()),
-            // An end by a signal is told by the exit code.
+            // If a signal ended the tests, the exit code says so.
             Err(_) if self.shutdown.urgency() > Urgency::None => Ok(()),
             Err(failure) => Err(fault(failure)),
         };
@@ -200,7 +201,7 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// A trouble of the emulator must never look like one of an operation.
+/// Gives the failure an exit code of `upsun-local`, so that it is never taken for a failure of an operation.
 pub fn fault(mut failure: Failure) -> Failure {
     failure.code = FAULT;
     failure
@@ -219,11 +220,11 @@ struct Suite<'a, E> {
 /// What the tests of all containers share.
 #[derive(Debug, Default)]
 struct State {
-    /// Nothing more is to begin.
+    /// Whether no further test may begin.
     is_stopped: AtomicBool,
-    /// The project's warnings were told.
+    /// Whether the project's warnings have been sent.
     is_warned: AtomicBool,
-    /// One container comes up at a time: they share services and images.
+    /// Only one container starts at a time, because containers share services and images.
     coming_up: tokio::sync::Mutex<()>,
 }
 
@@ -256,8 +257,8 @@ impl<E: Engine> Suite<'_, E> {
         Ok(())
     }
 
-    /// The numbers of the tests that must not run at the same time, because their containers share a mount. Without
-    /// `--jobs` all are one group, in the order in which they are written.
+    /// Groups the tests, by their numbers: tests of a group run one after the other, because their containers share a
+    /// mount. Without `--jobs` there is one group, in the order of the configuration.
     fn groups(&self, cases: &[Case<'_>]) -> Vec<Vec<usize>> {
         if self.request.jobs.get() == 1 {
             return vec![(0..cases.len()).collect()];
@@ -268,7 +269,7 @@ impl<E: Engine> Suite<'_, E> {
             let prepared = &self.prepared[&case.place()];
             let storage = prepared.container().storage.iter();
             volumes.extend(storage.map(|volume| volume.name.as_str()));
-            // An operation of an app may well talk to its worker.
+            // An operation of an app may communicate with the app's worker.
             volumes.insert(&prepared.plan.app);
             let mut numbers = vec![number];
             let (same, others): (Vec<_>, Vec<_>) = groups
@@ -347,7 +348,7 @@ impl<E: Engine> Suite<'_, E> {
         Ok(())
     }
 
-    /// Brings a test's container up, and tells what goes on as it does so; with a failure comes what hooks printed.
+    /// Brings up the container of a test, and sends the events of that. A failure comes with the output of hooks.
     async fn first(&self, case: &Case<'_>, state: &State) -> Result<Before, (Status, String)> {
         let _turn = state.coming_up.lock().await;
         let (events, mut receiver) = Events::channel();
@@ -376,7 +377,7 @@ impl<E: Engine> Suite<'_, E> {
         brought.map_err(|status| (status, self.secrets.mask(&printed.text())))
     }
 
-    /// Brings a test's container up, and keeps what is on its mounts.
+    /// Brings up the container of a test, and takes a snapshot of its mounts.
     async fn bring_up(
         &self,
         case: &Case<'_>,
@@ -429,7 +430,7 @@ impl<E: Engine> Suite<'_, E> {
         })
     }
 
-    /// A build that fails would fail on Upsun; all else is ours.
+    /// A build that fails here fails on Upsun too. Any other error is one of `upsun-local` or of the engine.
     fn status(&self, err: Error) -> Status {
         match err {
             Error::Interrupted => Status::Skipped("interrupted".to_owned()),

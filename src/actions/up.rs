@@ -21,27 +21,27 @@ use crate::user_variables::UserVariables;
 use crate::workspace::entrance::Router;
 use crate::workspace::{Running, Workspace, find_app};
 
-/// What is to be brought up.
+/// What to bring up.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// These apps; all where none is named.
+    /// The apps to bring up; all apps if empty.
     pub apps: Vec<String>,
     /// When to ask the registry for images.
     pub pull: Pull,
-    /// Build again although the builds are there.
+    /// Whether to build again although there are builds.
     pub rebuild: bool,
-    /// Stay, and run the crons when their time comes.
+    /// Whether to stay, and run the crons at their times.
     pub crons: bool,
 }
 
-/// An environment, planned. Nothing was asked of the engine yet.
+/// An environment, planned. The engine has not been called yet.
 #[derive(Debug)]
 pub struct Up {
     request: Request,
     tree: Arc<Tree>,
-    /// The apps that are asked for.
+    /// The apps that the request names.
     wanted: BTreeSet<String>,
-    /// They and what they reach, each after what it reaches itself.
+    /// The wanted apps and the apps that they reach. Each app stands after those that it reaches.
     plans: Vec<(AppPlan, Recipe)>,
     mail: Option<ServicePlan>,
     router: Option<Router>,
@@ -49,7 +49,7 @@ pub struct Up {
 }
 
 impl Up {
-    /// Plans the apps that are asked for, and those that they reach.
+    /// Plans the wanted apps and those that they reach.
     pub fn prepare(workspace: &Workspace, request: Request) -> Result<Self, Failure> {
         let wanted: Vec<&App> = if request.apps.is_empty() {
             workspace.config.apps.values().collect()
@@ -83,20 +83,18 @@ impl Up {
         })
     }
 
-    /// The plans of the apps.
     pub fn plans(&self) -> impl Iterator<Item = &AppPlan> {
         self.plans.iter().map(|(plan, _)| plan)
     }
 
-    /// Whether there is a cron to run.
     pub fn has_crons(&self) -> bool {
         !self.crons.entries.is_empty()
     }
 }
 
 impl<E: Engine> Actions<E> {
-    /// Brings everything up, calls `is_up`, and runs the crons until it is stopped where that is asked for. Returns the
-    /// exit code: 1 where a hook failed.
+    /// Brings everything up, calls `is_up` and, if the request asks for crons, runs them until the user stops.
+    /// Returns the exit code: 1 if a hook failed.
     pub async fn up(&self, up: &Up, is_up: impl FnOnce() + Send) -> Result<u8, Failure> {
         let apps = up.plans().map(|plan| plan.app.clone());
         let _heeding = self.record(Draft::Push {
@@ -145,7 +143,8 @@ impl<E: Engine> Actions<E> {
         lock.release();
         is_up();
         if up.request.crons {
-            // The environment is taken for each run only, so that `run` and others have their turn in between.
+            // The lock on the environment is held only during each run, so that `run` and other commands can have it
+            // in between.
             up.crons.warn(&self.events).await;
             sandbox
                 .run_crons(
@@ -158,8 +157,7 @@ impl<E: Engine> Actions<E> {
         Ok(has_failed_hooks)
     }
 
-    /// Brings an app up with its workers, or only the app itself where others merely reach it. Says whether a hook
-    /// failed.
+    /// Brings an app up with its workers, or without them if only other apps need it. Returns whether a hook failed.
     async fn app_up(
         &self,
         sandbox: &Sandbox<'_, E>,
@@ -174,7 +172,7 @@ impl<E: Engine> Actions<E> {
         let count = if whole { plan.containers.len() } else { 1 };
         let mut has_failed_hooks = false;
         for (at, container) in plan.containers.iter().take(count).enumerate() {
-            // A rebuild is for all containers of an app, so only the first of them asks for it.
+            // A rebuild is for all containers of an app, so only the first container asks for it.
             let planned = Planned {
                 rebuild: rebuild && at == 0,
                 routed: true,
@@ -188,7 +186,7 @@ impl<E: Engine> Actions<E> {
             let deployed = sandbox
                 .ensure_container(&planned, container, &containers)
                 .await?;
-            // What is only reached is not deployed again.
+            // An app that is only reached is not deployed again.
             let deployed = if whole {
                 sandbox.redeploy(&planned, container, deployed).await?
             } else {
@@ -200,13 +198,13 @@ impl<E: Engine> Actions<E> {
     }
 }
 
-/// The crons to run, and what running them needs.
+/// The crons to run, with the data that their runs need.
 #[derive(Debug, Default)]
 struct Crons {
     entries: Vec<Entry>,
     /// The mounts of each app's web container.
     mounts: BTreeMap<String, Vec<String>>,
-    /// The apps whose time zone is not known here, and that time zone.
+    /// The apps whose time zone is unknown to this machine, with the name of that time zone.
     unknown_zones: Vec<(String, String)>,
 }
 

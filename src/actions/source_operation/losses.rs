@@ -1,9 +1,9 @@
-//! What an operation left that is not taken.
+//! Changes that a source operation leaves in its clone without committing them.
 
 use crate::lifecycle::Left;
 use crate::text;
 
-/// What an operation left that Upsun would not keep either.
+/// Messages for the changes that are lost, on Upsun as well as here.
 pub(super) fn losses(app: &str, branch: &str, left: &[Left]) -> Vec<String> {
     let mut all = Vec::new();
     let list = |names: &[&String], count: usize| {

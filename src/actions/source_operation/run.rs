@@ -1,4 +1,4 @@
-//! The run of a source operation: on a clone, in one app after the other, until its commits are where they belong.
+//! The run of a source operation: on a clone, in one app after the other, until its commits are in the repository.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::scratch::{self, Applied, Origin, Place, Scratch};
 use crate::source::Tree;
 use crate::workspace::{SourceOperation, Workspace};
 
-/// What everything that is done has to do with.
+/// What all steps of the run need.
 pub(super) struct Run<'a, E> {
     pub(super) workspace: &'a Workspace,
     pub(super) sandbox: &'a Sandbox<'a, E>,
@@ -27,19 +27,19 @@ pub(super) struct Run<'a, E> {
     pub(super) origin: &'a Origin,
     pub(super) wanted: &'a [SourceOperation<'a>],
     pub(super) tree: &'a Arc<Tree>,
-    /// Marks its processes and its clone.
+    /// Identifies the processes and the clone of this run.
     pub(super) id: &'a str,
 }
 
-/// What came of it.
+/// The result of a run.
 pub(super) enum Came {
-    /// The operation failed in an app, or was ended.
+    /// The operation failed in an app, or was stopped.
     Failed(Report),
-    /// It succeeded in all of them.
+    /// The operation succeeded in all apps.
     Succeeded {
-        /// Whether anything was committed.
+        /// Whether the operation made commits.
         has_news: bool,
-        /// What to print, where that is wanted.
+        /// The patch to print, if the request asks for one.
         patch: Vec<u8>,
     },
 }
@@ -53,7 +53,8 @@ impl<E: Engine> Run<'_, E> {
                 self.warn("uncommitted changes are left out: the operation starts from HEAD")
                     .await;
             }
-            // Where Git cannot tell, as a filter of the user's is broken, the clone is none the worse.
+            // Git may refuse to compare, for example because of a broken filter of the user. The clone works without
+            // the answer.
             Ok(false) | Err(scratch::Error::Refused { .. }) => {}
             Err(err) => return Err(Trouble::Clone(err)),
         }
@@ -91,7 +92,7 @@ impl<E: Engine> Run<'_, E> {
         })
     }
 
-    /// A place for the clone. What others left who were killed goes first.
+    /// Makes the directory for the clone, after removing the clones of processes that were killed.
     async fn place(&self) -> Result<Place, Trouble> {
         let what = format!("source-operation run {}", self.request.operation);
         let state = &self.workspace.project.state_dir;
@@ -106,7 +107,7 @@ impl<E: Engine> Run<'_, E> {
         Ok(place)
     }
 
-    /// Runs it in one app. Returns how it ended where it did not end well.
+    /// Runs the operation in one app. Returns the report if the operation did not succeed.
     async fn one(
         &self,
         found: &SourceOperation<'_>,
@@ -189,17 +190,18 @@ impl<E: Engine> Run<'_, E> {
     }
 }
 
-/// The branch that commits of an operation are brought to where the checked-out one cannot take them.
+/// The branch that gets the commits if the checked-out branch cannot.
 fn branch_name(operation: &str) -> String {
     let mut name = plain(operation, 60);
     if name.is_empty() {
-        // Nothing of it may be part of a branch's name.
+        // The operation's name has no character that a branch's name may have.
         name = format!("operation-{}", &hash(operation.as_bytes())[..8]);
     }
     format!("upsun-local/{name}")
 }
 
-/// The container of an app for this: its image, and the variables of a build. It is in no environment's network.
+/// The container in which an app's source operation runs: the app's image with the variables of a build, in no
+/// environment's network.
 fn container(workspace: &Workspace, plan: &AppPlan, id: &str) -> ContainerSpec {
     let mut spec = plan.build.container.clone();
     spec.name = workspace

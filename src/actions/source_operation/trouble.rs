@@ -1,4 +1,4 @@
-//! Why nothing came of a source operation.
+//! Why a source operation had no result.
 
 use crate::failure::{
     BAD_CONFIGURATION, BAD_FILE, CANNOT_MAKE, FAULT, Failure, OPERATION_FAILED, USAGE,
@@ -7,15 +7,15 @@ use crate::lifecycle;
 use crate::scratch;
 use crate::shutdown::Shutdown;
 
-/// Why nothing came of it.
+/// Why a source operation had no result.
 pub(super) enum Trouble {
     Failure(Failure),
     Lifecycle(lifecycle::Error),
     /// The clone cannot be made.
     Clone(scratch::Error),
-    /// What an app's operation left cannot be taken.
+    /// What an app's operation left cannot be fetched from its container.
     Take(String, scratch::Error),
-    /// What was made cannot be looked at, or brought here.
+    /// The commits cannot be inspected, or not be brought into the repository.
     Bring(scratch::Error),
 }
 
@@ -31,7 +31,7 @@ impl From<crate::lock::Error> for Trouble {
     }
 }
 
-/// Says it, with its exit code.
+/// The failure with its exit code.
 pub(super) fn failure(trouble: Trouble, shutdown: &Shutdown) -> Failure {
     match trouble {
         Trouble::Failure(failure) => failure,

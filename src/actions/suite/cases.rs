@@ -1,4 +1,4 @@
-//! Which tests there are: those of the settings, or else one per operation and role.
+//! The tests to run: those of the settings, or else one for each operation and role.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,28 +15,26 @@ use crate::workspace::find_app;
 use crate::workspace::operations;
 use crate::workspace::{Found, Target, find};
 
-/// A test, with what it is about.
+/// A test, with the operation and the role that it is about.
 #[derive(Debug)]
 pub struct Case<'a> {
-    /// Its name.
     pub name: String,
-    /// The operation.
     pub found: Found<'a>,
-    /// What is expected.
+    /// The expected result.
     pub definition: Definition,
-    /// Who runs it; none when the user has no access at all.
+    /// The role and the user who run the operation; `None` if the user has no access to the project.
     pub actor: Option<Actor>,
-    /// The line of the settings where it is written, where it is.
+    /// The line of the settings that defines the test, if there is one.
     pub line: Option<usize>,
 }
 
 impl Case<'_> {
-    /// The app, or `app--worker`.
+    /// The container's name: the app, or `app--worker`.
     pub fn place(&self) -> String {
         self.found.place()
     }
 
-    /// Whether the role may run it.
+    /// Whether the role may run the operation.
     pub fn is_allowed(&self) -> bool {
         self.actor
             .as_ref()
@@ -66,7 +64,7 @@ pub fn cases<'a>(workspace: &'a Workspace, target: &Target) -> Result<Vec<Case<'
         .collect())
 }
 
-/// Everything that is wrong with them is told at once.
+/// The tests of the settings. The failure lists all mistakes at once.
 fn written(workspace: &Workspace) -> Result<Vec<Case<'_>>, Failure> {
     let text = crate::settings::read(&workspace.project.root);
     let text = text.ok().flatten().unwrap_or_default();
@@ -108,7 +106,7 @@ fn in_a_test(name: &str, line: Option<usize>, mut failure: Failure) -> Failure {
     failure
 }
 
-/// What is wrong stands at a key of it.
+/// One test of the settings. A failure names the key that is wrong.
 fn case<'a>(
     workspace: &'a Workspace,
     name: &str,
@@ -174,7 +172,7 @@ fn case<'a>(
         }),
         Some(user) => match workspace.actor(None, Some(user)).map_err(Failure::from) {
             Ok(actor) => Some(actor),
-            // Somebody without access is denied like anybody else.
+            // A user without access is denied in the same way as a role that is too low.
             Err(failure) if failure.code == DENIED => None,
             Err(failure) => return Err(("user", failure)),
         },
@@ -188,7 +186,7 @@ fn case<'a>(
     })
 }
 
-/// Every operation once under its own minimum role, and every role below that denied.
+/// Every operation once under its own minimum role, and once under each role below it, which must be denied.
 fn by_default(workspace: &Workspace) -> Vec<Case<'_>> {
     let mut cases = Vec::new();
     for app in workspace.config.apps.values() {
@@ -225,7 +223,7 @@ fn by_default(workspace: &Workspace) -> Vec<Case<'_>> {
     cases
 }
 
-/// What is known without running anything.
+/// The verdict, if it is known without running anything.
 pub(super) fn decided(case: &Case<'_>) -> Option<Verdict> {
     let operation = case.found.operation;
     let who = match &case.actor {
@@ -250,7 +248,7 @@ pub(super) fn decided(case: &Case<'_>) -> Option<Verdict> {
     Some(verdict(case, status))
 }
 
-/// Not run.
+/// The verdict of a test that does not run.
 pub(super) fn skipped(case: &Case<'_>, why: &str) -> Verdict {
     verdict(case, Status::Skipped(why.to_owned()))
 }

@@ -48,7 +48,7 @@ impl<E: Engine> Suite<'_, E> {
         }
     }
 
-    /// Runs it, once or twice, and judges it.
+    /// Runs the operation once or twice, and compares the result with the test's definition.
     async fn tried(
         &self,
         case: &Case<'_>,
@@ -96,7 +96,7 @@ impl<E: Engine> Suite<'_, E> {
         Status::Failed(wrong.iter().map(|text| self.secrets.mask(text)).collect())
     }
 
-    /// What is lost must not hide what went wrong before that.
+    /// The status if the mounts could not be restored. It keeps what went wrong in the test before that.
     fn not_put_back(&self, tried: Result<Tried, Error>, lost: &Status) -> Status {
         let before = match tried {
             Ok(tried) => self.failed(&tried.wrong),
@@ -106,7 +106,8 @@ impl<E: Engine> Suite<'_, E> {
         Status::Error(all.join("\n"))
     }
 
-    /// Puts the mounts back as they were. Nothing is known of them after a run that went wrong with us.
+    /// Restores the mounts. If the run failed because of `upsun-local`, the state of the mounts is unknown, so they
+    /// are always restored.
     async fn put_back(
         &self,
         case: &Case<'_>,
@@ -138,7 +139,7 @@ impl<E: Engine> Suite<'_, E> {
             {
                 return Ok(());
             }
-            // The operation may have ended its container, or something else did.
+            // The operation, or something else, may have stopped the container.
             restore(&self.up_again(case).await?).await
         };
         work.await.map_err(|err: Error| {
@@ -160,7 +161,7 @@ impl<E: Engine> Suite<'_, E> {
         )
     }
 
-    /// The container of a test, which is started where it does not run.
+    /// The id of a test's container, which is started if it does not run.
     async fn up_again(&self, case: &Case<'_>) -> Result<String, Error> {
         let (planned, container) = self.planned(case);
         let containers = self.sandbox.containers().await?;
@@ -175,7 +176,7 @@ impl<E: Engine> Suite<'_, E> {
         self.prepared[&case.place()].listens_at()
     }
 
-    /// How long a test may take: as it says itself, as its operation says, or as the command line says for all others.
+    /// The time limit of a test: the test's own, that of its operation, or that of the command line.
     fn timeout(&self, case: &Case<'_>) -> Option<Duration> {
         let own = case.definition.timeout.or(case.found.operation.timeout);
         own.or(self.request.timeout)
@@ -200,7 +201,7 @@ impl<E: Engine> Suite<'_, E> {
             container,
             variables: &variables,
             timeout: self.timeout(case),
-            // What goes on in the background would be seen by the tests after it.
+            // A process that goes on in the background would disturb the next tests.
             ends_the_rest: true,
             listens_at: self.listens_at(case),
         };
@@ -209,7 +210,7 @@ impl<E: Engine> Suite<'_, E> {
             let sandbox =
                 self.workspace
                     .sandbox(self.sandbox.engine, &events, self.sandbox.shutdown);
-            // An operation before it may have ended the container.
+            // The operation of an earlier test may have stopped the container.
             let containers = sandbox.containers().await?;
             let report = sandbox.run_operation(&planned, &run, &containers).await?;
             let containers = sandbox.containers().await?;
@@ -230,7 +231,7 @@ impl<E: Engine> Suite<'_, E> {
         })
     }
 
-    /// Keeps what an operation prints, and tells what people want to know at once.
+    /// Collects the output of an operation, and passes on the events that the user wants to see at once.
     async fn listen(&self, mut receiver: Receiver) -> (Printed, Printed, Advice) {
         let (mut out, mut errors) = (Printed::default(), Printed::default());
         let mut advice = Advice::default();
@@ -244,7 +245,7 @@ impl<E: Engine> Suite<'_, E> {
                         Output::Stderr(bytes) => (&mut errors, bytes),
                     };
                     kept.push(bytes);
-                    // Standard output is for the results.
+                    // Standard output is for the test results.
                     self.request.is_verbose && matches!(piece, Output::Stderr(_))
                 }
                 Event::Run(event::Run::Finished {
@@ -273,21 +274,21 @@ impl<E: Engine> Suite<'_, E> {
     }
 }
 
-/// What came of a test.
+/// The result of a test's runs.
 struct Tried {
     wrong: Vec<String>,
-    /// What did not go well although its operation succeeded.
+    /// Problems that did not keep the operation from succeeding.
     notes: Vec<String>,
     after: After,
 }
 
-/// What is to be put back after it.
+/// What has to be restored after a test.
 struct After {
     is_changed: bool,
     container: String,
 }
 
-/// What was seen of one run.
+/// What was observed in one run.
 struct Seen {
     report: Report,
     stdout: Printed,
