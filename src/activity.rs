@@ -1,8 +1,8 @@
-//! Activities: what was run, built and deployed here, with how it ended and what it said, in the shape in which
-//! Upsun tells it (<https://docs.upsun.com/integrations/activity/reference.html>).
+//! Activities: what `upsun-local` ran, built and deployed, with the result and the output, in the shape that Upsun's
+//! API has (<https://docs.upsun.com/integrations/activity/reference.html>).
 //!
-//! [`Store`] keeps them in the state directory of a project, [`Recorder`] makes one out of events. Nothing here
-//! prints, and nothing here may hold up or fail what it records.
+//! [`Store`] keeps activities in the state directory of a project, [`Recorder`] makes an activity out of events.
+//! Nothing here prints, and a failure here neither delays nor fails the run that is recorded.
 
 mod draft;
 mod log;
@@ -25,84 +25,80 @@ pub use self::recorder::{Ending, Recorder};
 pub use self::recording::{Recorded, Recording};
 pub use self::store::{ALL_LOGS, Error, Found, KEPT, Open, Store, Trouble};
 
-/// One of them. As JSON it has the names and shapes of Upsun's.
+/// An activity. As JSON it has the names and shapes of Upsun's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
-    /// Its id: later ones have ids that sort later.
+    /// The id. Later activities have ids that sort later.
     pub id: String,
-    /// What it is, such as `environment.operation`.
+    /// The type, such as `environment.operation`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How far it is.
     pub state: State,
-    /// How it ended: `success` or `failure`, as Upsun has it; `None` as long as it has not.
+    /// `success` or `failure`, as on Upsun; `None` until the activity has ended.
     #[serde(default)]
     pub result: Option<Outcome>,
-    /// The project's id.
     #[serde(default)]
     pub project: String,
-    /// The environments that it is about: always one here.
+    /// The environments that the activity is about: always exactly one here.
     #[serde(default)]
     pub environments: Vec<String>,
-    /// What it is in plain words.
+    /// A description in plain words.
     #[serde(default)]
     pub description: String,
-    /// The same with the names in `**`.
+    /// The description with the names in `**`.
     #[serde(default)]
     pub text: String,
-    /// What it was started with.
+    /// The parameters of the activity.
     #[serde(default)]
     pub parameters: Value,
-    /// Who started it, and where.
+    /// The user and the place that started the activity.
     #[serde(default)]
     pub payload: Value,
-    /// When it was asked for.
+    /// When the user asked for the activity.
     pub created_at: Stamp,
-    /// When its turn had come.
+    /// When the activity began, after waiting for the environment's lock.
     #[serde(default)]
     pub started_at: Option<Stamp>,
-    /// When this was written last.
+    /// When this record was last written.
     #[serde(default)]
     pub updated_at: Option<Stamp>,
-    /// When it ended.
+    /// When the activity ended.
     #[serde(default)]
     pub completed_at: Option<Stamp>,
-    /// When it was cancelled.
+    /// When the user cancelled the activity.
     #[serde(default)]
     pub cancelled_at: Option<Stamp>,
-    /// How much of it is done, in percent; here that is nothing or all.
+    /// The progress in percent: here always 0 or 100.
     #[serde(default)]
     pub completion_percent: u8,
-    /// What its time went to.
+    /// The durations of the phases.
     #[serde(default)]
     pub timings: Timings,
-    /// The scripts that it ran.
+    /// The scripts that the activity ran.
     #[serde(default)]
     pub commands: Vec<Ran>,
-    /// The process that runs it. Says nothing about whether it still does.
+    /// The id of the process that ran the activity. The process may have ended since.
     #[serde(default)]
     pub process: u32,
-    /// What deserves a look about the record itself.
+    /// A remark about the record itself, such as that its log was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// How far an activity is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It waits until the environment is free.
+    /// The activity waits until the environment is free.
     Pending,
-    /// It runs.
     InProgress,
-    /// It is over, for good or not.
+    /// The activity has ended, with success or failure.
     Complete,
-    /// The user stopped it.
+    /// The user stopped the activity.
     Cancelled,
 }
 
 impl State {
-    /// As Upsun writes it.
+    /// The state's name in Upsun's API.
     pub fn name(self) -> &'static str {
         match self {
             State::Pending => "pending",
@@ -112,30 +108,29 @@ impl State {
         }
     }
 
-    /// Whether it goes on.
+    /// Whether the activity has not ended.
     pub fn is_open(self) -> bool {
         matches!(self, State::Pending | State::InProgress)
     }
 }
 
-/// What the time of an activity went to, in seconds. What did not happen has none.
+/// The durations of an activity's phases, in seconds. A phase that did not happen has no duration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
-    /// Waiting for the environment.
+    /// Waiting for the environment's lock.
     #[serde(default)]
     pub wait: f64,
-    /// Building.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<f64>,
     /// Starting containers and running their hooks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy: Option<f64>,
-    /// The operation, the cron or the tests.
+    /// Running the operation, the cron or the tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execute: Option<f64>,
 }
 
-/// Whole milliseconds, in seconds.
+/// The duration in seconds, cut to whole milliseconds.
 fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
@@ -143,15 +138,16 @@ fn seconds(duration: Duration) -> f64 {
 /// A script that an activity ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
-    /// The app, or `app--worker`.
+    /// The container's name: the app, or `app--worker`.
     pub app: String,
-    /// What it is: `operation`, `source_operation`, `cron`, `test`, or the key of a step such as `hooks.build`.
+    /// The kind of the script: `operation`, `source_operation`, `cron`, `test`, or the key of a step such as
+    /// `hooks.build`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The name of the operation, the cron or the test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its exit code; `None` where there is none, as for a test that was skipped.
+    /// The exit code; `None` if there is none, as for a test that was skipped.
     #[serde(default)]
     pub exit_code: Option<i64>,
 }
@@ -161,12 +157,11 @@ pub struct Ran {
 pub struct Stamp(pub Timestamp);
 
 impl Stamp {
-    /// This moment.
     pub fn now() -> Self {
         Stamp(Timestamp::now())
     }
 
-    /// To the second: `2026-01-31T12:00:00+00:00`.
+    /// The time to the second: `2026-01-31T12:00:00+00:00`.
     pub fn short(self) -> String {
         self.0.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
     }

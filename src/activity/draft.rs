@@ -1,69 +1,55 @@
-//! An activity that is about to begin: what it is, who asked for it, and where.
+//! An activity that is about to begin: its kind, the user who asked for it, and the place.
 
 use serde_json::{Value, json};
 
 use super::{Activity, Stamp, State, Timings};
 use crate::text::container_name;
 
-/// Where activities happen: the same for all of a command.
+/// The project and environment of an activity: the same for all activities of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The project's id.
     pub project: String,
-    /// The environment's name.
     pub environment: String,
-    /// The environment's type.
     pub environment_type: String,
 }
 
-/// What is about to begin.
+/// The kind of an activity that is about to begin, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Draft {
-    /// An operation.
     Operation {
-        /// The app.
         app: String,
-        /// Its worker, for an operation of one.
+        /// The worker, if the operation is one of a worker.
         worker: Option<String>,
-        /// The operation.
         operation: String,
-        /// The role under which it runs.
+        /// The role under which the operation runs.
         role: String,
-        /// The user who runs it, where one is named.
+        /// The user who runs the operation, if one is named.
         user: Option<String>,
     },
-    /// Building and deploying these apps.
+    /// A build and a deployment of these apps.
     Push {
-        /// Their names.
         apps: Vec<String>,
     },
-    /// A cron.
     Cron {
-        /// The app.
         app: String,
-        /// The cron.
         cron: String,
-        /// The role under which somebody runs it; `None` when its time has come.
+        /// The role of the user who runs the cron; `None` for a run at the cron's own time.
         role: Option<String>,
-        /// The user who runs it, where one is named.
+        /// The user who runs the cron, if one is named.
         user: Option<String>,
     },
-    /// A source operation.
     SourceOperation {
-        /// The apps that have it.
+        /// The apps that define the source operation.
         apps: Vec<String>,
-        /// The operation.
         operation: String,
     },
-    /// Operation tests.
     Tests {
-        /// How many.
         count: usize,
     },
 }
 
 impl Draft {
-    /// The type, by Upsun's names. Tests are nothing that Upsun has; theirs is ours.
+    /// The type, by Upsun's names. Upsun has no type for tests, so theirs is made up.
     pub fn kind(&self) -> &'static str {
         match self {
             Draft::Operation { .. } => "environment.operation",
@@ -74,7 +60,7 @@ impl Draft {
         }
     }
 
-    /// The role and the user who asked for it.
+    /// The role and the user who asked for the activity.
     fn actor(&self) -> (Option<&str>, Option<&str>) {
         match self {
             Draft::Operation { role, user, .. } => (Some(role), user.as_deref()),
@@ -83,7 +69,7 @@ impl Draft {
         }
     }
 
-    /// What it is in words, with the names as `name` shows them.
+    /// The description in words; `name` formats the names in it.
     fn words(&self, place: &Place, name: impl Fn(&str) -> String) -> String {
         let list = |names: &[String]| {
             let names: Vec<String> = names.iter().map(|text| name(text)).collect();
@@ -153,7 +139,7 @@ impl Draft {
         all
     }
 
-    /// The activity as it begins.
+    /// The activity as it is when it begins.
     pub(super) fn activity(&self, place: &Place) -> Activity {
         let (role, user) = self.actor();
         let now = Stamp::now();

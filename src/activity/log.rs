@@ -1,19 +1,19 @@
-//! The log of an activity: everything that was said and printed, in the order in which it came.
+//! The log of an activity: every message and all output, in the order of arrival.
 
 use std::fs::File;
 use std::io::{self, Write};
 
 use crate::reporter::terminal::Screen;
 
-/// How much of a log is kept, in bytes: its beginning.
+/// The maximum size of a log, in bytes. What comes after that is not kept.
 pub const LIMIT: u64 = 100_000_000;
 
-/// A log that is being written. Each piece is written at once, so that somebody who follows it sees it; it is
-/// never forced to the disk, so that nobody waits for that.
+/// A log that is being written. Each piece is written at once, so that `activity log` can follow the log. The log is
+/// never forced to the disk, so that the run does not wait for the disk.
 #[derive(Debug)]
 pub struct Log {
     file: File,
-    /// How much of `limit` is left.
+    /// How many bytes of `limit` are left.
     left: u64,
     limit: u64,
     is_full: bool,
@@ -21,7 +21,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// In a file that is empty, up to a size.
+    /// A log in an empty file, with a maximum size in bytes.
     pub fn new(file: File, limit: u64) -> Self {
         Log {
             file,
@@ -32,17 +32,17 @@ impl Log {
         }
     }
 
-    /// Whether nothing more will be kept: it is full, or could not be written.
+    /// Whether the log takes nothing further: it is full, or could not be written.
     pub fn is_closed(&self) -> bool {
         self.is_full || self.trouble.is_some()
     }
 
-    /// Why it could not be written.
+    /// Why the log could not be written.
     pub fn trouble(&self) -> Option<&io::Error> {
         self.trouble.as_ref()
     }
 
-    /// Writes a piece, or as much of it as there is room for.
+    /// Writes a piece, or as much of it as the limit allows.
     pub fn write(&mut self, bytes: &[u8]) {
         if self.is_closed() || bytes.is_empty() {
             return;
@@ -63,7 +63,7 @@ impl Log {
 
 impl Screen for Log {
     fn output(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // What becomes of the log is nothing that the run is to hear of.
+        // A failure to write the log must not fail the run, so it is kept in the log instead of returned.
         self.write(bytes);
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Makes activities out of events, as a reporter makes text out of them. What goes wrong with that is told once, by
-//! whoever feeds it; what is recorded never notices.
+//! Makes activities out of events, as a reporter makes text out of them. A problem with the record is returned once,
+//! for the caller to print; the run that is recorded does not notice.
 
 use std::io;
 use std::path::PathBuf;
@@ -19,11 +19,10 @@ use crate::text::container_name;
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// Its exit code.
     pub exit_code: u8,
-    /// Whether the user stopped it.
+    /// Whether the user stopped the command.
     pub is_cancelled: bool,
-    /// What it says went wrong, for the log.
+    /// The command's error message, for the log.
     pub message: Option<String>,
 }
 
@@ -33,23 +32,22 @@ pub struct Recorder {
     store: Store,
     place: Place,
     secrets: Secrets,
-    /// What is to begin with the first that is known of it.
+    /// The activity that begins with the next event.
     next: Option<Draft>,
     current: Option<Current>,
-    /// Whether somebody was told that something goes wrong.
+    /// Whether a problem with the record has been returned already.
     is_told: bool,
 }
 
-/// The activity that runs.
 #[derive(Debug)]
 struct Current {
     open: Open,
     text: Masked<Terminal<Log>>,
-    /// Where the log is, for messages.
+    /// The path of the log, for messages.
     log: PathBuf,
     draft: Draft,
     began: Instant,
-    /// Since when it waits for the environment.
+    /// When the activity began to wait for the environment.
     waiting: Option<Instant>,
     build: Clock,
     deploy: Clock,
@@ -57,7 +55,7 @@ struct Current {
     has_failed_hook: bool,
 }
 
-/// The time that something took, in all its turns.
+/// The total duration of a phase that may happen several times.
 #[derive(Debug, Default)]
 struct Clock {
     total: Option<Duration>,
@@ -69,13 +67,13 @@ impl Clock {
         self.since = Some(Instant::now());
     }
 
-    /// A turn ended, which took so long.
+    /// Adds the duration of a phase that ended.
     fn stop(&mut self, took: Duration) {
         self.since = None;
         self.total = Some(self.total.unwrap_or_default() + took);
     }
 
-    /// All of it, with a turn that did not come to its end.
+    /// The total, including a phase that has not ended.
     fn seconds(&mut self) -> Option<f64> {
         if let Some(since) = self.since {
             self.stop(since.elapsed());
@@ -85,7 +83,7 @@ impl Clock {
 }
 
 impl Recorder {
-    /// For the commands of one process. In the log, sensitive values are always hidden.
+    /// A recorder for the commands of one process. Sensitive values are always hidden in the log.
     pub fn new(store: Store, place: Place, secrets: Secrets) -> Self {
         Recorder {
             store,
@@ -103,13 +101,13 @@ impl Recorder {
         Some(&current.open.activity.id)
     }
 
-    /// Begins an activity as soon as anything happens: on the thread that takes note of it, while the engine is busy
-    /// already.
+    /// Begins an activity with the next event. The record is then made on the listener's thread, while the engine
+    /// already works.
     pub fn expect(&mut self, draft: Draft) {
         self.next = Some(draft);
     }
 
-    /// Through which file the activity is asked to stop that is in progress, if one is.
+    /// The file through which another process asks the current activity to stop, if there is an activity.
     pub(super) fn request_file(&self) -> Option<PathBuf> {
         let current = self.current.as_ref()?;
         Some(self.store.request_file(&current.open.activity.id))
@@ -120,7 +118,7 @@ impl Recorder {
         self.begin(draft)
     }
 
-    /// Begins an activity. One that has not ended has failed.
+    /// Begins an activity. If the one before it has not ended, it is recorded as failed.
     pub fn begin(&mut self, draft: Draft) -> Option<Trouble> {
         let before = self.finish(Outcome::Failure);
         let begun = self.store.begin(&draft, &self.place).and_then(|open| {
@@ -157,7 +155,7 @@ impl Recorder {
         self.once(before.or(now))
     }
 
-    /// Takes note of what happened.
+    /// Records an event.
     pub fn record(&mut self, event: &Event) -> Option<Trouble> {
         let begun = self.begin_next();
         begun.or(self.note(event))
@@ -165,7 +163,8 @@ impl Recorder {
 
     fn note(&mut self, event: &Event) -> Option<Trouble> {
         match event {
-            // Once crons run by themselves, everything is up; each of them is an activity of its own.
+            // When the crons begin to run at their times, the environment is up. Each cron's run is an activity of
+            // its own.
             Event::Cron(Cron::Planned { .. }) => {
                 let failed = self.current.as_ref().is_some_and(|it| it.has_failed_hook);
                 let result = if failed {
@@ -198,7 +197,7 @@ impl Recorder {
                 let finished = self.finish(*result);
                 return written.or_else(|| self.once(finished));
             }
-            // What they print comes with their verdicts.
+            // The output of tests is recorded with their verdicts.
             Event::Run(_) if self.is_about_tests() => return None,
             _ => {}
         }
@@ -215,7 +214,7 @@ impl Recorder {
         self.once(trouble)
     }
 
-    /// A test ended.
+    /// Records the verdict of a test.
     pub fn verdict(&mut self, verdict: &Verdict) -> Option<Trouble> {
         let begun = self.begin_next();
         begun.or(self.note_verdict(verdict))
@@ -245,18 +244,18 @@ impl Recorder {
         self.say(&text)
     }
 
-    /// Words for the log.
+    /// Adds text to the log.
     pub fn say(&mut self, text: &str) -> Option<Trouble> {
         let text = self.secrets.mask(text);
         let current = self.current.as_mut()?;
-        // Neither fails: whether the log did is asked below.
+        // Neither call fails: `trouble` below reports whether the log could be written.
         let _ = current.text.release();
         current.text.inner_mut().note(&text);
         let trouble = current.trouble();
         self.once(trouble)
     }
 
-    /// The command ended, and with it what still runs.
+    /// Ends the activity that runs, with the result of the command.
     pub fn end(&mut self, ending: &Ending) -> Option<Trouble> {
         let begun = self.begin_next();
         let said = ending
@@ -278,7 +277,7 @@ impl Recorder {
         self.current.take()?.finish(outcome)
     }
 
-    /// Only the first trouble is told.
+    /// Returns only the first problem.
     fn once(&mut self, trouble: Option<Trouble>) -> Option<Trouble> {
         let trouble = trouble.filter(|_| !self.is_told);
         self.is_told |= trouble.is_some();
@@ -293,7 +292,7 @@ impl Current {
 
     fn trouble(&mut self) -> Option<Trouble> {
         let why = self.log().trouble()?;
-        // An error of the system cannot be cloned, but said again.
+        // An `io::Error` cannot be cloned, so make a new one from its code or kind.
         let source = why
             .raw_os_error()
             .map_or_else(|| why.kind().into(), io::Error::from_raw_os_error);
@@ -307,15 +306,15 @@ impl Current {
     fn write(&mut self, event: &Event) -> Option<Trouble> {
         let waited = self.wait(event);
         self.measure(event);
-        // What an operation prints may be much more than is kept.
+        // The output of an operation may be much longer than a log may be.
         if !self.log().is_closed() {
-            // A log never fails its reporter; whether it failed is asked below.
+            // Writing to a log returns no error; `trouble` below reports whether it failed.
             let _ = self.text.report(Envelope::now(event.clone()));
         }
         waited.or_else(|| self.trouble())
     }
 
-    /// While it waits for its turn it is pending, as on Upsun.
+    /// Records the time that the activity waits for its turn. It is pending in that time, as on Upsun.
     fn wait(&mut self, event: &Event) -> Option<Trouble> {
         let activity = &mut self.open.activity;
         match (event, self.waiting) {
@@ -403,7 +402,7 @@ impl Current {
         activity.timings.build = self.build.seconds();
         activity.timings.deploy = self.deploy.seconds();
         activity.timings.execute = self.execute.seconds();
-        // Clocks may be set while it runs; what it took is measured by one that is not.
+        // A monotonic clock measures the duration, because the system's clock may be set during the run.
         let took = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
         let end = Stamp(activity.created_at.0.checked_add(took).unwrap_or(now.0));
         activity.completed_at = Some(end);

@@ -1,4 +1,4 @@
-//! Records a command as an activity, from the events that its listener hears too.
+//! Records a command as an activity, from the same events that the command's listener gets.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,14 +8,15 @@ use super::{Ending, Recorder, Trouble};
 use crate::event::{Envelope, Event, Numbering};
 use crate::reporter::Reporter;
 
-/// What records a command, once it is known what that is.
+/// The recorder of a command, once the command knows which activity it is.
 #[derive(Debug, Clone, Default)]
 pub struct Recording(Arc<OnceLock<Mutex<Recorder>>>);
 
 impl Recording {
-    /// Lets it take note of something. What is returned is to be said: that it cannot, once.
+    /// Calls `note` with the recorder, if there is one. Returns the warning to print if the activity cannot be
+    /// recorded; there is at most one.
     pub fn with(&self, note: impl FnOnce(&mut Recorder) -> Option<Trouble>) -> Option<Event> {
-        // It is not left half done by anything that may panic.
+        // No code that changes the recorder can panic halfway, so a poisoned lock does no harm.
         let mut recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         note(&mut recorder).map(|trouble| warning(&trouble))
     }
@@ -36,8 +37,8 @@ fn warning(trouble: &Trouble) -> Event {
     Event::warning(message, Some(hint.to_owned()))
 }
 
-/// A reporter whose events are recorded, whether or not its reader keeps up. The events tell it of which activity they
-/// are.
+/// A reporter whose events are recorded first, even if the inner reporter is slow. It puts the activity's id into
+/// each envelope.
 #[derive(Debug)]
 pub struct Recorded<R> {
     inner: R,
@@ -46,7 +47,7 @@ pub struct Recorded<R> {
 }
 
 impl<R: Reporter> Recorded<R> {
-    /// With what records them.
+    /// A reporter with the recording that its events go to.
     pub fn new(inner: R, recording: Recording) -> Self {
         Recorded {
             inner,
@@ -55,13 +56,13 @@ impl<R: Reporter> Recorded<R> {
         }
     }
 
-    /// Records an event. Returns what is to be said: that it cannot be recorded, where that is so, and the event.
+    /// Records an event. Returns the warning to print, if the activity cannot be recorded, and the event.
     fn record(&mut self, mut envelope: Envelope) -> impl Iterator<Item = Envelope> + use<R> {
         let before = self.recording.activity();
         let warning = self
             .recording
             .with(|recorder| recorder.record(&envelope.event));
-        // With its last event an activity ends, and that is still one of its own.
+        // The last event ends the activity, but still belongs to it.
         envelope.activity = self.recording.activity().or(before);
         let warning = warning.map(|warning| envelope.around(warning));
         let number = |envelope| self.numbering.next(envelope);
@@ -90,24 +91,24 @@ impl<R: Reporter> Reporter for Recorded<R> {
 }
 
 impl Recording {
-    /// Records what happens from now on. It does one thing: a second recorder is not taken.
+    /// Records the events from now on. A command has one recorder: further calls do nothing.
     pub fn begin(&self, recorder: Recorder) {
         let _ = self.0.set(Mutex::new(recorder));
     }
 
-    /// Through which file the activity is asked to stop that is in progress, if one is.
+    /// The file through which another process asks the current activity to stop, if there is an activity.
     pub fn request_file(&self) -> Option<PathBuf> {
         let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         recorder.request_file()
     }
 
-    /// The id of the activity that is recorded just now.
+    /// The id of the activity that is recorded now.
     pub fn activity(&self) -> Option<String> {
         let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         recorder.activity().map(str::to_owned)
     }
 
-    /// Ends the activity. What is returned is to be said: that it cannot be recorded.
+    /// Ends the activity. Returns the warning to print if the activity cannot be recorded.
     pub fn end(&self, ending: &Ending) -> Option<Event> {
         self.with(|recorder| recorder.end(ending))
     }

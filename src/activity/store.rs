@@ -1,7 +1,7 @@
-//! Where activities are kept: `activities/<id>.json` in the project's state directory, with `<id>.log` beside it.
+//! The files of activities: `activities/<id>.json` in the project's state directory, with `<id>.log` beside it.
 //!
-//! Whoever runs an activity holds a lock on its log for as long as that takes. The kernel lets go of it however the
-//! process ends, so that a record that says "in progress" without such a lock is one of a process that was killed.
+//! The process that runs an activity holds a lock on the activity's log. The kernel releases the lock however the
+//! process ends. A record that says "in progress" without such a lock is therefore one of a process that was killed.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -18,83 +18,79 @@ use super::{Activity, Draft, Place, Stamp, State};
 use crate::event::Outcome;
 use crate::stop_request::StopRequest;
 
-/// How many activities are kept.
+/// The maximum number of activities of a project.
 pub const KEPT: usize = 200;
 
-/// How much the logs of a project's activities may have together, in bytes.
+/// The maximum size of the logs of all activities of a project, in bytes.
 pub const ALL_LOGS: u64 = 500_000_000;
 
-/// The largest record that is read, in bytes: none of ours comes near it.
+/// The largest record that is read, in bytes. The records that `upsun-local` writes are much smaller.
 const LARGEST: u64 = 4 << 20;
 
-/// What file systems give files in pieces of, in bytes.
+/// The size in which file systems usually allocate space for files, in bytes.
 const BLOCK: usize = 4096;
 
-/// How many characters an id of ours has.
+/// The number of characters of an id.
 const LENGTH: usize = 13;
 
-/// What an id is made of. Its order is that of ASCII, so that ids sort as the numbers that they are.
+/// The digits of an id. They are in ASCII order, so that ids sort by their numbers.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Why activities are not recorded, or not as a whole.
+/// Why an activity is not recorded, or only in part.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}")]
 pub struct Trouble {
-    /// The file or directory.
+    /// The file or directory that failed.
     pub path: PathBuf,
-    /// Why.
     pub source: io::Error,
-    /// Whether it is only the log that is not whole.
+    /// Whether only the log is incomplete.
     pub is_of_log: bool,
 }
 
-/// Why there is no activity to look at.
+/// Why an activity cannot be found or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory cannot be read.
     #[error("the activities cannot be read: {0}")]
     Directory(Trouble),
-    /// There is none with that id.
+    /// There is no activity with that id.
     #[error("there is no activity `{0}`")]
     Unknown(String),
-    /// There is a record, and it says nothing.
+    /// The record of the activity cannot be read or parsed.
     #[error("the activity `{id}` cannot be read: {path}: {source}")]
     Damaged {
-        /// Its id.
         id: String,
-        /// Its record.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
-    /// Several ids begin or end so.
+    /// Several activities have ids that begin or end with the text.
     #[error("`{text}` can be any of these activities: {}", ids.join(", "))]
     Ambiguous {
-        /// What was given.
+        /// The text that the user gave.
         text: String,
-        /// Some of those that fit.
+        /// Some of the ids that match.
         ids: Vec<String>,
     },
 }
 
-/// The activities of one project, of all its environments.
+/// The activities of one project, in all its environments.
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
 }
 
-/// An activity that runs in this process. Its lock goes with it.
+/// An activity that runs in this process. Dropping this value releases the lock.
 #[derive(Debug)]
 pub struct Open {
-    /// As it is so far.
+    /// The activity as it is so far.
     pub activity: Activity,
     record: PathBuf,
-    /// Its log, which carries the lock.
+    /// The log's file, which carries the lock.
     log: File,
 }
 
 impl Open {
-    /// Writes the record, in one piece: whoever reads it sees the old one or the new one.
+    /// Writes the record with a rename, so that a reader gets the old or the new one.
     pub fn save(&mut self) -> Result<(), Trouble> {
         self.activity.updated_at = Some(Stamp::now());
         let written = serde_json::to_vec(&self.activity)
@@ -107,17 +103,17 @@ impl Open {
         })
     }
 
-    /// The log, to write to.
+    /// A handle for writing to the log.
     pub fn log(&self) -> io::Result<File> {
         self.log.try_clone()
     }
 }
 
-/// An activity and how it was found.
+/// An activity, or why it was not found.
 pub type Found = std::result::Result<Activity, Error>;
 
 impl Store {
-    /// In a project's state directory. Nothing is made before something is recorded.
+    /// The activities in a project's state directory. The first activity that is recorded creates the directory.
     pub fn of(state_directory: &Path) -> Self {
         Store {
             directory: state_directory.join("activities"),
@@ -128,12 +124,12 @@ impl Store {
         self.directory.join(format!("{id}.json"))
     }
 
-    /// Opens the log of an activity.
+    /// Opens the log of an activity for reading.
     pub fn open_log(&self, id: &str) -> io::Result<File> {
         open(&self.log(id))
     }
 
-    /// Where the log of an activity is.
+    /// The path of an activity's log.
     pub fn log(&self, id: &str) -> PathBuf {
         self.directory.join(format!("{id}.log"))
     }
@@ -146,9 +142,9 @@ impl Store {
         }
     }
 
-    /// Begins an activity, and removes the oldest ones that are too many.
+    /// Begins an activity, and removes the oldest ones beyond [`KEPT`].
     pub fn begin(&self, draft: &Draft, place: &Place) -> Result<Open, Trouble> {
-        // What scripts print is nobody else's business.
+        // The output of scripts may be confidential, so other users get no access.
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -199,7 +195,7 @@ impl Store {
         Ok(ids)
     }
 
-    /// The number of the newest that has an id of ours, whole or not.
+    /// The number of the newest id, whether or not its record can be read.
     fn newest(&self) -> Option<u128> {
         let names = self.names(|name| name.split_once('.').map(|(stem, _)| stem));
         names.ok()?.iter().filter_map(|id| number(id)).max()
@@ -219,10 +215,10 @@ impl Store {
         Ok(names)
     }
 
-    /// Removes all but so many of the newest, and whatever still runs. What cannot be removed is no worse than it
-    /// was, and the next one tries again.
+    /// Removes all activities except this many of the newest and those that still run. A file that cannot be removed
+    /// stays until the next call, which tries again.
     pub fn prune(&self, kept: usize) {
-        // Also what a process left that was killed while it began.
+        // Include the files of a process that was killed while it began an activity.
         let stem = |name: &str| name.split_once('.').map(|(stem, _)| stem.len());
         let names = self.names(|name| stem(name).map(|at| &name[..at]));
         let ids: BTreeSet<String> = names.unwrap_or_default().into_iter().collect();
@@ -238,8 +234,8 @@ impl Store {
         }
     }
 
-    /// Removes logs, the oldest first, until those of all activities fit into so many bytes, also once those that are
-    /// being written are as long as one may be. Their records stay, with a note.
+    /// Removes logs, the oldest first, until the logs of all activities fit into `total` bytes. Each log that is
+    /// being written counts with the size that it may reach. The records of removed logs stay, with a note.
     pub fn limit_logs(&self, total: u64) {
         let mut ids = self
             .names(|name| name.strip_suffix(".log"))
@@ -249,7 +245,7 @@ impl Store {
         for id in ids {
             let length = std::fs::symlink_metadata(self.log(&id)).map_or(0, |log| log.len());
             match self.load(&id) {
-                // It begins just now. To ask for its lock would be in the way of who takes it.
+                // This activity is beginning. Testing its lock could make the process that takes the lock fail.
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {
                     left = left.saturating_sub(length);
                 }
@@ -268,7 +264,7 @@ impl Store {
     }
 
     fn drop_log(&self, id: &str, total: u64) {
-        // The record first: a log that is still there although its record says that it is not goes the next time.
+        // Write the record first. If removing the log then fails, the next call removes it.
         if let Some(mut activity) = self.read(id) {
             let size = crate::text::bytes(total);
             let note = format!("its log was removed: the logs of a project have at most {size}");
@@ -278,7 +274,7 @@ impl Store {
                 None => note,
             });
             let record = self.record(id);
-            // A missing note does little harm: `activity log` then says that the log is gone.
+            // A missing note does little harm: `activity log` then says that the log does not exist.
             let _ = serde_json::to_vec(&activity)
                 .map_err(io::Error::from)
                 .and_then(|bytes| write_record(&record, bytes));
@@ -286,7 +282,7 @@ impl Store {
         let _ = std::fs::remove_file(self.log(id));
     }
 
-    /// Whether somebody runs it.
+    /// Whether a process runs the activity: that process holds the lock on the log.
     pub fn is_running(&self, id: &str) -> bool {
         open(&self.log(id)).is_ok_and(|log| {
             let taken = flock(&log, FlockOperation::NonBlockingLockShared);
@@ -294,13 +290,13 @@ impl Store {
         })
     }
 
-    /// An activity as it is now; `None` where there is none, or none that can be read.
+    /// An activity as it is now; `None` if it does not exist or cannot be read.
     pub fn read(&self, id: &str) -> Option<Activity> {
         let first = self.load(id).ok()?;
         if !first.state.is_open() || self.is_running(id) {
             return Some(first);
         }
-        // It may have ended between the two looks: the record is written before the lock goes.
+        // The activity may have ended between the two checks. The record is written before the lock is released.
         let mut activity = self.load(id).ok()?;
         if activity.state.is_open() {
             self.bury(&mut activity);
@@ -308,11 +304,11 @@ impl Store {
         Some(activity)
     }
 
-    /// Its process did not come to tell how it ended.
+    /// Marks an activity as failed whose process was killed.
     fn bury(&self, activity: &mut Activity) {
         activity.state = State::Complete;
         activity.result = Some(Outcome::Failure);
-        // The last sign of life.
+        // The log's last change is the last known time at which the process was alive.
         let touched = std::fs::metadata(self.log(&activity.id)).and_then(|log| log.modified());
         let touched = touched.ok().and_then(|time| Timestamp::try_from(time).ok());
         activity.completed_at = touched.map(Stamp).or(activity.updated_at);
@@ -326,12 +322,12 @@ impl Store {
         let file = open(&self.record(id))?;
         file.take(LARGEST).read_to_end(&mut bytes)?;
         let mut activity: Activity = serde_json::from_slice(&bytes)?;
-        // The name of the file is what it was found by.
+        // The file's name is the id by which the activity was found.
         id.clone_into(&mut activity.id);
         Ok(activity)
     }
 
-    /// The activity with that id. The beginning or the end of one suffices where no other has it.
+    /// Finds an activity by its id, or by the beginning or end of the id if no other id has the same.
     pub fn find(&self, text: &str) -> Found {
         let ids = self.ids().map_err(Error::Directory)?;
         let unknown = || Error::Unknown(text.to_owned());
@@ -351,7 +347,7 @@ impl Store {
         }
     }
 
-    /// Why one whose record was found cannot be read; it may be gone since.
+    /// Why an activity cannot be read. Its record was found, but may have been removed since.
     fn damaged(&self, id: &str) -> Error {
         match self.load(id) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Error::Damaged {
@@ -363,12 +359,12 @@ impl Store {
         }
     }
 
-    /// Through which file an activity is asked to stop.
+    /// The path of the file through which an activity is asked to stop.
     pub fn request_file(&self, id: &str) -> PathBuf {
         self.record(id).with_extension("stop")
     }
 
-    /// Asks an activity to stop, as Ctrl-C would; `None` where it does not run.
+    /// Asks an activity to stop, as Ctrl-C would; `None` if the activity does not run.
     pub fn ask_to_end(&self, activity: &Activity) -> Option<StopRequest> {
         if !self.is_running(&activity.id) {
             return None;
@@ -379,9 +375,9 @@ impl Store {
     }
 }
 
-/// Writes a record in one piece.
+/// Replaces a record with a rename.
 fn write_record(record: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
-    // Whole blocks: on a full disk a record can still be written where the one before it stands.
+    // The record fills whole blocks, so that it can be rewritten in the space it has when the disk is full.
     bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
     let new = record.with_extension("json.new");
     let result = std::fs::write(&new, &bytes).and_then(|()| std::fs::rename(&new, record));
@@ -397,7 +393,7 @@ fn write_record(record: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
     Err(err)
 }
 
-/// Opens a file to read. What is no file is not waited for, and a link is not followed.
+/// Opens a file for reading. Does not follow a link, and does not block on a named pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
     let file = OpenOptions::new()
@@ -416,7 +412,7 @@ fn is_id(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(is_digit)
 }
 
-/// The number that an id of ours is.
+/// The number that an id stands for.
 fn number(id: &str) -> Option<u128> {
     let mut digits = id.bytes().map(|byte| {
         let digit = DIGITS.iter().position(|digit| *digit == byte)?;
@@ -426,13 +422,13 @@ fn number(id: &str) -> Option<u128> {
     number.filter(|_| id.len() == LENGTH)
 }
 
-/// 13 characters, as many as Upsun's have: nine of the time in milliseconds, four by chance. A clock may have been
-/// ahead, and what is new comes after `newest` all the same.
+/// A new id of 13 characters, as long as Upsun's: nine for the time in milliseconds, four random. The id always sorts
+/// after `newest`, even if the clock was ahead when that one was made.
 fn new_id(now: Timestamp, newest: Option<u128>) -> String {
     let time = u128::try_from(now.as_millisecond()).unwrap_or_default();
     let chance = u128::from(RandomState::new().build_hasher().finish());
     let number = time << 20 | chance & ((1 << 20) - 1);
-    // After the last of all ids there is none.
+    // The largest possible id has no successor; then the time alone decides.
     let next = newest.map(|newest| newest + 1);
     let next = next.filter(|next| next >> (LENGTH * 5) == 0);
     let number = number.max(next.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What a command knows of its process: options, variables, terminal. Use cases get the variables from here.
+//! What a command gets from its process: options, variables, terminal. Use cases get the variables from here.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use upsun_local::shutdown::{Shutdown, Urgency};
 use upsun_local::text::safe_line;
 use upsun_local::workspace::{self, Variables, Workspace};
 
-/// The process: its options, its terminal, its environment.
+/// The process: its options, its terminal, its variables.
 #[derive(Debug)]
 pub(super) struct Context {
     /// The options that every command takes.
@@ -37,46 +37,45 @@ pub(super) struct Context {
     pub style: Style,
     /// Colours on standard output.
     pub out_style: Style,
-    /// What a workspace is opened with: the environment of the process, and where state is kept.
+    /// What opening a workspace needs: the process's variables, and the directory for state.
     pub surroundings: workspace::Surroundings,
-    /// What must not stand in anything we say, once the settings are read.
+    /// The sensitive values that messages must not contain, once the settings are read.
     pub secrets: diagnostics::Known,
-    /// Where progress bars and the log take turns.
+    /// Lets progress bars and log messages take turns on standard error.
     progress: MultiProgress,
-    /// Whether the user wants to stop, once signals are caught.
+    /// The request to stop, once signals are caught.
     stopping: OnceLock<Shutdown>,
 }
 
-/// A listener for events that is waited for at the end.
+/// A listener to events. The command waits for it at the end.
 #[derive(Debug)]
 pub(super) struct Listening {
-    /// Where to send them.
     pub events: Events,
-    /// What records them, where that is wanted.
+    /// The recording of the activity, if there is one.
     pub recording: Recording,
     ended: Receiver<()>,
-    /// Whether the user wants to stop.
+    /// The user's request to stop.
     pub shutdown: Shutdown,
 }
 
 /// Set by `hook run` for the commands that it runs.
 pub(super) const IN_HOOK: &str = "UPSUN_LOCAL_IN_HOOK";
 
-/// How long a reader of our output that does not read may hold up whoever wants us to stop.
+/// How long a blocked reader of standard output may delay the end of a command that the user wants to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How an activity is heard.
+/// How to print an activity's events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hearing {
-    /// As JSON on standard output, instead of as text.
+    /// Whether to print JSON on standard output instead of text.
     pub json: bool,
-    /// With sensitive values hidden in what scripts print.
+    /// Whether to hide sensitive values in the output of scripts.
     pub mask: bool,
 }
 
 impl Listening {
-    /// Lets the listener say the rest, once nobody tells anything any more: `spent` is what could. After a signal it
-    /// has at most [`PATIENCE`] to do so, as the reader of its output may have stopped to read.
+    /// Waits until the listener has printed everything. `spent` is dropped first, as it holds the last senders of
+    /// events. After a signal the wait ends after [`PATIENCE`], because the reader of standard output may be blocked.
     pub(super) fn finish<T>(self, spent: T) -> Shutdown {
         drop(spent);
         drop(self.events);
@@ -94,13 +93,13 @@ impl Listening {
     }
 }
 
-/// Without colours.
+/// A style without colours.
 pub(super) fn plain_style() -> Style {
     Style { color: false }
 }
 
 impl Context {
-    /// Of this process.
+    /// The context of this process.
     pub(super) fn of_process(global: Global) -> Self {
         let variables = Variables::new(std::env::vars_os());
         let colored = |terminal: bool| {
@@ -142,7 +141,7 @@ impl Context {
         context
     }
 
-    /// Lets what goes on inside be logged, where that is asked for.
+    /// Switches on the log, if the user asked for it.
     fn log(&self) {
         let wanted = self.variable(diagnostics::VARIABLE);
         let filter = match wanted.as_deref().map(str::parse::<diagnostics::Filter>) {
@@ -165,7 +164,7 @@ impl Context {
         }
     }
 
-    /// A variable of the process's environment; empty ones count as not set.
+    /// A variable of the process; an empty variable counts as not set.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         self.surroundings.variables.get(name)
     }
@@ -174,40 +173,39 @@ impl Context {
         self.surroundings.variables.raw(name).map(PathBuf::from)
     }
 
-    /// Says something on standard error. On a terminal, lines that are too long go on between two words.
+    /// Prints text on standard error. On a terminal, lines that are too long are wrapped between two words.
     pub(super) fn talk(&self, text: &str) {
         self.talk_as_it_is(&wrapped(text, width_of(&io::stderr()), 0));
     }
 
-    /// The same for what is drawn for the terminal's width already.
+    /// Prints text on standard error that fits the terminal's width already.
     pub(super) fn talk_as_it_is(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
     }
 
-    /// Says what went wrong, once, at the top.
+    /// Prints a failure as an error message.
     pub(super) fn say(&self, failure: &Failure) {
         self.talk(&failure.text(self.style, self.secrets.get()));
     }
 
-    /// Sentences for standard output: as `talk` says them, the further lines indented.
+    /// Wraps sentences for standard output as `talk` does, with the further lines indented.
     pub(super) fn sentences(&self, text: &str, indent: usize) -> String {
         wrapped(text, width_of(&io::stdout()), indent)
     }
 
-    /// Prints data on standard output. A closed pipe is quiet.
+    /// Prints data on standard output. A closed pipe is no error that needs a message.
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
         self.print_bytes(text.as_bytes())
     }
 
-    /// The same, for what need not be text.
+    /// Prints data on standard output that need not be text.
     pub(super) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         written.map_err(|err| Failure::unwritten(&err))
     }
 
-    /// How much to say.
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.global.quiet, self.global.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -216,13 +214,14 @@ impl Context {
         }
     }
 
-    /// Starts listening to events: as text, or as JSON on standard output.
+    /// Starts a listener that prints events as text on standard error, or as JSON on standard output.
     pub(super) fn listen(&self, json: bool, shutdown: &Shutdown) -> Listening {
         let secrets = self.secrets.get().cloned().unwrap_or_default();
         self.listen_to(json, secrets, false, shutdown)
     }
 
-    /// The same. The values are hidden in our own words, and with `output` in what scripts print.
+    /// Starts a listener. It always hides sensitive values in messages, and with `output` also in the output of
+    /// scripts.
     pub(super) fn listen_to(
         &self,
         json: bool,
@@ -254,14 +253,14 @@ impl Context {
         }
     }
 
-    /// Of a command that `watch` runs in its own process, and stops by itself.
+    /// The context of a command that `watch` runs in its own process and stops with `shutdown`.
     pub(super) fn of_turn(global: Global, shutdown: &Shutdown) -> Self {
         let context = Context::of_process(global);
         context.heed(shutdown);
         context
     }
 
-    /// What stops this command: signals, which are counted from the first call on.
+    /// The request to stop this command. From the first call on, signals are caught and counted.
     pub(super) fn shutdown(&self) -> Result<Shutdown, Failure> {
         if let Some(shutdown) = self.stopping.get() {
             return Ok(shutdown.clone());
@@ -274,31 +273,32 @@ impl Context {
         Ok(shutdown)
     }
 
-    /// Lets the end of this process show what stopped it.
+    /// Remembers the request to stop, so that [`Context::end`] can end the process by the same signal.
     pub(super) fn heed(&self, shutdown: &Shutdown) {
-        // A command that listens twice hears the same twice.
+        // If it is set already, a command listens twice, with the same request.
         let _ = self.stopping.set(shutdown.clone());
     }
 
-    /// Ends the process with a code. After a signal it ends by that signal, once everything is tidied up: shells show
-    /// the same code, and a script that calls this in a loop ends with it.
+    /// Ends the process with a code. After a signal the process ends by the same signal, after the cleanup: a shell
+    /// then shows the same code, and a script that calls `upsun-local` in a loop ends too.
     /// Source: <https://www.cons.org/cracauer/sigint.html>
     pub(super) fn end(&self, code: u8) -> ExitCode {
         let stopping = self.stopping.get();
-        // What could not be printed may have been the last of it.
+        // Output that could not be written makes a success a failure.
         let is_unwritten = code == 0 && stopping.is_some_and(Shutdown::is_unwritten);
         let code = if is_unwritten { FAULT } else { code };
         let signal = stopping.and_then(Shutdown::signal);
-        // The kernel lets the first process of a container ignore what it sends to itself.
+        // The kernel lets the first process of a container ignore signals that it sends to itself.
         let can_die = !rustix::process::getpid().is_init();
         if let Some(signal) = signal.filter(|signal| code == 128 + signal && can_die) {
-            // Nothing is flushed: what was printed was written at once, and a reader may have stopped to read.
+            // There is nothing to flush: all output was written at once. A flush could also block on a reader that
+            // does not read.
             let _ = signal_hook::low_level::emulate_default_handler(signal.into());
         }
         ExitCode::from(code)
     }
 
-    /// What an activity is done with, and the listener that hears of it.
+    /// The actions of a workspace, and the listener to their events.
     pub(super) async fn actions(
         &self,
         workspace: &Arc<Workspace>,
@@ -308,7 +308,7 @@ impl Context {
             .await
     }
 
-    /// The same, for what can be stopped already.
+    /// The actions and the listener with a request to stop that exists already.
     pub(super) async fn actions_until(
         &self,
         workspace: &Arc<Workspace>,
@@ -328,7 +328,7 @@ impl Context {
         Ok((actions, listening))
     }
 
-    /// Connects to the engine. `setting` is the settings' choice, below `--engine`.
+    /// Connects to the engine. `setting` is the choice of the settings, which `--engine` overrides.
     pub(super) async fn engine(&self, setting: Option<&str>) -> Result<DockerEngine, Failure> {
         let stopping = self.stopping.get().cloned();
         let connected =

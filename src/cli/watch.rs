@@ -1,4 +1,4 @@
-//! `watch`: does something again whenever what it depends on has changed.
+//! `watch`: repeats a command whenever the files that it depends on have changed.
 
 mod turn;
 
@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Ok(work) => work,
         Err(err) => return Ok(super::refuse(&err)),
     };
-    // Options may stand anywhere.
+    // Options that every command takes may stand before `watch` or after it.
     let outer = context;
     let context = &Context::of_process(work.global.clone());
     let root = root(context)?;
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if let Scope::Operation(name) = &work.scope {
         refuse_commands(&root, name)?;
     }
-    // Settings that cannot be read are told with every turn, and may be mended while we watch.
+    // Each turn reports settings that cannot be read, and the user may correct them while `watch` runs.
     let named = settings::of(&root, &context.surroundings)
         .ok()
         .and_then(|settings| settings.project);
@@ -92,7 +92,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         let began = Instant::now();
         let mut turn = Turn::start(&work)?;
         let ended = tokio::select! {
-            // It may end by the same Ctrl-C.
+            // The turn may end by the same Ctrl-C, so check for the signal first.
             biased;
             () = shutdown.reached(Urgency::Cancel) => return Ok(stop(&shutdown, turn).await),
             code = turn.ended() => Some(code),
@@ -112,7 +112,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
                 }
             }
         } else {
-            // What it does is out of date.
+            // The turn works on files that have changed since, so it is to end.
             turn.change();
             tokio::select! {
                 _ = turn.ended() => {}
@@ -122,7 +122,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     }
 }
 
-/// With `watch > inside-of-it.log`, each turn would be the reason for the next.
+/// Refuses standard output in a watched file: with `watch > inside-of-it.log`, each turn would cause the next one.
 fn refuse_own_output(root: &Path, watch: &Watch) -> Result<(), Failure> {
     let is_deployed = |number: u32| {
         let path = std::fs::canonicalize(format!("/dev/fd/{number}")).ok()?;
@@ -138,7 +138,7 @@ fn refuse_own_output(root: &Path, watch: &Watch) -> Result<(), Failure> {
     }
 }
 
-/// Two of our commands are what `watch` does in another way.
+/// Refuses `test` and `check`, unless the app has an operation of that name: `watch` repeats them in another way.
 fn refuse_commands(root: &Path, name: &str) -> Result<(), Failure> {
     let hint = match name {
         "test" => "did you mean `watch --test`?",
@@ -163,7 +163,7 @@ fn warn(context: &Context, message: &str, hint: &str) {
     ));
 }
 
-/// Waits until something has changed. A repository that cannot be read may come back.
+/// Waits until a watched file has changed. While the repository cannot be read, the wait goes on.
 async fn changed(context: &Context, watch: &mut Watch) {
     while let Err(err) = watch.changed().await {
         let message = text::safe(&err.to_string());
@@ -172,7 +172,7 @@ async fn changed(context: &Context, watch: &mut Watch) {
     }
 }
 
-/// Ends what runs, each signal being passed on.
+/// Ends the turn that runs, and passes each further signal on to it.
 async fn stop(shutdown: &Shutdown, mut turn: Turn) -> u8 {
     let code = shutdown.exit_code().unwrap_or(130);
     let mut wishes = [Urgency::Cancel, Urgency::Kill, Urgency::Leave].into_iter();
@@ -190,8 +190,8 @@ async fn stop(shutdown: &Shutdown, mut turn: Turn) -> u8 {
     code
 }
 
-/// A new turn begins at the top of the screen, where it is one, below how the last one ended. What stood there can be
-/// scrolled back to.
+/// Begins a turn at the top of the screen, if standard error is a terminal, below the result of the turn before. The
+/// earlier text stays in the terminal's scroll-back.
 fn clear(context: &Context, before: Option<&str>) {
     if !std::io::stderr().is_terminal() || !std::io::stdout().is_terminal() {
         return;
@@ -205,7 +205,7 @@ fn clear(context: &Context, before: Option<&str>) {
     }
 }
 
-/// How a turn ended, in a line.
+/// The result of a turn as one line.
 fn result(title: &str, code: u8, began: Instant) -> String {
     let result = match code {
         0 => "succeeded".to_owned(),

@@ -14,24 +14,24 @@ use upsun_local::shutdown::Shutdown;
 use upsun_local::text;
 use upsun_local::watch::Scope;
 
-/// How long what was told to leave has for that.
+/// How long a turn may take to end after it was asked to leave.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// What is done again and again.
+/// The command that `watch` repeats.
 #[derive(Debug)]
 pub(super) struct Work {
-    /// The options that every command takes, wherever they stood.
+    /// The options that every command takes, wherever they stood on the command line.
     pub(super) global: Global,
-    /// What it depends on.
+    /// The files that the command depends on.
     pub(super) scope: Scope,
-    /// What it is called.
+    /// The name to show for the command.
     pub(super) title: String,
-    /// All of it, as a command line.
+    /// The whole command line.
     words: Vec<OsString>,
 }
 
 impl Work {
-    /// What the arguments ask for.
+    /// The command that the arguments ask for.
     pub(super) fn of(global: &Global, arguments: &Arguments) -> Result<Work, clap::Error> {
         let command = match arguments.rest.is_empty() {
             _ if arguments.test => "test",
@@ -61,7 +61,7 @@ impl Work {
     }
 }
 
-/// The options that every command takes, as words.
+/// The options that every command takes, as words of a command line.
 fn options(global: &Global) -> Vec<OsString> {
     let Global {
         dir,
@@ -88,7 +88,7 @@ fn options(global: &Global) -> Vec<OsString> {
         ("--project", project.as_deref().map(OsStr::new)),
     ];
     let values = values.into_iter().filter_map(|(name, value)| {
-        // In one word: a value may begin with a dash.
+        // Write the option and its value as one word, because the value may begin with a dash.
         let mut word = OsString::from(name);
         word.push("=");
         word.push(value?);
@@ -105,15 +105,14 @@ fn options(global: &Global) -> Vec<OsString> {
     values.chain(switches).collect()
 }
 
-/// A turn that runs.
 pub(super) struct Turn {
     shutdown: Shutdown,
-    /// Ends with the exit code.
+    /// The future that ends with the exit code.
     work: Pin<Box<dyn Future<Output = u8>>>,
 }
 
 impl Turn {
-    /// Starts one.
+    /// Starts a turn.
     pub(super) fn start(work: &Work) -> Result<Turn, Failure> {
         let line = std::iter::once(OsString::from("upsun-local")).chain(work.words.iter().cloned());
         let cli = Cli::try_parse_from(line).map_err(|err| Failure::fault(err.to_string()))?;
@@ -125,22 +124,22 @@ impl Turn {
         })
     }
 
-    /// Waits for its end, and returns the exit code.
+    /// Waits for the end of the turn, and returns the exit code.
     pub(super) async fn ended(&mut self) -> u8 {
         self.work.as_mut().await
     }
 
-    /// What it does is out of date: it is to end.
+    /// Asks the turn to end, because files have changed since it began.
     pub(super) fn change(&self) {
         self.shutdown.change();
     }
 
-    /// Passes a signal on.
+    /// Passes a signal on to the turn.
     pub(super) fn press(&self, signal: u8) {
         self.shutdown.press(signal);
     }
 
-    /// Waits a moment for its end.
+    /// Gives the turn a moment to end.
     pub(super) async fn leave(mut self) {
         let _ = tokio::time::timeout(LEAVE, self.ended()).await;
     }
