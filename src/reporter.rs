@@ -1,4 +1,4 @@
-//! Consumers of events. They know terminals and formats; what happens does not know them.
+//! Consumers of events. They know terminals and formats; the code that sends events does not know them.
 
 pub mod fanout;
 pub mod hints;
@@ -16,22 +16,22 @@ use std::sync::mpsc as sync;
 use crate::event::{Envelope, Receiver};
 use crate::shutdown::Shutdown;
 
-/// The number of SIGPIPE: what ends a program whose reader has gone.
+/// The number of SIGPIPE, the signal that ends a program whose reader has closed the pipe.
 const SIGPIPE: u8 = 13;
 
-/// Something that consumes events.
+/// A consumer of events.
 pub trait Reporter: Send {
-    /// Takes note of one event. An error means that standard output is closed or full.
+    /// Handles one event. An error means that standard output is closed or full.
     fn report(&mut self, envelope: Envelope) -> io::Result<()>;
-    /// Takes note of one event after `report` failed, when nobody can be told any more.
+    /// Handles an event after `report` failed. There is no reader for it, but it may have to be recorded.
     fn unheard(&mut self, _envelope: Envelope) {}
-    /// Nothing more comes.
+    /// Handles the end of the events.
     fn finish(&mut self) {}
 }
 
-/// Feeds a reporter on a thread of its own, so that a slow terminal never holds up whoever must hear a Ctrl-C.
-/// When standard output is closed the run is cancelled, as SIGPIPE would end any other program. What is returned
-/// is disconnected once everything is said.
+/// Feeds a reporter on a thread of its own, so that a slow terminal never delays the code that reacts to Ctrl-C. When
+/// standard output is closed, the run is cancelled, as SIGPIPE would end any other program. The returned channel is
+/// disconnected once the reporter has handled everything.
 pub fn spawn(
     mut reporter: impl Reporter + 'static,
     mut events: Receiver,
@@ -42,7 +42,8 @@ pub fn spawn(
         let _end: sync::Sender<()> = end;
         let mut broken = false;
         while let Some(envelope) = events.blocking_envelope() {
-            // Whoever closed it does not want to hear more; the rest is taken off so that nobody waits.
+            // The reader does not want further output. Take the other events off the channel all the same, so that no
+            // sender waits.
             if broken {
                 reporter.unheard(envelope);
                 continue;
@@ -62,7 +63,7 @@ pub fn spawn(
     ended
 }
 
-/// Writes to standard error, for good or not: there is nowhere to tell a failure.
+/// Writes to standard error. A failure is ignored: there is no other place to report it.
 fn talk(bytes: &[u8]) {
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(bytes);

@@ -1,6 +1,6 @@
-//! Lets any number of listeners hear what one reporter hears. The reporter is waited for, as ever; the others are not:
-//! one that does not keep up misses events, and learns how many. A server puts this around the reporter of a run, and
-//! inside of [`Masked`](super::masked::Masked), so that no listener sees a sensitive value.
+//! Lets any number of listeners hear what one reporter hears. Senders of events wait for the reporter, but not for
+//! the listeners: a listener that does not keep up misses events, and learns how many. A server puts this around the
+//! reporter of a run, and inside of [`Masked`](super::masked::Masked), so that no listener sees a sensitive value.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,39 +13,37 @@ use crate::event::Envelope;
 /// How many events a listener may be behind before it misses the oldest ones.
 pub const BEHIND: usize = 1024;
 
-/// A reporter whose events others hear too.
+/// A reporter whose events listeners hear too.
 #[derive(Debug)]
 pub struct Fanout<R> {
     inner: R,
     listeners: Listeners,
 }
 
-/// Where listeners begin to listen.
+/// The place where listeners subscribe.
 #[derive(Debug, Clone)]
 pub struct Listeners(Arc<Mutex<Option<Sender>>>);
 
 type Sender = broadcast::Sender<Arc<Envelope>>;
 
-/// One listener.
 #[derive(Debug)]
 pub struct Listener(Option<broadcast::Receiver<Arc<Envelope>>>);
 
 /// What a listener hears.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
-    /// An event.
     Event(Arc<Envelope>),
-    /// It did not keep up: this many events, which are not heard any more, came before the next one.
+    /// The listener did not keep up: it missed this many events before the next one.
     Missed(u64),
 }
 
 impl<R: Reporter> Fanout<R> {
-    /// Around a reporter. Each listener may be [`BEHIND`] events behind.
+    /// Puts a fan-out around a reporter. Each listener may be [`BEHIND`] events behind.
     pub fn new(inner: R) -> Self {
         Fanout::with_room(inner, BEHIND)
     }
 
-    /// The same with room for another number of events, which is at least one.
+    /// Puts a fan-out around a reporter. Each listener may be this many events behind; 0 counts as 1.
     pub fn with_room(inner: R, events: usize) -> Self {
         let sender = Sender::new(events.max(1));
         Fanout {
@@ -54,14 +52,14 @@ impl<R: Reporter> Fanout<R> {
         }
     }
 
-    /// For those who want to listen.
+    /// The place where listeners subscribe.
     pub fn listeners(&self) -> Listeners {
         self.listeners.clone()
     }
 }
 
 impl Listeners {
-    /// A listener that hears everything from now on. Once nothing more comes it hears only that.
+    /// A listener that hears every event from now on. After the end of the events it hears only the end.
     pub fn listen(&self) -> Listener {
         Listener(self.with(|sender| sender.as_ref().map(Sender::subscribe)))
     }
@@ -70,20 +68,20 @@ impl Listeners {
         self.with(|sender| {
             let sender = sender.as_ref();
             if let Some(sender) = sender.filter(|sender| sender.receiver_count() > 0) {
-                // An error says that the last listener has just gone.
+                // An error says that the last listener has just been dropped.
                 let _ = sender.send(Arc::new(envelope.clone()));
             }
         });
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Option<Sender>) -> T) -> T {
-        // It is not left half done by anything that may panic.
+        // No code that changes the sender can panic halfway, so a poisoned lock does no harm.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Listener {
-    /// What comes next; `None` when nothing more comes.
+    /// The next event; `None` after the end of the events.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.0.as_mut()?.recv().await {
             Ok(envelope) => Some(Heard::Event(envelope)),
@@ -110,7 +108,7 @@ impl<R: Reporter> Reporter for Fanout<R> {
     }
 }
 
-/// A run may also end without `finish`: when its thread panics.
+/// A run may also end without a call of `finish`: when its thread panics.
 impl<R> Drop for Fanout<R> {
     fn drop(&mut self) {
         self.listeners.with(Option::take);

@@ -1,4 +1,4 @@
-//! What helps after something failed, or after a write was refused to what succeeded, in words. Nothing here prints.
+//! Hints after a failure, or after a write that was refused although the script succeeded. Nothing here prints.
 
 use crate::event::{Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable};
 use crate::text;
@@ -14,12 +14,12 @@ const OF_SYMFONY: [&str; 5] = [
     "symfony-start",
 ];
 
-/// What helps with a write that was refused.
+/// The hint for a write that was refused.
 pub fn refused(write: &ReadOnlyWrite) -> String {
     explained(write, None)
 }
 
-/// The same of something that succeeded in spite of it: `the operation`.
+/// The hint for a write that was refused although `subject`, such as `the operation`, succeeded.
 pub fn refused_although(subject: &str, write: &ReadOnlyWrite) -> String {
     explained(write, Some(subject))
 }
@@ -88,7 +88,7 @@ fn explained(write: &ReadOnlyWrite, succeeded: Option<&str>) -> String {
     }
 }
 
-/// What helps with something that the build has, and a mount hides.
+/// The hint for a file or directory that the build has and a mount hides.
 fn hidden_by_mount(write: &ReadOnlyWrite, path: &str, mount: &str) -> String {
     let what = match &write.hides {
         Some(hides) => format!(
@@ -113,12 +113,12 @@ fn hidden_by_mount(write: &ReadOnlyWrite, path: &str, mount: &str) -> String {
     text
 }
 
-/// The same in a sentence each, for where there is no room for more.
+/// The hints as one sentence each, for places with little room.
 pub fn sentences(advice: &Advice) -> Vec<String> {
     in_short(advice, None)
 }
 
-/// The same of something that succeeded.
+/// The hints as one sentence each, for `subject`, which succeeded.
 pub fn notes(subject: &str, advice: &Advice) -> Vec<String> {
     in_short(advice, Some(subject))
 }
@@ -152,7 +152,7 @@ fn in_short(advice: &Advice, succeeded: Option<&str>) -> Vec<String> {
     all
 }
 
-/// A word for a shell, in quotes only where it needs them.
+/// A word for a shell, in quotes only if it needs quotes.
 pub fn word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -170,7 +170,7 @@ fn make(directories: &[String]) -> String {
     format!("mkdir -p {}", words.join(" "))
 }
 
-/// Some files by name.
+/// The names of some files.
 fn names(hides: &Hidden) -> String {
     let names: Vec<String> = hides
         .some
@@ -185,7 +185,7 @@ fn names(hides: &Hidden) -> String {
     format!("{}{rest}", names.join(", "))
 }
 
-/// What helps with a cause that an output gives away.
+/// The hint for a cause that the output shows.
 pub fn known(cause: &KnownCause) -> String {
     match cause {
         KnownCause::Question { answer } => {
@@ -217,7 +217,7 @@ pub fn known(cause: &KnownCause) -> String {
     }
 }
 
-/// An extension, or those of drivers of which one is meant.
+/// The name of an extension, or the names of alternative drivers.
 fn one_of(names: &[String]) -> String {
     let quoted: Vec<String> = names
         .iter()
@@ -232,7 +232,7 @@ fn one_of(names: &[String]) -> String {
     }
 }
 
-/// What helps with a command that could not be started.
+/// The hint for a command that could not be started.
 pub fn not_started(trouble: &NotStarted) -> String {
     let command = safe(trouble.command.as_deref().unwrap_or_default());
     match &trouble.why {

@@ -1,4 +1,4 @@
-//! Events as JSON, one a line, on standard output.
+//! Events as JSON on standard output, one per line.
 
 use std::io::{self, Write};
 
@@ -11,13 +11,14 @@ use crate::output::Output;
 /// Prints every event as one line of JSON.
 #[derive(Debug, Default)]
 pub struct Json {
-    /// Output that ended inside of a character, for each stream: JSON can only hold whole ones.
+    /// Output that ended inside of a character, for each stream: JSON can only hold complete characters.
     held: [Option<Envelope>; 2],
     numbering: Numbering,
 }
 
 impl Json {
-    /// Puts what was held before the output, and holds what is not whole yet. `None` when nothing is whole.
+    /// Puts the held bytes in front of the output, and holds back an incomplete character at its end. `None` if no
+    /// complete character is left.
     fn whole(&mut self, envelope: Envelope) -> Option<Envelope> {
         let Some(text) = envelope.event.text() else {
             return Some(envelope);
@@ -57,7 +58,7 @@ impl Json {
     }
 }
 
-/// The same event with other output, on standard output (0) or standard error.
+/// The same event with other output: `stream` is 0 for standard output, 1 for standard error.
 pub(super) fn with(envelope: &Envelope, stream: usize, bytes: Vec<u8>) -> Envelope {
     let bytes = Bytes::from(bytes);
     let mut event = envelope.event.clone();
@@ -71,7 +72,7 @@ pub(super) fn with(envelope: &Envelope, stream: usize, bytes: Vec<u8>) -> Envelo
     envelope.around(event)
 }
 
-/// How many bytes at the end begin a character of UTF-8 whose other bytes are still to come.
+/// How many bytes at the end begin a UTF-8 character whose other bytes have not arrived yet.
 fn unfinished(bytes: &[u8]) -> usize {
     let last = bytes.iter().rev().take(3).enumerate();
     for (at, byte) in last {
@@ -97,7 +98,7 @@ impl Reporter for Json {
     }
 
     fn finish(&mut self) {
-        // Nobody is left to tell when standard output is closed.
+        // If standard output is closed, there is no place to report the failure.
         let _ = self.release();
     }
 }

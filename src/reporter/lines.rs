@@ -1,22 +1,22 @@
-//! Output in lines, however it comes in pieces. Each byte is looked at once, and what is kept has a limit: a script may
-//! print without end, and without the end of a line.
+//! Splits output that arrives in arbitrary pieces into lines. Each byte is looked at once, and the memory has a
+//! limit, because a script may print without end and without a line break.
 
 use crate::text;
 use memchr::{memchr, memrchr};
 
-/// How much of a line is shown, in bytes.
+/// How many bytes of a line are shown.
 pub const LONGEST: usize = 64 * 1024;
 
-/// Makes lines of a stream.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The beginning of the line that has no end yet.
+    /// The beginning of the line that has not ended yet.
     line: Vec<u8>,
-    /// How much of it there was after that, in bytes.
+    /// How many bytes of that line came after the part that is kept.
     left_out: u64,
-    /// Whether what came last was a carriage return. It writes the line anew when more follows than its end.
+    /// Whether the last byte was a carriage return. If more than a line break follows, the line starts again.
     is_returned: bool,
-    /// Whether the beginning of the line was taken already, and whether it was written anew since then.
+    /// Whether `so_far` returned the beginning of the line already, and whether a carriage return started the line
+    /// again since then.
     is_begun: bool,
     is_redrawn: bool,
     #[cfg(test)]
@@ -24,7 +24,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes a piece and hands over each line that ends in it, harmless and without its end.
+    /// Takes a piece and calls `take` with each line that ends in it, made printable and without its line break.
     pub fn push(&mut self, piece: &[u8], mut take: impl FnMut(String)) {
         let mut rest = piece;
         while let Some(end) = memchr(b'\n', rest) {
@@ -35,15 +35,15 @@ impl Lines {
         self.add(rest);
     }
 
-    /// The line that has no end, if there is one; nothing more comes of it.
+    /// The last line, if it has no line break. The stream has ended.
     pub fn finish(&mut self) -> Option<String> {
         let is_there = !self.line.is_empty() || self.left_out > 0;
         let line = self.end();
         is_there.then_some(line)
     }
 
-    /// What there is of the line that has no end. What comes of it later follows that, in a line of its own where the
-    /// line is written anew.
+    /// The part of the current line that has arrived so far. A later call returns what follows, or the whole line if
+    /// a carriage return started it again.
     pub fn so_far(&mut self) -> Option<String> {
         if self.line.is_empty() || self.left_out > 0 {
             return None;
@@ -54,7 +54,7 @@ impl Lines {
         Some(text)
     }
 
-    /// More of the line. A carriage return redraws it on a terminal; only its last state is of interest.
+    /// Adds to the current line. A carriage return redraws the line on a terminal, so only the last version is kept.
     fn add(&mut self, piece: &[u8]) {
         #[cfg(test)]
         {
@@ -96,29 +96,29 @@ impl Lines {
     }
 }
 
-/// What comes before the carriage returns at the end.
+/// The piece without the carriage returns at its end.
 fn without_returns(piece: &[u8]) -> &[u8] {
     let end = piece.iter().rposition(|byte| *byte != b'\r');
     &piece[..end.map_or(0, |at| at + 1)]
 }
 
-/// The last part of a stream that is shown only when something fails.
+/// The end of a stream that is only shown after a failure.
 #[derive(Debug, Default)]
 pub struct Tail {
     bytes: Vec<u8>,
     left_out: u64,
-    /// How much of the end is shown.
+    /// How many bytes of the end are shown.
     kept: usize,
 }
 
 impl Tail {
-    /// Takes a piece. Of all that came, so many bytes of the end are shown; at most twice as many are kept until then.
+    /// Takes a piece. The last `kept` bytes of the stream are shown; at most twice as many are in memory.
     pub fn push(&mut self, piece: &[u8], kept: usize) {
         self.kept = kept;
         let from = piece.len().saturating_sub(kept);
         self.left_out += from as u64;
         self.bytes.extend_from_slice(&piece[from..]);
-        // Twice the size before it is cut, so that it is rarely cut.
+        // Cut only at twice the size, so that cutting is rare.
         if self.bytes.len() > 2 * kept {
             self.cut();
         }
@@ -130,7 +130,7 @@ impl Tail {
         self.left_out += cut as u64;
     }
 
-    /// How many bytes are left out before the end, and the end. Nothing is left here.
+    /// How many bytes come before the end that is kept, and that end. Empties the memory.
     pub fn take(&mut self) -> (u64, Vec<u8>) {
         self.cut();
         let Tail {

@@ -1,5 +1,5 @@
-//! Hides sensitive values from a reporter: always in our own words, and, where it is asked for, in what scripts
-//! print.
+//! Hides sensitive values from a reporter: always in messages of `upsun-local`, and optionally in the output of
+//! scripts.
 
 use std::io;
 
@@ -9,12 +9,12 @@ use crate::event::{Envelope, Event, Notice, Numbering, Source};
 use crate::mask::{Masker, Secrets};
 use crate::output::Output;
 
-/// A reporter that never sees the values.
+/// A reporter that gets events without the sensitive values.
 #[derive(Debug)]
 pub struct Masked<R> {
     inner: R,
     secrets: Secrets,
-    /// Standard output and standard error of scripts; `None` where they go through as they are.
+    /// Standard output and standard error of scripts; `None` if the output passes unchanged.
     output: Option<[Stream; 2]>,
     numbering: Numbering,
 }
@@ -22,12 +22,12 @@ pub struct Masked<R> {
 #[derive(Debug)]
 struct Stream {
     masker: Masker,
-    /// The event that brought what is held.
+    /// The event that the held bytes came with.
     envelope: Option<Envelope>,
 }
 
 impl<R: Reporter> Masked<R> {
-    /// Hides the values in messages; with `output` also in what scripts print.
+    /// Hides the values in messages, and with `output` also in the output of scripts.
     pub fn new(inner: R, secrets: Secrets, output: bool) -> Self {
         let stream = || Stream {
             masker: secrets.masker(),
@@ -42,12 +42,12 @@ impl<R: Reporter> Masked<R> {
         }
     }
 
-    /// The reporter that sees what is left.
+    /// The reporter that gets the masked events.
     pub fn inner_mut(&mut self) -> &mut R {
         &mut self.inner
     }
 
-    /// Lets out what was held.
+    /// Passes on the bytes that were held back because they may begin a sensitive value.
     pub fn release(&mut self) -> io::Result<()> {
         let held = self.held();
         self.pass(held)
@@ -73,7 +73,7 @@ impl<R: Reporter> Masked<R> {
         envelopes
     }
 
-    /// What may be seen of an event, after what was held before it.
+    /// The masked event, after the output that was held back before it.
     fn shown(&mut self, mut envelope: Envelope) -> Vec<Envelope> {
         let Some(piece) = envelope.event.text() else {
             let mut shown = self.held();
@@ -105,13 +105,13 @@ impl<R: Reporter> Reporter for Masked<R> {
     }
 
     fn finish(&mut self) {
-        // Nobody is left to tell when standard output is closed.
+        // If standard output is closed, there is no place to report the failure.
         let _ = self.release();
         self.inner.finish();
     }
 }
 
-/// A message without the values.
+/// The event without sensitive values in its messages.
 fn reworded(mut event: Event, secrets: &Secrets) -> Event {
     match &mut event {
         Event::Notice(Notice::Warning { message, hint }) => {

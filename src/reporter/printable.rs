@@ -1,19 +1,20 @@
-//! What scripts print, as a terminal can show it without harm: colours stay, and so do tabs. Nothing else of it may move
-//! the cursor, write over a line, set a title or the clipboard, ask the terminal a question or turn text around.
+//! Makes the output of scripts harmless for a terminal: colours and tabs stay. Nothing else in the output may move
+//! the cursor, write over a line, set a title or the clipboard, ask the terminal a question or change the direction
+//! of text.
 
 use anstyle_parse::{Params, Parser, Perform};
 
-/// What makes a terminal's colours and attributes the usual ones.
+/// Resets the colours and attributes of a terminal.
 const RESET: &str = "\x1b[0m";
 
-/// One line without its end. Colours that it does not take back are taken back at its end.
+/// One line without its line break. Colours that the line does not reset are reset at its end.
 pub fn line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     if text.chars().all(is_shown) {
         return text.into_owned();
     }
     let mut shown = Shown::default();
-    // Every line begins anew: a sequence that has no end hides the rest of its line and no more.
+    // Each line gets a new parser, so that an unfinished escape sequence hides at most the rest of its line.
     let mut parser: Parser = Parser::default();
     for byte in text.bytes() {
         parser.advance(&mut shown, byte);
@@ -24,7 +25,7 @@ pub fn line(bytes: &[u8]) -> String {
     shown.text
 }
 
-/// The same for text of several lines.
+/// A text of several lines, each made printable as `line` does.
 pub fn lines(text: &str) -> String {
     if text.chars().all(|char| is_shown(char) || char == '\n') {
         return text.to_owned();
@@ -33,33 +34,33 @@ pub fn lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether a character of what scripts print may reach a terminal.
+/// Whether a character of a script's output may reach a terminal.
 fn is_shown(char: char) -> bool {
     char == '\t' || !(char.is_control() || turns(char))
 }
 
-/// Whether it changes the direction of what comes after it.
+/// Whether the character changes the direction of the text after it.
 fn turns(char: char) -> bool {
     matches!(char, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What is left of a line.
+/// The printable part of a line.
 #[derive(Debug, Default)]
 struct Shown {
     text: String,
-    /// Whether colours are set at this point.
+    /// Whether colours are set at this position.
     is_coloured: bool,
 }
 
 impl Shown {
-    /// Sets colours and attributes, but neither makes text blink nor hides it.
+    /// Copies a sequence that sets colours and attributes, without those that make text blink or hide it.
     fn colour(&mut self, params: &Params) {
         let mut kept: Vec<String> = Vec::new();
         let mut params = params.iter();
         while let Some(param) = params.next() {
             match param {
                 [5 | 6 | 8, ..] => {}
-                // A colour by its number or by three of them follows: no attribute, whatever its value.
+                // The parameters that follow are a colour's number or its three components, not attributes.
                 [38 | 48 | 58] => {
                     let Some(&[form @ (2 | 5)]) = params.next() else {
                         break;
@@ -101,7 +102,7 @@ impl Perform for Shown {
     }
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: u8) {
-        // With a private mark before its numbers, `m` sets how keys are reported.
+        // With a private mark before its parameters, `m` sets how the terminal reports keys.
         if action == b'm' && intermediates.is_empty() && !ignore {
             self.colour(params);
         }

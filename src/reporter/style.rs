@@ -1,11 +1,10 @@
-//! Colours.
+//! Colours of text on a terminal.
 
 use std::fmt;
 
 /// Whether and how text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Whether it is coloured at all.
     pub color: bool,
 }
 
@@ -18,27 +17,27 @@ impl Style {
         }
     }
 
-    /// What went wrong.
+    /// For errors.
     pub fn error(self, text: impl fmt::Display) -> String {
         self.paint("1;31", text)
     }
-    /// What deserves a look.
+    /// For warnings.
     pub fn warning(self, text: impl fmt::Display) -> String {
         self.paint("1;33", text)
     }
-    /// What went well.
+    /// For success.
     pub fn good(self, text: impl fmt::Display) -> String {
         self.paint("1;32", text)
     }
-    /// What leads to help.
+    /// For hints.
     pub fn hint(self, text: impl fmt::Display) -> String {
         self.paint("1;36", text)
     }
-    /// What matters most in a line.
+    /// For the most important part of a line.
     pub fn strong(self, text: impl fmt::Display) -> String {
         self.paint("1", text)
     }
-    /// What matters least.
+    /// For the least important part of a line.
     pub fn faint(self, text: impl fmt::Display) -> String {
         self.paint("2", text)
     }

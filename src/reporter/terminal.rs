@@ -1,4 +1,4 @@
-//! Events for people: the operation's own output unchanged, our words on standard error.
+//! Events as text: the operation's own output is unchanged, messages go to standard error.
 
 mod build;
 mod deploy;
@@ -26,47 +26,46 @@ use super::style::Style;
 use super::{printable, wrapped};
 use crate::event::{Envelope, Event};
 
-/// How far the lines of a sentence after a verb are indented.
+/// The indentation of further lines when a sentence after a verb is wrapped.
 const AFTER_VERB: usize = 10;
 
-/// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// Only what went wrong.
+    /// Only problems.
     Quiet,
-    /// What happens.
+    /// The progress.
     #[default]
     Normal,
-    /// Everything that is printed on the way.
+    /// The progress and all output of builds and hooks.
     Verbose,
 }
 
-/// Talks to a person.
+/// Prints events for a user.
 #[derive(Debug)]
 pub struct Terminal<S = Streams> {
     screen: S,
     style: Style,
     verbosity: Verbosity,
-    /// Whether standard error is a terminal, where progress can move.
+    /// Whether standard error is a terminal, on which progress can be redrawn.
     moving: bool,
-    /// Where bars are drawn, in turns with what else is written there.
+    /// Draws progress bars, in turns with the other output on standard error.
     progress: MultiProgress,
     bars: HashMap<String, ProgressBar>,
-    /// The unfinished last line of a step's output, and the end of all of it where it was not shown.
+    /// The unfinished last line of a step's output, and in `hidden` the end of output that was not shown.
     lines: Lines,
     hidden: Tail,
-    /// How wide standard error is, where that is a terminal.
+    /// The number of columns of standard error, if it is a terminal.
     width: Option<usize>,
-    /// The last byte that the operation wrote where our words are read too.
+    /// The last byte that the operation wrote to the place where messages appear too.
     last: u8,
-    /// Whether a second Ctrl-C would come here.
+    /// Whether the user can press Ctrl-C a second time.
     is_reached: bool,
-    /// Whether what runs is a source operation, which works on a clone and needs no mounts.
+    /// Whether the current operation is a source operation, which works on a clone and needs no mounts.
     is_on_clone: bool,
 }
 
 impl Terminal {
-    /// A reporter for the process's own standard streams.
+    /// A reporter for the standard streams of this process.
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let moving = io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
         let mut terminal = Terminal::on(Streams::of_process(), style, verbosity, moving);
@@ -76,12 +75,12 @@ impl Terminal {
 }
 
 impl<S: Screen> Terminal<S> {
-    /// Everything that happens, as it is written to a log.
+    /// A reporter that writes everything to a log.
     pub fn log(screen: S) -> Self {
         Terminal::on(screen, Style::default(), Verbosity::Verbose, false)
     }
 
-    /// Where the text goes.
+    /// The screen that gets the text.
     pub fn screen_mut(&mut self) -> &mut S {
         &mut self.screen
     }
@@ -103,22 +102,22 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// Draws progress bars where somebody else may write in between, who shares `progress`.
+    /// Draws progress bars on `progress`, which other code shares to write in between.
     #[must_use]
     pub fn drawing_on(mut self, progress: MultiProgress) -> Self {
         self.progress = progress;
         self
     }
 
-    /// For what is run by a command that Ctrl-C ends at once, as Git is with its hooks: whoever pressed it is back at
-    /// the prompt, and cannot press it again.
+    /// For a run whose parent process ends on the first Ctrl-C, such as Git with its hooks: the user is back at the
+    /// prompt then and cannot press Ctrl-C again.
     #[must_use]
     pub fn out_of_reach(mut self) -> Self {
         self.is_reached = false;
         self
     }
 
-    /// Lines of somebody else's, on lines of their own.
+    /// Adds lines of text that come from outside of the events.
     pub fn note(&mut self, lines: &str) {
         self.insist(lines.trim_end_matches('\n'));
     }
@@ -129,14 +128,15 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// Says it even when it should be quiet.
+    /// Prints a line even in quiet mode.
     fn insist(&mut self, line: &str) {
         self.insist_indented(line, 0);
     }
 
-    /// The same, with the lines indented on which it goes on where it is too long for one.
+    /// Prints a line even in quiet mode. If the line is wrapped, its further lines are indented.
     fn insist_indented(&mut self, line: &str, indent: usize) {
-        // Names are made harmless where they are put into it. Should one be forgotten, it does no harm either.
+        // Names are made printable where they are put into a message. Doing it here again covers a place that forgets
+        // to.
         let line = wrapped::wrapped(&printable::lines(line), self.width, indent);
         let mut text = String::new();
         if self.last != b'\n' {
@@ -148,7 +148,7 @@ impl<S: Screen> Terminal<S> {
         self.screen.talk(text.as_bytes());
     }
 
-    /// `    Verb what`, aligned at the verb's end.
+    /// Prints `    Verb what`, aligned at the end of the verb.
     fn step(&mut self, verb: &str, what: &str) {
         let line = format!("{} {what}", self.style.good(format!("{verb:>9}")));
         if self.verbosity > Verbosity::Quiet {
@@ -156,7 +156,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// Tells of one event. An error means that standard output is closed or full.
+    /// Prints one event. An error means that standard output is closed or full.
     pub fn tell(&mut self, event: Event) -> io::Result<()> {
         match event {
             Event::Notice(event) => self.notice(event),

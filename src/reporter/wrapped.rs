@@ -1,4 +1,4 @@
-//! Sentences on a terminal: they go on in the next line between two words, never within one.
+//! Wraps sentences on a terminal between two words, never within one.
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -6,21 +6,22 @@ use std::os::fd::AsFd;
 use rustix::termios::tcgetwinsize;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// Lines with so many spaces before them are quoted, not said: a piece of a configuration, or a command.
+/// Lines with this many spaces before them are quotations, such as configuration or a command, and are not wrapped.
 const QUOTED: usize = 4;
 
-/// The narrowest that text is wrapped to, in columns: below that it does not become more readable.
+/// The smallest width that text is wrapped to, in columns: in less, wrapped text is no more readable.
 const NARROWEST: usize = 20;
 
-/// How many columns a stream has; `None` where it is no terminal, or one that does not say.
+/// How many columns a stream has; `None` if it is no terminal, or if the terminal does not say.
 pub fn width_of(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     let size = stream.is_terminal().then(|| tcgetwinsize(stream).ok())?;
     size.map(|size| usize::from(size.ws_col))
         .filter(|width| *width > 0)
 }
 
-/// Lines that fit, as far as their words do. The further lines of one that does not are indented as it is, and by so
-/// many spaces at least. Colours count for nothing. Without a width it stays as it is.
+/// Wraps lines to a width, as far as the length of their words allows. The further lines of a wrapped line are
+/// indented like the first, and by at least `indent` spaces. Escape sequences for colours have no width. Without a
+/// width the text stays unchanged.
 pub fn wrapped(text: &str, width: Option<usize>, indent: usize) -> String {
     let Some(width) = width.map(|width| width.max(NARROWEST)) else {
         return text.to_owned();
@@ -47,7 +48,7 @@ fn fitted(line: &str, width: usize, indent: usize) -> String {
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit)
         .subsequent_indent(&further);
-    // What is asked has a space at its end, for the answer.
+    // A question ends with a space, before the answer.
     let end = &line[line.trim_end_matches(' ').len()..];
     textwrap::fill(line, options) + end
 }

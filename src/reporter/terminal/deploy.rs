@@ -5,7 +5,6 @@ use crate::event::{Address, Deploy};
 use crate::text::{self, safe_line};
 
 impl<S: Screen> Terminal<S> {
-    /// Says it.
     pub(super) fn deploy(&mut self, event: Deploy) {
         match event {
             Deploy::ServiceStarted { service, kind } => {
@@ -35,7 +34,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// Where something is.
+    /// Prints an address and what answers there.
     fn address(&mut self, address: &Address) {
         let url = safe_line(&address.url);
         let service = safe_line(address.service.as_deref().unwrap_or_default());

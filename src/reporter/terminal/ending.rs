@@ -1,4 +1,4 @@
-//! How an operation ended, and what helps when it did not end well.
+//! How an operation ended, and hints if it did not end well.
 
 use crate::text;
 use std::time::Duration;
@@ -11,24 +11,20 @@ use crate::text::safe_line;
 
 /// An operation or a cron that ended.
 pub(super) struct Finished<'a> {
-    /// What, where and as whom.
+    /// The name, place and role, as a message shows them.
     pub(super) subject: String,
-    /// Its exit code.
     pub(super) exit_code: i64,
-    /// What that means.
     pub(super) result: Outcome,
-    /// How long it took.
     pub(super) duration: Duration,
-    /// What helps.
     pub(super) advice: Advice,
-    /// What it is: an operation, a cron.
+    /// The kind: an operation or a cron.
     pub(super) kind: &'static str,
-    /// The operation that can be tried with `run --suggest-mounts`.
+    /// The operation's name, if `run --suggest-mounts` can help with it.
     pub(super) operation: Option<&'a str>,
 }
 
 impl<S: Screen> Terminal<S> {
-    /// Its closing line, and what helps.
+    /// Prints the closing line, and hints.
     pub(super) fn operation_finished(&mut self, finished: &Finished<'_>) {
         let Finished {
             subject,
@@ -70,7 +66,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// What did not go well with something that succeeded.
+    /// Warns of the problems of something that succeeded.
     pub(super) fn warn_of(&mut self, subject: &str, advice: &Advice) {
         let write = advice.read_only.as_ref();
         let texts = [
@@ -86,7 +82,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// What helps with something that failed.
+    /// Prints hints for something that failed.
     pub(super) fn advise(&mut self, advice: &Advice, operation: Option<&str>) {
         let not_started = advice.not_started.as_ref().map(hints::not_started);
         let known = advice.known.as_ref().map(hints::known);
@@ -114,7 +110,7 @@ impl<S: Screen> Terminal<S> {
         self.insist(&format!("\n{way}"));
     }
 
-    /// The next steps after a failure of which nothing is known.
+    /// The next steps after a failure without a known cause.
     fn what_to_try(&self, operation: Option<&str>) -> String {
         let suggest = operation.map_or_else(String::new, |operation| {
             let command = format!("run {} --suggest-mounts", hints::word(operation));

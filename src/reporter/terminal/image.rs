@@ -8,7 +8,7 @@ use crate::reporter::lines::Lines;
 use crate::text::{self, safe_line};
 
 impl<S: Screen> Terminal<S> {
-    /// Says it, or moves a progress bar.
+    /// Prints the event, or moves a progress bar.
     pub(super) fn image(&mut self, event: Image) {
         match event {
             Image::PullStarted { image } => self.step("Pulling", &safe_line(&image)),
@@ -63,7 +63,7 @@ impl<S: Screen> Terminal<S> {
         bar.set_position(done);
     }
 
-    /// A line that the engine prints while it makes an image.
+    /// Prints a line of the engine's output while it builds an image.
     fn image_line(&mut self, line: &str) {
         let mut lines = Lines::default();
         lines.push(line.as_bytes(), |line| self.indented(&line));

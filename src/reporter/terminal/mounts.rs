@@ -1,15 +1,14 @@
-//! What becomes of mounts.
+//! What happens to mounts.
 
 use super::suggested::Suggested;
 use super::{Screen, Terminal};
 use crate::event::{Difference, Mounts, Outcome};
 use crate::text::{self, safe_line};
 
-/// How many changes on mounts are told by name.
+/// How many changed paths on mounts are listed.
 const CHANGES_SHOWN: usize = 20;
 
 impl<S: Screen> Terminal<S> {
-    /// Says it.
     pub(super) fn mounts_event(&mut self, event: Mounts) {
         match event {
             Mounts::Keeping { container } => {
@@ -71,7 +70,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// What an operation had changed on mounts before they were put back.
+    /// Prints what an operation had changed on mounts before they were restored.
     fn restored(&mut self, container: &str, changes: &[Difference], lost: usize) {
         let (container, count) = (safe_line(container), changes.len());
         if count == 0 {

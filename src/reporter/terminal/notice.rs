@@ -1,11 +1,10 @@
-//! What can be told at any time.
+//! Events that can happen at any time.
 
 use super::{Screen, Terminal};
 use crate::event::{Advice, Notice, Outcome};
 use crate::text::{safe, safe_line};
 
 impl<S: Screen> Terminal<S> {
-    /// Says it.
     pub(super) fn notice(&mut self, event: Notice) {
         match event {
             Notice::Waiting { holder } => {
@@ -19,7 +18,7 @@ impl<S: Screen> Terminal<S> {
                 self.insist(&text);
             }
             Notice::Cancelling { reason, grace } => {
-                // Who cancels it in another way sits elsewhere, or nowhere.
+                // For other causes, the user is not at this terminal, or there is no user.
                 let advice = if self.is_reached && reason == "Ctrl-C" {
                     " (press Ctrl-C again to kill it)"
                 } else {

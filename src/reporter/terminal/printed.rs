@@ -1,21 +1,21 @@
-//! What scripts print that are not the operation: indented line by line.
+//! Output of scripts other than the operation: indented line by line.
 
 use super::{Screen, Terminal, Verbosity};
 use crate::output::Output;
 use crate::reporter::lines::Lines;
 use crate::text;
 
-/// How much of what a check prints is kept until it has failed, in bytes.
+/// How many bytes of a check's output are kept in case it fails.
 const HIDDEN: usize = 16 * 1024;
 
-/// The same for a step that should be quiet: what it printed is shown only there.
+/// How many bytes of a step's output are kept in quiet mode, in case the step fails.
 pub(super) const QUIET: usize = 1 << 20;
 
-/// What stands before each line that a step prints.
+/// The text before each line of a step's output.
 const MARGIN: &str = "        | ";
 
 impl<S: Screen> Terminal<S> {
-    /// What a build or a hook prints, indented line by line.
+    /// Prints the output of a build or a hook, indented line by line.
     pub(super) fn step_output(&mut self, output: &Output) {
         if self.verbosity == Verbosity::Quiet {
             self.hidden.push(output.bytes(), QUIET);
@@ -26,13 +26,14 @@ impl<S: Screen> Terminal<S> {
         self.lines.push(output.bytes(), |line| {
             text.push_str(&format!("{before}{line}\n"));
         });
-        // Many short lines are written at once: each would be a call of the system.
+        // Write all lines with one system call.
         if !text.is_empty() {
             self.screen.talk(text.as_bytes());
         }
     }
 
-    /// What an operation prints that is only run to see whether it passes: shown when it does not.
+    /// Keeps the output of an operation that only runs to check whether it passes. It is shown if the operation
+    /// fails.
     pub(super) fn check_output(&mut self, output: &Output) {
         if self.verbosity == Verbosity::Verbose {
             self.step_output(output);
@@ -46,8 +47,7 @@ impl<S: Screen> Terminal<S> {
         self.screen.talk(text.as_bytes());
     }
 
-    /// A step has printed everything. What was held back because it should be quiet is shown after all when it
-    /// failed.
+    /// Handles the end of a step's output. Output that was hidden in quiet mode is shown if the step failed.
     pub(super) fn finish_lines(&mut self, success: bool) {
         if let Some(line) = self.lines.finish() {
             self.indented(&line);

@@ -9,7 +9,8 @@ use crate::output::Output;
 use crate::text::{container_name, safe_line};
 
 impl<S: Screen> Terminal<S> {
-    /// Says it, and passes the output of the operation on as it is. An error means that standard output is closed or full.
+    /// Prints the event. The output of the operation passes unchanged. An error means that standard output is closed
+    /// or full.
     pub(super) fn run(&mut self, event: Run) -> io::Result<()> {
         match event {
             Run::Output { output } => match &output.0 {
@@ -77,7 +78,6 @@ impl<S: Screen> Terminal<S> {
         Ok(())
     }
 
-    /// Says it.
     pub(super) fn cron_event(&mut self, event: Cron) {
         match event {
             Cron::Planned { app, cron, next } => {
@@ -138,7 +138,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// `cron tidy on app as admin`.
+    /// The cron with its app and role: `cron tidy on app as admin`.
     fn cron(&self, name: &str, app: &str, role: Option<&str>) -> String {
         let role = role
             .map(|role| format!(" as {}", safe_line(role)))
@@ -148,7 +148,7 @@ impl<S: Screen> Terminal<S> {
     }
 }
 
-/// `app`, or `app--worker` as on Upsun.
+/// The name of the container as on Upsun: `app`, or `app--worker`.
 fn place(app: &str, worker: Option<&str>) -> String {
     safe_line(&container_name(app, worker))
 }

@@ -1,16 +1,16 @@
-//! Where the text for people goes.
+//! The destination of the text.
 
 use std::io::{self, IsTerminal, Write};
 
 use super::super::talk;
 
-/// Takes the text: the streams of this process, or a log.
+/// Gets the text: the streams of this process, or a log.
 pub trait Screen: Send {
-    /// What an operation prints on its standard output.
+    /// Writes what an operation prints on its standard output.
     fn output(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Our own words, and what is printed on standard error.
+    /// Writes messages, and what goes to standard error.
     fn talk(&mut self, bytes: &[u8]);
-    /// Whether both are read in one place, where our words must begin on a line of their own.
+    /// Whether a reader sees both streams in one place. Messages must then begin on a line of their own.
     fn is_one(&self) -> bool;
 }
 
@@ -21,7 +21,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Those that it was started with.
+    /// The standard streams of this process as it was started.
     pub fn of_process() -> Self {
         Streams {
             is_one: io::stderr().is_terminal() && io::stdout().is_terminal(),

@@ -4,11 +4,10 @@ use super::{Screen, Terminal};
 use crate::event::{Commit, Source};
 use crate::text::safe_line;
 
-/// How many commits are told by name.
+/// How many commits are listed.
 const COMMITS_SHOWN: usize = 20;
 
 impl<S: Screen> Terminal<S> {
-    /// Says it.
     pub(super) fn source(&mut self, event: Source) {
         match event {
             Source::CloneStarted { branch, commit } => {
@@ -46,7 +45,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// What a source operation committed.
+    /// Prints the commits of a source operation.
     fn committed(&mut self, app: &str, branch: &str, commits: &[Commit], rewrote_history: bool) {
         let app = safe_line(app);
         if commits.is_empty() && !rewrote_history {

@@ -1,4 +1,4 @@
-//! The mounts that an operation needs, and what no mount helps with.
+//! The mounts that an operation needs, and the writes that no mount makes possible.
 
 use crate::text;
 use std::collections::BTreeMap;
@@ -9,26 +9,25 @@ use crate::event::{Elsewhere, NewMount, Reason, Suggestion, Writer};
 use crate::event::{MountCheck, Outcome, Refusal, Trouble};
 use crate::text::safe_line;
 
-/// Above so many lines, the paths of a directory that has others in it share one.
+/// If there were more lines than this, the paths below a common directory share a line.
 const LINES: usize = 20;
 
-/// What was found where an operation could write everywhere.
+/// The result of an operation's run in a copy in which it could write everywhere.
 pub(super) struct Suggested<'a> {
-    /// Where it ran.
     pub(super) container: &'a str,
     pub(super) suggestion: &'a Suggestion,
-    /// How it ended there.
+    /// How the operation ended in that run.
     pub(super) result: Outcome,
-    /// The services that it reaches.
+    /// The services that the operation reaches.
     pub(super) services: &'a [String],
-    /// How it went with those mounts.
+    /// The result of the second run, with the suggested mounts.
     pub(super) check: Option<&'a MountCheck>,
-    /// Whether it is a failure when it does not pass with them.
+    /// Whether a failure of the second run is an error.
     pub(super) must_pass: bool,
 }
 
 impl<S: Screen> Terminal<S> {
-    /// What was found, and whether that is enough.
+    /// Prints the mounts, and whether they suffice.
     pub(super) fn suggested(&mut self, suggested: &Suggested<'_>) {
         let Suggested {
             container,
@@ -92,7 +91,7 @@ impl<S: Screen> Terminal<S> {
 
     fn mounts(&mut self, container: &str, mounts: &[NewMount], has_passed: bool) {
         let count = text::count(mounts.len(), "more mount");
-        // Of what it would have done after it failed nothing is known.
+        // It is unknown what a failed operation would have done after the failure.
         let needs = if has_passed {
             format!("{container} needs {count} for that")
         } else {
@@ -138,7 +137,7 @@ impl<S: Screen> Terminal<S> {
         self.insist(&text);
     }
 
-    /// How it went with those mounts, and with nothing else to write to.
+    /// Prints whether the operation passes with the suggested mounts and nothing else to write to.
     fn verdict(
         &mut self,
         check: &MountCheck,
@@ -167,7 +166,7 @@ impl<S: Screen> Terminal<S> {
             Outcome::Timeout => "its time was over".to_owned(),
             _ => format!("exit code {}", check.exit_code),
         };
-        // What was only asked for is answered with that.
+        // If the user asked for a suggestion only, a failure of the check is a warning.
         let label = if must_pass {
             self.style.error("error")
         } else {
@@ -176,7 +175,7 @@ impl<S: Screen> Terminal<S> {
         self.insist(&format!(
             "\n{label}: {with} it does not pass: {how} after {time}"
         ));
-        // Of a file at the top it is told already that it cannot be on a mount.
+        // The text above says already that a file at the top of the app cannot be on a mount.
         let is_told = |path: &str| {
             elsewhere
                 .iter()
@@ -187,7 +186,7 @@ impl<S: Screen> Terminal<S> {
             .as_ref()
             .filter(|write| !write.path.as_deref().is_some_and(is_told));
         if let Some(write) = refused {
-            // The mount that would make it writable hides what the build put there, or else it were among these.
+            // A mount here would hide files of the build; otherwise the suggestion would contain it.
             let path = safe_line(write.path.as_deref().unwrap_or_default());
             let hint = self.style.hint("hint");
             let text = match (write.cause, path.is_empty()) {
@@ -216,7 +215,7 @@ impl<S: Screen> Terminal<S> {
     }
 }
 
-/// One line for each directory and reason, so that every path is covered by one.
+/// One line for each directory and reason, so that each path is covered by a line.
 fn lines(elsewhere: &[Elsewhere]) -> Vec<String> {
     let mut depth = usize::MAX;
     loop {
@@ -245,13 +244,13 @@ fn lines(elsewhere: &[Elsewhere]) -> Vec<String> {
     }
 }
 
-/// A directory, or the one above it that has so many names.
+/// A directory, or its parent directory of at most `depth` names.
 fn shortened(path: &str, depth: usize) -> &str {
     let mut ends = path
         .match_indices('/')
         .map(|(at, _)| at)
         .filter(|at| *at > 0);
-    // `/app` is one name more than what is said of paths.
+    // Below `/app`, the depth counts from there.
     ends.nth(depth.saturating_sub(usize::from(!path.starts_with("/app"))))
         .map_or(path, |end| &path[..end])
 }
@@ -269,7 +268,7 @@ fn order(reason: &Reason) -> u8 {
     }
 }
 
-/// The first of so many files by name.
+/// The first names of `count` files.
 fn named(some: &[String], count: usize) -> String {
     let names: Vec<String> = some
         .iter()
@@ -279,7 +278,7 @@ fn named(some: &[String], count: usize) -> String {
     format!("{}{rest}", names.join(", "))
 }
 
-/// What is said of paths for the same reason: the first ones by name.
+/// The line for paths with the same reason: it names the first ones.
 fn line(directory: &str, group: &[&Elsewhere]) -> String {
     const NAMED: usize = 3;
     let names: Vec<String> = group
