@@ -1,7 +1,7 @@
-//! What containers, volumes and images are asked of: one trait, spoken in plain data.
+//! The interface to containers, volumes and images: one trait whose arguments and results are plain data.
 //!
-//! An engine knows no Upsun word. There are two: [`docker`] for everything that speaks Docker's API,
-//! and `fake`, in memory and for tests.
+//! An engine does not know Upsun's terms. There are two: [`docker`] for everything that speaks Docker's API, and
+//! `fake`, in memory and for tests.
 
 #[cfg(test)]
 mod conformance;
@@ -26,102 +26,95 @@ use self::spec::{
 use crate::labels::{Labels, carries};
 use crate::output::Output;
 
-/// Why an engine did not do what it was asked.
+/// Why a call of the engine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No engine answers.
     #[error("no container engine answers")]
     Unavailable {
-        /// What was tried, with the reason for each: `unix:///var/run/docker.sock: no such file`.
+        /// The addresses that were tried, with the reason for each: `unix:///var/run/docker.sock: no such file`.
         tried: Vec<String>,
-        /// What could help.
+        /// A hint for the user.
         hint: String,
     },
-    /// It answered, and went away.
+    /// The engine answered before, but does so no longer.
     #[error("the container engine stopped answering: {0}")]
     Lost(String),
-    /// It speaks too old an API.
+    /// The engine's API is too old.
     #[error(
         "the container engine at {address} is too old: it speaks API {found}, and {needed} is needed"
     )]
     TooOld {
-        /// How it is reached.
+        /// The engine's address.
         address: String,
-        /// The API version it speaks.
+        /// The engine's API version.
         found: String,
-        /// The oldest that will do.
+        /// The oldest API version that suffices.
         needed: String,
-        /// What could help.
+        /// A hint for the user.
         hint: String,
     },
-    /// It answers not at all, or without an end.
+    /// The engine does not answer, or its answer has no end.
     #[error("the container engine was asked to {call}, and {what}")]
     Unusable {
-        /// What it was asked for: `list containers`.
+        /// The call, as a message shows it: `list containers`.
         call: &'static str,
-        /// What came of it: `did not answer within 30 s`.
+        /// What happened: `did not answer within 30 s`.
         what: String,
-        /// What could help with an engine of its kind.
+        /// A hint for engines of this kind.
         hint: Option<String>,
     },
     /// There is no such object.
     #[error("{0}")]
     NotFound(String),
-    /// The container of a command ended, and the command with it.
+    /// The container ended while a command ran in it, which ended the command too.
     #[error("the container ended while a command ran in it")]
     ContainerEnded,
-    /// An object of that name is there already, or is in use.
+    /// An object of that name exists already, or is in use.
     #[error("{0}")]
     Conflict(String),
     /// The registry has no such image.
     #[error("the image `{image}` was not found: {reason}")]
     ImageNotFound {
-        /// The reference.
         image: String,
-        /// The engine's words.
         reason: String,
-        /// What could help, besides another image: [`Engine::fetch_hint`].
+        /// A hint besides using another image: [`Engine::fetch_hint`].
         hint: Option<String>,
     },
     /// The registry cannot be reached.
     #[error("the image `{image}` cannot be pulled: {reason}")]
     Registry {
-        /// The reference.
         image: String,
-        /// The engine's words.
         reason: String,
-        /// What could help with an engine of its kind.
+        /// A hint for engines of this kind.
         hint: Option<String>,
     },
     /// Building an image failed.
     #[error("the image `{image}` cannot be built: {reason}")]
     ImageBuild {
-        /// The reference.
         image: String,
-        /// The engine's words.
         reason: String,
     },
-    /// A port that a container should show is taken.
+    /// A port that the container should publish is in use.
     #[error("the container engine cannot open a port: {0}")]
     PortTaken(String),
     /// The engine's disk is full.
     #[error("the container engine's disk is full: {reason}")]
     DiskFull {
-        /// The engine's words.
         reason: String,
-        /// Commands that show what is on it or free some, with an engine of its kind: text that a list can go on with.
+        /// Commands that show or free the engine's disk space, for engines of this kind: text that fits into a list.
         hint: Option<String>,
     },
-    /// Reading what should be sent, or writing what came, failed on our side.
+    /// Reading the data to send, or writing the received data, failed in `upsun-local`.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Anything else, in the engine's words.
+    /// Any other error, with the engine's message.
     #[error("the container engine says: {0}")]
     Other(String),
 }
 
 impl Error {
-    /// What went wrong in a word or two, without a name or anything that an engine said.
+    /// The kind of error in a word or two, without a name or any text of the engine.
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Unavailable { .. } => "unavailable",
@@ -142,70 +135,70 @@ impl Error {
     }
 }
 
-/// What an engine's calls return.
+/// The result of an engine's call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Output as it comes.
+/// The output of a command or a container, piece by piece.
 pub type OutputStream = Pin<Box<dyn Stream<Item = Result<Output>> + Send>>;
 
-/// Bytes of an archive as they come.
+/// The bytes of an archive, piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// An exit code that is still to come.
+/// The exit code of a command, once the command has ended.
 pub type ExitCode = Pin<Box<dyn Future<Output = Result<i64>> + Send>>;
 
 /// A command that runs in a container.
 pub struct Exec {
-    /// The engine's id of it.
+    /// The engine's id for the command.
     pub id: String,
-    /// What it writes; ends when nothing has it open any more: the command may have ended before, or go on.
+    /// The command's output. It ends when no process has it open: the command may have ended before, or may go on.
     pub output: OutputStream,
-    /// Its standard input, or its terminal.
+    /// The command's standard input, or its terminal.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
-    /// Its exit code, once it has ended, also while something else keeps its output open. What its container's end
-    /// brought about is no end of its own: that is [`Error::ContainerEnded`], or [`Error::NotFound`] where the container
-    /// is removed.
+    /// The exit code. It resolves when the command has ended, even if another process keeps the output open. If the
+    /// end of the container ended the command, the result is [`Error::ContainerEnded`], or [`Error::NotFound`] if the
+    /// container has been removed.
     pub exit: ExitCode,
 }
 
 /// A container engine.
 ///
-/// What it lists is asked for in two steps: an engine answers `listed_…`, and everybody else asks for `containers`,
-/// `volumes`, `networks` and `images`, which leave out what was not asked for. Podman before 4.6 takes several labels
-/// for alternatives, and what is removed must not depend on an engine's reading of them.
+/// Listing has two layers: an engine implements `listed_…`; callers use `containers`, `volumes`, `networks` and
+/// `images`, which check the labels again. Podman before 4.6 treats several labels as alternatives, and what
+/// `upsun-local` removes must not depend on how an engine reads labels.
 pub trait Engine: Send + Sync {
-    /// What it says of itself.
+    /// What the engine reports about itself.
     fn info(&self) -> impl Future<Output = Result<EngineInfo>> + Send;
 
-    /// How a person can fetch an image for it by hand, as text that goes on after "or"; `None` where that is no use.
+    /// How a user can fetch an image by hand, as text that follows "or"; `None` if a fetch by hand is of no use.
     fn fetch_hint(&self, reference: &str) -> Option<String>;
 
     /// The image of that reference, if the engine has it.
     fn image(&self, reference: &str) -> impl Future<Output = Result<Option<Image>>> + Send;
-    /// The images that the engine lists for these labels (an empty value asks for the label only). There may be others
-    /// among them.
+    /// The images that the engine lists for these labels (an empty value asks for the label only). The list may
+    /// contain other images.
     fn listed_images(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Image>>> + Send;
     /// All images that carry all of these labels.
     fn images(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Image>>> + Send {
         only(self.listed_images(labels), labels, |image| &image.labels)
     }
-    /// Fetches an image from its registry.
+    /// Pulls an image from its registry.
     fn pull_image(
         &self,
         reference: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Makes an image of its plan, also where one of that name is there, and hands over every line that the commands of
-    /// the build print.
+    /// Builds an image from its plan, even if there is one of that name, and calls back with each line that the
+    /// build's commands print.
     fn build_image(
         &self,
         build: &ImageBuild<'_>,
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Removes an image; fine when it is gone already.
+    /// Removes an image. It is no error if the image does not exist.
     fn remove_image(&self, reference: &str) -> impl Future<Output = Result<()>> + Send;
 
-    /// The containers, running or not, that the engine lists for these labels. There may be others among them.
+    /// The containers, running or not, that the engine lists for these labels. The list may contain other containers.
     fn listed_containers(
         &self,
         labels: &Labels,
@@ -219,29 +212,30 @@ pub trait Engine: Send + Sync {
     /// Creates a container and returns its id.
     fn create_container(&self, spec: &ContainerSpec)
     -> impl Future<Output = Result<String>> + Send;
-    /// Starts it.
+    /// Starts a container.
     fn start_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
-    /// Gives it another name.
+    /// Renames a container.
     fn rename_container(&self, id: &str, name: &str) -> impl Future<Output = Result<()>> + Send;
-    /// Stops it: SIGTERM, its grace period, SIGKILL. Fine when it is stopped or gone already.
+    /// Stops a container: SIGTERM, the container's grace period, SIGKILL. It is no error if the container is stopped
+    /// or does not exist.
     fn stop_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
-    /// Kills and removes it; fine when it is gone already. Its named volumes stay.
+    /// Kills and removes a container, but not its named volumes. It is no error if the container does not exist.
     fn remove_container(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
-    /// What is known of its process; `None` when there is no such container.
+    /// The state of a container's process; `None` if there is no such container.
     fn container_state(
         &self,
         id: &str,
     ) -> impl Future<Output = Result<Option<ContainerState>>> + Send;
-    /// The absolute paths that are new, different or gone in its own file system, compared with its image. What
-    /// is on volumes and in memory does not count; the directories that hold a path may be listed too.
+    /// The absolute paths that were added, changed or deleted in a container's own file system, compared with its
+    /// image. Paths on volumes and in memory are not included; the parent directories of a path may be listed too.
     fn changed_paths(&self, id: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
-    /// Its log.
+    /// The log of a container.
     fn logs(&self, id: &str, range: LogRange) -> OutputStream;
 
-    /// Starts a command in a running container. One that the image does not have is started too, and ends with 126 or
-    /// 127.
+    /// Starts a command in a running container. A command that the image does not have is started too, and ends with
+    /// 126 or 127.
     fn exec(&self, container: &str, spec: &ExecSpec) -> impl Future<Output = Result<Exec>> + Send;
-    /// Tells a command's terminal its size, in characters.
+    /// Sets the size of a command's terminal, in characters.
     fn resize_exec(
         &self,
         exec: &str,
@@ -249,30 +243,31 @@ pub trait Engine: Send + Sync {
         height: u16,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Unpacks a tar stream at a path of a container, which need not run. Owners are kept.
+    /// Unpacks a tar stream at a path of a container, which need not run. Owners are preserved.
     fn upload(
         &self,
         container: &str,
         path: &str,
         archive: ByteStream,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// A path of a container as a tar stream.
+    /// Packs a path of a container as a tar stream.
     fn download(&self, container: &str, path: &str) -> ByteStream;
 
-    /// The volumes that the engine lists for these labels. There may be others among them.
+    /// The volumes that the engine lists for these labels. The list may contain other volumes.
     fn listed_volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send;
     /// All volumes that carry all of these labels.
     fn volumes(&self, labels: &Labels) -> impl Future<Output = Result<Vec<Volume>>> + Send {
         only(self.listed_volumes(labels), labels, |volume| &volume.labels)
     }
-    /// How much is on each volume, in bytes, as far as it is known. Takes the longer the more there is.
+    /// The size of the content of each volume, in bytes, if it is known. The call takes longer the more data there
+    /// is.
     fn volume_sizes(&self) -> impl Future<Output = Result<BTreeMap<String, u64>>> + Send;
-    /// Creates a volume; fine when one of that name is there.
+    /// Creates a volume. It is no error if a volume of that name exists.
     fn create_volume(&self, spec: &VolumeSpec) -> impl Future<Output = Result<()>> + Send;
-    /// Removes a volume with what is in it; fine when it is gone already.
+    /// Removes a volume with its content. It is no error if the volume does not exist.
     fn remove_volume(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
 
-    /// The networks that the engine lists for these labels. There may be others among them.
+    /// The networks that the engine lists for these labels. The list may contain other networks.
     fn listed_networks(
         &self,
         labels: &Labels,
@@ -283,17 +278,17 @@ pub trait Engine: Send + Sync {
             &network.labels
         })
     }
-    /// Creates a network; fine when one of that name is there.
+    /// Creates a network. It is no error if a network of that name exists.
     fn create_network(
         &self,
         name: &str,
         labels: &Labels,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Removes a network; fine when it is gone already.
+    /// Removes a network. It is no error if the network does not exist.
     fn remove_network(&self, id: &str) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// What of an engine's answer carries all the labels that it was asked for.
+/// The objects of an engine's answer that carry all the requested labels.
 async fn only<T>(
     answer: impl Future<Output = Result<Vec<T>>> + Send,
     wanted: &Labels,

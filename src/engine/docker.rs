@@ -1,5 +1,4 @@
-//! The engine behind Docker's API: Docker 20.10 and newer, and what speaks like it. The only module
-//! that names bollard.
+//! The engine behind Docker's API: Docker 20.10 and newer, and compatible engines. Only this module uses bollard.
 
 mod connect;
 mod containers;
@@ -37,7 +36,7 @@ pub struct DockerEngine {
     docker: Docker,
     address: String,
     patience: Patience,
-    /// The memory of the engine's machine in bytes, once somebody asked.
+    /// The memory of the engine's machine in bytes, after the first call that needed it.
     memory: Arc<OnceCell<u64>>,
 }
 
@@ -50,8 +49,8 @@ impl std::fmt::Debug for DockerEngine {
 }
 
 impl DockerEngine {
-    /// Connects as the `docker` command would. What was tried is in the error when nothing answers. Once the user wants
-    /// to stop, no call is waited for much longer.
+    /// Connects as the `docker` command would. If no engine answers, the error lists what was tried. Once the user
+    /// wants to stop, calls get only a short time to answer.
     pub async fn connect(surroundings: &Surroundings, shutdown: Option<Shutdown>) -> Result<Self> {
         Self::connect_with(surroundings, Patience::new(shutdown)).await
     }
@@ -66,7 +65,7 @@ impl DockerEngine {
         })
     }
 
-    /// The memory of the engine's machine in bytes; 0 where it does not say.
+    /// The memory of the engine's machine in bytes; 0 if the engine does not report it.
     async fn machine_memory(&self) -> Result<u64> {
         let ask = || async {
             let info = self.docker.info().await?;
@@ -120,7 +119,7 @@ impl DockerEngine {
     }
 }
 
-/// Labels as the list calls want them.
+/// Labels in the form that the list calls take.
 fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
     let texts = labels
         .iter()
@@ -198,7 +197,7 @@ impl Engine for DockerEngine {
         trace::told("rename_container", name, answer).await
     }
     async fn stop_container(&self, id: &str) -> Result<()> {
-        // It has its own grace period, of which only the engine knows.
+        // Stopping takes up to the container's grace period, which only the engine knows.
         let answer = self.stop(id);
         let answer = self.patience.with_grace("stop a container", answer);
         trace::told("stop_container", id, answer).await

@@ -1,4 +1,4 @@
-//! What an engine is asked to make and what it tells about it: plain data, without any Upsun word.
+//! What an engine is asked to create, and what it reports: plain data, without Upsun's terms.
 
 mod image;
 
@@ -12,67 +12,64 @@ use crate::labels::Labels;
 
 /// A container to create.
 ///
-/// Every engine makes it so that
-/// - its first process is one that waits for what others leave behind, and passes signals on to the command: nothing
-///   that has ended stays as a zombie, and the command's end is the container's;
-/// - nothing in it has a kernel capability that is not asked for, nor can get one: programs of other users (`setuid`)
+/// Every engine creates it so that
+/// - its first process is an init that collects ended processes and forwards signals to the command: no zombie stays,
+///   and the container ends with the command;
+/// - no process in it has or can get a kernel capability that `capabilities` does not list: programs with `setuid`
 ///   give no privileges;
-/// - it has nothing of the engine's machine but what is named here: no device, directory, process or network of it;
-/// - it ends when it takes more memory than it may, which its state then says, and before anything else on a machine
-///   whose memory is used up;
-/// - what its first process prints is kept, up to a limit.
+/// - it has no access to the engine's machine except for what is named here: no other device, directory, process or
+///   network;
+/// - it ends when it exceeds its memory limit, which its state then says; when the machine's memory is used up, it
+///   ends before other programs;
+/// - the output of its first process is kept, up to a limit.
 ///
-/// The functions in `engine::conformance` show each of these on every engine.
+/// The functions in `engine::conformance` check each of these on every engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ContainerSpec {
-    /// Its name, unique within the engine.
+    /// The container's name, unique within the engine.
     pub name: String,
     /// The image's reference.
     pub image: String,
-    /// The command with its arguments; empty for the image's own.
+    /// The command with its arguments; empty for that of the image.
     pub command: Vec<String>,
-    /// Whether the command is given to the image's entry point, instead of taking its place.
+    /// Whether the command is passed to the image's entry point instead of replacing it.
     pub entry_point: bool,
-    /// `uid:gid`; empty for the image's own user.
+    /// `uid:gid`; empty for the image's user.
     pub user: String,
-    /// The working directory; empty for the image's own.
+    /// The working directory; empty for that of the image.
     pub working_dir: String,
-    /// The host name inside.
     pub hostname: String,
-    /// Environment variables.
     pub variables: BTreeMap<String, String>,
-    /// Labels.
     pub labels: Labels,
-    /// Volumes to mount.
     pub volumes: Vec<VolumeMount>,
     /// Temporary file systems in memory, empty at each start.
     pub tmpfs: Vec<Tmpfs>,
-    /// Whether the root file system is read-only, from inside and for what is uploaded.
+    /// Whether the root file system is read-only, both for processes and for uploads.
     pub read_only: bool,
-    /// The network to join; `None` for none at all, with only a loopback interface. The engine's default one is
-    /// everybody's, and never joined. Containers on different networks do not reach one another.
+    /// The network to join; `None` for only a loopback interface. The engine's default network is never joined,
+    /// because all containers of the machine share it. Containers on different networks cannot reach one another.
     pub network: Option<Network>,
-    /// A container whose network interfaces this one shares, by name or id; then `network`, `hosts`,
-    /// `hostname` and `ports` are that one's.
+    /// The name or id of a container whose network interfaces this one shares; `network`, `hosts`, `hostname` and
+    /// `ports` are then those of that container.
     pub network_of: Option<String>,
-    /// Ports of the container that this machine's loopback address shows while it runs. One that is taken keeps it from
-    /// starting ([`super::Error::PortTaken`]).
+    /// Ports of the container that are published on this machine's loopback address while the container runs. If a
+    /// port is in use, the container does not start ([`super::Error::PortTaken`]).
     pub ports: Vec<Port>,
-    /// Addresses of host names that only this container knows.
+    /// Addresses of host names, valid in this container only.
     pub hosts: BTreeMap<String, String>,
-    /// The most processes and threads that may live in it at once; no more can be started.
+    /// The maximum number of processes and threads at the same time.
     pub pids_limit: Option<i64>,
-    /// How much memory it may take, with what is in its temporary file systems.
+    /// The memory limit, including the content of its temporary file systems.
     #[serde(skip_serializing_if = "is_default")]
     pub memory: MemoryLimit,
-    /// How much of what its first process prints is kept.
+    /// How much of the first process's output is kept.
     #[serde(skip_serializing_if = "is_default")]
     pub log_limit: LogLimit,
     /// Kernel capabilities, such as `CHOWN`; all others are dropped.
     pub capabilities: Vec<String>,
     /// The size of the shared memory at `/dev/shm` in bytes; `None` for the engine's default.
     pub shared_memory: Option<u64>,
-    /// How long `stop` waits for its command to end between SIGTERM and SIGKILL.
+    /// How long a stop waits between SIGTERM and SIGKILL.
     #[serde(serialize_with = "seconds")]
     pub stop_grace: Duration,
 }
@@ -85,19 +82,19 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// How much memory a container may take. What takes more is ended by the kernel.
+/// The memory limit of a container. The kernel kills processes of a container that exceeds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MemoryLimit {
-    /// Half of what the engine's machine has.
+    /// Half of the memory of the engine's machine.
     #[default]
     Share,
-    /// So many bytes, and never more than seven eighths of what the engine's machine has.
+    /// This many bytes, but at most seven eighths of the memory of the engine's machine.
     Bytes(u64),
 }
 
 impl MemoryLimit {
-    /// In bytes, on a machine with so many; `None` where nobody knows how many those are.
+    /// The limit in bytes on a machine with `machine` bytes; `None` if the machine's memory is unknown.
     pub fn on(self, machine: u64) -> Option<u64> {
         let most = machine / 8 * 7;
         match self {
@@ -109,7 +106,7 @@ impl MemoryLimit {
     }
 }
 
-/// How much of a container's log is kept, in bytes. What is older goes first, a large part at a time.
+/// How many bytes of a container's log are kept. The oldest part is dropped first, a large piece at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct LogLimit(pub u64);
@@ -123,28 +120,27 @@ impl Default for LogLimit {
 /// A volume in a container.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct VolumeMount {
-    /// The volume's name.
     pub volume: String,
-    /// The absolute path inside.
+    /// The absolute path in the container.
     pub target: String,
-    /// Whether it may only be read.
+    /// Whether the volume is read-only in the container.
     pub read_only: bool,
 }
 
-/// A temporary file system.
+/// A temporary file system in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tmpfs {
-    /// The absolute path inside.
+    /// The absolute path in the container.
     pub target: String,
-    /// Mount options but the size, such as `exec,mode=1777`.
+    /// Mount options except for the size, such as `exec,mode=1777`.
     pub options: String,
-    /// How much it holds in bytes, where the container's memory is at least twice as much; otherwise half of that. So
-    /// it is full before the kernel has to end anything.
+    /// The size in bytes. If the container's memory limit is less than twice that, half of the limit applies instead,
+    /// so that the file system is full before the kernel kills processes.
     pub size: u64,
 }
 
 impl Tmpfs {
-    /// How much it holds in a container that may take so much memory.
+    /// The size in a container with this memory limit.
     pub fn size_within(&self, memory: Option<u64>) -> u64 {
         memory.map_or(self.size, |memory| self.size.min(memory / 2))
     }
@@ -153,43 +149,39 @@ impl Tmpfs {
 /// A network to join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Network {
-    /// Its name.
     pub name: String,
-    /// Further names of the container, besides its own, which all others on it know.
+    /// Additional names of the container for all others on the network.
     pub aliases: Vec<String>,
-    /// Names of other containers on it that only this container knows. The others need not be there yet.
+    /// Names of other containers on the network, valid in this container only. The others may be created later.
     pub links: Vec<Link>,
 }
 
-/// Another name of another container.
+/// An additional name of another container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
-    /// The container's name.
     pub container: String,
-    /// What it is called here, such as `database.internal`.
+    /// The additional name, such as `database.internal`.
     pub alias: String,
 }
 
-/// A TCP port that can be reached from this machine, and from nowhere else.
+/// A TCP port that can be reached from this machine only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Port {
-    /// Inside.
+    /// The port in the container.
     pub container: u16,
-    /// On 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub host: u16,
 }
 
 /// A volume to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VolumeSpec {
-    /// Its name.
     pub name: String,
-    /// Labels.
     pub labels: Labels,
-    /// A directory of another volume that this volume stands for; `None` for a volume of its own.
+    /// The directory of another volume that this volume shows; `None` for a volume with its own data.
     pub directory_of: Option<VolumeDirectory>,
-    /// Mount options of a volume in memory, such as `mode=0755,size=64m`; `None` for one on disk. All containers that
-    /// have it see the same, and what is in it is gone once none of them runs.
+    /// Mount options of a volume in memory, such as `mode=0755,size=64m`; `None` for a volume on disk. All containers
+    /// with the volume see the same content, which is lost when the last of them stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
 }
@@ -197,73 +189,63 @@ pub struct VolumeSpec {
 /// A directory inside a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VolumeDirectory {
-    /// The volume.
     pub volume: String,
-    /// The path inside, without slashes at its ends; empty for the whole volume.
+    /// The path in the volume, without slashes at its ends; empty for the whole volume.
     pub path: String,
 }
 
 /// A container as the engine lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
-    /// The engine's id.
     pub id: String,
-    /// The name, without a slash before it.
+    /// The name, without the slash that Docker's API puts before it.
     pub name: String,
-    /// Whether it runs.
     pub running: bool,
-    /// The engine's own words: `Up 3 minutes`, `Exited (137) 2 hours ago`.
+    /// The engine's description: `Up 3 minutes`, `Exited (137) 2 hours ago`.
     pub status: String,
-    /// Labels.
     pub labels: Labels,
     /// When it was created, in seconds since 1970.
     pub created: i64,
 }
 
-/// What is known of one container's process.
+/// The state of a container's process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ContainerState {
-    /// Whether it runs.
     pub running: bool,
-    /// The exit code of its process, once it has ended.
+    /// The exit code of the process, once it has ended.
     pub exit_code: i64,
-    /// Whether the kernel killed it for want of memory.
+    /// Whether the kernel killed the process because the container exceeded its memory limit.
     pub out_of_memory: bool,
 }
 
 /// A volume as the engine lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// Its name.
     pub name: String,
-    /// Labels.
     pub labels: Labels,
-    /// When it was created, in the engine's notation (RFC 3339); sorts as text within one engine.
+    /// The time of creation as the engine reports it (RFC 3339); sorts as text within one engine.
     pub created: String,
 }
 
 /// A network as the engine lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedNetwork {
-    /// The engine's id.
     pub id: String,
-    /// Its name, which several may have.
+    /// The name, which several networks may share.
     pub name: String,
-    /// Labels.
     pub labels: Labels,
 }
 
 /// An image in the engine's store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// The content id.
+    /// The id of the content.
     pub id: String,
-    /// Its references (`repository:tag`).
+    /// The image's references (`repository:tag`).
     pub tags: Vec<String>,
-    /// Its names in registries (`repository@digest`): it was pulled from there or pushed. Some engines have names for
-    /// what was built by them too. Only known of an image that was asked for by itself.
+    /// The image's names in registries (`repository@digest`), after a pull or a push. Some engines also have such
+    /// names for images that they built. Known only of an image that was inspected by itself.
     pub digests: Vec<String>,
-    /// Labels.
     pub labels: Labels,
 }
 
@@ -272,62 +254,60 @@ pub struct Image {
 pub struct ExecSpec {
     /// The command with its arguments.
     pub command: Vec<String>,
-    /// `uid:gid`; `None` for the container's own user.
+    /// `uid:gid`; `None` for the container's user.
     pub user: Option<String>,
-    /// The working directory; `None` for the container's own.
+    /// The working directory; `None` for that of the container.
     pub working_dir: Option<String>,
-    /// Variables on top of the container's own.
+    /// Variables in addition to those of the container.
     pub variables: BTreeMap<String, String>,
-    /// Whether it gets a terminal; then both its streams arrive as [`Output::Stdout`].
+    /// Whether the command gets a terminal; both its streams then arrive as [`Output::Stdout`].
     pub terminal: bool,
-    /// Whether its standard input is connected.
+    /// Whether the command's standard input is connected.
     pub stdin: bool,
 }
 
 /// Which part of a container's log to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogRange {
-    /// Go on with what comes, until the container ends.
+    /// Whether to continue with new output until the container ends.
     pub follow: bool,
-    /// Only the last so many lines; `None` for all.
+    /// The number of lines at the end to read; `None` for all.
     pub tail: Option<u64>,
-    /// Put the time before each line.
+    /// Whether to put the time before each line.
     pub timestamps: bool,
 }
 
-/// How far a pull is.
+/// The progress of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Bytes done so far.
+    /// The bytes pulled so far.
     pub done: u64,
-    /// Bytes in all, as far as known yet.
+    /// The bytes in total, as far as they are known.
     pub total: u64,
 }
 
-/// What an engine says of itself.
+/// What an engine reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct EngineInfo {
-    /// How it is reached: `unix:///var/run/docker.sock`.
+    /// The engine's address: `unix:///var/run/docker.sock`.
     pub address: String,
     /// `Docker Engine`, `Podman Engine`, …
     pub name: String,
-    /// Its version.
     pub version: String,
     /// The newest API version that it speaks.
     pub api_version: String,
-    /// Operating system and architecture of the containers, such as `linux/amd64`.
+    /// The operating system and architecture of the containers, such as `linux/amd64`.
     pub platform: String,
-    /// Where it keeps images and volumes, on its own machine.
+    /// The directory on the engine's machine that holds images and volumes.
     pub root: String,
-    /// The storage driver.
     pub storage: String,
     /// `1` or `2`.
     pub cgroup_version: String,
-    /// Whether it runs without root.
+    /// Whether the engine runs without root.
     pub rootless: bool,
-    /// Memory in bytes.
+    /// The memory of the engine's machine, in bytes.
     pub memory: u64,
-    /// Processors.
+    /// The number of processors of the engine's machine.
     pub processors: u64,
 }
 

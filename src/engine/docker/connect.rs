@@ -1,8 +1,8 @@
-//! Finds the engine that the `docker` command would talk to, then the usual sockets of others.
+//! Finds the engine that the `docker` command would use, then the usual sockets of other engines.
 //!
-//! Order: what the caller names, `DOCKER_HOST`, `DOCKER_CONTEXT`, the current context of the docker
-//! configuration, the system's socket, then the sockets of Docker Desktop, rootless Docker, Colima,
-//! Rancher Desktop, OrbStack and Podman.
+//! Order: the address that the caller names, `DOCKER_HOST`, `DOCKER_CONTEXT`, the current context of the docker
+//! configuration, the system's socket, then the sockets of Docker Desktop, rootless Docker, Colima, Rancher Desktop,
+//! OrbStack and Podman.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,20 @@ use super::patience::Patience;
 use super::transport::{self, Place};
 use crate::engine::{Error, Result};
 
-/// The oldest API that is spoken: Docker 20.10's. It is spoken to newer engines too, unless they refuse.
+/// The oldest API version: Docker 20.10's. It is also used with newer engines, unless they refuse it.
 const OLDEST: (usize, usize) = (1, 41);
 
-/// No call may take longer than this to begin to answer, in seconds; most have a shorter limit in [`super::patience`].
+/// The longest time to the first byte of any answer, in seconds; most calls have a shorter limit in
+/// [`super::patience`].
 const TIMEOUT: u64 = 600;
 
-/// How long an engine may take to say that it is there.
+/// The longest time to the answer to the first call.
 const GREETING: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// The parts of this process's environment that say where the engine is.
+/// The variables of this process that say where the engine is, and the user's choice.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// What the user asked for with `--engine`; comes before everything else.
+    /// The address that the user gave with `--engine`; it has precedence over everything else.
     pub wanted: Option<String>,
     /// `DOCKER_HOST`.
     pub docker_host: Option<String>,
@@ -49,13 +50,13 @@ pub struct Surroundings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Candidate {
     address: String,
-    /// Why it is tried: ` (from DOCKER_HOST)`.
+    /// Where the address comes from, for messages: ` (from DOCKER_HOST)`.
     why: String,
     /// Directory with `ca.pem`, `cert.pem`, `key.pem`, for TLS.
     certificates: Option<PathBuf>,
 }
 
-/// Connects, and returns the client together with the address it talks to.
+/// Connects, and returns the client together with the address.
 pub(super) async fn connect(
     surroundings: &Surroundings,
     patience: &Patience,
@@ -103,14 +104,14 @@ async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, A
         .address
         .split_once("://")
         .unwrap_or(("unix", &candidate.address));
-    // The `ssh` command would take it for an option, such as one that names a command to run.
+    // The `ssh` command would take such a part for an option, for example one that names a command to run.
     if scheme == "ssh" && rest.split('@').any(|part| part.starts_with('-')) {
         return Err(Attempt::Failed(
             "a user name and a host name cannot begin with `-`".to_owned(),
         ));
     }
     if scheme == "unix" {
-        // A missing socket and a forbidden one both fail late and unclearly in the client.
+        // bollard reports a missing or forbidden socket late and with an unclear message.
         if let Err(err) = std::os::unix::net::UnixStream::connect(rest) {
             return Err(Attempt::Failed(reason(&err)));
         }
@@ -173,7 +174,7 @@ fn client(
     }
 }
 
-/// The `major.minor` that follows `marker` in an engine's refusal.
+/// The version `major.minor` that follows `marker` in an engine's error message.
 fn version_after(text: &str, marker: &str) -> Option<(usize, usize)> {
     let rest = &text[text.find(marker)? + marker.len()..];
     let word: String = rest
@@ -184,7 +185,7 @@ fn version_after(text: &str, marker: &str) -> Option<(usize, usize)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Where to look, in order; and whether the user named the one place.
+/// The addresses to try, in order, and whether the user named the only one.
 fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, bool) {
     let environment_tls = || {
         s.tls_verify
@@ -295,7 +296,7 @@ fn context(s: &Surroundings, name: &str) -> Result<Candidate, String> {
     })
 }
 
-/// SHA-256, for the one file name that docker derives from it.
+/// SHA-256, for the one file name that Docker derives with it.
 mod sha2_hex {
     use sha2::{Digest, Sha256};
     use std::fmt::Write;

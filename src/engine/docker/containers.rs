@@ -22,14 +22,14 @@ use crate::engine::{ByteStream, Error, OutputStream, Result};
 use crate::labels::Labels;
 use crate::output::Output;
 
-/// An address for every container on a network of ours. It makes all link-local addresses neighbours on a network
-/// where nobody has them, and this one, where clouds hand out credentials, the container's own.
+/// A link-local address that every container gets on a network. Link-local addresses then lead to that network, where
+/// no machine has one, and this address, at which clouds hand out credentials, is the container's own.
 const LINK_LOCAL: &str = "169.254.169.254";
 
-/// When the machine's memory is used up, the kernel ends containers before anything of the user's.
+/// When the machine's memory is used up, the kernel kills the processes of containers before those of the user.
 const FIRST_TO_GO: i64 = 500;
 
-/// How long to wait for a removal that somebody else asked for.
+/// How long to wait for a removal that another process requested.
 const REMOVAL: std::time::Duration = std::time::Duration::from_secs(20);
 
 impl DockerEngine {
@@ -114,7 +114,7 @@ impl DockerEngine {
             })
         );
         gone_is_fine(removed)?;
-        // Somebody else is at it already; its name and its volumes are free only once it is gone.
+        // Another process is removing the container. Its name and volumes are free only after the removal.
         let began = tokio::time::Instant::now();
         while in_progress && began.elapsed() < REMOVAL && self.state(id).await?.is_some() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -162,7 +162,7 @@ impl DockerEngine {
             .build();
         let docker = self.docker.clone();
         let id = id.to_owned();
-        // The client's stream borrows it; the task keeps both alive for as long as somebody listens.
+        // The client's stream borrows the client; the task keeps both alive until the receiver is dropped.
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         tokio::spawn(async move {
             let mut stream = docker.logs(&id, Some(options)).map(output);
@@ -187,7 +187,7 @@ impl DockerEngine {
         let options = UploadToContainerOptionsBuilder::default()
             .path(path)
             .build();
-        // When our side fails to read, the engine only sees a cut stream; the first error is kept aside.
+        // If reading the archive fails, the engine only sees a stream that ends early, so keep the first error here.
         let failure = std::sync::Arc::new(std::sync::Mutex::new(None));
         let kept = failure.clone();
         let archive: ByteStream = Box::pin(archive.map_err(move |err| {
@@ -254,7 +254,7 @@ pub(super) fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<
     })
 }
 
-/// The engine's own form of a container, which may take so much memory.
+/// The container as the engine's API has it, with its memory limit in bytes.
 fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateBody {
     let networking = spec.network.as_ref().map(|network| NetworkingConfig {
         endpoints_config: Some(HashMap::from([(
@@ -278,7 +278,7 @@ fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateB
     });
     ContainerCreateBody {
         image: Some(spec.image.clone()),
-        // An empty entry point switches off the image's own.
+        // An empty entry point switches off that of the image.
         entrypoint: (!spec.entry_point).then(Vec::new),
         cmd: (!spec.command.is_empty()).then(|| spec.command.clone()),
         user: given(&spec.user),
@@ -304,7 +304,7 @@ fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateB
     }
 }
 
-/// What of that is about the engine's machine.
+/// The part of the container's description that concerns the engine's machine.
 fn host_config(spec: &ContainerSpec, memory: Option<u64>) -> HostConfig {
     let mounts = spec
         .volumes
@@ -346,7 +346,7 @@ fn host_config(spec: &ContainerSpec, memory: Option<u64>) -> HostConfig {
         ),
         pids_limit: spec.pids_limit,
         memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-        // With as much again of swap the machine would stand still before the kernel ends anything.
+        // With swap on top, the machine would slow down to a standstill before the kernel kills anything.
         memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
         oom_score_adj: Some(FIRST_TO_GO),
         log_config: Some(log_config(spec.log_limit)),
@@ -358,7 +358,7 @@ fn host_config(spec: &ContainerSpec, memory: Option<u64>) -> HostConfig {
     }
 }
 
-/// Always the same driver: an engine may have a default one that keeps nothing, or everything.
+/// The log driver is always the same: an engine's default may keep no log, or an unlimited one.
 fn log_config(limit: LogLimit) -> HostConfigLogConfig {
     let half = limit.0 / 2;
     HostConfigLogConfig {
@@ -371,12 +371,12 @@ fn log_config(limit: LogLimit) -> HostConfigLogConfig {
     }
 }
 
-/// What an empty text means to the engine: its own choice.
+/// An empty text leaves the choice to the engine.
 fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A port of the container on this machine's loopback address only.
+/// Publishes a port of the container on this machine's loopback address only.
 fn binding(port: &Port) -> (String, Option<Vec<PortBinding>>) {
     let on = PortBinding {
         host_ip: Some("127.0.0.1".to_owned()),

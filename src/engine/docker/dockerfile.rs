@@ -1,5 +1,5 @@
-//! An image's plan as Docker builds it: a Dockerfile, in what Docker 20.10's own builder understands, in a tar archive
-//! with the files that it copies.
+//! Writes an image's plan as a Dockerfile that Docker 20.10's classic builder understands, in a tar archive with the
+//! files that it copies.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::engine::spec::{Collected, ImageFile, ImagePlan};
 
-/// The Dockerfile, and the files of its context by their paths there.
+/// The Dockerfile, and the files of the build context by their paths there.
 struct Context<'a> {
     dockerfile: String,
     files: Vec<(String, &'a ImageFile)>,
@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
         let _ = writeln!(self.dockerfile, "{line}");
     }
 
-    /// The stage that collects something.
+    /// Adds the stage that collects files.
     fn stage(&mut self, collected: &'a Collected) {
         let Collected { name, image, .. } = collected;
         self.line(format_args!("FROM {image} AS {name}"));
@@ -82,7 +82,7 @@ impl<'a> Context<'a> {
         self.run(&collected.command);
     }
 
-    /// Copies files, those of one directory at once. Below `of` they lie in the context.
+    /// Adds instructions that copy files, one for each directory. In the context, the files are below `of`.
     fn files(&mut self, of: &str, files: &'a [ImageFile]) {
         let mut directories: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for file in files {
@@ -111,7 +111,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Words as an instruction takes them, so that none is split.
+/// Words in the JSON form of an instruction, which keeps each word whole.
 fn json<T: serde::Serialize>(words: &[T]) -> String {
     serde_json::to_string(words).unwrap_or_default()
 }

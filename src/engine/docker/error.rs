@@ -1,4 +1,4 @@
-//! Turns what bollard and the engine say into [`Error`].
+//! Turns errors of bollard and messages of the engine into [`Error`].
 
 use std::error::Error as StdError;
 use std::io;
@@ -8,10 +8,10 @@ use bollard::errors::Error as Bollard;
 use super::transport::TooLong;
 use crate::engine::Error;
 
-/// What says only which library met an error.
+/// Errors that only say which library met another error.
 const WRAPPERS: [&str; 2] = ["Error in the hyper legacy client", "client error (Connect)"];
 
-/// An error and its causes in one line, without saying anything twice.
+/// An error and its causes in one line, without repetition.
 pub(super) fn reason(err: &dyn StdError) -> String {
     let mut text = String::new();
     let mut next = Some(err);
@@ -33,7 +33,7 @@ pub(super) fn reason(err: &dyn StdError) -> String {
     text
 }
 
-/// What is at the bottom of an error: what wraps it only says which library met it.
+/// The innermost cause of an error: the errors around it only say which library met it.
 fn cause(err: &dyn StdError) -> String {
     let mut last = err;
     while let Some(source) = last.source() {
@@ -42,23 +42,23 @@ fn cause(err: &dyn StdError) -> String {
     plain(&last.to_string())
 }
 
-/// Without the operating system's number and without line breaks.
+/// The text without the operating system's error number and without line breaks.
 fn plain(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether an engine's message is about its disk.
+/// Whether an engine's message says that its disk is full.
 pub(super) fn is_disk_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("No space left on device")
 }
 
-/// Whether an engine's message is about a port that something else listens on.
+/// Whether an engine's message says that another process listens on a port.
 fn is_port_taken(message: &str) -> bool {
     message.contains("port is already allocated") || message.contains("address already in use")
 }
 
-/// Whether an answer was given up as it had no end.
+/// Whether the error says that an answer was longer than the limit.
 fn is_too_long(err: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(err);
     while let Some(err) = next {
@@ -73,7 +73,7 @@ fn is_too_long(err: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// An engine that does not answer as it should.
+/// The error for an engine that does not answer properly.
 pub(super) fn unusable(call: &'static str, what: String) -> Error {
     let hint = "`docker ps` shows whether it answers at all; restart it, or name another one with `--engine` or `DOCKER_HOST`";
     Error::Unusable {
@@ -83,7 +83,7 @@ pub(super) fn unusable(call: &'static str, what: String) -> Error {
     }
 }
 
-/// An engine without room.
+/// The error for an engine whose disk is full.
 pub(super) fn disk_full(reason: String) -> Error {
     let hint = "`docker system df`, `docker system prune`";
     Error::DiskFull {
@@ -92,7 +92,7 @@ pub(super) fn disk_full(reason: String) -> Error {
     }
 }
 
-/// An image that is nowhere.
+/// The error for an image that neither the engine nor the registry has.
 pub(super) fn image_not_found(image: String, reason: String) -> Error {
     let hint = Some(fetch_hint(&image));
     Error::ImageNotFound {
@@ -102,12 +102,12 @@ pub(super) fn image_not_found(image: String, reason: String) -> Error {
     }
 }
 
-/// How a person fetches an image.
+/// The command with which a user pulls an image.
 pub(super) fn fetch_hint(image: &str) -> String {
     format!("fetch this one with `docker pull {image}`")
 }
 
-/// A registry that does not answer.
+/// The error for a registry that does not answer.
 pub(super) fn registry(image: String, reason: String) -> Error {
     let hint = "check the network; behind a proxy, the engine itself must know the proxy: https://docs.docker.com/engine/daemon/proxy/";
     Error::Registry {
@@ -152,14 +152,14 @@ impl From<Bollard> for Error {
     }
 }
 
-/// `Ok(())` where the object was gone already.
+/// Turns the error for an object that does not exist into success.
 pub(super) fn gone_is_fine(result: Result<(), Bollard>) -> Result<(), Error> {
     match result {
         Err(Bollard::DockerResponseServerError {
             status_code: 404 | 304,
             ..
         }) => Ok(()),
-        // Two removals at once: the other one does it.
+        // Two removals at the same time: the other one continues.
         Err(Bollard::DockerResponseServerError {
             status_code: 409,
             message,

@@ -1,4 +1,5 @@
-//! Commands in running containers. Docker's API tells nobody that a command has ended: it has to be asked.
+//! Commands in running containers. Docker's API does not announce the end of a command, so the command has to be
+//! inspected repeatedly.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -16,20 +17,20 @@ use super::{CHANGE, DockerEngine, LOOK, trace};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Error, Exec, Result};
 
-/// How much of a command's output may wait in memory, in bytes: a few of the engine's own frames.
+/// How many bytes of a command's output may wait in memory: a few of the engine's own frames.
 const OUTPUT_BUFFER: usize = 256 * 1024;
 
-/// How often to look whether a command has ended although somebody keeps its output open.
+/// The pause between two inspections of a command while its output is open.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The pause between the first two looks once its output has ended, of which the engine knows a little earlier than of
-/// its end. Each pause is twice as long as the one before,
+/// The first pause between two inspections after the output has ended. The engine knows of the end of the output a
+/// little before the end of the command. Each pause is twice as long as the one before,
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
-/// up to this one: a command may close its output and go on.
+/// up to this one, because a command may close its output and go on.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many of these pauses there are between two looks at the container.
+/// After this many pauses, the container is inspected too.
 const LOOKS: u32 = 20;
 
 type Stdout = Pin<Box<dyn Stream<Item = Result<LogOutput, Bollard>> + Send>>;
@@ -52,7 +53,7 @@ impl DockerEngine {
         })
     }
 
-    /// Starts a command: its id, its output and its input.
+    /// Starts a command. Returns its id, its output and its input.
     async fn attach(&self, container: &str, spec: &ExecSpec) -> Result<(String, Stdout, Stdin)> {
         let options = CreateExecOptions {
             attach_stdin: Some(spec.stdin),
@@ -84,7 +85,7 @@ impl DockerEngine {
         }
     }
 
-    /// The exit code of a command. `closed` says when its output has ended.
+    /// The exit code of a command. `closed` resolves when the command's output has ended.
     async fn exit_code(
         &self,
         container: &str,
@@ -96,8 +97,8 @@ impl DockerEngine {
             self.patience.within("look at a command", LOOK, answer)
         };
         let code = wait(look, || self.runs(container), closed).await?;
-        // A container that is killed takes its commands along, and they seem to end with 137, or with 126 when they were
-        // about to start. The engine says that it is running for a moment after its first process was killed.
+        // When a container is killed, its commands seem to end with 137, or with 126 if they were about to start. For
+        // a moment after the end of its first process, the engine still reports the container as running.
         if matches!(code, 126 | 137) && !self.takes_commands(container).await {
             return Err(Error::ContainerEnded);
         }
@@ -119,7 +120,7 @@ impl DockerEngine {
         Ok(state.await?.is_some_and(|state| state.running))
     }
 
-    /// Whether another command can be run in a container.
+    /// Whether a container can run another command.
     async fn takes_commands(&self, container: &str) -> bool {
         let spec = ExecSpec {
             command: vec!["true".to_owned()],
@@ -149,7 +150,7 @@ impl DockerEngine {
     }
 }
 
-/// Output that drops `open` when it has ended, or when nobody reads it any more.
+/// Output that drops `open` when the output has ended, or when the reader drops it.
 fn until_closed<T>(
     output: impl Stream<Item = T>,
     open: oneshot::Sender<()>,
@@ -161,8 +162,8 @@ fn until_closed<T>(
     }))
 }
 
-/// Looks at a command until it has ended: now and then while its output is open, and more often from then on. `runs`
-/// says whether its container does.
+/// Inspects a command until it has ended: rarely while its output is open, and more often afterwards. `runs` says
+/// whether the command's container runs.
 async fn wait<Looked, Ran>(
     look: impl Fn() -> Looked,
     runs: impl Fn() -> Ran,
@@ -183,7 +184,7 @@ where
             looked = looked => match looked {
                 Ok(Ok(Some(code))) => return Ok(code),
                 Ok(Err(err @ Error::NotFound(_))) => return Err(err),
-                // One that has no time to answer is asked again, and one that is gone breaks the output.
+                // An inspection that timed out is repeated. If the engine has gone, reading the output fails.
                 _ => {}
             }
         }
@@ -193,7 +194,7 @@ where
         if let Some(code) = look().await? {
             return Ok(code);
         }
-        // The engine may miss the end of a command that its container's end brought.
+        // The engine may miss the end of a command that was caused by the end of its container.
         if count % LOOKS == 0 && !runs().await? {
             break;
         }

@@ -66,7 +66,7 @@ impl DockerEngine {
         let mut stream = self
             .docker
             .create_image(Some(options), None, None::<DockerCredentials>);
-        // Layer id → bytes done and in all, in each layer's own words.
+        // Layer id → bytes done and in total, as the engine reports them for each layer.
         let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
         while let Some(item) = stream.next().await {
             let info: CreateImageInfo = item.map_err(|err| pull_error(reference, err.into()))?;
@@ -184,7 +184,7 @@ impl DockerEngine {
     }
 }
 
-/// Without a tag the engine would pull every tag there is.
+/// Adds the default tag: without a tag, the engine would pull all tags.
 fn with_tag(reference: &str) -> String {
     let last = reference.rsplit('/').next().unwrap_or(reference);
     if last.contains(':') || last.contains('@') {
@@ -202,7 +202,7 @@ fn with_tail(reason: &str, last: &[String]) -> String {
     }
 }
 
-/// A pull fails for one of three reasons, and the engine only tells them apart by its wording.
+/// Maps the error of a pull to one of three reasons, which the engine distinguishes only by its wording.
 fn pull_error(image: &str, err: Error) -> Error {
     let image = image.to_owned();
     match err {

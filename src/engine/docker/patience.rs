@@ -1,5 +1,4 @@
-//! How long an engine is waited for: until it answers, for so long as the call may take, and only a little longer once
-//! the user wants to stop.
+//! Time limits for calls of the engine: each call has a limit, and a shorter one once the user wants to stop.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,38 +9,38 @@ use super::error::unusable;
 use crate::engine::{Error, Result};
 use crate::shutdown::{Shutdown, Urgency};
 
-/// What only asks. A busy engine takes a second or two.
+/// For calls that only read. A busy engine takes a second or two.
 pub(super) const LOOK: Duration = Duration::from_secs(60);
 
-/// What makes or starts something. A busy engine takes some ten seconds.
+/// For calls that create or start something. A busy engine takes some ten seconds.
 pub(super) const CHANGE: Duration = Duration::from_secs(180);
 
-/// What goes over many files, such as the removal of a volume.
+/// For calls that process many files, such as the removal of a volume.
 pub(super) const REMOVAL: Duration = Duration::from_secs(600);
 
-/// What lets a process end by itself first.
+/// For calls that first let a process end by itself.
 const GRACE: Duration = Duration::from_secs(600);
 
-/// How long a call may still take once the user wants to stop: one that only asks,
+/// The limits once the user wants to stop: for calls that only read,
 const LOOK_IN_A_HURRY: Duration = Duration::from_secs(3);
 
-/// one that makes or removes something, so that nothing is left of what was cut off,
+/// for calls that create or remove something, so that an interrupted call leaves nothing behind,
 const CHANGE_IN_A_HURRY: Duration = Duration::from_secs(10);
 
-/// one that lets a process end by itself first,
+/// for calls that first let a process end by itself,
 const GRACE_IN_A_HURRY: Duration = Duration::from_secs(30);
 
-/// and any of them once another one was given up.
+/// and for any call after another one has reached its limit.
 const ANOTHER_IN_A_HURRY: Duration = Duration::from_secs(1);
 
-/// An answer that is waited for. On the heap, as futures are large and each call of the engine is part of many.
+/// The future of an answer. It is boxed because futures are large and each call of the engine is part of many.
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
-/// How long a call is waited for, and who wants to stop.
+/// The time limits of calls, and the user's request to stop.
 #[derive(Debug, Clone)]
 pub(super) struct Patience {
     shutdown: Option<Shutdown>,
-    /// Whether a call was given up already.
+    /// Whether a call has reached its limit already.
     given_up: Arc<AtomicBool>,
     #[cfg(test)]
     most: Option<Duration>,
@@ -57,7 +56,7 @@ impl Patience {
         }
     }
 
-    /// With no call waited for longer than that.
+    /// Limits for tests: no call takes longer than `most`.
     #[cfg(test)]
     pub(super) fn of(most: Duration, shutdown: Option<Shutdown>) -> Self {
         Patience {
@@ -66,7 +65,7 @@ impl Patience {
         }
     }
 
-    /// Waits for an answer. `call` completes "the container engine was asked to …".
+    /// Waits for an answer. `call` completes the sentence "the container engine was asked to …".
     pub(super) fn within<'a, T: Send + 'a>(
         &'a self,
         call: &'static str,
@@ -81,7 +80,7 @@ impl Patience {
         Box::pin(self.wait(call, limit, hurry, answer))
     }
 
-    /// The same for what lets a process end by itself first.
+    /// Waits for the answer to a call that first lets a process end by itself.
     pub(super) fn with_grace<'a, T: Send + 'a>(
         &'a self,
         call: &'static str,
@@ -116,13 +115,13 @@ impl Patience {
         Err(unusable(call, what))
     }
 
-    /// Ends when the user has wanted to stop for so long; says how it was said.
+    /// Resolves when the user has wanted to stop for the time `hurry`; returns how the user asked for it.
     async fn hurried(&self, hurry: Duration) -> &'static str {
         let Some(shutdown) = &self.shutdown else {
             return std::future::pending().await;
         };
         shutdown.reached(Urgency::Cancel).await;
-        // An engine that is silent once is not waited for again.
+        // After one call without an answer, the next ones get only a moment.
         let is_silent = self.given_up.load(Ordering::Relaxed);
         let hurry = if is_silent {
             hurry.min(ANOTHER_IN_A_HURRY)

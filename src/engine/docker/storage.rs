@@ -32,8 +32,8 @@ impl DockerEngine {
     }
 
     pub(super) async fn measure_volumes(&self) -> Result<BTreeMap<String, u64>> {
-        // `GET /system/df` answers with `Volumes`, as a list of volumes does. bollard reads only what the newest API
-        // has in place of that, and engines go on to answer what older ones had.
+        // `GET /system/df` answers with `Volumes`, in the shape of a list of volumes. bollard reads only the field
+        // that replaced it in the newest API, but engines still send the older field too.
         let docker = self.docker.clone().with_request_modifier(|mut request| {
             let uri = request.uri().to_string().replace("/volumes", "/system/df");
             if let Ok(uri) = uri.parse() {
@@ -47,7 +47,7 @@ impl DockerEngine {
         let sizes = found.volumes.unwrap_or_default().into_iter();
         Ok(sizes
             .filter_map(|volume| {
-                // One that could not be measured has -1.
+                // -1 stands for a volume that could not be measured.
                 let size = u64::try_from(volume.usage_data?.size).ok()?;
                 Some((volume.name, size))
             })
@@ -55,9 +55,9 @@ impl DockerEngine {
     }
 
     pub(super) async fn make_volume(&self, spec: &VolumeSpec) -> Result<()> {
-        // A directory of a volume is a volume of the local driver that binds that directory. This works
-        // with every API version, on remote engines and in Docker Desktop's VM, because the path is the
-        // engine's own.
+        // A directory of a volume becomes a volume of the local driver that binds that directory. This works with
+        // every API version, on remote engines and in Docker Desktop's VM, because the path is one on the engine's
+        // machine.
         let options = match (&spec.directory_of, &spec.memory) {
             (None, None) => HashMap::new(),
             (None, Some(options)) => HashMap::from(
@@ -119,7 +119,8 @@ impl DockerEngine {
             .collect())
     }
 
-    /// All networks of just that name, in an order that everybody sees; the engine lets there be several.
+    /// All networks of exactly that name, in the same order for all processes. The engine allows several networks of
+    /// one name.
     async fn networks_named(&self, name: &str) -> Result<Vec<ListedNetwork>> {
         let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
         let mut found = self.filtered_networks(filters).await?;
@@ -132,8 +133,8 @@ impl DockerEngine {
         if self.networks_named(name).await?.is_empty() {
             self.create_network_of(name, labels).await?;
         }
-        // Somebody who was killed may have asked for it too, and a name that two networks have is of no use. One that
-        // somebody else made stays.
+        // Another process may have created the network at the same time and been killed since. A name that two
+        // networks share is of no use, so all but one are removed. Networks without `upsun-local`'s labels stay.
         let mut same = self.networks_named(name).await?;
         same.retain(|network| carries(&network.labels, labels));
         for second in same.iter().skip(1) {

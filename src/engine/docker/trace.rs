@@ -1,5 +1,5 @@
-//! Tells of each call of the engine, for people who look for what went wrong or what takes long: which call, about what,
-//! for how long, and what came of it. Neither commands nor variables nor messages are told, which may hold secrets.
+//! Logs each call of the engine, for finding faults and slow calls: the call, its object, the duration and the
+//! result. Commands, variables and messages are not logged, because they may contain secrets.
 
 use std::pin::Pin;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::engine::Result;
 
-/// A call that is under way.
+/// A call in progress.
 struct Told<'a> {
     call: &'static str,
     name: &'a str,
@@ -23,8 +23,8 @@ impl Drop for Told<'_> {
     }
 }
 
-/// Waits for the answer to a call and tells of it, also where nobody waits for its end. On the heap, as futures are
-/// large and each call of the engine is part of many.
+/// Waits for the answer to a call and logs it, even if the caller drops the call before its end. The future is boxed
+/// because futures are large and each call of the engine is part of many.
 pub(super) fn told<'a, T: Send + 'a>(
     call: &'static str,
     name: &'a str,
@@ -46,7 +46,7 @@ pub(super) fn told<'a, T: Send + 'a>(
     })
 }
 
-/// Tells of a call whose answer is a stream, which has begun.
+/// Logs the beginning of a call whose answer is a stream.
 pub(super) fn begun(call: &'static str, name: &str) {
     tracing::debug!(call, name, outcome = "begun");
 }

@@ -1,5 +1,5 @@
-//! How requests reach an engine at a socket or a TCP address: each on a connection of its own, from which no more is
-//! read than a sensible engine answers. Output of commands, logs and archives have no such limit.
+//! Sends requests to an engine at a socket or a TCP address, each on a connection of its own. The number of bytes
+//! read from a connection is limited, except for the output of commands, logs and archives.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// The most that is read of one answer, in bytes. A list of 10,000 containers has some 20 MB.
+/// The maximum size of an answer, in bytes. A list of 10,000 containers has some 20 MB.
 pub(super) const LONGEST: u64 = 64 * 1024 * 1024;
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// A socket of this machine.
@@ -29,7 +29,7 @@ pub(super) enum Place {
     Address(String),
 }
 
-/// An answer that has no end, as far as anybody waited for it.
+/// An answer that exceeds [`LONGEST`].
 #[derive(Debug, thiserror::Error)]
 #[error("its answer is longer than {} MiB", LONGEST / 1024 / 1024)]
 pub(super) struct TooLong;
@@ -64,7 +64,7 @@ async fn send_over(
         left: Arc::clone(&left),
     };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with the answer, or when nobody reads that any more; what went wrong is told to who reads.
+    // The task ends with the answer, or when the answer is dropped. Its errors reach the reader of the answer too.
     tokio::spawn(async move { connection.with_upgrades().await });
     let path = request.uri().path_and_query().map(ToString::to_string);
     *request.uri_mut() = path.unwrap_or_default().parse::<Uri>().unwrap_or_default();
@@ -77,8 +77,8 @@ async fn send_over(
     Ok(response)
 }
 
-/// Whether what answers a request is as long as somebody makes it: `/exec/<id>/start`, `/images/create`. The version of
-/// the API may stand in front of it.
+/// Whether the answer to a request has no natural limit: `/exec/<id>/start`, `/images/create`. The path may begin
+/// with the version of the API.
 fn is_stream(path: &str) -> bool {
     let is_version = |part: &str| {
         let number = part.strip_prefix('v').unwrap_or_default();
@@ -98,7 +98,7 @@ fn is_stream(path: &str) -> bool {
     )
 }
 
-/// A connection from which only so much more may be read.
+/// A connection from which only `left` further bytes may be read.
 struct Limited<S> {
     stream: S,
     left: Arc<AtomicU64>,

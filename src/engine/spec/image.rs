@@ -1,97 +1,95 @@
-//! What an image is made of, as plain data. How an engine comes from that to an image is its own business.
+//! The content of an image, as plain data. Each engine has its own way to build an image from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::labels::Labels;
 
-/// What is in an image.
+/// The content of an image.
 ///
-/// It is made in this order, as user 0 and group 0: what is in the base, the copies, the variables, what was collected,
-/// the files, and then what the command leaves, which sees all of these. The base's own entry point, command and user
-/// count no more.
+/// An engine builds it in this order, as user 0 and group 0: the base, the copies, the variables, the collected
+/// files, the files, and then the changes of the command, which sees all of these. The base's entry point, command
+/// and user do not apply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImagePlan {
-    /// The reference of the image that it starts from.
+    /// The reference of the base image.
     pub base: String,
-    /// What is copied from other images.
+    /// Paths to copy from other images.
     pub copies: Vec<ImageCopy>,
-    /// Variables for the command and for what runs in the image. `$NAME` in a value stands for what the variable was
-    /// before; everything else in it stands for itself.
+    /// Variables for the command and for processes in the image. `$NAME` in a value stands for the earlier value of
+    /// the variable; everything else is literal.
     pub variables: Vec<(String, String)>,
-    /// What commands in other images collect.
+    /// Files that commands in other images collect.
     pub collected: Vec<Collected>,
-    /// Files.
     pub files: Vec<ImageFile>,
-    /// The command that sets it up, with its arguments; empty for none. It has a network, and the image cannot be made
-    /// unless it succeeds.
+    /// The command that sets the image up, with its arguments; empty for none. It has access to a network, and the
+    /// build fails if it fails.
     pub command: Vec<String>,
-    /// Variables for what runs in the image only.
+    /// Variables for processes in the image, but not for the command.
     pub run_variables: Vec<(String, String)>,
-    /// `uid:gid` of what runs in it; empty for user 0.
+    /// `uid:gid` of processes in the image; empty for user 0.
     pub user: String,
-    /// Where what runs in it starts; made where it is not there.
+    /// The working directory of processes in the image. It is created if it does not exist.
     pub working_dir: String,
-    /// The command of a container that is given none.
+    /// The command of a container that is created without one.
     pub run: Vec<String>,
 }
 
-/// A path of another image.
+/// A path to copy from another image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageCopy {
-    /// The reference of the image; an engine without it pulls it.
+    /// The reference of the other image. The engine pulls it if it is missing.
     pub image: String,
-    /// The absolute path there; with a slash at its end, what is in that directory.
+    /// The absolute path in the other image. With a slash at its end: the content of that directory.
     pub from: String,
-    /// The absolute path in the image that is made, with a slash at its end for a directory. What is there already
-    /// stays unless the same name comes.
+    /// The absolute path in the image to build, with a slash at its end for a directory. Existing files stay, except
+    /// those of the same name.
     pub to: String,
 }
 
-/// What a command collects in another image.
+/// Files that a command collects in another image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collected {
-    /// What it is called, in lower-case letters, digits and dashes; unlike any other of the same image.
+    /// A name of lower-case letters, digits and dashes, unique within the plan.
     pub name: String,
-    /// The reference of the image that the command runs in, as user 0; an engine without it pulls it.
+    /// The reference of the image in which the command runs as user 0. The engine pulls it if it is missing.
     pub image: String,
-    /// Files that are put there first.
+    /// Files to put there before the command runs.
     pub files: Vec<ImageFile>,
     /// The command with its arguments.
     pub command: Vec<String>,
-    /// The directory there that is copied.
+    /// The directory in that image to copy.
     pub from: String,
-    /// The directory that it becomes.
+    /// The directory in the image to build.
     pub to: String,
 }
 
 /// A file of an image, which belongs to user 0 and group 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFile {
-    /// Its absolute path. Directories that are not there are made.
+    /// The absolute path. Missing parent directories are created.
     pub path: String,
-    /// Its permissions.
+    /// The permissions of the file.
     pub mode: u32,
-    /// What is in it.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
 /// An image to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageBuild<'a> {
-    /// The reference that the result gets.
+    /// The reference for the result.
     pub tag: &'a str,
-    /// What is in it.
+    /// The content of the image.
     pub plan: &'a ImagePlan,
-    /// Labels.
     pub labels: Labels,
-    /// Variables for the commands of the build, such as a proxy's. They leave no trace in the image.
+    /// Variables for the commands of the build, such as those of a proxy. The image does not contain them.
     pub variables: BTreeMap<String, String>,
-    /// The name of the network that the commands are run in; empty for none.
+    /// The name of the network for the commands of the build; empty for no network.
     pub network: String,
 }
 
 impl ImagePlan {
-    /// The references of the images that it is made from, each once; the first is its base.
+    /// The references of the images that the build starts from, each once; the base is the first.
     pub fn bases(&self) -> Vec<String> {
         let copied = self.copies.iter().map(|copy| &copy.image);
         let collected = self.collected.iter().map(|collected| &collected.image);
@@ -104,8 +102,9 @@ impl ImagePlan {
             .collect()
     }
 
-    /// All that the image depends on, as bytes: the same for the same plan, whichever version of this program made it,
-    /// and others for any other plan. Each part stands behind its length, so that no two lists of parts look alike.
+    /// Everything that the image depends on, as bytes: equal for equal plans in all versions of `upsun-local`, and
+    /// different for different plans. The length stands before each part, so that different lists of parts never give
+    /// the same bytes.
     pub fn content(&self) -> Vec<u8> {
         let mut content = Content::default();
         content.text(&self.base);
