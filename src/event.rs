@@ -1,9 +1,9 @@
-//! What happens, told as plain data. The lifecycle emits events; terminal, JSON and other listeners consume them.
-//! Nothing here prints.
+//! Events: what happens, as plain data. The lifecycle sends events; the terminal, JSON and other listeners consume
+//! them. Nothing here prints.
 //!
-//! An [`Event`] travels in an [`Envelope`], which says when it happened and to which activity it belongs. As JSON, the
-//! fields of the event stand beside those of the envelope, with the event's name in `type`; `docs/events.md` describes
-//! them for programs that read them.
+//! An [`Event`] travels in an [`Envelope`], which has the time and the id of the activity. As JSON, the fields of the
+//! event stand beside those of the envelope, with the event's name in `type`; `docs/events.md` describes them for
+//! programs that read them.
 
 mod advice;
 mod build;
@@ -48,34 +48,34 @@ pub use self::source::Source;
 pub use self::suggestion::{Elsewhere, NewMount, Reason, Suggestion, Writer};
 pub use self::text::Text;
 
-/// One thing that happened. As JSON, `type` names it among those of all groups, and the groups do not show.
+/// Something that happened. In JSON, `type` is unique among the events of all groups; the groups do not appear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
     untagged,
     expecting = "an event of a type that this version knows, with all its fields"
 )]
 pub enum Event {
-    /// What can be told at any time.
+    /// Events that can happen at any time.
     Notice(Notice),
-    /// An image is pulled or made.
+    /// Images that are pulled or built.
     Image(Image),
-    /// An app is built.
+    /// Builds of apps.
     Build(Build),
-    /// A step of a build, or a hook, runs.
+    /// Steps of builds, and hooks.
     Script(Script),
-    /// A container or a service is started.
+    /// Containers and services that start.
     Deploy(Deploy),
-    /// The operation runs.
+    /// The operation that runs.
     Run(Run),
-    /// Something becomes of mounts.
+    /// Changes of mounts.
     Mounts(Mounts),
-    /// A source operation does something to the repository.
+    /// Changes that a source operation makes to the repository.
     Source(Source),
-    /// A cron runs.
+    /// Crons that run.
     Cron(Cron),
 }
 
-/// Lets an event be told without naming its group twice.
+/// Converts the events of a group into [`Event`], so that senders name the group once.
 macro_rules! belongs {
     ($($group:ident)*) => {
         $(impl From<$group> for Event {
@@ -89,7 +89,6 @@ macro_rules! belongs {
 belongs!(Notice Image Build Script Deploy Run Mounts Source Cron);
 
 impl Event {
-    /// A warning.
     pub fn warning(message: impl Into<String>, hint: Option<String>) -> Self {
         Event::Notice(Notice::Warning {
             message: message.into(),
@@ -97,7 +96,7 @@ impl Event {
         })
     }
 
-    /// What a script printed, where the event carries that.
+    /// The output of a script, if the event carries output.
     pub fn text(&self) -> Option<&Text> {
         match self {
             Event::Run(Run::Output { output })
@@ -108,7 +107,7 @@ impl Event {
         }
     }
 
-    /// The same, to change it.
+    /// The output of a script, for changing it.
     pub fn text_mut(&mut self) -> Option<&mut Text> {
         match self {
             Event::Run(Run::Output { output })

@@ -1,41 +1,42 @@
-//! What helps when something failed, or succeeded although a part of it did not.
+//! Causes of a failure, or of a partial failure in something that succeeded, from which hints are made.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What is known of how something went.
+/// The known causes for the result of a script.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Advice {
-    /// What it tried to write where nothing may be written.
+    /// A write to a path that is not writable.
     pub read_only: Option<ReadOnlyWrite>,
-    /// What it could not start.
+    /// A command that could not be started.
     pub not_started: Option<NotStarted>,
-    /// A cause that its output gives away.
+    /// A cause that the script's output shows.
     pub known: Option<KnownCause>,
 }
 
 /// A write that was refused, most often by the read-only file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadOnlyWrite {
-    /// The path, as the message named it; `None` where it named none, or none that is there.
+    /// The path as the message names it; `None` if the message names no path, or only one that does not exist.
     pub path: Option<String>,
-    /// The mount that would make it writable, as its key in `mounts`, where one would.
+    /// The mount that would make the path writable, as its key in `mounts`; `None` if no mount would.
     pub mount: Option<String>,
-    /// The `source` that fits that mount.
+    /// The `source` for that mount.
     pub source: Option<Cow<'static, str>>,
-    /// Why it was refused.
+    /// Why the write was refused.
     pub cause: Refusal,
-    /// What a mount there hides of the build.
+    /// The files of the build that a mount there would hide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hides: Option<Hidden>,
-    /// Directories of the build that the mount hides, relative to the app's root: they have to be made on it.
+    /// Directories of the build that the mount hides, relative to the app's root: a script has to create them on the
+    /// mount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directories: Vec<String>,
 }
 
 impl ReadOnlyWrite {
-    /// Of which only the cause is known.
+    /// A refused write of which only the cause is known.
     pub fn of(cause: Refusal) -> Self {
         ReadOnlyWrite {
             path: None,
@@ -48,14 +49,14 @@ impl ReadOnlyWrite {
     }
 }
 
-/// Files that a mount hides.
+/// Files of the build that a mount hides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hidden {
-    /// The directory that the mount would be on, relative to the app's root.
+    /// The directory of the mount, relative to the app's root.
     pub directory: String,
-    /// How many files are in it; very many are not counted.
+    /// The number of files in the directory; counting stops at a limit.
     pub files: usize,
-    /// Some of them, relative to the app's root.
+    /// Some of the files, relative to the app's root.
     pub some: Vec<String>,
 }
 
@@ -63,32 +64,32 @@ pub struct Hidden {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// No mount is there.
+    /// No mount contains the path.
     NoMount,
-    /// It is a file at the top of the app, where no mount can help: mounts are directories.
+    /// The path is a file at the top of the app, where a mount cannot help, because mounts are directories.
     FileAtTop,
-    /// A mount on its directory would hide what is in it.
+    /// A mount on the file's directory would hide files of the build.
     Hides,
-    /// In its directory is a mount, and one around that would need the same source.
+    /// The file's directory contains a mount, and a mount around that one would need the same source.
     HoldsMount,
-    /// A mount is there, and it refused the write.
+    /// The path is on a mount, which refused the write.
     OnMount,
-    /// The directory that it needs is in the build, where a mount hides it.
+    /// The directory of the path is in the build, but a mount hides it.
     HiddenByMount,
-    /// It is outside the app's directory.
+    /// The path is outside the app's directory.
     OutsideApp,
     /// The message names no path.
     Unnamed,
-    /// There is no space left.
+    /// No space is left on the device.
     DiskFull,
 }
 
 /// A command that could not be started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotStarted {
-    /// The command, as the message named it; `None` where it named none.
+    /// The command as the message names it; `None` if the message names none.
     pub command: Option<String>,
-    /// Why.
+    /// Why the command could not be started.
     pub why: Unstartable,
 }
 
@@ -96,56 +97,55 @@ pub struct NotStarted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "cause")]
 pub enum Unstartable {
-    /// The first line of the script ends in a carriage return.
+    /// The first line of the script ends with a carriage return.
     CarriageReturn {
         /// The script, relative to the app's root.
         file: String,
     },
-    /// The program that the first line of the script names is not there.
+    /// The program that the script's first line names does not exist.
     Interpreter {
-        /// The script; `None` where the message does not name it.
+        /// The script; `None` if the message does not name it.
         file: Option<String>,
-        /// The program.
         interpreter: String,
     },
-    /// The file lacks the right to be executed.
+    /// The file is not executable.
     NotExecutable {
         /// The file, relative to the app's root.
         file: String,
-        /// What its first line names.
+        /// The program that the file's first line names.
         interpreter: Option<String>,
     },
-    /// It is a directory.
+    /// The command is a directory.
     Directory,
-    /// It is not on `PATH`, but the app has it here.
+    /// The command is not on `PATH`, but the app has it at another place.
     Elsewhere {
         /// The file, relative to the app's root.
         file: String,
-        /// What its first line names, where the file itself may not be executed.
+        /// The program that the file's first line names, if the file is not executable.
         interpreter: Option<String>,
     },
     /// The app has no such file.
     NoFile,
-    /// It is nowhere.
+    /// The command is not installed.
     NotInstalled,
-    /// The message names nothing.
+    /// The message names no command.
     Unnamed,
 }
 
-/// A cause of a failure that an output gives away.
+/// A cause of a failure that the output shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "cause")]
 pub enum KnownCause {
-    /// It asked a question, and there is no terminal on which somebody could answer.
+    /// A command asked a question, and there is no terminal for the answer.
     Question {
-        /// What answers it beforehand: an option such as `--force`, or a variable with its value.
+        /// What answers the question in advance: an option such as `--force`, or a variable with its value.
         answer: Option<Cow<'static, str>>,
     },
     /// PHP lacks an extension.
     PhpExtension {
-        /// Its name in `runtime.extensions`, or those of which one is meant.
+        /// The extension's name in `runtime.extensions`, or the names of alternatives.
         names: Vec<String>,
-        /// Whether it is on by itself on Upsun.
+        /// Whether Upsun enables the extension by default.
         is_default: bool,
     },
 }

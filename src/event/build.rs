@@ -13,17 +13,13 @@ pub enum Build {
     /// An app's build is there already.
     #[serde(rename = "build-reused")]
     Reused {
-        /// The app.
         app: String,
-        /// The build's id.
         build: String,
     },
     /// A build began.
     #[serde(rename = "build-started")]
     Started {
-        /// The app.
         app: String,
-        /// The build's id.
         build: String,
         /// How many files its source has.
         files: usize,
@@ -33,11 +29,9 @@ pub enum Build {
     /// A build is finished and frozen.
     #[serde(rename = "build-finished")]
     Finished {
-        /// The app.
         app: String,
-        /// The build's id.
         build: String,
-        /// How long it took, in seconds.
+        /// How long the build took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
     },

@@ -1,4 +1,4 @@
-//! How events get from what happens to their listener.
+//! The channel between the code that sends events and their listener.
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -6,29 +6,29 @@ use tokio::sync::{mpsc, oneshot};
 use super::envelope::to_the_millisecond;
 use super::{Envelope, Event, Numbering};
 
-/// What a channel carries.
+/// An entry of the channel.
 #[derive(Debug)]
 enum Item {
-    /// Something happened then.
+    /// An event with the time at which it happened.
     Event(Timestamp, Box<Event>),
-    /// Everything before it is to be dealt with; then this is answered.
+    /// A request to answer as soon as the listener has handled every event before it.
     Settled(oneshot::Sender<()>),
 }
 
-/// Where events are told.
+/// The sending end of the channel.
 #[derive(Debug, Clone)]
 pub struct Events {
     sender: mpsc::Sender<Item>,
 }
 
-/// Where they are heard. A listener asks for the next event once it has dealt with the one before.
+/// The receiving end of the channel. A listener asks for the next event after it has handled the one before.
 #[derive(Debug)]
 pub struct Receiver {
     receiver: mpsc::Receiver<Item>,
     numbering: Numbering,
 }
 
-/// Room for one event.
+/// Reserved room for one event.
 #[derive(Debug)]
 pub struct Permit<'a>(mpsc::Permit<'a, Item>);
 
@@ -39,14 +39,14 @@ impl Item {
 }
 
 impl Permit<'_> {
-    /// Tells it.
+    /// Sends an event into the reserved room.
     pub fn send(self, event: impl Into<Event>) {
         self.0.send(Item::now(event.into()));
     }
 }
 
 impl Events {
-    /// A channel for events that holds a few of them, so that a slow listener slows down what it listens to.
+    /// A channel that holds only a few events, so that a slow listener slows down the sender.
     pub fn channel() -> (Events, Receiver) {
         let (sender, receiver) = mpsc::channel(32);
         let numbering = Numbering::default();
@@ -57,29 +57,29 @@ impl Events {
         (Events { sender }, receiver)
     }
 
-    /// Tells it, waiting while the listener is busy. Returns false when nobody listens any more.
+    /// Sends an event, waiting while the channel is full. Returns false if there is no listener.
     pub async fn send(&self, event: impl Into<Event>) -> bool {
-        // It happens now, however long the listener takes to come to it.
+        // Take the time now, because the listener may handle the event much later.
         let item = Item::now(event.into());
         self.sender.send(item).await.is_ok()
     }
 
-    /// Tells it unless the listener is busy: for progress, where the next one says it all again.
+    /// Sends an event unless the channel is full: for progress, where the next event replaces the one before.
     pub fn offer(&self, event: impl Into<Event>) {
         let _ = self.sender.try_send(Item::now(event.into()));
     }
 
-    /// Waits for room for one event; `None` when nobody listens any more.
+    /// Waits for room for one event; `None` if there is no listener.
     pub async fn reserve(&self) -> Option<Permit<'_>> {
         self.sender.reserve().await.ok().map(Permit)
     }
 
-    /// A warning.
+    /// Sends a warning.
     pub async fn warn(&self, message: impl Into<String>, hint: Option<String>) {
         self.send(Event::warning(message, hint)).await;
     }
 
-    /// Waits until the listener has dealt with everything that was told so far.
+    /// Waits until the listener has handled every event that was sent so far.
     pub async fn settled(&self) {
         let (sender, answered) = oneshot::channel();
         if self.sender.send(Item::Settled(sender)).await.is_ok() {
@@ -89,12 +89,12 @@ impl Events {
 }
 
 impl Receiver {
-    /// The next event without its envelope; `None` when nobody tells any more.
+    /// The next event without its envelope; `None` if all senders are gone.
     pub async fn recv(&mut self) -> Option<Event> {
         self.envelope().await.map(|envelope| envelope.event)
     }
 
-    /// The next event in its envelope.
+    /// The next event in its envelope; `None` if all senders are gone.
     pub async fn envelope(&mut self) -> Option<Envelope> {
         loop {
             let item = self.receiver.recv().await?;
@@ -104,7 +104,7 @@ impl Receiver {
         }
     }
 
-    /// The same for a thread of its own.
+    /// The next event in its envelope, for a thread that may block.
     pub fn blocking_envelope(&mut self) -> Option<Envelope> {
         loop {
             let item = self.receiver.blocking_recv()?;

@@ -3,7 +3,6 @@
 /// A commit that an operation made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Commit {
-    /// Its id.
     pub id: String,
     /// The first line of its message.
     pub subject: String,

@@ -17,69 +17,55 @@ pub enum Cron {
     /// A cron will run by itself.
     #[serde(rename = "cron-planned")]
     Planned {
-        /// The app.
         app: String,
-        /// The cron.
         cron: String,
-        /// When it runs next; `None` for never.
+        /// When the cron runs next; `None` for never.
         next: Option<String>,
     },
     /// A cron began.
     #[serde(rename = "cron-started")]
     Started {
-        /// The app.
         app: String,
-        /// The cron.
         cron: String,
-        /// The role under which somebody runs it; `None` when its time has come.
+        /// The role of the user who runs the cron; `None` for a run at the cron's own time.
         role: Option<String>,
-        /// The user who runs it, where one is named.
+        /// The user who runs the cron, if one is named.
         user: Option<String>,
-        /// The script.
         command: String,
     },
-    /// What a cron printed whose time had come.
+    /// The output of a cron that ran at its own time.
     #[serde(rename = "cron-output")]
     Output {
-        /// The app.
         app: String,
-        /// The cron.
         cron: String,
-        /// The bytes.
         #[serde(flatten)]
         output: Text,
     },
     /// A cron ended.
     #[serde(rename = "cron-finished")]
     Finished {
-        /// The app.
         app: String,
-        /// The cron.
         cron: String,
-        /// The role under which somebody ran it; `None` when its time had come.
+        /// The role of the user who ran the cron; `None` for a run at the cron's own time.
         role: Option<String>,
-        /// Its exit code.
         exit_code: i64,
         /// `success`, `failure`, `cancelled` or `timeout`.
         result: Outcome,
-        /// How long it took, in seconds.
+        /// How long the cron took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
-        /// What it tried to write where nothing may be written.
+        /// A write to a path that is not writable.
         read_only: Option<ReadOnlyWrite>,
-        /// What it could not start, with the exit codes 126 and 127.
+        /// A command that could not be started, for the exit codes 126 and 127.
         not_started: Option<NotStarted>,
-        /// A cause of its failure that its output gives away.
+        /// A cause of the failure that the output shows.
         known: Option<KnownCause>,
     },
     /// The time of a cron passed without a run.
     #[serde(rename = "cron-skipped")]
     Skipped {
-        /// The app.
         app: String,
-        /// The cron.
         cron: String,
-        /// Why.
         reason: String,
     },
 }

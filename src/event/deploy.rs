@@ -13,30 +13,27 @@ pub enum Deploy {
     /// The routes answer.
     #[serde(rename = "routes-ready")]
     RoutesReady {
-        /// The addresses.
         routes: Vec<Address>,
     },
     /// A service is being started.
     #[serde(rename = "service-started")]
     ServiceStarted {
-        /// Its name.
         service: String,
-        /// Its type, such as `postgresql:18`.
+        /// The service's type, such as `postgresql:18`.
         kind: String,
     },
     /// A service answers.
     #[serde(rename = "service-finished")]
     ServiceFinished {
-        /// Its name.
         service: String,
-        /// How long it took, in seconds.
+        /// How long the start took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
     },
-    /// The mail that apps send is shown.
+    /// The inbox with the mail of the apps is available.
     #[serde(rename = "mail-shown")]
     MailShown {
-        /// Where.
+        /// The inbox's address.
         url: String,
     },
     /// A container is being started.
@@ -50,29 +47,28 @@ pub enum Deploy {
     Finished {
         /// The app, or `app--worker`.
         container: String,
-        /// How long it took, in seconds.
+        /// How long the start took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
     },
 }
 
-/// An address of this machine and what is there.
+/// An address of this machine, and the app or service that answers there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    /// The address.
     pub url: String,
     /// The app or service that answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Whether no route leads there: it is the app itself that answers.
+    /// Whether the address leads directly to the app, without a route.
     pub direct: bool,
-    /// Where it redirects to.
+    /// The target of a redirect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirects_to: Option<String>,
 }
 
 impl Address {
-    /// Of a route that leads to an app or a service.
+    /// The address of a route to an app or a service.
     pub fn of_route(url: String, service: &str) -> Self {
         Address {
             url,
@@ -82,7 +78,7 @@ impl Address {
         }
     }
 
-    /// Of an app itself.
+    /// The address of an app itself.
     pub fn of_app(url: String, app: &str) -> Self {
         Address {
             direct: true,
@@ -90,7 +86,7 @@ impl Address {
         }
     }
 
-    /// Of a route that redirects to another address.
+    /// The address of a route that redirects to another address.
     pub fn of_redirect(url: String, to: &str) -> Self {
         Address {
             url,

@@ -1,23 +1,23 @@
-//! What changed on mounts.
+//! Changes on mounts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How an entry differs from what it was.
+/// How an entry of a directory changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It was not there.
+    /// The entry did not exist before.
     Added,
-    /// It is something else, or has another content or other permissions.
+    /// The entry has another type, content or permissions.
     Modified,
-    /// It is not there any more.
+    /// The entry no longer exists.
     Deleted,
 }
 
 impl Change {
-    /// Git's letter for it.
+    /// Git's letter for the change.
     pub fn letter(self) -> char {
         match self {
             Change::Added => 'A',
@@ -27,23 +27,23 @@ impl Change {
     }
 }
 
-/// One difference between two states.
+/// One difference between two states of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// What became of it.
+    /// The kind of the difference.
     pub change: Change,
-    /// The path, relative to the app's root. That of a directory ends with a slash.
+    /// The path, relative to the app's root. The path of a directory ends with a slash.
     pub path: String,
 }
 
 impl fmt::Display for Difference {
-    /// On one line, whatever the path holds.
+    /// Writes the difference on one line, even if the path contains line breaks.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} /{}", self.change.letter(), on_one_line(&self.path))
     }
 }
 
-/// A path as it is shown.
+/// A path without line breaks, for messages.
 pub fn on_one_line(path: &str) -> String {
     let mut shown = String::with_capacity(path.len());
     for c in path.chars() {

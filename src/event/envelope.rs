@@ -1,34 +1,33 @@
-//! What every event travels in.
+//! The envelope of every event.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
 
-/// The version of the shape in which events are printed. It grows when a field is renamed or means something else, or
-/// goes away; new fields and new types of events leave it as it is.
+/// The version of the JSON format of events. It increases when a field is renamed or removed or gets another meaning;
+/// new fields and new types of events do not change it.
 pub const VERSION: u32 = 1;
 
-/// An event, with when it happened and to what it belongs. As JSON, the fields of the event stand beside these: what
-/// reads `type` and its fields needs to know no envelope.
+/// An event with the time at which it happened and the activity that it belongs to. In JSON, the fields of the event
+/// stand beside these, so that a program that needs `type` and its fields can ignore the envelope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// The version of the shape: [`VERSION`].
+    /// The version of the format: [`VERSION`].
     pub version: u32,
-    /// The id of the activity; `None` for what happens before its record begins, or where none is kept.
+    /// The id of the activity; `None` before the activity's record begins, or if the activity is not recorded.
     pub activity: Option<String>,
-    /// Which event it is in the stream that this listener hears, counted from 1 without gaps.
+    /// The number of the event in this listener's stream, counted from 1 without gaps.
     pub sequence: u64,
-    /// When it happened. As JSON: RFC 3339 in UTC, to the millisecond.
+    /// When the event happened. In JSON: RFC 3339 in UTC, to the millisecond.
     #[serde(with = "rfc3339")]
     pub time: Timestamp,
-    /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }
 
 impl Envelope {
-    /// For something that happens now. Where it stands in a stream is for its [`Numbering`] to say.
+    /// An envelope for an event that happens now. A [`Numbering`] sets its place in a stream.
     pub fn now(event: impl Into<Event>) -> Self {
         Envelope::at(to_the_millisecond(Timestamp::now()), event.into())
     }
@@ -43,7 +42,7 @@ impl Envelope {
         }
     }
 
-    /// The same envelope around another event: a part of it, or what becomes of it on its way.
+    /// The same envelope around another event: a part of this one, or a changed version.
     #[must_use]
     pub fn around(&self, event: Event) -> Self {
         Envelope {
@@ -56,8 +55,8 @@ impl Envelope {
     }
 }
 
-/// Counts the events of one stream. Whatever adds events to a stream, joins some or takes some away counts them anew,
-/// so that its own listener sees neither gaps nor the same number twice.
+/// Counts the events of one stream. Code that adds events to a stream, joins or removes events counts anew, so that
+/// its listener sees neither gaps nor the same number twice.
 #[derive(Debug, Default)]
 pub struct Numbering(u64);
 
@@ -71,7 +70,7 @@ impl Numbering {
     }
 }
 
-/// As an envelope can say it.
+/// The time with the precision that an envelope has.
 pub(super) fn to_the_millisecond(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }

@@ -1,4 +1,4 @@
-//! What becomes of mounts, and which ones are missing.
+//! Changes of mounts, and missing mounts.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Difference, Outcome, ReadOnlyWrite, Suggestion, Text, seconds};
 
-/// What becomes of mounts, and which ones are missing.
+/// Changes of mounts, and missing mounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "snake_case")]
 pub enum Mounts {
@@ -23,7 +23,7 @@ pub enum Mounts {
         container: String,
         /// What the operation had changed.
         changes: Vec<Difference>,
-        /// How much was warned of because it could not be put back.
+        /// The number of paths that could not be restored. A warning has been sent for them.
         #[serde(skip)]
         lost: usize,
     },
@@ -38,42 +38,40 @@ pub enum Mounts {
     CheckStarted {
         /// The app, or `app--worker`.
         container: String,
-        /// The operation.
         operation: String,
-        /// How many mounts there are more than before.
+        /// The number of added mounts.
         mounts: usize,
     },
-    /// What it printed there.
+    /// The output of the operation in that check.
     #[serde(rename = "mount-check-output")]
     CheckOutput {
-        /// The bytes.
         #[serde(flatten)]
         output: Text,
     },
-    /// It ended there. It is run once more when it only needed another mount.
+    /// The check's run ended. The operation runs once more if it only needed another mount.
     #[serde(rename = "mount-check-finished")]
     CheckFinished {
         /// The app, or `app--worker`.
         container: String,
-        /// How it went.
+        /// The result of the run.
         #[serde(flatten)]
         check: MountCheck,
     },
-    /// An operation ran where it could write everywhere.
+    /// An operation ran in a copy in which it could write everywhere.
     #[serde(rename = "mounts-suggested")]
     Suggested {
         /// The app, or `app--worker`.
         container: String,
-        /// The mounts that it needs where it cannot.
+        /// The mounts that the operation needs without that.
         #[serde(flatten)]
         suggestion: Suggestion,
-        /// How it ended there: `success`, `failure` or `timeout`.
+        /// The result of the run: `success`, `failure` or `timeout`.
         result: Outcome,
-        /// The services that it reaches, which are the app's own.
+        /// The services that the operation reaches, which are the real ones of the environment.
         services: Vec<String>,
-        /// How it went with those mounts. None when it had failed before, or wrote nothing.
+        /// The result of the check with those mounts. `None` if the first run failed, or wrote nothing.
         check: Option<MountCheck>,
-        /// Whether it is a failure when it does not pass with them.
+        /// Whether it is a failure if the operation does not pass with those mounts.
         #[serde(skip)]
         must_pass: bool,
     },
@@ -82,41 +80,40 @@ pub enum Mounts {
     Written {
         /// The file, relative to the repository.
         file: String,
-        /// Their paths, relative to the app's root.
+        /// The paths of the mounts, relative to the app's root.
         mounts: Vec<String>,
     },
 }
 
-/// How an operation went where it could only write to mounts.
+/// The result of an operation that could only write to mounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MountCheck {
     /// `success`, `failure`, `cancelled` or `timeout`.
     pub result: Outcome,
-    /// Its exit code.
     pub exit_code: i64,
-    /// How long it took, in seconds.
+    /// How long the run took, in seconds.
     #[serde(with = "seconds")]
     pub duration: Duration,
-    /// What it tried to write where nothing may be written.
+    /// A write to a path that is not writable.
     pub read_only: Option<ReadOnlyWrite>,
-    /// What else a mount does not allow.
+    /// Another action that a mount does not allow.
     pub trouble: Option<Trouble>,
 }
 
-/// What cannot be done because something is a mount.
+/// An action that fails because a path is a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// It is there before the operation begins.
+    /// Creating the directory of a mount, which exists before the operation begins.
     AlreadyThere,
-    /// It cannot be removed, or get another name.
+    /// Removing or renaming the directory of a mount.
     Stays,
-    /// Nothing can be renamed from one mount to another.
+    /// Renaming a file from one mount to another.
     BetweenMounts,
 }
 
 impl Trouble {
-    /// What the output of a command that failed says of it.
+    /// The trouble that the output of a failed command shows.
     pub fn of(output: &str) -> Option<Trouble> {
         let says = |words: &[&str]| words.iter().any(|word| output.contains(word));
         if says(&["Invalid cross-device link", "EXDEV", "cross-device"]) {

@@ -1,4 +1,4 @@
-//! What can be told at any time.
+//! Events that can happen at any time.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KnownCause, NotStarted, Outcome, ReadOnlyWrite, seconds};
 
-/// What can be told at any time.
+/// Events that can happen at any time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "snake_case")]
 #[expect(
@@ -18,48 +18,47 @@ pub enum Notice {
     /// Another activity of this environment runs, and this one waits for it.
     #[serde(rename = "waiting")]
     Waiting {
-        /// What the other one says of itself: `run next-build (process 4711)`.
+        /// How the other activity describes itself: `run next-build (process 4711)`.
         holder: String,
     },
     /// Something that deserves a look but stops nothing.
     #[serde(rename = "warning")]
     Warning {
-        /// What.
+        /// The warning.
         message: String,
-        /// How to mend it.
+        /// What the user can do about it.
         hint: Option<String>,
     },
     /// The operation is being cancelled.
     #[serde(rename = "cancelling")]
     Cancelling {
-        /// Why: `Ctrl-C`, `the time limit of 30 s`.
+        /// The cause: `Ctrl-C`, `the time limit of 30 s`.
         reason: String,
-        /// How long it has before it is killed, in seconds.
+        /// How long the operation may still take before it is killed, in seconds.
         #[serde(with = "seconds")]
         grace: Duration,
     },
     /// What helps with something else that ended: a step of a build or a deploy, or a command.
     #[serde(rename = "advice")]
     Advice {
-        /// The container.
+        /// The app, or `app--worker`.
         container: String,
-        /// What ran in it: `` `hooks.deploy` ``, `the command`.
+        /// The subject of the advice: `` `hooks.deploy` ``, `the command`.
         subject: String,
         /// `success` or `failure`.
         result: Outcome,
-        /// What it tried to write where nothing may be written.
+        /// A write to a path that is not writable.
         read_only: Option<ReadOnlyWrite>,
-        /// What it could not start, with the exit codes 126 and 127.
+        /// A command that could not be started, for the exit codes 126 and 127.
         not_started: Option<NotStarted>,
-        /// A cause of its failure that its output gives away.
+        /// A cause of the failure that the output shows.
         known: Option<KnownCause>,
     },
     /// Something of the sandbox was removed.
     #[serde(rename = "removed")]
     Removed {
-        /// `container`, `volume`, `network`, `image`.
+        /// The kind of the object: `container`, `volume`, `network`, `image`.
         kind: Cow<'static, str>,
-        /// Its name.
         name: String,
     },
 }

@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// As it should: exit code 0.
+    /// Success: exit code 0.
     Success,
-    /// With another exit code, or not at all.
+    /// Another exit code, or no exit code at all.
     Failure,
     /// The user stopped it.
     Cancelled,
-    /// Its time was over.
+    /// The time limit ended it.
     Timeout,
 }
 
 impl Outcome {
-    /// As JSON has it.
+    /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Success => "success",
@@ -27,7 +27,7 @@ impl Outcome {
         }
     }
 
-    /// As Upsun knows it: what was stopped, or took too long, has failed.
+    /// The result as Upsun has it: cancelled and timed-out activities have failed.
     #[must_use]
     pub fn plain(self) -> Self {
         match self {

@@ -17,49 +17,42 @@ pub enum Run {
     /// The operation began.
     #[serde(rename = "operation-started")]
     Started {
-        /// The app.
         app: String,
-        /// The worker, where it runs in one.
+        /// The worker, if the operation runs in one.
         worker: Option<String>,
-        /// The operation.
         operation: String,
         /// The role under which it runs.
         role: String,
-        /// The user who runs it, where one is named.
+        /// The user who runs the operation, if one is named.
         user: Option<String>,
-        /// The script.
         command: String,
     },
-    /// What the operation printed, or a cron that somebody runs.
+    /// The output of the operation, or of a cron that a user runs.
     #[serde(rename = "operation-output")]
     Output {
-        /// The bytes.
         #[serde(flatten)]
         output: Text,
     },
     /// The operation ended.
     #[serde(rename = "operation-finished")]
     Finished {
-        /// The app.
         app: String,
-        /// The worker, where it ran in one.
+        /// The worker, if the operation ran in one.
         worker: Option<String>,
-        /// The operation.
         operation: String,
         /// The role under which it ran.
         role: String,
-        /// Its exit code.
         exit_code: i64,
         /// `success`, `failure`, `cancelled` or `timeout`.
         result: Outcome,
-        /// How long it took, in seconds.
+        /// How long the operation took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
-        /// What it tried to write where nothing may be written.
+        /// A write to a path that is not writable.
         read_only: Option<ReadOnlyWrite>,
-        /// What it could not start, with the exit codes 126 and 127.
+        /// A command that could not be started, for the exit codes 126 and 127.
         not_started: Option<NotStarted>,
-        /// A cause of its failure that its output gives away.
+        /// A cause of the failure that the output shows.
         known: Option<KnownCause>,
     },
 }

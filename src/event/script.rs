@@ -13,32 +13,24 @@ pub enum Script {
     /// A step of a build, or a hook, began.
     #[serde(rename = "step-started")]
     Started {
-        /// The app.
         app: String,
-        /// Which step.
         step: Step,
     },
     /// What a step printed.
     #[serde(rename = "step-output")]
     Output {
-        /// The app.
         app: String,
-        /// Which step.
         step: Step,
-        /// The bytes.
         #[serde(flatten)]
         output: Text,
     },
     /// A step ended.
     #[serde(rename = "step-finished")]
     Finished {
-        /// The app.
         app: String,
-        /// Which step.
         step: Step,
-        /// Its exit code.
         exit_code: i64,
-        /// How long it took, in seconds.
+        /// How long the step took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
     },
@@ -63,7 +55,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Its name in the configuration.
+    /// The step's name in the configuration.
     pub fn key(self) -> &'static str {
         match self {
             Step::Dependencies => "dependencies",

@@ -11,43 +11,40 @@ pub enum Source {
     /// HEAD is being cloned for a source operation.
     #[serde(rename = "clone-started")]
     CloneStarted {
-        /// What the branch is called in the clone.
+        /// The branch's name in the clone.
         branch: String,
-        /// The commit.
         commit: String,
     },
     /// A source operation ended well; its commits are asked for.
     #[serde(rename = "commits-requested")]
     CommitsRequested {
-        /// The app.
         app: String,
     },
     /// What a source operation committed.
     #[serde(rename = "committed")]
     Committed {
-        /// The app.
         app: String,
         /// The branch in the clone.
         branch: String,
-        /// The new commits, the oldest first; none where nothing was committed.
+        /// The new commits, the oldest first; empty if the operation committed nothing.
         commits: Vec<Commit>,
-        /// Whether the branch no longer holds the commit that it stood at.
+        /// Whether the branch no longer contains the commit that it pointed to before.
         rewrote_history: bool,
     },
-    /// All that source operations changed.
+    /// All changes of the source operations.
     #[serde(rename = "patch")]
     Patch {
-        /// As `git diff` prints it (UTF-8; what is not becomes U+FFFD).
+        /// The patch as `git diff` prints it. U+FFFD replaces bytes that are not UTF-8.
         patch: String,
     },
     /// The commits of source operations are in the repository.
     #[serde(rename = "commits-applied")]
     CommitsApplied {
-        /// The branch that has them.
+        /// The branch that contains the commits.
         branch: String,
-        /// The commit that it stands at.
+        /// The commit that the branch points to.
         commit: String,
-        /// Why it is not the checked-out branch; `None` where it is.
+        /// Why the branch is not the checked-out one; `None` if it is.
         because: Option<String>,
     },
 }

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What an operation needs to pass where only mounts can be written.
+/// What an operation needs to pass if it can only write to mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Suggestion {
-    /// Mounts, by path.
+    /// The mounts, sorted by path.
     pub mounts: Vec<NewMount>,
-    /// What no mount makes writable.
+    /// The written paths that no mount can make writable.
     pub elsewhere: Vec<Elsewhere>,
-    /// Other mounts for the same writes, to be tried when it does not pass with those.
+    /// Alternative mounts for the same writes, to try if the operation does not pass with `mounts`.
     #[serde(skip)]
     pub alternatives: Vec<Vec<NewMount>>,
-    /// Whether anything at all was written that is not on a mount, needed or not.
+    /// Whether the operation wrote anything outside of mounts, needed or not.
     #[serde(skip)]
     pub wrote: bool,
 }
@@ -24,25 +24,25 @@ pub struct Suggestion {
 pub struct NewMount {
     /// The directory, relative to the app's root.
     pub path: String,
-    /// `storage` for results, `tmp` for caches, `instance` for what the processes of one container leave.
+    /// `storage` for results, `tmp` for caches, `instance` for files of the processes of one container.
     pub source: Cow<'static, str>,
-    /// The directory in the source, where one of the mount's own path would show the files of another mount.
+    /// The directory in the source. It is set if the mount's own path would show the files of another mount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_path: Option<String>,
-    /// Who wrote there.
+    /// Which process wrote there.
     pub writer: Writer,
     /// How many files were written there.
     pub files: usize,
-    /// Their size in bytes.
+    /// The size of those files in bytes.
     pub bytes: u64,
-    /// How many files of the build it will hide.
+    /// The number of files of the build that the mount will hide.
     pub hides: usize,
-    /// Some of them, relative to the app's root.
+    /// Some of the hidden files, relative to the app's root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
 }
 
-/// Who wrote a path.
+/// Which process wrote a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Writer {
@@ -55,11 +55,10 @@ pub enum Writer {
 /// A path that was written and cannot be on a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elsewhere {
-    /// The path, absolute.
+    /// The absolute path.
     pub path: String,
-    /// Why not.
     pub reason: Reason,
-    /// Who wrote it.
+    /// Which process wrote the path.
     pub writer: Writer,
 }
 
@@ -67,35 +66,35 @@ pub struct Elsewhere {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// It is a file at the top of the app; mounts are directories.
+    /// The path is a file at the top of the app; mounts are directories.
     FileAtTop,
-    /// A mount on its directory would hide what the build put there.
+    /// A mount on the path's directory would hide files of the build.
     Hides {
         /// The directory, relative to the app's root.
         directory: String,
-        /// How many files would be hidden.
+        /// The number of files that would be hidden.
         files: usize,
-        /// Some of them, relative to the app's root.
+        /// Some of those files, relative to the app's root.
         some: Vec<String>,
     },
-    /// In its directory is a mount with another source.
+    /// The directory of the path contains a mount with another source.
     HoldsMount {
         /// The directory, relative to the app's root.
         directory: String,
     },
-    /// Another mount has all that is in the source, so that a new one would show a part of its files.
+    /// Another mount shows the whole source, so that a new mount would show a part of the same files.
     Shown {
         /// The directory, relative to the app's root.
         directory: String,
-        /// The mount that is there, relative to the app's root.
+        /// The other mount, relative to the app's root.
         mount: String,
     },
-    /// It is a directory in which something was made that is gone again.
+    /// The path is a directory in which a file was created and removed again.
     MadeAndRemoved,
-    /// It is a directory of the build.
+    /// The path is a directory of the build.
     OfBuild,
-    /// No mount can have such a name.
+    /// The path cannot be the name of a mount.
     Name,
-    /// It is outside the app's directory.
+    /// The path is outside the app's directory.
     OutsideApp,
 }

@@ -1,16 +1,16 @@
-//! What scripts print.
+//! The output of scripts.
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::output::Output;
 
-/// Output on its way to a listener. As JSON: `stream` and `text` (UTF-8; what is not becomes U+FFFD, and reads back as
-/// that).
+/// Output on its way to a listener. In JSON: `stream` and `text`. U+FFFD replaces bytes that are not UTF-8, and
+/// remains after reading the JSON back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Text(pub Output);
 
-/// Its shape as JSON.
+/// The shape of the output in JSON.
 #[derive(Serialize, Deserialize)]
 struct Shape {
     stream: Stream,
