@@ -91,10 +91,7 @@ pub enum Error {
     },
     /// Building an image failed.
     #[error("the image `{image}` cannot be built: {reason}")]
-    ImageBuild {
-        image: String,
-        reason: String,
-    },
+    ImageBuild { image: String, reason: String },
     /// A port that the container should publish is in use.
     #[error("the container engine cannot open a port: {0}")]
     PortTaken(String),

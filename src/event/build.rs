@@ -12,10 +12,7 @@ use super::seconds;
 pub enum Build {
     /// An app's build is there already.
     #[serde(rename = "build-reused")]
-    Reused {
-        app: String,
-        build: String,
-    },
+    Reused { app: String, build: String },
     /// A build began.
     #[serde(rename = "build-started")]
     Started {

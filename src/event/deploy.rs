@@ -12,9 +12,7 @@ use super::seconds;
 pub enum Deploy {
     /// The routes answer.
     #[serde(rename = "routes-ready")]
-    RoutesReady {
-        routes: Vec<Address>,
-    },
+    RoutesReady { routes: Vec<Address> },
     /// A service is being started.
     #[serde(rename = "service-started")]
     ServiceStarted {

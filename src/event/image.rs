@@ -12,9 +12,7 @@ use super::seconds;
 pub enum Image {
     /// A pull began.
     #[serde(rename = "pull-started")]
-    PullStarted {
-        image: String,
-    },
+    PullStarted { image: String },
     /// A pull went on.
     #[serde(rename = "pull-progress")]
     PullProgress {
@@ -41,9 +39,7 @@ pub enum Image {
     },
     /// A line that the image's build printed.
     #[serde(rename = "image-line")]
-    Line {
-        line: String,
-    },
+    Line { line: String },
     /// The image is there.
     #[serde(rename = "image-finished")]
     Finished {

@@ -12,10 +12,7 @@ use super::{Text, seconds};
 pub enum Script {
     /// A step of a build, or a hook, began.
     #[serde(rename = "step-started")]
-    Started {
-        app: String,
-        step: Step,
-    },
+    Started { app: String, step: Step },
     /// What a step printed.
     #[serde(rename = "step-output")]
     Output {

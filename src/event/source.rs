@@ -17,9 +17,7 @@ pub enum Source {
     },
     /// A source operation ended well; its commits are asked for.
     #[serde(rename = "commits-requested")]
-    CommitsRequested {
-        app: String,
-    },
+    CommitsRequested { app: String },
     /// What a source operation committed.
     #[serde(rename = "committed")]
     Committed {
