@@ -13,7 +13,7 @@ pub(super) enum Trouble {
     Lifecycle(lifecycle::Error),
     /// The clone cannot be made.
     Clone(scratch::Error),
-    /// What an app's operation left cannot be fetched from its container.
+    /// The changes that an app's operation left cannot be fetched from its container.
     Take(String, scratch::Error),
     /// The commits cannot be inspected, or not be brought into the repository.
     Bring(scratch::Error),
