@@ -10,9 +10,9 @@ use crate::workspace::{Target, Workspace};
 /// Which part of a database to dump, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Dump {
-    /// Only these tables.
+    /// Only these tables; all if empty.
     pub table: Vec<String>,
-    /// All tables but these.
+    /// All tables except these.
     pub exclude_table: Vec<String>,
     /// Only the definitions of tables, without rows.
     pub schema_only: bool,

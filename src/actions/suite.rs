@@ -333,7 +333,7 @@ impl<E: Engine> Suite<'_, E> {
                     .unwrap_or_else(PoisonError::into_inner),
             );
             if before.is_lost.load(Relaxed) {
-                // The next command tries again.
+                // Keep the snapshot: the next command tries again to restore it.
                 continue;
             }
             self.sandbox

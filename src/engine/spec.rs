@@ -204,7 +204,7 @@ pub struct Container {
     /// The engine's description: `Up 3 minutes`, `Exited (137) 2 hours ago`.
     pub status: String,
     pub labels: Labels,
-    /// When it was created, in seconds since 1970.
+    /// The time of creation, in seconds since 1970.
     pub created: i64,
 }
 
@@ -291,17 +291,17 @@ pub struct Progress {
 pub struct EngineInfo {
     /// The engine's address: `unix:///var/run/docker.sock`.
     pub address: String,
-    /// `Docker Engine`, `Podman Engine`, …
+    /// The product: `Docker Engine`, `Podman Engine`, …
     pub name: String,
     pub version: String,
-    /// The newest API version that it speaks.
+    /// The newest API version that the engine speaks.
     pub api_version: String,
     /// The operating system and architecture of the containers, such as `linux/amd64`.
     pub platform: String,
     /// The directory on the engine's machine that holds images and volumes.
     pub root: String,
     pub storage: String,
-    /// `1` or `2`.
+    /// The version of control groups: `1` or `2`.
     pub cgroup_version: String,
     /// Whether the engine runs without root.
     pub rootless: bool,

@@ -18,9 +18,9 @@ pub enum Build {
     Started {
         app: String,
         build: String,
-        /// How many files its source has.
+        /// The number of files in the source.
         files: usize,
-        /// How many bytes its source has.
+        /// The size of the source in bytes.
         bytes: u64,
     },
     /// A build is finished and frozen.

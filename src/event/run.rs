@@ -21,7 +21,7 @@ pub enum Run {
         /// The worker, if the operation runs in one.
         worker: Option<String>,
         operation: String,
-        /// The role under which it runs.
+        /// The role under which the operation runs.
         role: String,
         /// The user who runs the operation, if one is named.
         user: Option<String>,
@@ -40,7 +40,7 @@ pub enum Run {
         /// The worker, if the operation ran in one.
         worker: Option<String>,
         operation: String,
-        /// The role under which it ran.
+        /// The role under which the operation ran.
         role: String,
         exit_code: i64,
         /// `success`, `failure`, `cancelled` or `timeout`.

@@ -1,4 +1,4 @@
-//! Images: found, pulled, built, removed.
+//! Finds, pulls, builds and removes images.
 
 use std::collections::HashMap;
 

@@ -7,7 +7,6 @@ use crate::event::{Build, Script, Step};
 use crate::text::{self, safe_line};
 
 impl<S: Screen> Terminal<S> {
-    /// Says it.
     pub(super) fn build(&mut self, event: Build) {
         match event {
             Build::Reused { app, build } => {
@@ -40,7 +39,7 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// Says it, and shows what the script prints.
+    /// Prints the event, or the output of the script.
     pub(super) fn script(&mut self, event: Script) {
         match event {
             Script::Started { app, step } => {

@@ -1,4 +1,4 @@
-//! Images that are pulled or made.
+//! Images that are pulled or built.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
