@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 /// One mebibyte: the limit for a settings file and for what it names.
-pub const MEBIBYTE: u64 = 1024 * 1024;
+pub(crate) const MEBIBYTE: u64 = 1024 * 1024;
 
 /// Why a file is not read. Its content is part of no message.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ impl From<Errno> for Error {
 }
 
 /// The bytes of a regular file below `root`, at most `limit`. `relative` counts from `root`.
-pub fn read_below(root: &Path, relative: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_below(root: &Path, relative: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let root = root.canonicalize()?;
     let path = root.join(relative);
     let path = path.canonicalize().map_err(|err| match Error::from(err) {
@@ -88,12 +88,12 @@ pub fn read_below(root: &Path, relative: &Path, limit: u64) -> Result<Vec<u8>, E
 }
 
 /// Reads the file as text.
-pub fn read_text_below(root: &Path, relative: &Path, limit: u64) -> Result<String, Error> {
+pub(crate) fn read_text_below(root: &Path, relative: &Path, limit: u64) -> Result<String, Error> {
     String::from_utf8(read_below(root, relative, limit)?).map_err(|_| Error::NotText)
 }
 
 /// The bytes of a regular file anywhere, at most `limit`: for paths that the user of this machine named.
-pub fn read_anywhere(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_anywhere(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let path = path.canonicalize()?;
     let inside = path.strip_prefix("/").unwrap_or(&path);
     read(open_without_links(Path::new("/"), inside)?, limit)
@@ -101,7 +101,7 @@ pub fn read_anywhere(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
 
 /// The bytes of a file that a setting names. A path that lies below `root` belongs to the repository, and no link of
 /// it is followed to the outside; another absolute path was named by the user of this machine.
-pub fn read_named(root: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_named(root: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     match inside(root, path) {
         Some(relative) => read_below(root, &relative, limit),
         None => read_anywhere(&root.join(path), limit),

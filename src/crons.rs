@@ -79,7 +79,7 @@ impl Cron {
 }
 
 /// The time zone of that name; `None` where this machine does not know it.
-pub fn time_zone(name: &str) -> Option<TimeZone> {
+pub(crate) fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 

@@ -108,7 +108,7 @@ impl Event {
     }
 
     /// The output of a script, for changing it.
-    pub fn text_mut(&mut self) -> Option<&mut Text> {
+    pub(crate) fn text_mut(&mut self) -> Option<&mut Text> {
         match self {
             Event::Run(Run::Output { output })
             | Event::Mounts(Mounts::CheckOutput { output })

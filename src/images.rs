@@ -29,10 +29,10 @@ use crate::settings::User;
 use crate::suggestion::{nearest, quoted_list};
 
 /// The script that is the main process of every app's container.
-pub const SUPERVISE: &str = "/usr/local/lib/upsun-local/supervise.sh";
+pub(crate) const SUPERVISE: &str = "/usr/local/lib/upsun-local/supervise.sh";
 
 /// The label that says which runtime a derived image is for.
-pub const RUNTIME_LABEL: &str = "local.upsun.runtime";
+pub(crate) const RUNTIME_LABEL: &str = "local.upsun.runtime";
 
 /// Everything besides the app that decides what its image holds.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ impl Error {
 }
 
 /// Says how an app's image is made.
-pub fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
+pub(crate) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     writer::recipe(app, setup)
 }
 

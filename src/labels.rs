@@ -15,7 +15,7 @@ pub fn carries(labels: &Labels, wanted: &Labels) -> bool {
 }
 
 /// The key of the project. All objects that `upsun-local` makes have this label.
-pub const LABEL_PROJECT: &str = "local.upsun.project";
+pub(crate) const LABEL_PROJECT: &str = "local.upsun.project";
 pub const LABEL_ENVIRONMENT: &str = "local.upsun.environment";
 pub const LABEL_APP: &str = "local.upsun.app";
 /// The name of the worker, on objects of a worker.
@@ -23,24 +23,24 @@ pub const LABEL_WORKER: &str = "local.upsun.worker";
 /// The name of the service, on objects of a service.
 pub const LABEL_SERVICE: &str = "local.upsun.service";
 /// The type and version of the service that wrote the data of a volume, such as `postgresql:17`.
-pub const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
+pub(crate) const LABEL_DATA_VERSION: &str = "local.upsun.data-version";
 /// The purpose of the object: the name of a [`Kind`].
-pub const LABEL_KIND: &str = "local.upsun.kind";
+pub(crate) const LABEL_KIND: &str = "local.upsun.kind";
 pub const LABEL_BUILD: &str = "local.upsun.build";
-pub const LABEL_DEPLOY: &str = "local.upsun.deploy";
+pub(crate) const LABEL_DEPLOY: &str = "local.upsun.deploy";
 /// The id of the deploy whose container a front serves.
-pub const LABEL_FRONT_OF: &str = "local.upsun.front-of";
+pub(crate) const LABEL_FRONT_OF: &str = "local.upsun.front-of";
 /// The id of the run, on the container of a source operation.
-pub const LABEL_RUN: &str = "local.upsun.run";
+pub(crate) const LABEL_RUN: &str = "local.upsun.run";
 /// The version of `upsun-local` that made the object.
-pub const LABEL_VERSION: &str = "local.upsun.version";
+pub(crate) const LABEL_VERSION: &str = "local.upsun.version";
 /// The path of the repository, for people who wonder where an object comes from.
-pub const LABEL_REPOSITORY: &str = "local.upsun.repository";
+pub(crate) const LABEL_REPOSITORY: &str = "local.upsun.repository";
 
 /// The user, state directory and machine that the object belongs to: [`Identity::owner`].
-pub const LABEL_OWNER: &str = "local.upsun.owner";
+pub(crate) const LABEL_OWNER: &str = "local.upsun.owner";
 /// Identifies the directory of the repository, also after it was moved: [`Identity::directory`].
-pub const LABEL_DIRECTORY: &str = "local.upsun.directory";
+pub(crate) const LABEL_DIRECTORY: &str = "local.upsun.directory";
 
 /// The purpose of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

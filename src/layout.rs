@@ -3,11 +3,11 @@
 use crate::config::app::{App, Image};
 
 /// The app's root in every container.
-pub const APP_DIRECTORY: &str = "/app";
+pub(crate) const APP_DIRECTORY: &str = "/app";
 /// `PLATFORM_CACHE_DIR`: kept between builds. Upsun's docs place it below `/tmp`.
-pub const CACHE_DIRECTORY: &str = "/tmp/cache";
+pub(crate) const CACHE_DIRECTORY: &str = "/tmp/cache";
 /// Where `dependencies` are installed, on Upsun and here.
-pub const GLOBAL_DIRECTORY: &str = "/app/.global";
+pub(crate) const GLOBAL_DIRECTORY: &str = "/app/.global";
 /// `PORT`, for an app whose `socket_family` is tcp.
 pub const PORT: &str = "8888";
 /// `SOCKET`, for an app whose `socket_family` is unix.

@@ -298,7 +298,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Locks the environment, or fails immediately with the description of the holder.
-    pub fn try_lock(&self, what: &str) -> Result<Lock> {
+    pub(crate) fn try_lock(&self, what: &str) -> Result<Lock> {
         let mut lock = Lock::try_take(&self.lock_path(), what)?;
         lock.heed(self.shutdown);
         Ok(lock)
@@ -311,7 +311,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Takes the lock of the environment away from its holder: asks the holder to end, then to hurry, and continues
     /// without the lock if the holder does not react.
-    pub async fn lock_by_force(&self, what: &str) -> Result<Option<Lock>> {
+    pub(crate) async fn lock_by_force(&self, what: &str) -> Result<Option<Lock>> {
         const ASK_AGAIN: [u64; 3] = [0, 2, 4];
         let began = tokio::time::Instant::now();
         let (mut asked, mut requests) = (0, Vec::new());
@@ -335,7 +335,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Locks all environments of the project, or fails immediately with the description of a holder.
-    pub fn try_lock_all(&self, what: &str) -> Result<Vec<Lock>> {
+    pub(crate) fn try_lock_all(&self, what: &str) -> Result<Vec<Lock>> {
         let mut locks = vec![self.try_lock(what)?];
         // A source operation locks no environment, but its clone must not be deleted while it runs.
         for lock in crate::scratch::locks(&self.project.state_dir) {

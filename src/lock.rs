@@ -61,7 +61,7 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock or fails immediately, also when other processes wait for the lock. Processes that find the lock
     /// taken display `what`.
-    pub fn try_take(path: &Path, what: &str) -> Result<Lock, Error> {
+    pub(crate) fn try_take(path: &Path, what: &str) -> Result<Lock, Error> {
         match queue::first_of(path) {
             Some(holder) => Err(Error::Busy { holder }),
             None => Lock::snatch(path, what),
@@ -69,7 +69,7 @@ impl Lock {
     }
 
     /// Takes the lock or fails immediately, ahead of all processes that wait for the lock.
-    pub fn snatch(path: &Path, what: &str) -> Result<Lock, Error> {
+    pub(crate) fn snatch(path: &Path, what: &str) -> Result<Lock, Error> {
         let failed = |source| Error::File {
             path: path.to_owned(),
             source,
@@ -147,7 +147,7 @@ impl Lock {
     }
 
     /// Whether the last holder ended without [`Lock::release`]: it was killed, or gave up.
-    pub fn was_abandoned(&self) -> bool {
+    pub(crate) fn was_abandoned(&self) -> bool {
         self.abandoned
     }
 
@@ -206,7 +206,7 @@ impl Lock {
 }
 
 /// Whether `directory` is the queue of a lock for which at least one process waits.
-pub fn is_waited_in(directory: &Path) -> bool {
+pub(crate) fn is_waited_in(directory: &Path) -> bool {
     queue::is_waited_in(directory)
 }
 
@@ -297,7 +297,7 @@ fn request_file(lock: &Path, token: &str) -> PathBuf {
 /// open, since the kernel may have given the number to another process. Only Linux says which process has a file
 /// open.
 #[cfg(target_os = "linux")]
-pub fn wake_holder(number: u32, path: &Path) {
+pub(crate) fn wake_holder(number: u32, path: &Path) {
     use rustix::process::{Pid, Signal, kill_process};
 
     let Some(pid) = i32::try_from(number).ok().and_then(Pid::from_raw) else {
@@ -317,7 +317,7 @@ pub fn wake_holder(number: u32, path: &Path) {
 
 /// Other systems do not say which process has a file open.
 #[cfg(not(target_os = "linux"))]
-pub fn wake_holder(_number: u32, _path: &Path) {}
+pub(crate) fn wake_holder(_number: u32, _path: &Path) {}
 
 #[cfg(test)]
 mod tests {

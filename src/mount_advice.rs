@@ -83,7 +83,7 @@ pub fn of(
 }
 
 /// Whether a file is only there so that Git keeps its directory.
-pub fn is_placeholder(path: &str) -> bool {
+pub(crate) fn is_placeholder(path: &str) -> bool {
     PLACEHOLDERS.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 

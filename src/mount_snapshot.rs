@@ -24,4 +24,4 @@ pub use self::store::{Error, Store, Taken};
 pub const DEFAULT_NAME: &str = "latest";
 
 /// The snapshot that `run --undo` and `test` take. It is only left when the mounts could not be put back.
-pub const BEFORE_RUN: &str = "before-run";
+pub(crate) const BEFORE_RUN: &str = "before-run";

@@ -178,7 +178,7 @@ fn roots<'a>(
 
 /// The mount that makes a path writable which was only written when everything else was on mounts: `suggested` are there
 /// already. None where a mount does not help, as for what the operation made a file or a link.
-pub fn suggest_another(
+pub(crate) fn suggest_another(
     refused: &ReadOnlyWrite,
     suggested: &[NewMount],
     listings: &Listings<'_>,

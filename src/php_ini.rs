@@ -17,7 +17,7 @@ use crate::variables::{Prefixed, text_of};
 /// Where a running container has it: `/run` is in memory.
 pub const DIRECTORY: &str = "/run/upsun-local/php";
 /// Where a build has it: its `/run` is root's.
-pub const BUILD_DIRECTORY: &str = "/tmp/upsun-local/php";
+pub(crate) const BUILD_DIRECTORY: &str = "/tmp/upsun-local/php";
 
 /// Upsun's defaults, and a link to the project's own `php.ini`; made by the setup script of the image.
 const DEFAULTS: &str = "/usr/local/lib/upsun-local/php/defaults";

@@ -123,7 +123,7 @@ pub struct AppPlan {
 
 impl AppPlan {
     /// The services that one of its containers reaches.
-    pub fn services_of(&self, container: &ContainerPlan) -> Vec<&ServicePlan> {
+    pub(crate) fn services_of(&self, container: &ContainerPlan) -> Vec<&ServicePlan> {
         self.services
             .iter()
             .filter(|service| container.services.contains(&service.name))

@@ -30,7 +30,7 @@ pub enum Refused {
 
 impl Refused {
     /// Whether something stands there that must not be used. Otherwise nothing does.
-    pub fn is_unsafe(&self) -> bool {
+    pub(crate) fn is_unsafe(&self) -> bool {
         !matches!(self, Refused::Io(_))
     }
 }
@@ -81,7 +81,7 @@ pub fn directory(path: &Path) -> Result<(), Refused> {
 }
 
 /// This user's directory inside of one that everybody can write to. No link is followed there.
-pub fn directory_in(parent: &Path) -> io::Result<PathBuf> {
+pub(crate) fn directory_in(parent: &Path) -> io::Result<PathBuf> {
     let own = user();
     let path = parent.join(format!("upsun-local-{own}"));
     match DirBuilder::new().mode(0o700).create(&path) {
@@ -149,7 +149,7 @@ pub fn read(path: &Path) -> io::Result<File> {
 }
 
 /// Whether a path still names the file that was opened.
-pub fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let same =
         |one: &Metadata, other: &Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
     match (file.metadata(), path.symlink_metadata()) {

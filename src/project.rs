@@ -17,10 +17,10 @@ use crate::labels::{
 };
 
 /// The file of the settings at the root of a repository.
-pub const SETTINGS_FILE: &str = ".upsun-local.yaml";
+pub(crate) const SETTINGS_FILE: &str = ".upsun-local.yaml";
 
 /// The user's own settings, for all projects, as they are called in general.
-pub const OWN_SETTINGS: &str = "~/.config/upsun-local/settings.yaml";
+pub(crate) const OWN_SETTINGS: &str = "~/.config/upsun-local/settings.yaml";
 
 /// The longest name that is also a host name.
 const LONGEST: usize = 63;
@@ -200,14 +200,19 @@ impl Project {
         Labels::from([(LABEL_PROJECT.to_owned(), self.key.clone())])
     }
 
-    pub fn environment_labels(&self, environment: &str) -> Labels {
+    pub(crate) fn environment_labels(&self, environment: &str) -> Labels {
         let mut labels = self.labels();
         labels.insert(LABEL_ENVIRONMENT.to_owned(), environment.to_owned());
         labels
     }
 
     /// The labels of a new object.
-    pub fn new_labels(&self, environment: Option<&str>, app: Option<&str>, kind: Kind) -> Labels {
+    pub(crate) fn new_labels(
+        &self,
+        environment: Option<&str>,
+        app: Option<&str>,
+        kind: Kind,
+    ) -> Labels {
         let mut labels = self.labels();
         labels.extend([kind.label()]);
         labels.insert(
@@ -283,7 +288,7 @@ pub fn plain(text: &str, longest: usize) -> String {
 }
 
 /// SHA-1 in hexadecimal.
-pub fn hash(bytes: &[u8]) -> String {
+pub(crate) fn hash(bytes: &[u8]) -> String {
     use std::fmt::Write;
     Sha1::digest(bytes)
         .iter()

@@ -119,7 +119,7 @@ pub fn wanted(app: &App, config: &Config) -> BTreeSet<String> {
 }
 
 /// The names of the apps that an app and its workers have relationships to.
-pub fn wanted_apps(app: &App, config: &Config) -> BTreeSet<String> {
+pub(crate) fn wanted_apps(app: &App, config: &Config) -> BTreeSet<String> {
     app.workers
         .iter()
         .map(|worker| &worker.relationships)

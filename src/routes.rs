@@ -86,14 +86,14 @@ impl Route {
 }
 
 /// The port of an environment unless the settings name one: always the same, and hardly ever another's.
-pub fn default_port(key: &str, environment: &str) -> u16 {
+pub(crate) fn default_port(key: &str, environment: &str) -> u16 {
     let hash = project::hash(format!("{key}\0{environment}").as_bytes());
     let number = u64::from_str_radix(&hash[..12], 16).unwrap_or_default();
     PORTS.0 + u16::try_from(number % u64::from(PORTS.1)).unwrap_or_default()
 }
 
 /// Whether requests can reach an app at all.
-pub fn has_web(app: &App) -> bool {
+pub(crate) fn has_web(app: &App) -> bool {
     app.raw.get("web").is_some_and(|web| !web.is_null()) || app.image.primary() == Some("php")
 }
 
@@ -201,7 +201,7 @@ impl Entrance {
     }
 
     /// The names of the apps and services that requests are sent to.
-    pub fn upstreams(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = &str> {
         let of_routes = self.routes.iter().filter_map(|route| match &route.kind {
             Kind::Upstream(name) => Some(name.as_str()),
             _ => None,

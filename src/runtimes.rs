@@ -36,7 +36,7 @@ pub struct RuntimeType {
 const LOCAL: &[&str] = &["/usr/local/"];
 
 /// Every runtime that Upsun has.
-pub const RUNTIMES: &[RuntimeType] = &[
+pub(crate) const RUNTIMES: &[RuntimeType] = &[
     RuntimeType {
         name: "nodejs",
         supported: &["26", "24"],

@@ -78,7 +78,7 @@ impl Schedule {
     }
 
     /// Reads a spec for what is certain of it whatever its `H` stand for: one without a step is left out.
-    pub fn certain(spec: &str) -> Result<Schedule, String> {
+    pub(crate) fn certain(spec: &str) -> Result<Schedule, String> {
         Self::read(spec, None)
     }
 

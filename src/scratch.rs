@@ -148,7 +148,7 @@ impl Scratch {
     }
 
     /// A file beside it, for a pack that [`Scratch::take`] is to take.
-    pub fn inbox(&self) -> PathBuf {
+    pub(crate) fn inbox(&self) -> PathBuf {
         self.place.directory().join("pack")
     }
 
@@ -168,7 +168,7 @@ impl Scratch {
     }
 
     /// Whether HEAD has submodules, which are empty in it.
-    pub async fn has_submodules(&self) -> Result<bool, Error> {
+    pub(crate) async fn has_submodules(&self) -> Result<bool, Error> {
         let files = self
             .repository
             .bytes(&["ls-files", "--stage", "-z"])

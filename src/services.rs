@@ -322,12 +322,12 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
 }
 
 /// The host name by which a service or an app is known whatever the relationship.
-pub fn service_host(name: &str) -> String {
+pub(crate) fn service_host(name: &str) -> String {
     format!("{name}.service.internal")
 }
 
 /// `<project>-<environment>-<hash>`, as Upsun's clusters are called.
-pub fn cluster(project: &Project, environment: &str) -> String {
+pub(crate) fn cluster(project: &Project, environment: &str) -> String {
     let id = &project.id;
     let hash = &project::hash(format!("{id}/{environment}").as_bytes())[..7];
     format!("{id}-{}-{hash}", project::plain(environment, 40))

@@ -103,7 +103,7 @@ impl Shutdown {
     }
 
     /// Stops because the output cannot be written, after the error was reported.
-    pub fn give_up_output(&self) {
+    pub(crate) fn give_up_output(&self) {
         self.press_for(Cause::Unwritable);
     }
 
@@ -141,7 +141,7 @@ impl Shutdown {
 
     /// Whether no message is needed: the reader of the output is gone, the reason was already reported, or `watch`
     /// starts again.
-    pub fn is_explained(&self) -> bool {
+    pub(crate) fn is_explained(&self) -> bool {
         let cause = self.sender.borrow().cause;
         matches!(
             cause,
@@ -177,7 +177,7 @@ impl Shutdown {
 
     /// Runs `act` to its end; `None` if the user leaves before that. An engine that does not answer must not keep the
     /// user waiting.
-    pub async fn unless_left<T>(&self, act: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_left<T>(&self, act: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             // If `act` itself notices the interruption, the result of `act` says more.
             biased;

@@ -110,7 +110,7 @@ pub fn scan(repository: &Path, cache_dir: &Path) -> Result<Tree, Error> {
 }
 
 /// Whether a file directly in the repository is the user's own: Git ignores it, so it did not come with the rest.
-pub fn is_private(repository: &Path, name: &str) -> bool {
+pub(crate) fn is_private(repository: &Path, name: &str) -> bool {
     let root = repository.canonicalize();
     root.is_ok_and(|root| git::is_private(&Git::of_process(), &root, name))
 }
@@ -276,7 +276,7 @@ impl Tree {
     }
 
     /// Files anywhere that decide what is ignored, Git's index among them; some may not be there.
-    pub fn deciding(&self) -> &[PathBuf] {
+    pub(crate) fn deciding(&self) -> &[PathBuf] {
         &self.deciding
     }
 
@@ -305,7 +305,7 @@ impl Tree {
     }
 
     /// How many files lie below a directory; a file counts as one.
-    pub fn files_below(&self, path: &str) -> usize {
+    pub(crate) fn files_below(&self, path: &str) -> usize {
         match self.directory(path) {
             Some(at) => self.snapshot.directories[at].files,
             None => usize::from(self.has(path)),

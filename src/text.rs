@@ -124,7 +124,7 @@ pub fn safe_line(text: &str) -> String {
 }
 
 /// What a container is called in messages, as on Upsun: `app`, or `app--worker`.
-pub fn container_name(app: &str, worker: Option<&str>) -> String {
+pub(crate) fn container_name(app: &str, worker: Option<&str>) -> String {
     worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
 }
 
@@ -137,14 +137,14 @@ pub fn is_harmful(char: char) -> bool {
 /// A text as the message of one of GitHub's workflow commands, which ends with its line.
 ///
 /// Source: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
-pub fn github_message(text: &str) -> String {
+pub(crate) fn github_message(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
 /// A text as a property of one of GitHub's workflow commands, which ends with a comma or a colon besides.
-pub fn github_property(text: &str) -> String {
+pub(crate) fn github_property(text: &str) -> String {
     github_message(text).replace(':', "%3A").replace(',', "%2C")
 }
 

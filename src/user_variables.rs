@@ -41,7 +41,7 @@ pub fn is_name(text: &str) -> bool {
 }
 
 /// Reads one `--variable`: `env:NAME=value`, or any other prefix that Upsun's CLI takes.
-pub fn parse_assignment(text: &str) -> Result<(String, UserVariable), Error> {
+pub(crate) fn parse_assignment(text: &str) -> Result<(String, UserVariable), Error> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| Error::NoValue(text.to_owned()))?;
@@ -53,7 +53,7 @@ pub fn parse_assignment(text: &str) -> Result<(String, UserVariable), Error> {
 
 /// Reads an `env_file`: lines of `NAME=value`, with an optional `export`, quotes and comments. Each becomes a
 /// variable `env:NAME`. Nothing is expanded; a value ends with its line.
-pub fn parse_env_file(text: &str) -> Result<UserVariables, Error> {
+pub(crate) fn parse_env_file(text: &str) -> Result<UserVariables, Error> {
     let mut variables = UserVariables::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {

@@ -319,12 +319,12 @@ fn provided(context: &Context<'_>) -> Vec<(&'static str, String)> {
 /// The part of an app's configuration that a build can see, and that decides whether it can be reused.
 ///
 /// The one place for that list: <https://docs.upsun.com/development/variables/use-variables.html>
-pub fn build_relevant(app: &App) -> Value {
+pub(crate) fn build_relevant(app: &App) -> Value {
     build_relevant_part(app.raw.clone())
 }
 
 /// What of some of an app's keys a build can see.
-pub fn build_relevant_part(mut raw: Value) -> Value {
+pub(crate) fn build_relevant_part(mut raw: Value) -> Value {
     let Some(keys) = raw.as_object_mut() else {
         return raw;
     };
@@ -364,7 +364,7 @@ fn mounts_only(part: &Value) -> Option<Value> {
 
 /// `PLATFORM_PROJECT_ENTROPY`: 56 characters in the form of Upsun's (base32 of 32 bytes), the same for the
 /// same project every time.
-pub fn entropy(project: &str) -> String {
+pub(crate) fn entropy(project: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut bytes = Vec::with_capacity(40);
     for round in 0_u8..2 {

@@ -18,7 +18,7 @@ use crate::config::app::{App, Location, Passthru, Properties, RequestBuffering, 
 use crate::layout::{PORT, SOCKET};
 
 /// The port that it listens on.
-pub const FRONT_PORT: u16 = 80;
+pub(crate) const FRONT_PORT: u16 = 80;
 
 /// What comes before the server: nothing here depends on the app. Everything that nginx writes goes to `/tmp`
 /// or to its own output, so that it needs no rights.
@@ -52,7 +52,7 @@ pub fn configuration(app: &App) -> String {
 
 /// Where the app has to listen before requests for it make sense: its port or its socket. `None` when nothing
 /// runs in it, or nothing is ever passed on to it.
-pub fn upstream_address(app: &App) -> Option<&'static str> {
+pub(crate) fn upstream_address(app: &App) -> Option<&'static str> {
     app.web.commands.start.as_ref()?;
     let passes_on = |properties: &Properties| {
         let passthru = properties.passthru.as_ref();

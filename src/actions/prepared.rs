@@ -63,7 +63,7 @@ impl Prepared {
     }
 
     /// Where the app accepts requests: a port or a socket; `None` if no route or relationship leads to the app.
-    pub fn listens_at(&self) -> Option<&str> {
+    pub(crate) fn listens_at(&self) -> Option<&str> {
         self.listens_at.as_deref()
     }
 

@@ -33,7 +33,7 @@ impl Log {
     }
 
     /// Whether the log takes nothing further: it is full, or could not be written.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.is_full || self.trouble.is_some()
     }
 

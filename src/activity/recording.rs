@@ -97,7 +97,7 @@ impl Recording {
     }
 
     /// The file through which another process asks the current activity to stop, if there is an activity.
-    pub fn request_file(&self) -> Option<PathBuf> {
+    pub(crate) fn request_file(&self) -> Option<PathBuf> {
         let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         recorder.request_file()
     }

@@ -91,7 +91,7 @@ pub struct Open {
 
 impl Open {
     /// Writes the record with a rename, so that a reader gets the old or the new one.
-    pub fn save(&mut self) -> Result<(), Trouble> {
+    pub(crate) fn save(&mut self) -> Result<(), Trouble> {
         self.activity.updated_at = Some(Stamp::now());
         let written = serde_json::to_vec(&self.activity)
             .map_err(io::Error::from)
@@ -217,7 +217,7 @@ impl Store {
 
     /// Removes all activities except this many of the newest and those that still run. A file that cannot be removed
     /// stays until the next call, which tries again.
-    pub fn prune(&self, kept: usize) {
+    pub(crate) fn prune(&self, kept: usize) {
         // Include the files of a process that was killed while it began an activity.
         let stem = |name: &str| name.split_once('.').map(|(stem, _)| stem.len());
         let names = self.names(|name| stem(name).map(|at| &name[..at]));
@@ -236,7 +236,7 @@ impl Store {
 
     /// Removes logs, the oldest first, until the logs of all activities fit into `total` bytes. Each log that is
     /// being written counts with the size that it may reach. The records of removed logs stay, with a note.
-    pub fn limit_logs(&self, total: u64) {
+    pub(crate) fn limit_logs(&self, total: u64) {
         let mut ids = self
             .names(|name| name.strip_suffix(".log"))
             .unwrap_or_default();
@@ -360,7 +360,7 @@ impl Store {
     }
 
     /// The path of the file through which an activity is asked to stop.
-    pub fn request_file(&self, id: &str) -> PathBuf {
+    pub(crate) fn request_file(&self, id: &str) -> PathBuf {
         self.record(id).with_extension("stop")
     }
 

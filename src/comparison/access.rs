@@ -39,7 +39,7 @@ pub struct Right<'a> {
 }
 
 /// Upsun names no role for source operations. They push commits, so they need a role that may push.
-pub const SOURCE_OPERATION: Role = Role::Contributor;
+pub(crate) const SOURCE_OPERATION: Role = Role::Contributor;
 
 impl Right<'_> {
     /// Where it holds: `app`, or `app--worker` as on Upsun.

@@ -134,7 +134,7 @@ fn held(app: &App) -> Vec<Held<'_>> {
 
 /// What becomes of the data of an app that keeps its name. `deleted` names what goes with a source of mounts, where
 /// that goes.
-pub fn of_mounts(
+pub(crate) fn of_mounts(
     before: &App,
     now: &App,
     deleted: impl Fn(&MountSource) -> Option<String>,
@@ -304,7 +304,7 @@ fn earlier(mount: &Held<'_>, hidden: &[Held<'_>]) -> Option<usize> {
 }
 
 /// The data of an app that is gone, or has another name, which is as good.
-pub fn of_lost_mounts(app: &App) -> Vec<MountChange> {
+pub(crate) fn of_lost_mounts(app: &App) -> Vec<MountChange> {
     let own = held(app).into_iter().filter(
         |held| matches!(&held.mount.source, MountSource::Storage { app: owner } if *owner == app.name),
     );

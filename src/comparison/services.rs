@@ -44,7 +44,7 @@ pub struct ServiceChange {
 }
 
 /// The services that are not what they were, by name.
-pub fn of_services(before: &Config, now: &Config) -> Vec<ServiceChange> {
+pub(crate) fn of_services(before: &Config, now: &Config) -> Vec<ServiceChange> {
     let of_before = before.services.values();
     let gone = of_before.filter(|service| !now.services.contains_key(&service.name));
     let mut changes: Vec<ServiceChange> = gone

@@ -82,7 +82,7 @@ impl Document {
 }
 
 /// JSON text in which no string holds a character that does harm: `serde_json` leaves some as they are.
-pub fn escape(json: &str) -> String {
+pub(crate) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for char in json.chars() {
         if char != '\n' && is_harmful(char) {

@@ -35,7 +35,7 @@ pub struct NewMount {
 }
 
 /// Whether a mount can have this path.
-pub fn can_be_path(path: &str) -> bool {
+pub(crate) fn can_be_path(path: &str) -> bool {
     let path = normalize(path);
     let is_odd = |char| is_harmful(char) || matches!(char, '\u{2028}' | '\u{2029}' | '\u{FEFF}');
     !path.is_empty() && !path.contains(is_odd) && !path.split('/').any(|part| part == "..")
@@ -192,7 +192,7 @@ pub enum Refused {
 /// at their ends.
 ///
 /// The new text is read again before it is returned: it must say what the old one said, and the new mounts.
-pub fn add_mounts(
+pub(crate) fn add_mounts(
     text: &str,
     app: &str,
     worker: Option<&str>,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::bounded;
 
 /// The largest file that is read, in bytes.
-pub const MAX_FILE: u64 = 16 * 1024 * 1024;
+pub(crate) const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// What stands at a path once all links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

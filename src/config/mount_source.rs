@@ -10,7 +10,7 @@ const OF_PROCESSES: [&str; 8] = [
 
 /// The `source` that fits a mount: `storage` keeps results, `tmp` caches, `instance` what one container's own
 /// processes leave.
-pub fn fitting(mount: &str) -> &'static str {
+pub(crate) fn fitting(mount: &str) -> &'static str {
     let has = |names: &[&str]| mount.split('/').any(|part| names.contains(&part));
     if has(&OF_PROCESSES) {
         "instance"

@@ -46,7 +46,7 @@ impl Outline {
     }
 
     /// The line of the deepest key of a path such as `tests.a name.expect`. Keys may hold dots themselves.
-    pub fn line_of_path(&self, path: &str) -> Option<usize> {
+    pub(crate) fn line_of_path(&self, path: &str) -> Option<usize> {
         let mut line = None;
         let (mut node, mut rest) = (&self.root, path);
         while let Some(entry) = node

@@ -141,7 +141,7 @@ pub struct Tmpfs {
 
 impl Tmpfs {
     /// The size in a container with this memory limit.
-    pub fn size_within(&self, memory: Option<u64>) -> u64 {
+    pub(crate) fn size_within(&self, memory: Option<u64>) -> u64 {
         memory.map_or(self.size, |memory| self.size.min(memory / 2))
     }
 }

@@ -65,12 +65,12 @@ impl Events {
     }
 
     /// Sends an event unless the channel is full: for progress, where the next event replaces the one before.
-    pub fn offer(&self, event: impl Into<Event>) {
+    pub(crate) fn offer(&self, event: impl Into<Event>) {
         let _ = self.sender.try_send(Item::now(event.into()));
     }
 
     /// Waits for room for one event; `None` if there is no listener.
-    pub async fn reserve(&self) -> Option<Permit<'_>> {
+    pub(crate) async fn reserve(&self) -> Option<Permit<'_>> {
         self.sender.reserve().await.ok().map(Permit)
     }
 
@@ -105,7 +105,7 @@ impl Receiver {
     }
 
     /// The next event in its envelope, for a thread that may block.
-    pub fn blocking_envelope(&mut self) -> Option<Envelope> {
+    pub(crate) fn blocking_envelope(&mut self) -> Option<Envelope> {
         loop {
             let item = self.receiver.blocking_recv()?;
             if let Some(envelope) = self.heard(item) {

@@ -67,7 +67,7 @@ pub struct Address {
 
 impl Address {
     /// The address of a route to an app or a service.
-    pub fn of_route(url: String, service: &str) -> Self {
+    pub(crate) fn of_route(url: String, service: &str) -> Self {
         Address {
             url,
             service: Some(service.to_owned()),
@@ -77,7 +77,7 @@ impl Address {
     }
 
     /// The address of an app itself.
-    pub fn of_app(url: String, app: &str) -> Self {
+    pub(crate) fn of_app(url: String, app: &str) -> Self {
         Address {
             direct: true,
             ..Address::of_route(url, app)
@@ -85,7 +85,7 @@ impl Address {
     }
 
     /// The address of a route that redirects to another address.
-    pub fn of_redirect(url: String, to: &str) -> Self {
+    pub(crate) fn of_redirect(url: String, to: &str) -> Self {
         Address {
             url,
             service: None,

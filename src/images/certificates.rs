@@ -9,7 +9,7 @@ use crate::bounded::{self, MEBIBYTE};
 use crate::settings::{FILE_NAME, Settings};
 
 /// Where the image's own and the added certificates stand together in a derived image.
-pub const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(crate) const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The variables of the caller that name a bundle, in the order in which they are read.
 const HOST_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
@@ -101,7 +101,7 @@ impl Certificates {
     }
 
     /// All of them as PEM, in a stable order, so that the same certificates always give the same image.
-    pub fn to_pem(&self) -> String {
+    pub(crate) fn to_pem(&self) -> String {
         let mut bodies: Vec<&str> = self.bodies.iter().map(String::as_str).collect();
         bodies.sort_unstable();
         let mut pem = String::new();

@@ -47,7 +47,7 @@ impl Proxy {
     }
 
     /// Whether it is used without the user name and the password that belong to it.
-    pub fn has_lost_credentials(&self) -> bool {
+    pub(crate) fn has_lost_credentials(&self) -> bool {
         self.has_lost
     }
 

@@ -85,7 +85,7 @@ impl Source<'_> {
 
 impl<E: Engine> Sandbox<'_, E> {
     /// What helps after the command ended. If the container does not answer, the advice comes from the output alone.
-    pub async fn advise(&self, ended: &Ended<'_>) -> Advice {
+    pub(crate) async fn advise(&self, ended: &Ended<'_>) -> Advice {
         let not_started = match not_started::read(ended.exit_code, ended.output) {
             None => None,
             Some(named) => {
@@ -114,7 +114,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Looks for advice, and sends it as an event if there is any.
-    pub async fn tell_advice(&self, title: &str, subject: &str, ended: &Ended<'_>) {
+    pub(crate) async fn tell_advice(&self, title: &str, subject: &str, ended: &Ended<'_>) {
         let advice = self.advise(ended).await;
         if advice != Advice::default() {
             self.emit(event::Notice::Advice {

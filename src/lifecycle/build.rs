@@ -40,7 +40,11 @@ const BELOW: &str = "app/";
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Builds the app unless its build exists. `volumes` are the volumes of the project.
-    pub async fn ensure_build(&self, planned: &Planned<'_>, volumes: &[Volume]) -> Result<()> {
+    pub(crate) async fn ensure_build(
+        &self,
+        planned: &Planned<'_>,
+        volumes: &[Volume],
+    ) -> Result<()> {
         let plan = planned.plan;
         let build = &plan.build;
         if !planned.rebuild && is_built(build, volumes) {

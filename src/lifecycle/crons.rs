@@ -104,7 +104,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Locks the schedule of this environment, or fails immediately with the description of the holder. Two schedules
     /// would run each cron twice.
-    pub fn lock_crons(&self) -> Result<Lock> {
+    pub(crate) fn lock_crons(&self) -> Result<Lock> {
         let name = crate::project::hash(self.environment.name.as_bytes());
         let path = format!("crons-{}.lock", &name[..12]);
         let path = self.project.state_dir.join(path);
@@ -113,7 +113,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Runs crons on schedule until the user wants to stop, and then first cancels the crons that run. `now` is the
     /// clock; `mounts` are the mounts of each app's web container.
-    pub async fn run_crons(
+    pub(crate) async fn run_crons(
         &self,
         entries: Vec<Entry>,
         mounts: &BTreeMap<String, Vec<String>>,

@@ -65,7 +65,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Makes sure that one container of an app is up as the plan says. `containers` are the containers of the
     /// environment.
-    pub async fn ensure_container(
+    pub(crate) async fn ensure_container(
         &self,
         planned: &Planned<'_>,
         plan: &ContainerPlan,
@@ -377,7 +377,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
 impl ContainerPlan {
     /// Whether a container that was made from exactly this plan is up.
-    pub fn is_current(&self, containers: &[Container]) -> bool {
+    pub(crate) fn is_current(&self, containers: &[Container]) -> bool {
         up_to_date(self, containers).is_some()
     }
 }
@@ -385,7 +385,11 @@ impl ContainerPlan {
 impl AppPlan {
     /// The id of the container that was made from exactly this plan, if it is up, and the services and the web server
     /// of the app are up too.
-    pub fn current_id(&self, plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
+    pub(crate) fn current_id(
+        &self,
+        plan: &ContainerPlan,
+        containers: &[Container],
+    ) -> Option<String> {
         let front = self.front.as_ref();
         let front = front.filter(|front| plan.worker.is_none() && !front.on_demand);
         let front_is_up = front.is_none_or(|front| proxy::is_current(&front.proxy, containers));

@@ -32,7 +32,7 @@ fn base_ids(derived: &Image) -> &str {
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Builds the derived image if it does not exist. Returns whether it was built just now.
-    pub async fn ensure_image(&self, recipe: &Recipe, pull: Pull) -> Result<bool> {
+    pub(crate) async fn ensure_image(&self, recipe: &Recipe, pull: Pull) -> Result<bool> {
         let there = self.engine.image(&recipe.tag).await?;
         let references = recipe.plan.bases();
         if let Some(image) = &there

@@ -8,7 +8,7 @@ use crate::services::{ServicePlan, mail};
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Sends where the mail is shown, or removes a server that is no longer wanted.
-    pub async fn settle_mail(&self, wanted: Option<&ServicePlan>) -> Result<()> {
+    pub(crate) async fn settle_mail(&self, wanted: Option<&ServicePlan>) -> Result<()> {
         if let Some(plan) = wanted {
             if let Some(url) = mail::address(plan) {
                 self.emit(event::Deploy::MailShown { url }).await;

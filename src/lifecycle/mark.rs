@@ -22,7 +22,7 @@ pub struct Mark(u64);
 
 impl Mark {
     /// A mark for the processes of an operation, a cron or a hook.
-    pub fn of_run() -> Self {
+    pub(crate) fn of_run() -> Self {
         Mark(RUNS - age())
     }
 

@@ -105,7 +105,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Whether the mounts of a container are still to be restored, and no process is doing it.
-    pub fn is_to_be_mended(&self, title: &str) -> bool {
+    pub(crate) fn is_to_be_mended(&self, title: &str) -> bool {
         self.snapshots_of(title).is_pending(BEFORE_RUN) && !self.is_busy()
     }
 

@@ -61,7 +61,12 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Removes everything on a mount. `mounts` are all mounts of the app; those below `mount` keep their content.
-    pub async fn empty_mount(&self, container: &str, mount: &str, mounts: &[String]) -> Result<()> {
+    pub(crate) async fn empty_mount(
+        &self,
+        container: &str,
+        mount: &str,
+        mounts: &[String],
+    ) -> Result<()> {
         let script = "mount=$1; shift; find \"/app/$mount\" -mindepth 1 \"$@\" ! -type d -exec rm -f {} + || exit 1; \
             find \"/app/$mount\" -mindepth 1 \"$@\" -type d -print0 | sort -rz | xargs -0r rmdir --ignore-fail-on-non-empty";
         self.our_command(container, script, &without_nested(mount, mounts))
@@ -108,7 +113,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Runs an action on the mounts of a container until it is done or the user presses Ctrl-C once more than before.
     /// The action may then still end by itself within `grace`, unless the user presses Ctrl-C again. The commands
     /// that the action runs in the container are ended.
-    pub async fn interruptible<T>(
+    pub(crate) async fn interruptible<T>(
         &self,
         container: &str,
         grace: Duration,

@@ -72,7 +72,7 @@ pub struct Report {
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Brings the container up if necessary, and runs the operation in it.
-    pub async fn run_operation(
+    pub(crate) async fn run_operation(
         &self,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
@@ -176,7 +176,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Brings a container up if necessary. A new container gets a little time until its process is up.
-    pub async fn ensure_ready(
+    pub(crate) async fn ensure_ready(
         &self,
         planned: &Planned<'_>,
         container: &ContainerPlan,

@@ -13,7 +13,7 @@ use crate::web::FRONT_PORT;
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that a web server is up that was made from exactly this plan. Returns the id of its container if it
     /// was made now. `anew` also replaces a running server, which has lost the network that it shared.
-    pub async fn ensure_proxy(
+    pub(crate) async fn ensure_proxy(
         &self,
         plan: &ProxyPlan,
         containers: &[Container],

@@ -8,7 +8,7 @@ use crate::engine::spec::Container;
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that the web containers of these apps are up, in this order. `containers` are the containers of the
     /// environment before that; the result is the containers after it.
-    pub async fn ensure_reached(
+    pub(crate) async fn ensure_reached(
         &self,
         reached: &[Planned<'_>],
         mut containers: Vec<Container>,

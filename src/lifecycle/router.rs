@@ -12,7 +12,7 @@ const LIMIT: &str = "10";
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that the router is up as exactly this plan says, and the services to which it leads. `containers`
     /// are the containers of the environment.
-    pub async fn ensure_router(
+    pub(crate) async fn ensure_router(
         &self,
         plan: &RouterPlan,
         routed: &[ServicePlan],

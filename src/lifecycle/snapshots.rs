@@ -72,7 +72,7 @@ struct Done {
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Runs an operation and restores the mounts of its container to their state before the operation.
-    pub async fn run_and_undo(
+    pub(crate) async fn run_and_undo(
         &self,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
@@ -183,7 +183,7 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Lists the current content of all mounts of a container. Only files that can have changed since `known` are
     /// read.
-    pub async fn index_of_mounts(
+    pub(crate) async fn index_of_mounts(
         &self,
         container: &str,
         mounts: &[String],
@@ -210,7 +210,13 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Warns about files on the mounts of a container that differ from the snapshot although it was restored.
-    pub async fn warn_unlike(&self, title: &str, restored: &Restored, flags: &str, snapshot: &str) {
+    pub(crate) async fn warn_unlike(
+        &self,
+        title: &str,
+        restored: &Restored,
+        flags: &str,
+        snapshot: &str,
+    ) {
         let paths = &restored.unlike;
         if paths.is_empty() {
             return;

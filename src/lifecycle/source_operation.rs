@@ -105,7 +105,7 @@ pub enum Left {
 
 impl<E: Engine> Sandbox<'_, E> {
     /// Removes the containers of runs that have ended, which is all containers without one of these ids.
-    pub async fn remove_abandoned_sources(&self, alive: &BTreeSet<String>) -> Result<()> {
+    pub(crate) async fn remove_abandoned_sources(&self, alive: &BTreeSet<String>) -> Result<()> {
         let mut labels = self.project.labels();
         labels.extend([Kind::Source.label()]);
         for container in self.engine.containers(&labels).await? {

@@ -145,7 +145,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Removes the containers of this environment whose app, worker or service is no longer in the configuration.
-    pub async fn remove_strangers(&self, config: &Config) -> Result<()> {
+    pub(crate) async fn remove_strangers(&self, config: &Config) -> Result<()> {
         for container in self.containers().await? {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
             let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
@@ -175,7 +175,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Removes derived images that no container uses. Images in use stay without a message.
-    pub async fn remove_images(&self) -> Result<usize> {
+    pub(crate) async fn remove_images(&self) -> Result<usize> {
         let labels = Labels::from([Kind::Image.label()]);
         let mut removed = 0;
         for image in self.engine.images(&labels).await? {

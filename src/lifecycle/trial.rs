@@ -53,7 +53,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Runs an operation where it can write everywhere, and reports which mounts it needs to pass where it cannot.
     /// The existing mounts are copied with their content and stay unchanged; the copy uses the services of the app
     /// itself.
-    pub async fn try_writable(
+    pub(crate) async fn try_writable(
         &self,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,

@@ -65,7 +65,7 @@ pub struct Reading {
 
 impl Reading {
     /// Whether it says that a write was refused, as far as that is known before paths are looked up.
-    pub fn speaks_of_a_write(&self) -> bool {
+    pub(crate) fn speaks_of_a_write(&self) -> bool {
         let mut candidates = self.candidates.iter();
         self.is_refused
             || self.is_full

@@ -29,7 +29,7 @@ pub struct Located {
 
 impl Located {
     /// The directory below the app that is missing, where one is.
-    pub fn missing_directory(&self, what: What) -> Option<String> {
+    pub(crate) fn missing_directory(&self, what: What) -> Option<String> {
         let directories: &[String] = match what {
             What::Entry | What::Directory => &self.rest,
             // The last name may be a file's.
@@ -56,7 +56,7 @@ pub struct Question {
 }
 
 /// What to ask for: each candidate in every directory that the script may have been in.
-pub fn questions(candidates: &[Candidate], script: &str) -> Vec<Question> {
+pub(crate) fn questions(candidates: &[Candidate], script: &str) -> Vec<Question> {
     let bases = directories(script);
     let mut all = Vec::new();
     for candidate in candidates {

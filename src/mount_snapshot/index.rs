@@ -55,7 +55,7 @@ pub enum Kind {
 
 impl Kind {
     /// Whether others can be in it.
-    pub fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         matches!(self, Kind::Directory | Kind::LockedDirectory)
     }
 }

@@ -26,7 +26,7 @@ pub struct Listing {
 
 impl Listing {
     /// The arguments that make `find` say of each entry what is read here. What cannot be entered is not entered.
-    pub const FIND: &str = r"-ignore_readdir_race \
+    pub(crate) const FIND: &str = r"-ignore_readdir_race \
         \( -readable -printf r -o -printf - \) \( -executable -printf x -o -printf - \) \
         -printf '%y %m %s %T@ %C@ %D %i %n\0%l\0%p\0' \
         -type d \( ! -readable -o ! -executable \) -prune";
@@ -85,7 +85,7 @@ impl Listing {
     }
 
     /// The names of the files that are to be read, each ended by a zero.
-    pub fn to_read(&self) -> Vec<u8> {
+    pub(crate) fn to_read(&self) -> Vec<u8> {
         paths(&self.unread)
     }
 }

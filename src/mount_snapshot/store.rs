@@ -94,7 +94,7 @@ impl Store {
     }
 
     /// Where the snapshots of an environment are, if there are any.
-    pub fn directory_of(state_directory: &Path, environment: &str) -> PathBuf {
+    pub(crate) fn directory_of(state_directory: &Path, environment: &str) -> PathBuf {
         // Names of environments can be anything, and on some file systems two of them the same.
         let environment = &crate::project::hash(environment.as_bytes())[..12];
         state_directory.join("snapshots").join(environment)
@@ -102,7 +102,7 @@ impl Store {
 
     /// Removes the snapshots of this name for all containers of an environment, including containers that no longer
     /// exist.
-    pub fn remove_everywhere(state_directory: &Path, environment: &str, name: &str) {
+    pub(crate) fn remove_everywhere(state_directory: &Path, environment: &str, name: &str) {
         let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
         for directory in directories.into_iter().flatten().flatten() {
             // The index first: without it there is no snapshot.
@@ -208,7 +208,7 @@ impl Store {
     }
 
     /// What to say when something could not be written.
-    pub fn not_written(&self, source: io::Error) -> Error {
+    pub(crate) fn not_written(&self, source: io::Error) -> Error {
         Error::Write {
             directory: self.directory.clone(),
             source,
@@ -222,7 +222,7 @@ impl Store {
 
     /// Notes that a snapshot must no longer be put back automatically: the user has seen the warning and may
     /// continue without it.
-    pub fn give_up(&self, name: &str) {
+    pub(crate) fn give_up(&self, name: &str) {
         // Without the note it is tried once more.
         let _ = std::fs::write(self.note(name), "");
     }
@@ -236,7 +236,7 @@ impl Store {
     }
 
     /// Whether there is one of that name that is to be put back by the next command.
-    pub fn is_pending(&self, name: &str) -> bool {
+    pub(crate) fn is_pending(&self, name: &str) -> bool {
         let is_held = || {
             File::open(self.archive(name)).is_ok_and(|archive| {
                 let taken = flock(&archive, FlockOperation::NonBlockingLockShared);
@@ -247,7 +247,7 @@ impl Store {
     }
 
     /// Whether that is so of any container of an environment.
-    pub fn is_any_pending(state_directory: &Path, environment: &str, name: &str) -> bool {
+    pub(crate) fn is_any_pending(state_directory: &Path, environment: &str, name: &str) -> bool {
         let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
         let mut directories = directories.into_iter().flatten().flatten();
         directories.any(|directory| {
@@ -264,7 +264,7 @@ impl Store {
     }
 
     /// Removes what processes that were killed left of snapshots of an environment.
-    pub fn clear_unfinished(state_directory: &Path, environment: &str) {
+    pub(crate) fn clear_unfinished(state_directory: &Path, environment: &str) {
         let directories = std::fs::read_dir(Self::directory_of(state_directory, environment));
         for directory in directories.into_iter().flatten().flatten() {
             let files = std::fs::read_dir(directory.path());

@@ -125,7 +125,7 @@ impl<'a> Written<'a> {
 impl Suggestion {
     /// Whether no other mounts can help: the message about the refused write already says that a mount cannot be
     /// there.
-    pub fn is_hopeless(&self, check: &MountCheck) -> bool {
+    pub(crate) fn is_hopeless(&self, check: &MountCheck) -> bool {
         let refused = check.read_only.as_ref();
         let path = refused.and_then(|write| write.path.as_deref());
         path.is_some_and(|path| self.elsewhere.iter().any(|one| one.path == path))

@@ -16,9 +16,9 @@ use crate::services::ServiceFile;
 use crate::web;
 
 /// The image, unless `images` of the settings has another one under this name.
-pub const IMAGE: &str = "nginx:1";
+pub(crate) const IMAGE: &str = "nginx:1";
 /// What it is called in `images` of the settings.
-pub const IMAGE_NAME: &str = "nginx";
+pub(crate) const IMAGE_NAME: &str = "nginx";
 
 /// Changes whenever an earlier version's fronts must not be taken for this version's.
 const VERSION: u32 = 2;

@@ -11,7 +11,7 @@ use super::Reporter;
 use crate::event::Envelope;
 
 /// How many events a listener may be behind before it misses the oldest ones.
-pub const BEHIND: usize = 1024;
+pub(crate) const BEHIND: usize = 1024;
 
 /// A reporter whose events listeners hear too.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl<R: Reporter> Fanout<R> {
     }
 
     /// Puts a fan-out around a reporter. Each listener may be this many events behind; 0 counts as 1.
-    pub fn with_room(inner: R, events: usize) -> Self {
+    pub(crate) fn with_room(inner: R, events: usize) -> Self {
         let sender = Sender::new(events.max(1));
         Fanout {
             inner,

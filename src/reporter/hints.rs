@@ -20,7 +20,7 @@ pub fn refused(write: &ReadOnlyWrite) -> String {
 }
 
 /// The hint for a write that was refused although `subject`, such as `the operation`, succeeded.
-pub fn refused_although(subject: &str, write: &ReadOnlyWrite) -> String {
+pub(crate) fn refused_although(subject: &str, write: &ReadOnlyWrite) -> String {
     explained(write, Some(subject))
 }
 
@@ -233,7 +233,7 @@ fn one_of(names: &[String]) -> String {
 }
 
 /// The hint for a command that could not be started.
-pub fn not_started(trouble: &NotStarted) -> String {
+pub(crate) fn not_started(trouble: &NotStarted) -> String {
     let command = safe(trouble.command.as_deref().unwrap_or_default());
     match &trouble.why {
         Unstartable::CarriageReturn { file } => {

@@ -5,7 +5,7 @@ use crate::text;
 use memchr::{memchr, memrchr};
 
 /// How many bytes of a line are shown.
-pub const LONGEST: usize = 64 * 1024;
+pub(crate) const LONGEST: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Lines {

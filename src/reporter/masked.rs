@@ -43,7 +43,7 @@ impl<R: Reporter> Masked<R> {
     }
 
     /// The reporter that gets the masked events.
-    pub fn inner_mut(&mut self) -> &mut R {
+    pub(crate) fn inner_mut(&mut self) -> &mut R {
         &mut self.inner
     }
 

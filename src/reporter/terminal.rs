@@ -81,7 +81,7 @@ impl<S: Screen> Terminal<S> {
     }
 
     /// The screen that gets the text.
-    pub fn screen_mut(&mut self) -> &mut S {
+    pub(crate) fn screen_mut(&mut self) -> &mut S {
         &mut self.screen
     }
 

@@ -98,7 +98,7 @@ impl Schedule {
 
     /// What to write instead of the spec that this was read from, so that no two runs are too near to each other:
     /// never more runs than it has.
-    pub fn slower(&self, spec: &str) -> String {
+    pub(crate) fn slower(&self, spec: &str) -> String {
         let mut fields = spec.split_whitespace();
         let field = fields.next().unwrap_or_default();
         let rest = fields.collect::<Vec<_>>().join(" ");

@@ -85,7 +85,7 @@ impl Origin {
     }
 
     /// Whether its files differ from HEAD, so that an operation does not see all of them.
-    pub async fn is_dirty(&self) -> Result<bool, Error> {
+    pub(crate) async fn is_dirty(&self) -> Result<bool, Error> {
         // A submodule is asked which commit it is at, not for its files: a Git of its own would do that.
         let asked = ["status", "--porcelain", "--ignore-submodules=dirty"];
         let status = self.repository.guarded()?.bytes(&asked).await?;

@@ -18,7 +18,7 @@ const TYPE: &str = "mailpit";
 const IMAGE: &str = "axllent/mailpit:v1.31.3";
 
 /// The name that `PLATFORM_SMTP_HOST` holds. No relationship and no service can have it.
-pub const HOST: &str = "smtp.upsun-local.internal";
+pub(crate) const HOST: &str = "smtp.upsun-local.internal";
 
 /// Upsun's server takes mail here, from anybody in the environment.
 const SMTP_PORT: u16 = 25;
@@ -118,7 +118,7 @@ pub fn address(plan: &ServicePlan) -> Option<String> {
 }
 
 /// The value of PHP's `sendmail_path` with which `mail()` sends there. What PHP adds to it are the script's arguments.
-pub fn sendmail_path() -> String {
+pub(crate) fn sendmail_path() -> String {
     let lines = SENDMAIL.lines().filter(|line| !line.starts_with('#'));
     let script = lines.collect::<Vec<_>>().join("\n");
     format!("/bin/dash -c '{script}' sendmail")

@@ -57,7 +57,7 @@ pub enum Endpoints {
 
 impl ServiceType {
     /// Whether a relationship may name this endpoint, as far as the configuration does not say which there are.
-    pub fn may_have(&self, endpoint: &str) -> bool {
+    pub(crate) fn may_have(&self, endpoint: &str) -> bool {
         let is_default = |known: &ServiceType| known.endpoint == endpoint;
         is_default(self)
             || match self.endpoints {

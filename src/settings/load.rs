@@ -25,7 +25,7 @@ pub struct OwnFile {
 }
 
 /// What it is called in general.
-pub const OWN_NAME: &str = crate::project::OWN_SETTINGS;
+pub(crate) const OWN_NAME: &str = crate::project::OWN_SETTINGS;
 
 impl OwnFile {
     /// From `XDG_CONFIG_HOME` and `HOME`.

@@ -191,7 +191,7 @@ impl PathPattern {
     }
 
     /// Whether a path below one of these directories may be one of them.
-    pub fn is_below_any<'a>(&self, mut directories: impl Iterator<Item = &'a str>) -> bool {
+    pub(crate) fn is_below_any<'a>(&self, mut directories: impl Iterator<Item = &'a str>) -> bool {
         let plain = self.matcher.glob().glob();
         let end = plain.find(['*', '?', '[', '{', '\\']);
         // The directories that every path begins with, and whether that is all of it.
@@ -281,7 +281,7 @@ impl Definition {
     }
 
     /// What makes no sense in it, and the key that it is said at; `None` when all does.
-    pub fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn contradiction(&self) -> Option<(&'static str, &'static str)> {
         if self.role.is_some() && self.user.is_some() {
             return Some(("user", "says both `role` and `user`"));
         }

@@ -24,10 +24,9 @@ const BLOCK: usize = 512;
 const LONG: &[u8] = b"././@LongLink";
 
 impl Tree {
-    /// Writes what is below `root` as a tar archive: parents before children, everything owned by `uid` and
-    /// `gid` and from `mtime` (seconds since 1970), directories 0755, files 0644 or 0755. The same tree gives
-    /// the same bytes.
-    pub fn write_tar(
+    /// Writes the archive with names that begin with nothing.
+    #[cfg(test)]
+    pub(crate) fn write_tar(
         &self,
         root: &str,
         uid: u32,
@@ -38,7 +37,9 @@ impl Tree {
         self.write_tar_below("", root, uid, gid, mtime, out)
     }
 
-    /// Writes the archive with names below `above`, which ends with a slash and is not in the archive.
+    /// Writes what is below `root` as a tar archive: parents before children, everything owned by `uid` and
+    /// `gid` and from `mtime` (seconds since 1970), directories 0755, files 0644 or 0755. The same tree gives
+    /// the same bytes. Names stand below `above`, which ends with a slash and is not in the archive.
     pub(crate) fn write_tar_below(
         &self,
         above: &str,

@@ -32,7 +32,7 @@ impl Printed {
     }
 
     /// Whether a pattern is somewhere in what is kept.
-    pub fn is_matched_by(&mut self, pattern: &TextPattern) -> bool {
+    pub(crate) fn is_matched_by(&mut self, pattern: &TextPattern) -> bool {
         if self.left_out == 0 && !self.tail.is_empty() && self.tail.len() < KEPT {
             // Nothing was left out, and a match may lie across the two parts.
             self.head.extend(self.tail.drain(..));

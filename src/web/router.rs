@@ -11,12 +11,12 @@ use super::{BEGINNING, Writer};
 use crate::routes::{Entrance, Kind, Route};
 
 /// The file that names the engine's name server: that is known only once the container runs.
-pub const RESOLVER: &str = "/tmp/resolver.conf";
+pub(crate) const RESOLVER: &str = "/tmp/resolver.conf";
 
 /// The directory of the page for addresses that no route has.
-pub const PAGE_DIRECTORY: &str = "/etc/nginx";
+pub(crate) const PAGE_DIRECTORY: &str = "/etc/nginx";
 /// The file of that page. nginx accepts no text of more than 4096 bytes in its configuration.
-pub const PAGE: &str = "upsun-local-routes.txt";
+pub(crate) const PAGE: &str = "upsun-local-routes.txt";
 
 /// What holds for all servers. Large headers are no error on Upsun either.
 const COMMON: [&str; 12] = [
@@ -111,7 +111,8 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
 
 /// The page for an address without a route. It names no other route: any page in a browser can make its own name
 /// lead to this machine, and could read the text.
-pub const PAGE_TEXT: &str = "no route has this address; `upsun-local status` lists the routes\n";
+pub(crate) const PAGE_TEXT: &str =
+    "no route has this address; `upsun-local status` lists the routes\n";
 
 fn has_top(entrance: &Entrance, host: &str) -> bool {
     let top = |route: &Route| route.host == host && route.path == "/";

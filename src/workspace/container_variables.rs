@@ -66,7 +66,7 @@ impl Workspace {
     }
 
     /// The inputs of the variables that users set: without relationships, routes and a source tree.
-    pub fn user_context<'a>(
+    pub(crate) fn user_context<'a>(
         &'a self,
         app: &'a App,
         worker: Option<&'a Worker>,
@@ -106,7 +106,7 @@ impl Workspace {
     }
 
     /// The variables of one run that differ from the container's, because of `--variable`.
-    pub fn run_variables(
+    pub(crate) fn run_variables(
         &self,
         app: &App,
         worker: Option<&str>,

@@ -94,7 +94,7 @@ impl Error {
 
     /// With how to go on, where that is known.
     #[must_use]
-    pub fn hinted(mut self, new: Option<String>) -> Self {
+    pub(crate) fn hinted(mut self, new: Option<String>) -> Self {
         if let Error::Refused { hint, .. } = &mut self {
             *hint = new;
         }

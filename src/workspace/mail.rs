@@ -36,17 +36,17 @@ impl Workspace {
     }
 
     /// Whether the name means the mail server.
-    pub fn is_mail(&self, name: &str) -> bool {
+    pub(crate) fn is_mail(&self, name: &str) -> bool {
         self.settings.mail.is_some() && name == self.mail_name()
     }
 
     /// `PLATFORM_SMTP_HOST`. Empty is how Upsun says that mail is switched off.
-    pub fn smtp_host(&self) -> &'static str {
+    pub(crate) fn smtp_host(&self) -> &'static str {
         self.settings.mail.map_or("", |_| mail::HOST)
     }
 
     /// Adds the mail server, which every container of an app reaches without a relationship.
-    pub fn with_mail(
+    pub(crate) fn with_mail(
         &self,
         plan: Option<&ServicePlan>,
         mut connections: Vec<Connections>,
@@ -63,7 +63,7 @@ impl Workspace {
     }
 
     /// What PHP's `mail()` needs, below what the project itself says of it.
-    pub fn php_mail(&self, phase: Phase) -> Option<Prefixed> {
+    pub(crate) fn php_mail(&self, phase: Phase) -> Option<Prefixed> {
         let is_on = self.settings.mail.is_some() && phase == Phase::Runtime;
         is_on.then(|| Prefixed {
             name: "php:sendmail_path".to_owned(),

@@ -29,7 +29,7 @@ pub fn of(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
 
 /// The settings for commands that only remove or look: a key that the repository may not set is ignored, except
 /// `engine`.
-pub fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
+pub(crate) fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Settings, Error> {
     let mut loaded = load(root, surroundings)?;
     let is_named = surroundings.names_engine;
     loaded
@@ -128,7 +128,7 @@ pub fn without_credentials(surroundings: &Surroundings) -> (String, Option<Strin
 }
 
 /// The variables of `env_file`.
-pub fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Error> {
+pub(crate) fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, Error> {
     let Some(path) = &settings.env_file else {
         return Ok(UserVariables::new());
     };
@@ -148,7 +148,7 @@ pub fn read_env_file(root: &Path, settings: &Settings) -> Result<UserVariables, 
 }
 
 /// The certificates of `ca_certificates`, or else those that this process's variables name.
-pub fn find_certificates(
+pub(crate) fn find_certificates(
     root: &Path,
     settings: &Settings,
     variables: &Variables,

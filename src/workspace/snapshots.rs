@@ -44,7 +44,7 @@ impl Workspace {
     }
 
     /// What says to `upsun-local mount` which container is meant: ` --app one --worker mailer`, or nothing.
-    pub fn mount_flags(&self, app: &str, worker: Option<&str>) -> String {
+    pub(crate) fn mount_flags(&self, app: &str, worker: Option<&str>) -> String {
         let mut flags = String::new();
         if self.config.apps.len() > 1 {
             flags.push_str(&format!(" --app {app}"));

@@ -35,7 +35,7 @@ impl Case<'_> {
     }
 
     /// Whether the role may run the operation.
-    pub fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         self.actor
             .as_ref()
             .is_some_and(|actor| actor.role.may(self.found.operation.role))
