@@ -117,7 +117,7 @@ impl Kind {
         Kind::Trial,
     ];
 
-    /// The value of the label [`LABEL_KIND`].
+    /// The value of the label `LABEL_KIND`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Web => "web",
@@ -151,7 +151,7 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The label [`LABEL_KIND`] with this kind.
+    /// The label `LABEL_KIND` with this kind.
     pub fn label(self) -> (String, String) {
         (LABEL_KIND.to_owned(), self.name().to_owned())
     }

@@ -1,7 +1,7 @@
 //! Upsun's services: what is known of each type, and what stands for one here: a container of its official image,
 //! with the endpoints, databases and users of its `configuration`, and the payload that relationships to it get.
 //!
-//! Everything about a type of service is in one file below `services/`, and [`TYPES`] lists those files. The reader of
+//! Everything about a type of service is in one file below `services/`, and `TYPES` lists those files. The reader of
 //! the configuration asks here which types and versions there are. Pure: nothing here talks to an engine.
 
 mod chrome_headless;

@@ -103,7 +103,7 @@ pub struct Context<'a> {
     pub smtp_host: &'a str,
 }
 
-/// The variables of a container, sorted by name. `PATH` is not among them: see [`path`].
+/// The variables of a container, sorted by name. `PATH` is not among them: see [`crate::layout::path`].
 pub fn variables(context: &Context<'_>) -> Vec<Variable> {
     let mut table = Table::default();
     for (name, value) in container_variables(&context.app.image) {

@@ -26,7 +26,7 @@ pub trait Files: fmt::Debug {
     /// What stands at a path.
     fn kind(&self, path: &Path) -> Result<Kind, ReadError>;
 
-    /// The bytes of a regular file that is not larger than [`MAX_FILE`].
+    /// The bytes of a regular file that is not larger than `MAX_FILE`.
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
 
     /// The bytes as Git would store them: with the line ends that `.gitattributes` asks for.
@@ -59,7 +59,7 @@ pub enum ReadError {
     /// A named pipe, a socket, a device.
     #[error("it is not a regular file")]
     Special,
-    /// Larger than [`MAX_FILE`].
+    /// Larger than `MAX_FILE`.
     #[error("it is larger than 16 MiB")]
     TooLarge,
     /// Links that lead to each other.

@@ -260,7 +260,7 @@ pub struct ExecSpec {
     pub working_dir: Option<String>,
     /// Variables in addition to those of the container.
     pub variables: BTreeMap<String, String>,
-    /// Whether the command gets a terminal; both its streams then arrive as [`Output::Stdout`].
+    /// Whether the command gets a terminal; both its streams then arrive as [`crate::output::Output::Stdout`].
     pub terminal: bool,
     /// Whether the command's standard input is connected.
     pub stdin: bool,

@@ -38,7 +38,7 @@ pub enum Heard {
 }
 
 impl<R: Reporter> Fanout<R> {
-    /// Puts a fan-out around a reporter. Each listener may be [`BEHIND`] events behind.
+    /// Puts a fan-out around a reporter. Each listener may be `BEHIND` events behind.
     pub fn new(inner: R) -> Self {
         Fanout::with_room(inner, BEHIND)
     }

@@ -12,7 +12,7 @@ pub struct ServicePlan {
     pub name: String,
     /// `postgresql:18`, as in the configuration.
     pub r#type: String,
-    /// Says everything that the container depends on; it is also its label [`crate::labels::LABEL_DEPLOY`].
+    /// Says everything that the container depends on; it is also its label `LABEL_DEPLOY`.
     pub id: String,
     /// The container, which others find by its name, by way of links; `None` for one that is only files
     /// (`network-storage`) or runs elsewhere (`external` in the settings).
