@@ -19,14 +19,14 @@ pub const FAULT: u8 = 70;
 /// An image, volume or container cannot be made.
 pub const CANNOT_MAKE: u8 = 73;
 /// Busy; try again.
-pub(crate) const BUSY: u8 = 75;
+pub const BUSY: u8 = 75;
 /// The role may not.
 pub const DENIED: u8 = 77;
 /// The configuration is invalid.
 pub const BAD_CONFIGURATION: u8 = 78;
 /// An operation did what it must not.
-pub(crate) const OPERATION_FAILED: u8 = 1;
-pub(crate) const BUILD_FAILED: u8 = 1;
+pub const OPERATION_FAILED: u8 = 1;
+pub const BUILD_FAILED: u8 = 1;
 
 /// The end of a command that did not succeed.
 #[derive(Debug)]
