@@ -80,17 +80,12 @@ impl<E: Engine> Actions<E> {
         stop_request::heed(move || recording.request_file(), move || shutdown.request())
     }
 
-    /// Runs `act` until it is done or the user leaves without waiting, and turns its error into a failure.
+    /// [`until_left`] of this activity, on the heap: the futures of use cases are large.
     fn carry_out<'a, T: Send + 'a>(
         &'a self,
         act: impl Future<Output = lifecycle::Result<T>> + Send + 'a,
     ) -> Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>> {
-        Box::pin(async move {
-            let result = self.shutdown.unless_left(act).await;
-            result
-                .unwrap_or(Err(lifecycle::Error::Interrupted))
-                .map_err(|err| Failure::of(err, &self.shutdown))
-        })
+        Box::pin(until_left(&self.shutdown, act))
     }
 
     /// Ends the record of the activity with its result, once the listener has handled all of its events.
@@ -140,6 +135,17 @@ impl<E: Engine> Actions<E> {
     }
 }
 
+/// Runs `act` until it is done or the user leaves without waiting, and turns its error into a failure.
+async fn until_left<T>(
+    shutdown: &Shutdown,
+    act: impl Future<Output = lifecycle::Result<T>>,
+) -> Result<T, Failure> {
+    let result = shutdown.unless_left(act).await;
+    result
+        .unwrap_or(Err(lifecycle::Error::Interrupted))
+        .map_err(|err| Failure::of(err, shutdown))
+}
+
 /// The exit code for a script that ran: its own code, 124 if it exceeded the time limit, or 128 plus the signal's
 /// number if a signal cancelled it.
 pub fn exit_code(report: &Report, shutdown: &Shutdown) -> u8 {
@@ -150,5 +156,62 @@ pub fn exit_code(report: &Report, shutdown: &Shutdown) -> u8 {
         Outcome::Success => 0,
         // Codes outside a byte do not exist on Linux; a failure must never look like a success.
         Outcome::Failure => u8::try_from(report.exit_code).unwrap_or(255),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::FakeEngine;
+
+    /// Everything that use cases are called with.
+    struct Arguments<'a> {
+        operation: &'a operation::Operation,
+        cron: &'a cron::PlannedCron,
+        source_operation: &'a source_operation::PlannedSourceOperation,
+        up: &'a up::Up,
+        tests: &'a suite::PlannedTests,
+        cases: &'a [suite::Case<'a>],
+        request: &'a suite::Request,
+        audience: &'a dyn suite::Audience,
+        app: &'a crate::config::app::App,
+        mounts: Mounts<'a>,
+        paths: &'a [String],
+        directory: &'a std::path::Path,
+        targets: &'a [CleanTarget],
+    }
+
+    fn send(_: &impl Send) {}
+
+    fn every_future_is_send<E: Engine>(actions: &Actions<E>, with: &Arguments<'_>) {
+        let Arguments { mounts, paths, .. } = *with;
+        send(&actions.run(with.operation));
+        send(&actions.run_cron(with.cron));
+        send(&actions.run_source_operation(with.source_operation));
+        send(&actions.up(with.up, || {}));
+        send(&actions.down(lifecycle::Down::KeepVolumes, false));
+        send(&actions.test(with.tests, with.cases, with.request, with.audience));
+        send(&actions.ensure_up(with.app, None));
+        send(&actions.mount_sizes(mounts, paths));
+        send(&actions.upload_to_mount(mounts, "", with.directory));
+        send(&actions.download_from_mount(mounts, "", with.directory));
+        send(&actions.empty_mounts(mounts, paths));
+        send(&actions.take_snapshot(mounts, ""));
+        send(&actions.restore_snapshot(mounts, ""));
+        send(&actions.differences(mounts, ""));
+        let (engine, events) = (actions.engine.as_ref(), &actions.events);
+        send(&clean(
+            engine,
+            events,
+            &actions.shutdown,
+            with.targets,
+            false,
+        ));
+    }
+
+    /// The compiler is what checks this: a use case whose future cannot go from thread to thread is refused.
+    #[test]
+    fn every_use_case_can_go_from_thread_to_thread() {
+        let _ = every_future_is_send::<FakeEngine>;
     }
 }

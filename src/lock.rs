@@ -278,7 +278,7 @@ fn elsewhere(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// A text that no other holder of a lock has, in this process or in any other.
-fn new_token() -> String {
+pub(crate) fn new_token() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = std::time::SystemTime::now();
     let now = now

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::down::busy;
+use super::until_left;
 use crate::engine::Engine;
 use crate::event::Events;
 use crate::failure::{BUSY, Failure};
@@ -31,7 +32,7 @@ pub async fn clean<E: Engine>(
     targets: &[CleanTarget],
     images: bool,
 ) -> Result<usize, Failure> {
-    // An empty set: nothing is going to start, so no container has to stay.
+    // Images that a repository names are checked when a container starts, and none starts here.
     let none = BTreeSet::new();
     let mut removed = 0;
     let mut refused = None;
@@ -75,16 +76,6 @@ fn sandbox_of<'a, E>(
         shutdown,
         foreign,
     }
-}
-
-async fn until_left<T>(
-    shutdown: &Shutdown,
-    act: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Failure> {
-    let result = shutdown.unless_left(act).await;
-    result
-        .unwrap_or(Err(Error::Interrupted))
-        .map_err(|err| Failure::of(err, shutdown))
 }
 
 /// Removes everything of a project, with its state directory.

@@ -91,14 +91,10 @@ impl<E: Engine> Actions<E> {
         } = planned;
         let sandbox = self.sandbox();
         let lock = sandbox.lock(&format!("cron run {}", cron.name)).await?;
+        let containers = sandbox.containers().await?;
+        let how = (request.pull, request.rebuild);
         let containers = self
-            .reach(
-                &sandbox,
-                prepared,
-                request.pull,
-                request.rebuild,
-                Running::Other,
-            )
+            .reach(&sandbox, prepared, containers, how, Running::Other)
             .await?;
         let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();

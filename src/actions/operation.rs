@@ -154,8 +154,10 @@ impl<E: Engine> Actions<E> {
             self.warn_not_undone().await;
         }
         let running = Running::Operation(found.operation);
+        let containers = sandbox.containers().await?;
+        let how = (request.pull, request.rebuild);
         let containers = self
-            .reach(&sandbox, prepared, request.pull, request.rebuild, running)
+            .reach(&sandbox, prepared, containers, how, running)
             .await?;
         let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();

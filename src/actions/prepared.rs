@@ -7,6 +7,7 @@ use crate::config::app::{App, SocketFamily};
 use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::images::Recipe;
+use crate::layout::{PORT, SOCKET};
 use crate::lifecycle::{self, Planned, Pull, Sandbox};
 use crate::plan::{AppPlan, ContainerPlan};
 use crate::source::Tree;
@@ -62,7 +63,7 @@ impl Prepared {
         self.at
     }
 
-    /// Where the app accepts requests: a port or a socket; `None` if no route or relationship leads to the app.
+    /// Where the app accepts requests: a port or a socket; `None` for a worker, and for an app without a start command.
     pub(crate) fn listens_at(&self) -> Option<&str> {
         self.listens_at.as_deref()
     }
@@ -113,23 +114,22 @@ fn listens_at(app: &App, worker: Option<&str>) -> Option<String> {
         return None;
     }
     Some(match app.web.socket_family {
-        SocketFamily::Tcp => "8888".to_owned(),
-        SocketFamily::Unix => "/run/app.sock".to_owned(),
+        SocketFamily::Tcp => PORT.to_owned(),
+        SocketFamily::Unix => SOCKET.to_owned(),
     })
 }
 
 impl<E: Engine> Actions<E> {
-    /// Brings up what the container reaches, and returns what runs. The project's warnings are sent only when
-    /// something is about to be made, not with every run.
+    /// Brings up what the container reaches, and returns what runs. `containers` are those that run before that. The
+    /// project's warnings are sent only when something is about to be made, not with every run.
     pub(super) async fn reach(
         &self,
         sandbox: &Sandbox<'_, E>,
         prepared: &Prepared,
-        pull: Pull,
-        rebuild: bool,
+        containers: Vec<Container>,
+        (pull, rebuild): (Pull, bool),
         running: Running<'_>,
     ) -> lifecycle::Result<Vec<Container>> {
-        let containers = sandbox.containers().await?;
         if rebuild || !prepared.container().is_current(&containers) {
             self.workspace
                 .warn(&self.events, &prepared.tree, running)

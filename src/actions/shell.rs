@@ -31,13 +31,20 @@ impl<E: Engine> Actions<E> {
             return Ok(id);
         }
         let lock = sandbox.lock("up").await?;
-        let is_current = container.is_current(&sandbox.containers().await?);
+        let containers = sandbox.containers().await?;
+        let is_current = container.is_current(&containers);
         let _heeding = (!is_current).then(|| {
             let apps = vec![plan.app.clone()];
             self.record(Draft::Push { apps })
         });
         let containers = self
-            .reach(&sandbox, prepared, Pull::Missing, false, Running::Other)
+            .reach(
+                &sandbox,
+                prepared,
+                containers,
+                (Pull::Missing, false),
+                Running::Other,
+            )
             .await?;
         let deployed = sandbox
             .ensure_container(

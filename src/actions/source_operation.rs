@@ -19,9 +19,10 @@ use crate::engine::Engine;
 use crate::event::Events;
 use crate::failure::Failure;
 use crate::lifecycle::{self, Pull};
+use crate::lock;
 use crate::roles::Actor;
 use crate::scratch::Origin;
-use crate::shutdown::{Shutdown, Urgency};
+use crate::shutdown::Shutdown;
 use crate::source::Tree;
 use crate::suggestion::nearest;
 use crate::user_variables::UserVariables;
@@ -121,13 +122,13 @@ impl PlannedSourceOperation {
 }
 
 impl<E: Engine> Actions<E> {
-    /// Runs a source operation. `self` must be the actions of [`PlannedSourceOperation::workspace`].
+    /// Runs a source operation, with the configuration of the last commit.
     pub async fn run_source_operation(
         &self,
         planned: &PlannedSourceOperation,
     ) -> Result<Committed, Failure> {
         let request = &planned.request;
-        let wanted = find(&self.workspace.config, &planned.here, &request.operation)?;
+        let wanted = find(&planned.workspace.config, &planned.here, &request.operation)?;
         let apps = wanted.iter().map(|found| found.app.name.clone());
         let _heeding = self.record(Draft::SourceOperation {
             apps: apps.collect(),
@@ -135,21 +136,17 @@ impl<E: Engine> Actions<E> {
         });
         let sandbox = self.sandbox();
         let run = Run {
-            workspace: &self.workspace,
+            workspace: &planned.workspace,
             sandbox: &sandbox,
             request,
             origin: &planned.origin,
             wanted: &wanted,
             tree: &planned.tree,
-            id: &run_id(),
+            id: &lock::new_token(),
         };
         warn_of_differences(&self.events, &planned.here, &wanted, &request.operation).await;
-        let result = tokio::select! {
-            biased;
-            result = run.all() => result,
-            () = self.shutdown.reached(Urgency::Leave) => Err(lifecycle::Error::Interrupted.into()),
-        };
-        let result = match result {
+        let result = self.shutdown.unless_left(run.all()).await;
+        let result = match result.unwrap_or(Err(lifecycle::Error::Interrupted.into())) {
             Ok(Came::Failed(report)) => Ok(Committed {
                 exit_code: exit_code(&report, &self.shutdown),
                 ..Committed::default()
@@ -163,14 +160,6 @@ impl<E: Engine> Actions<E> {
         };
         self.finish(result, |committed| committed.exit_code).await
     }
-}
-
-/// An id that tells the processes of this run from those of other runs, including one that has just ended.
-fn run_id() -> String {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    format!("{:x}-{:x}", now.as_nanos(), std::process::id())
 }
 
 /// The apps that define this operation in the commit, in the order of the configuration. `here` is the configuration

@@ -99,8 +99,14 @@ pub(super) fn plain_style() -> Style {
 }
 
 impl Context {
-    /// The context of this process.
+    /// The context of this process, with a log if the user asked for it.
     pub(super) fn of_process(global: Global) -> Self {
+        let context = Context::new(global);
+        context.log();
+        context
+    }
+
+    fn new(global: Global) -> Self {
         let variables = Variables::new(std::env::vars_os());
         let colored = |terminal: bool| {
             let color = match global.color {
@@ -128,17 +134,15 @@ impl Context {
             names_engine: global.engine.is_some(),
             variables,
         };
-        let context = Context {
+        Context {
             global,
             style,
             out_style,
             surroundings,
-            secrets: Arc::default(),
+            secrets: diagnostics::Known::default(),
             progress: MultiProgress::new(),
             stopping: OnceLock::new(),
-        };
-        context.log();
-        context
+        }
     }
 
     /// Switches on the log, if the user asked for it.
@@ -159,7 +163,7 @@ impl Context {
             None => diagnostics::Filter::of_verbosity(self.global.verbose),
         };
         if let Some(filter) = filter {
-            let (known, progress) = (Arc::clone(&self.secrets), self.progress.clone());
+            let (known, progress) = (self.secrets.clone(), self.progress.clone());
             diagnostics::install(&filter, self.style.color, known, progress);
         }
     }
@@ -186,7 +190,7 @@ impl Context {
 
     /// Prints a failure as an error message.
     pub(super) fn say(&self, failure: &Failure) {
-        self.talk(&failure.text(self.style, self.secrets.get()));
+        self.talk(&failure.text(self.style, self.secrets.get().as_ref()));
     }
 
     /// Wraps sentences for standard output as `talk` does, with the further lines indented.
@@ -216,7 +220,7 @@ impl Context {
 
     /// Starts a listener that prints events as text on standard error, or as JSON on standard output.
     pub(super) fn listen(&self, json: bool, shutdown: &Shutdown) -> Listening {
-        let secrets = self.secrets.get().cloned().unwrap_or_default();
+        let secrets = self.secrets.get().unwrap_or_default();
         self.listen_to(json, secrets, false, shutdown)
     }
 
@@ -254,9 +258,23 @@ impl Context {
     }
 
     /// The context of a command that `watch` runs in its own process and stops with `shutdown`.
-    pub(super) fn of_turn(global: Global, shutdown: &Shutdown) -> Self {
-        let context = Context::of_process(global);
+    pub(super) fn of_turn(&self, global: Global, shutdown: &Shutdown) -> Self {
+        let context = self.with_options(global);
         context.heed(shutdown);
+        context
+    }
+
+    /// The context with other options. It shares the log with this one, and the values that the log hides.
+    pub(super) fn with_options(&self, global: Global) -> Self {
+        let context = Context {
+            secrets: self.secrets.clone(),
+            progress: self.progress.clone(),
+            ..Context::new(global)
+        };
+        // The log is installed once for the process.
+        if context.global.verbose > self.global.verbose {
+            context.log();
+        }
         context
     }
 

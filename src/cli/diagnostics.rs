@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
@@ -21,8 +21,21 @@ pub(super) const VARIABLE: &str = "UPSUN_LOCAL_LOG";
 /// What the names of all modules begin with.
 const CRATE: &str = "upsun_local";
 
-/// Secrets that may become known later.
-pub(super) type Known = Arc<OnceLock<Secrets>>;
+/// The sensitive values that messages and the log must not contain, once they are known. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known(Arc<Mutex<Option<Secrets>>>);
+
+impl Known {
+    /// These values, and no longer those of an earlier call.
+    pub(super) fn set(&self, secrets: Secrets) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets);
+    }
+
+    pub(super) fn get(&self) -> Option<Secrets> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+}
 
 /// What is logged: `debug`, or `engine=trace,info`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -145,8 +158,6 @@ impl<S: Fn() -> W, W: Write> Write for Lines<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     #[test]
@@ -210,7 +221,7 @@ mod tests {
         let page = Page::default();
         let (known, written) = (Known::default(), page.clone());
         let lines = Lines {
-            known: Arc::clone(&known),
+            known: known.clone(),
             progress: MultiProgress::new(),
             stream: move || page.clone(),
         };
@@ -221,9 +232,8 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "upsun_local::x", app = "app", "the token is hush-hush");
-            known
-                .set(Secrets::new([("env:TOKEN", "hush-hush".to_owned())]))
-                .unwrap();
+            known.set(Secrets::new([("env:OTHER", "earlier".to_owned())]));
+            known.set(Secrets::new([("env:TOKEN", "hush-hush".to_owned())]));
             tracing::warn!(target: "upsun_local::x", value = %"hush-hush\n\u{1b}[2Jerror: forged", "now");
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

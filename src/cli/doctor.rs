@@ -9,8 +9,10 @@ use upsun_local::text;
 
 use super::context::Context;
 use upsun_local::engine::Engine;
+use upsun_local::engine::spec::EngineInfo;
 use upsun_local::failure::{Failure, NO_ENGINE, USAGE};
 use upsun_local::text::safe;
+use upsun_local::workspace::Workspace;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -114,18 +116,18 @@ const DIFFERENCES: &[(&str, &str)] = &[
 /// How far the text of a topic is indented.
 const TOPIC: usize = 14;
 
+/// What the engine says of itself.
+async fn engine(context: &Context, workspace: Option<&Workspace>) -> Result<EngineInfo, Failure> {
+    let setting = workspace.and_then(|workspace| workspace.settings.engine.as_deref());
+    Ok(context.engine(setting).await?.info().await?)
+}
+
 /// Prints what a bug report can carry, also where much is wrong.
 async fn report(context: &Context) -> Result<u8, Failure> {
     // All values that have to be hidden are only known of what can be read as a whole.
     let workspace = open_quietly(context).or_else(|_| open_lenient(context));
     let workspace = workspace.ok();
-    let setting = workspace
-        .as_ref()
-        .and_then(|workspace| workspace.settings.engine.as_deref());
-    let engine = match context.engine(setting).await {
-        Ok(engine) => engine.info().await.map_err(Failure::from),
-        Err(failure) => Err(failure),
-    };
+    let engine = engine(context, workspace.as_deref()).await;
     let root = root(context).ok();
     let seen = report::Seen {
         root: root.as_deref(),
@@ -145,13 +147,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         Ok(workspace) => (Some(workspace), None),
         Err(failure) => (None, Some(failure)),
     };
-    let setting = workspace
-        .as_ref()
-        .and_then(|workspace| workspace.settings.engine.as_deref());
-    let engine = match context.engine(setting).await {
-        Ok(engine) => engine.info().await.map_err(Failure::from),
-        Err(failure) => Err(failure),
-    };
+    let engine = engine(context, workspace.as_deref()).await;
     if arguments.format == super::options::Format::Json {
         let document = json!({
             "version": env!("CARGO_PKG_VERSION"),

@@ -17,7 +17,7 @@ pub(super) fn open(context: &Context) -> Result<Arc<Workspace>, Failure> {
 /// The same, without a word about the errors.
 pub(super) fn open_quietly(context: &Context) -> Result<Arc<Workspace>, Failure> {
     let workspace = Workspace::open(&root(context)?, &context.surroundings)?;
-    let _ = context.secrets.set(workspace.secrets());
+    context.secrets.set(workspace.secrets());
     Ok(Arc::new(workspace))
 }
 
@@ -35,8 +35,7 @@ fn opened(
         workspace::Error::Invalid(loaded) => refuse(context, &loaded),
         err => err.into(),
     })?;
-    // A command that opens it twice has the same values twice.
-    let _ = context.secrets.set(workspace.secrets());
+    context.secrets.set(workspace.secrets());
     Ok(Arc::new(workspace))
 }
 

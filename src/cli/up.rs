@@ -7,6 +7,7 @@ use super::opened::open;
 use super::options::{Format, PullChoice};
 use super::plans::print_plans;
 use upsun_local::actions::up::{Request, Up};
+use upsun_local::event::Notice;
 use upsun_local::failure::Failure;
 
 /// Arguments of `up`.
@@ -59,20 +60,21 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let (actions, listening) = context
         .actions(&workspace, Hearing { json, mask: false })
         .await?;
+    let events = listening.events.clone();
     let open = || {
         if !arguments.open {
             return;
         }
         match workspace.entrance.primary() {
             Some(route) => super::browser::open(context, &route.url(workspace.entrance.port)),
-            None => context.talk(&format!(
-                "{}: there is no route to open\n",
-                context.style.warning("warning")
-            )),
+            None => events.offer(Notice::Warning {
+                message: "there is no route to open".to_owned(),
+                hint: None,
+            }),
         }
     };
     let result = actions.up(&up, open).await;
-    listening.finish(actions);
+    listening.finish((actions, events));
     if arguments.crons && result.is_ok() && !context.global.quiet {
         context.talk("The crons have stopped; what is up stays up until `upsun-local down`\n");
     }

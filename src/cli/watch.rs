@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     };
     // Options that every command takes may stand before `watch` or after it.
     let outer = context;
-    let context = &Context::of_process(work.global.clone());
+    let context = &outer.with_options(work.global.clone());
     let root = root(context)?;
     let root = std::fs::canonicalize(&root)
         .map_err(|err| Failure::usage(format!("{}: {err}", root.display())))?;
@@ -90,7 +90,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     loop {
         clear(context, before.as_deref());
         let began = Instant::now();
-        let mut turn = Turn::start(&work)?;
+        let mut turn = Turn::start(context, &work)?;
         let ended = tokio::select! {
             // The turn may end by the same Ctrl-C, so check for the signal first.
             biased;

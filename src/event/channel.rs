@@ -65,7 +65,7 @@ impl Events {
     }
 
     /// Sends an event unless the channel is full: for progress, where the next event replaces the one before.
-    pub(crate) fn offer(&self, event: impl Into<Event>) {
+    pub fn offer(&self, event: impl Into<Event>) {
         let _ = self.sender.try_send(Item::now(event.into()));
     }
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
@@ -19,8 +20,8 @@ use super::execute::{Command, End, undeceived};
 use super::mounts::{Holes, append_tree};
 use super::output::Tail;
 use super::{Error, Mark, Planned, Report, Result, Sandbox, archive};
-use crate::engine::Engine;
 use crate::engine::spec::{ContainerSpec, ExecSpec};
+use crate::engine::{Engine, Exec};
 use crate::event::{self, Event, Outcome, Text};
 use crate::known_cause;
 use crate::labels::LABEL_RUN;
@@ -293,13 +294,12 @@ impl<E: Engine> Sandbox<'_, E> {
         self.engine.stop_container(id).await?;
         self.engine.start_container(id).await?;
         let mut words = Vec::new();
-        let (code, errors) = self
-            .read(id, &clean(LEFT, &[run.branch]), async |bytes| {
-                let room = MOST_WORDS.saturating_sub(words.len());
-                words.extend_from_slice(&bytes[..bytes.len().min(room)]);
-                Ok(())
-            })
-            .await?;
+        let mut reading = self.read(id, &clean(LEFT, &[run.branch])).await?;
+        while let Some(bytes) = reading.next().await? {
+            let room = MOST_WORDS.saturating_sub(words.len());
+            words.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+        let (code, errors) = self.end_of(reading).await?;
         let made = parse(&String::from_utf8_lossy(&words));
         match code {
             0 if is_id(&made.tip) => {}
@@ -322,14 +322,15 @@ impl<E: Engine> Sandbox<'_, E> {
         let file = tokio::fs::File::create(run.inbox).await;
         let mut file = file.map_err(failed)?;
         let mut room = MOST;
-        let (code, errors) = self
-            .read(id, &clean(PACK, &[&made.tip, run.head]), async |bytes| {
-                room = room.checked_sub(bytes.len() as u64).ok_or_else(|| {
-                    refused("made commits of more than 2 GiB, which is too much".to_owned())
-                })?;
-                file.write_all(&bytes).await.map_err(failed)
-            })
-            .await?;
+        let pack = clean(PACK, &[&made.tip, run.head]);
+        let mut reading = self.read(id, &pack).await?;
+        while let Some(bytes) = reading.next().await? {
+            room = room.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                refused("made commits of more than 2 GiB, which is too much".to_owned())
+            })?;
+            file.write_all(&bytes).await.map_err(failed)?;
+        }
+        let (code, errors) = self.end_of(reading).await?;
         file.flush().await.map_err(failed)?;
         if code != 0 {
             let why = format!("made commits that Git cannot send: {}", errors.trim());
@@ -338,26 +339,42 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(made)
     }
 
-    /// Runs a command and passes its output on. Returns the exit code and the beginning of the error output.
-    async fn read(
-        &self,
-        container: &str,
-        spec: &ExecSpec,
-        mut take: impl AsyncFnMut(bytes::Bytes) -> Result<()>,
-    ) -> Result<(i64, String)> {
-        let mut exec = self.engine.exec(container, spec).await?;
-        let mut errors = Vec::new();
-        while let Some(piece) = exec.output.next().await {
+    /// Starts a command of which the standard output is read.
+    async fn read(&self, container: &str, spec: &ExecSpec) -> Result<Reading> {
+        Ok(Reading {
+            exec: self.engine.exec(container, spec).await?,
+            errors: Vec::new(),
+        })
+    }
+
+    /// The exit code of a command that was read to its end, and the beginning of its error output.
+    async fn end_of(&self, reading: Reading) -> Result<(i64, String)> {
+        let code = self.ended(reading.exec.exit).await?;
+        Ok((code, String::from_utf8_lossy(&reading.errors).into_owned()))
+    }
+}
+
+/// A command of which the standard output is read.
+struct Reading {
+    exec: Exec,
+    /// The beginning of the error output.
+    errors: Vec<u8>,
+}
+
+impl Reading {
+    /// More of the standard output; `None` once it has ended.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        while let Some(piece) = self.exec.output.next().await {
             match piece? {
-                Output::Stdout(bytes) => take(bytes).await?,
+                Output::Stdout(bytes) => return Ok(Some(bytes)),
                 Output::Stderr(bytes) => {
-                    let room = MOST_WORDS.saturating_sub(errors.len());
-                    errors.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                    let room = MOST_WORDS.saturating_sub(self.errors.len());
+                    self.errors
+                        .extend_from_slice(&bytes[..bytes.len().min(room)]);
                 }
             }
         }
-        let code = self.ended(exec.exit).await?;
-        Ok((code, String::from_utf8_lossy(&errors).into_owned()))
+        Ok(None)
     }
 }
 

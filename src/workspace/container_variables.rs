@@ -24,20 +24,10 @@ impl Workspace {
         relationships: &Value,
     ) -> Vec<Variable> {
         let all = variables::variables(&variables::Context {
-            app,
-            worker,
-            phase,
-            project: &self.project.id,
-            environment: &self.environment.name,
-            environment_type: self.environment_type,
-            branch: self.branch(),
             tree,
-            project_variables: &self.settings.variables.project,
-            environment_variables: &self.environment_variables,
-            command_line,
             relationships,
             routes: &self.entrance.payload(),
-            smtp_host: self.smtp_host(),
+            ..self.user_context(app, worker, phase, command_line)
         });
         let machine = self
             .machine_variables()

@@ -113,11 +113,11 @@ pub(super) struct Turn {
 
 impl Turn {
     /// Starts a turn.
-    pub(super) fn start(work: &Work) -> Result<Turn, Failure> {
+    pub(super) fn start(outer: &Context, work: &Work) -> Result<Turn, Failure> {
         let line = std::iter::once(OsString::from("upsun-local")).chain(work.words.iter().cloned());
         let cli = Cli::try_parse_from(line).map_err(|err| Failure::fault(err.to_string()))?;
         let shutdown = Shutdown::new();
-        let context = Context::of_turn(cli.global, &shutdown);
+        let context = outer.of_turn(cli.global, &shutdown);
         Ok(Turn {
             shutdown,
             work: Box::pin(carry_out(context, cli.command)),
