@@ -81,6 +81,10 @@ impl Act {
             Act::Clean | Act::Rebuild => !is_own,
             Act::Sources => !is_own || !is(LABEL_KIND, "source"),
             Act::Trials => !is_own || !is(LABEL_ENVIRONMENT, "local") || !is(LABEL_KIND, "trial"),
+            // The environments of a project share the network of their builds, and it goes once no container uses it.
+            Act::Down(_) if what == "network" && is(LABEL_KIND, Kind::BuildNetwork.name()) => {
+                !is_own
+            }
             Act::Down(_) | Act::Strangers => !is_own || !is(LABEL_ENVIRONMENT, "local"),
         }
     }
