@@ -4,6 +4,7 @@
 mod build;
 mod container;
 pub mod front;
+mod packages;
 pub mod router;
 pub mod steps;
 
@@ -50,6 +51,10 @@ pub struct Inputs<'a> {
     pub tree: &'a str,
     /// What is there at the top of the app's source: `package.json`, `composer.json`, …
     pub has_file: &'a dyn Fn(&str) -> bool,
+    /// Whether a file there contains a text.
+    pub says: &'a dyn Fn(&str, &str) -> bool,
+    /// Whether builds keep the packages that they download.
+    pub keeps_packages: bool,
     /// Who everything runs as.
     pub user: User,
     /// The part of the app's configuration that a build depends on.
@@ -149,6 +154,8 @@ pub struct BuildPlan {
     pub mark: VolumeSpec,
     /// `PLATFORM_CACHE_DIR`.
     pub cache: VolumeSpec,
+    /// The packages that earlier builds downloaded; `None` for a build without them.
+    pub packages: Option<VolumeSpec>,
     /// The container that it runs in.
     pub container: ContainerSpec,
     /// The network of that container.

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::context::{Context, Hearing};
-use super::opened::open;
+use super::opened::open_for_builds;
 use super::options::{Format, PullChoice};
 use super::plans::print_plans;
 use upsun_local::actions::up::{Request, Up};
@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
+    /// Build again, and without the packages that earlier builds downloaded
+    #[arg(long)]
+    no_cache: bool,
     /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
@@ -38,11 +41,11 @@ pub(super) struct Arguments {
 
 /// Brings everything up.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
-    let workspace = open(context)?;
+    let workspace = open_for_builds(context, arguments.no_cache)?;
     let request = Request {
         apps: arguments.apps,
         pull: arguments.pull.into(),
-        rebuild: arguments.rebuild,
+        rebuild: arguments.rebuild || arguments.no_cache,
         crons: arguments.crons,
     };
     let up = Up::prepare(&workspace, request)?;

@@ -132,9 +132,9 @@ add_user() {
         grep -v '^web:' /etc/shadow | rewrite /etc/shadow
         echo 'web:*:19000:0:99999:7:::' >>/etc/shadow
     fi
-    mkdir -p /app /tmp/cache
-    chown "$uid:$gid" /app /tmp/cache
-    chmod 755 /app /tmp/cache
+    mkdir -p /app /tmp/cache /var/cache/upsun-local
+    chown "$uid:$gid" /app /tmp/cache /var/cache/upsun-local
+    chmod 755 /app /tmp/cache /var/cache/upsun-local
 }
 
 # Further runtimes were copied to the places that they have in their own images. A copy that does not run

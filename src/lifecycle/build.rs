@@ -115,6 +115,9 @@ impl<E: Engine> Sandbox<'_, E> {
         self.clear_build(&plan.app, build).await?;
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
+        if let Some(packages) = &build.packages {
+            self.engine.create_volume(packages).await?;
+        }
         self.checkpoint()?;
         if !build.steps.is_empty() {
             self.ensure_network(&build.network).await?;

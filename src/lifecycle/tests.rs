@@ -163,6 +163,8 @@ impl World {
                 build_image: &image.build_tag,
                 tree: &tree.id(&app.source_root).unwrap().to_string(),
                 has_file: &|_| false,
+                says: &|_, _| false,
+                keeps_packages: true,
                 user: User {
                     uid: 10_000,
                     gid: 10_000,
