@@ -264,6 +264,14 @@ impl Failure {
             E::Engine(err) => err.into(),
             E::Lock(err) => err.into(),
             E::Source(err) => err.into(),
+            E::Several(errors) => {
+                let first = errors.into_iter().next().map(|first| {
+                    let message = first.to_string();
+                    Failure::of_lifecycle(first, message)
+                });
+                let first = first.unwrap_or_else(|| Failure::fault(""));
+                Failure { message, ..first }
+            }
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
             E::ForeignImage { .. } => Failure::new(BAD_FILE, message).hint(format!(

@@ -37,6 +37,7 @@ mod sweep;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod together;
 mod trial;
 
 use std::collections::BTreeSet;
@@ -56,6 +57,7 @@ pub use self::output::Tail;
 pub use self::snapshots::{Restored, Undo};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
+pub(crate) use self::together::all_of;
 pub use self::trial::{Tried, Trying};
 
 use crate::engine::{self, Engine};
@@ -89,6 +91,9 @@ pub enum Error {
         step: Step,
         limit: std::time::Duration,
     },
+    /// Several apps failed at once.
+    #[error("{}", lines(.0))]
+    Several(Vec<Error>),
     /// The repository's settings name an image that they may not name.
     #[error("`images` of the repository's settings names `{image}`, which is refused: {reason}")]
     ForeignImage { image: String, reason: String },
@@ -260,6 +265,12 @@ fn listed(mounts: &[String]) -> String {
     format!("the mount{plural} {}", names.join(", "))
 }
 
+/// Errors, one below the other.
+fn lines(errors: &[Error]) -> String {
+    let lines: Vec<String> = errors.iter().map(Error::to_string).collect();
+    lines.join("\n")
+}
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// How long a stalled consumer of events may delay the end of the program.
@@ -407,6 +418,8 @@ pub struct Planned<'a> {
     pub rebuild: bool,
     /// Whether this machine sends requests to the app.
     pub routed: bool,
+    /// Whether this command has made sure of the build already.
+    pub is_built: bool,
 }
 
 impl Planned<'_> {

@@ -1,5 +1,7 @@
 //! `up`: builds and starts every app and worker, or only those that are named.
 
+use std::num::NonZeroU8;
+
 use clap::Args;
 
 use super::context::{Context, Hearing};
@@ -22,6 +24,9 @@ pub(super) struct Arguments {
     /// Build again, and without the packages that earlier builds downloaded
     #[arg(long)]
     no_cache: bool,
+    /// How many apps to build and start at once [default: the number of processors, at most 4]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroU8>,
     /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
@@ -39,6 +44,11 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+/// The number of processors, but at most four: more builds at once wait for each other's disk and network.
+fn usual_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
+}
+
 /// Brings everything up.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let workspace = open_for_builds(context, arguments.no_cache)?;
@@ -46,6 +56,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         apps: arguments.apps,
         pull: arguments.pull.into(),
         rebuild: arguments.rebuild || arguments.no_cache,
+        jobs: arguments
+            .jobs
+            .map_or_else(usual_jobs, |jobs| jobs.get().into()),
         crons: arguments.crons,
     };
     let up = Up::prepare(&workspace, request)?;

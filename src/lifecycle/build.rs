@@ -44,6 +44,9 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<Option<Surplus>> {
         let plan = planned.plan;
         let build = &plan.build;
+        if planned.is_built && !planned.rebuild {
+            return Ok(None);
+        }
         if !planned.rebuild && is_built(build, volumes) {
             self.emit(event::Build::Reused {
                 app: plan.app.clone(),

@@ -355,6 +355,7 @@ impl World {
             pull: self.pull,
             rebuild: self.rebuild,
             routed: false,
+            is_built: false,
         }
     }
 
