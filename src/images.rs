@@ -112,4 +112,4 @@ pub(crate) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

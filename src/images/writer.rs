@@ -12,6 +12,7 @@ use crate::engine::spec::{Collected, ImageCopy, ImageFile, ImagePlan};
 use crate::image_ref::ImageRef;
 use crate::labels::Labels;
 use crate::layout::APP_DIRECTORY;
+use crate::runtimes;
 use crate::settings::User;
 
 /// Part of every content hash; to be raised when an image has to be built anew for a reason that its plan does not
@@ -70,11 +71,12 @@ pub(super) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     let stack = Stack::of(app);
     let base = match stack.runtimes.first() {
         Some(primary) => official(&primary.runtime, setup.overrides)?,
-        None => ImageRef::new("debian:bookworm")?,
+        None => ImageRef::new(&format!("debian:{}", runtimes::SUITE))?,
     };
     let mut writer = Writer::new(&base, setup);
     writer.copy_further_runtimes(&stack, setup.overrides)?;
     writer.copy_build_tools(&stack, setup.overrides)?;
+    writer.copy_bun(&stack, setup.overrides)?;
     writer.add_start_php_app(&stack);
     writer.list_extensions(&stack);
     writer.list_packages(stack.packages);
@@ -89,7 +91,10 @@ pub(super) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
 /// What an app's image has to hold, whichever way it is written.
 struct Stack<'a> {
     composable: bool,
+    /// The runtimes, the primary one first.
     runtimes: Vec<StackRuntime>,
+    /// How many of the runtimes the app has itself; those after them only install `dependencies`.
+    own: usize,
     packages: &'a [String],
 }
 
@@ -114,6 +119,7 @@ impl<'a> Stack<'a> {
                 Stack {
                     composable: false,
                     runtimes: std::iter::once(own).chain(further).collect(),
+                    own: 1,
                     packages: &[],
                 }
             }
@@ -122,15 +128,22 @@ impl<'a> Stack<'a> {
             } => Stack {
                 composable: true,
                 runtimes: runtimes.clone(),
+                own: runtimes.len(),
                 packages,
             },
         }
     }
 
+    /// A runtime of the app itself.
     fn find(&self, name: &str) -> Option<&StackRuntime> {
-        self.runtimes
-            .iter()
-            .find(|entry| entry.runtime.name == name)
+        let mut own = self.runtimes.iter().take(self.own);
+        own.find(|entry| entry.runtime.name == name)
+    }
+
+    /// A runtime of the app, or one that only installs `dependencies`.
+    fn find_any(&self, name: &str) -> Option<&StackRuntime> {
+        let mut all = self.runtimes.iter();
+        all.find(|entry| entry.runtime.name == name)
     }
 }
 
@@ -204,6 +217,7 @@ impl Writer {
             image: image.to_string(),
             from: from.to_owned(),
             to: to.to_owned(),
+            without: None,
         });
     }
 
@@ -274,7 +288,7 @@ impl Writer {
                 self.copy(&ImageRef::new(image)?, directory, directory);
             }
         }
-        if let Some(php) = stack.find("php") {
+        if let Some(php) = stack.find_any("php") {
             let own_image =
                 overrides.contains_key("php") || overrides.contains_key(&label_of(&php.runtime));
             let image = match overrides.get("composer") {
@@ -287,6 +301,41 @@ impl Writer {
                 self.copy(&ImageRef::new(image)?, composer, "/usr/local/bin/composer");
             }
         }
+        Ok(())
+    }
+
+    /// Upsun's containers of Node.js 20 and newer hold Bun. Bun's image is not one of Docker's official ones, so a mirror
+    /// of a company may lack it: an app is built without Bun then.
+    /// Source: <https://docs.upsun.com/languages/nodejs.html>
+    fn copy_bun(
+        &mut self,
+        stack: &Stack<'_>,
+        overrides: &IndexMap<String, String>,
+    ) -> Result<(), Error> {
+        let Some(node) = stack.find("nodejs").filter(|_| !stack.composable) else {
+            return Ok(());
+        };
+        let version = runtime::version(&node.runtime)?;
+        let major = version.split('.').next().unwrap_or_default();
+        let own_image =
+            overrides.contains_key("nodejs") || overrides.contains_key(&label_of(&node.runtime));
+        let is_named = overrides
+            .keys()
+            .any(|key| key.split(':').next() == Some("bun"));
+        if major.parse().is_ok_and(|major: u32| major < 20) || (own_image && !is_named) {
+            return Ok(());
+        }
+        let bun = Runtime {
+            name: "bun".to_owned(),
+            version: runtime::known("bun")?.default_version.to_owned(),
+        };
+        let path = "/usr/local/bin/bun";
+        self.plan.copies.push(ImageCopy {
+            image: official(&bun, overrides)?.to_string(),
+            from: path.to_owned(),
+            to: path.to_owned(),
+            without: Some("bun".to_owned()),
+        });
         Ok(())
     }
 
@@ -381,7 +430,12 @@ impl Writer {
         let script = format!("{SETUP_DIRECTORY}/setup.sh");
         let (uid, gid) = (uid.to_string(), gid.to_string());
         self.plan.files.sort_by(|one, two| one.path.cmp(&two.path));
-        self.plan.command = ["/bin/sh", &script, &uid, &gid, primary_name]
+        // What to move to where Debian no longer serves packages for the image's own release.
+        let supported = primary
+            .and_then(|runtime| runtimes::find(&runtime.name))
+            .map(runtimes::oldest_supported)
+            .unwrap_or_default();
+        self.plan.command = ["/bin/sh", &script, &uid, &gid, primary_name, &supported]
             .map(str::to_owned)
             .to_vec();
         self.plan.run_variables = vec![("HOME".to_owned(), APP_DIRECTORY.to_owned())];
