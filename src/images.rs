@@ -9,6 +9,7 @@ mod notice;
 mod packages;
 pub mod proxy;
 pub mod runtime;
+mod stack;
 mod writer;
 
 use std::collections::BTreeMap;

@@ -486,3 +486,87 @@ fn dump_build_contexts() {
         tar::Archive::new(&context[..]).unpack(to).unwrap();
     }
 }
+
+/// Runs a part of the setup script, with commands of these names that note how they are called, in place of real ones.
+/// `fails` says in the shell's words which calls fail.
+fn set_up(part: &str, commands: &[&str], fails: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    for name in commands {
+        let path = directory.path().join(name);
+        let text = format!(
+            "echo \"{name} $*\" >>{}\ncase \"{name} $*\" in {fails}) exit 1 ;; esac\n",
+            log.display()
+        );
+        std::fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).unwrap();
+    }
+    let script = include_str!("setup.sh");
+    // The functions alone.
+    let functions = script.split("\nadd_certificates\n").next().unwrap();
+    let script = format!(
+        "set -- 1 1 php php:8.4\n{functions}\nhere={}\n{part}",
+        directory.path().display()
+    );
+    // Nothing else of this machine, which may have the commands that the script is to miss.
+    for name in ["cat", "dirname", "grep", "mkdir", "nproc", "readlink", "rm"] {
+        let mut places = ["/usr/bin", "/bin"]
+            .map(|place| std::path::Path::new(place).join(name))
+            .into_iter();
+        let program = places.find(|program| program.exists()).unwrap();
+        std::os::unix::fs::symlink(program, directory.path().join(name)).unwrap();
+    }
+    let path = directory.path().display().to_string();
+    let run = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}{errors}");
+    let calls = std::fs::read_to_string(log).unwrap();
+    format!("{calls}{said}")
+}
+
+#[test]
+fn an_extension_that_cannot_be_built_is_built_once_and_so_are_the_others() {
+    let part = "php_lacks() { printf '%s ' \"$@\"; }\nprintf 'bcmath\\nzip\\nredis\\nssh2\\n' >$here/extensions\nmkdir $here/none\nphp_extensions";
+    let commands = [
+        "apt-get",
+        "docker-php-ext-configure",
+        "docker-php-ext-enable",
+        "docker-php-ext-install",
+        "docker-php-source",
+        "pecl",
+    ];
+    let said = set_up(part, &commands, "*redis");
+    let calls = |name: &str| said.lines().filter(|line| line.starts_with(name)).count();
+    // None of them is in PHP's source here, so all come from PECL.
+    assert_eq!(calls("pecl install"), 4, "{said}");
+    assert_eq!(calls("docker-php-ext-enable"), 3, "{said}");
+    assert!(said.contains("pecl install ssh2-beta"), "{said}");
+    assert!(
+        said.contains("apt-get install -qy --no-install-recommends libzip-dev libssh2-1-dev"),
+        "{said}"
+    );
+    assert!(said.contains("docker-php-source delete"), "{said}");
+}
+
+#[test]
+fn the_tools_of_node_are_added_where_they_are_missing() {
+    let said = set_up("node_tools", &["npm"], "none");
+    assert_eq!(
+        said,
+        "npm install --global --force --prefix /usr/local corepack\nnpm install --global --force --prefix /usr/local yarn\n"
+    );
+    assert_eq!(
+        set_up(
+            "node_tools; npm --version",
+            &["npm", "corepack", "yarn"],
+            "none"
+        ),
+        "npm --version\n"
+    );
+}
