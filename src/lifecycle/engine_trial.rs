@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -23,7 +24,7 @@ use self::checks::{
 pub use self::checks::{Check, Verdict};
 use self::objects::Objects;
 use super::archive;
-use crate::engine::spec::{ExecSpec, ImageBuild, LogRange, VolumeDirectory};
+use crate::engine::spec::{ContainerSpec, ExecSpec, ImageBuild, LogRange, VolumeDirectory};
 use crate::engine::{Engine, Error as EngineError};
 use crate::labels::Labels;
 use crate::lock::{self, Lock};
@@ -172,19 +173,30 @@ struct Run<'a, E> {
 }
 
 impl<E: Engine> Run<'_, E> {
-    /// Waits for the answer to a call, unless the user wants to stop or the time is up. A failure is the check's.
+    /// Waits for the answer to a call. A failure is the check's.
     async fn call<T>(
         &mut self,
         kind: CheckKind,
         answer: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, Stop> {
+        let answer = async { answer.await.map_err(|error| (kind, error)) };
+        self.several(kind, answer).await
+    }
+
+    /// Waits for the answers to several calls, which name the check that a failure belongs to, unless the user wants to
+    /// stop or the time is up.
+    async fn several<T>(
+        &mut self,
+        kind: CheckKind,
+        answers: impl Future<Output = Result<T, (CheckKind, EngineError)>>,
+    ) -> Result<T, Stop> {
         if self.given.shutdown.urgency() > Urgency::None {
             return Err(Stop::Interrupted);
         }
-        match timeout_at(self.deadline, answer).await {
+        match timeout_at(self.deadline, answers).await {
             Err(_) => Err(Stop::TooSlow(kind)),
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
+            Ok(Err((kind, error))) => {
                 self.notes.fails(kind, error.to_string());
                 Err(Stop::Failed)
             }
@@ -194,56 +206,78 @@ impl<E: Engine> Run<'_, E> {
     async fn all(&mut self) -> Result<(), Stop> {
         let engine = self.engine;
         // What a killed trial left has the names that this one needs.
-        self.call(REMOVE, remove_all(engine, &self.objects.common_labels()))
-            .await?;
-        let images = self.call(CREATE, engine.images(&Labels::new())).await?;
+        let (left, all) = (self.objects.common_labels(), Labels::new());
+        let look = async {
+            let (left, images) = tokio::join!(remove_all(engine, &left), engine.images(&all));
+            left.map_err(|error| (REMOVE, error))?;
+            images.map_err(|error| (CREATE, error))
+        };
+        let images = self.several(CREATE, look).await?;
         self.image = objects::choose(&images);
         let image = match self.image.clone() {
             Some(image) => image,
             None => self.build_empty().await?,
         };
-        let network = self.objects.network.clone();
-        let labels = self.objects.labels();
-        self.call(NETWORK, engine.create_network(&network, &labels))
-            .await?;
-        self.notes.works(NETWORK);
-        let volume = self.objects.volume(&self.objects.volume, None);
-        self.call(VOLUMES, engine.create_volume(&volume)).await?;
-        self.notes.works(VOLUMES);
         let port = self.free_port();
         let other = self.objects.other_container(&image, port);
-        self.call(CREATE, engine.create_container(&other)).await?;
+        self.make_places(&other).await?;
+        let app = self.objects.app_container(&image, self.image.is_none());
+        let directory = self.objects.volume(
+            &self.objects.directory,
+            Some(VolumeDirectory {
+                volume: self.objects.volume.clone(),
+                path: "mount".to_owned(),
+            }),
+        );
+        let create = async {
+            let made = engine.create_volume(&directory).await;
+            made.map_err(|error| (DIRECTORY, error))?;
+            let made = engine.create_container(&app).await;
+            made.map_err(|error| (CREATE, error))
+        };
+        if self.image.is_none() {
+            self.several(CREATE, create).await?;
+            return self.start_empty(&app.name).await;
+        }
+        let start = async {
+            let (other, app) = tokio::join!(engine.start_container(&other.name), async {
+                create.await?;
+                let started = engine.start_container(&app.name).await;
+                started.map_err(|error| (START, error))
+            });
+            other.map_err(|error| (START, error))?;
+            app
+        };
+        self.several(START, start).await?;
+        self.notes.works(START);
+        self.notes.works(DIRECTORY);
+        self.check(&app.name).await?;
+        self.try_port(port).await
+    }
+
+    /// Makes the network, the volume and a container with it, and uploads files to the volume.
+    async fn make_places(&mut self, other: &ContainerSpec) -> Result<(), Stop> {
+        let engine = self.engine;
+        let (network, labels) = (self.objects.network.clone(), self.objects.labels());
+        let volume = self.objects.volume(&self.objects.volume, None);
+        let places = async {
+            let (network, volume) = tokio::join!(
+                engine.create_network(&network, &labels),
+                engine.create_volume(&volume)
+            );
+            network.map_err(|error| (NETWORK, error))?;
+            volume.map_err(|error| (VOLUMES, error))
+        };
+        self.several(NETWORK, places).await?;
+        self.notes.works(NETWORK);
+        self.notes.works(VOLUMES);
+        self.call(CREATE, engine.create_container(other)).await?;
         self.notes.works(CREATE);
         let files = objects::files(&self.objects.token, self.given.user);
         let upload = engine.upload(&other.name, "/mnt/0", archive::whole(files.into()));
         self.call(UPLOAD, upload).await?;
         self.notes.works(UPLOAD);
-        let directory = self.objects.volume(
-            &self.objects.directory,
-            Some(VolumeDirectory {
-                volume: volume.name.clone(),
-                path: "mount".to_owned(),
-            }),
-        );
-        self.call(DIRECTORY, engine.create_volume(&directory))
-            .await?;
-        let app = self.objects.app_container(&image, self.image.is_none());
-        self.call(CREATE, engine.create_container(&app)).await?;
-        if self.image.is_none() {
-            return self.start_empty(&app.name).await;
-        }
-        let start = async {
-            let (one, two) = tokio::join!(
-                engine.start_container(&other.name),
-                engine.start_container(&app.name)
-            );
-            one.and(two)
-        };
-        self.call(START, start).await?;
-        self.notes.works(START);
-        self.notes.works(DIRECTORY);
-        self.try_port(port).await?;
-        self.check(&app.name).await
+        Ok(())
     }
 
     /// A port of this machine that is free; `None` for an engine on another machine.
@@ -360,17 +394,8 @@ impl<E: Engine> Run<'_, E> {
 
     /// Removes the trial's objects, also those of a call whose answer was not waited for.
     async fn remove(&mut self) {
-        let engine = self.engine;
         let labels = self.objects.common_labels();
-        let image = self.objects.image.clone();
-        let is_built = self.image.is_none();
-        let removal = async {
-            remove_all(engine, &labels).await?;
-            if is_built {
-                engine.remove_image(&image).await?;
-            }
-            Ok::<(), EngineError>(())
-        };
+        let removal = remove_all(self.engine, &labels);
         match timeout(LIMIT, removal).await {
             Err(_) => {
                 let limit = LIMIT.as_secs();
@@ -431,21 +456,34 @@ async fn remove_all<E: Engine>(engine: &E, labels: &Labels) -> Result<(), Engine
     let removals = containers
         .iter()
         .map(|found| engine.remove_container(&found.id));
-    for removed in futures_util::future::join_all(removals).await {
+    for removed in join_all(removals).await {
         removed?;
     }
-    let volumes = engine.volumes(labels).await?;
-    // A volume that shows a directory of another one goes first.
-    let (directories, others): (Vec<_>, Vec<_>) = volumes
-        .iter()
-        .partition(|volume| volume.name.ends_with("directory"));
-    for volume in directories.into_iter().chain(others) {
-        engine.remove_volume(&volume.name).await?;
-    }
-    for network in engine.networks(labels).await? {
-        engine.remove_network(&network.id).await?;
-    }
-    Ok(())
+    let volumes = async {
+        let mut volumes = engine.volumes(labels).await?;
+        // A volume that shows a directory of another one goes first.
+        volumes.sort_by_key(|volume| !volume.name.ends_with("directory"));
+        for volume in volumes {
+            engine.remove_volume(&volume.name).await?;
+        }
+        Ok::<(), EngineError>(())
+    };
+    let networks = async {
+        for network in engine.networks(labels).await? {
+            engine.remove_network(&network.id).await?;
+        }
+        Ok::<(), EngineError>(())
+    };
+    let images = async {
+        for image in engine.images(labels).await? {
+            for tag in &image.tags {
+                engine.remove_image(tag).await?;
+            }
+        }
+        Ok::<(), EngineError>(())
+    };
+    let (volumes, networks, images) = tokio::join!(volumes, networks, images);
+    volumes.and(networks).and(images)
 }
 
 #[cfg(test)]
