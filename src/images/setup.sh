@@ -166,9 +166,9 @@ add_runtimes() {
     while IFS="$tab" read -r name command check libraries fallback <&3; do
         runtime_runs "$name" && continue
         if [ -e "/usr/local/bin/$command" ]; then
-            for library in $libraries; do
-                [ "$library" = - ] || install_packages "$library" || :
-            done
+            # shellcheck disable=SC2086
+            [ "$libraries" = - ] || install_packages $libraries ||
+                for library in $libraries; do install_packages "$library" || :; done
             runtime_runs "$name" && continue
             rm -f "/usr/local/bin/$command"
         fi

@@ -7,6 +7,7 @@
 
 mod checks;
 mod objects;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +15,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::checks::{
@@ -23,8 +23,9 @@ use self::checks::{
 };
 pub use self::checks::{Check, Verdict};
 use self::objects::Objects;
+use self::waiting::{answers, ended};
 use super::archive;
-use crate::engine::spec::{ContainerSpec, ExecSpec, ImageBuild, LogRange, VolumeDirectory};
+use crate::engine::spec::{ExecSpec, ImageBuild, VolumeDirectory};
 use crate::engine::{Engine, Error as EngineError};
 use crate::labels::Labels;
 use crate::lock::{self, Lock};
@@ -36,9 +37,6 @@ const LIMIT: Duration = Duration::from_secs(15);
 
 /// From here on the trial says that the engine is slow.
 const SLOW: Duration = Duration::from_secs(8);
-
-/// How long a process in a container may need until it answers.
-const ANSWER: Duration = Duration::from_secs(3);
 
 const CHECK: &str = include_str!("engine_trial/check.sh");
 const LISTEN: &str = include_str!("engine_trial/listen.sh");
@@ -183,44 +181,42 @@ impl<E: Engine> Run<'_, E> {
         self.several(kind, answer).await
     }
 
-    /// Waits for the answers to several calls, which name the check that a failure belongs to, unless the user wants to
-    /// stop or the time is up.
+    /// Waits for the answers to several calls, which name the check that a failure belongs to.
     async fn several<T>(
         &mut self,
         kind: CheckKind,
         answers: impl Future<Output = Result<T, (CheckKind, EngineError)>>,
     ) -> Result<T, Stop> {
-        if self.given.shutdown.urgency() > Urgency::None {
-            return Err(Stop::Interrupted);
-        }
-        match timeout_at(self.deadline, answers).await {
-            Err(_) => Err(Stop::TooSlow(kind)),
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err((kind, error))) => {
-                self.notes.fails(kind, error.to_string());
-                Err(Stop::Failed)
-            }
-        }
+        let result = within(self.given, self.deadline, kind, answers).await;
+        self.noted(result)
+    }
+
+    /// Notes a failure.
+    fn noted<T>(
+        &mut self,
+        result: Result<Result<T, (CheckKind, EngineError)>, Stop>,
+    ) -> Result<T, Stop> {
+        result?.map_err(|(kind, error)| {
+            self.notes.fails(kind, error.to_string());
+            Stop::Failed
+        })
     }
 
     async fn all(&mut self) -> Result<(), Stop> {
         let engine = self.engine;
-        // What a killed trial left has the names that this one needs.
-        let (left, all) = (self.objects.common_labels(), Labels::new());
-        let look = async {
-            let (left, images) = tokio::join!(remove_all(engine, &left), engine.images(&all));
-            left.map_err(|error| (REMOVE, error))?;
-            images.map_err(|error| (CREATE, error))
-        };
-        let images = self.several(CREATE, look).await?;
-        self.image = objects::choose(&images);
+        self.make_places().await?;
         let image = match self.image.clone() {
             Some(image) => image,
             None => self.build_empty().await?,
         };
         let port = self.free_port();
         let other = self.objects.other_container(&image, port);
-        self.make_places(&other).await?;
+        self.call(CREATE, engine.create_container(&other)).await?;
+        self.notes.works(CREATE);
+        let files = objects::files(&self.objects.token, self.given.user);
+        let upload = engine.upload(&other.name, "/mnt/0", archive::whole(files.into()));
+        self.call(UPLOAD, upload).await?;
+        self.notes.works(UPLOAD);
         let app = self.objects.app_container(&image, self.image.is_none());
         let directory = self.objects.volume(
             &self.objects.directory,
@@ -255,12 +251,17 @@ impl<E: Engine> Run<'_, E> {
         self.try_port(port).await
     }
 
-    /// Makes the network, the volume and a container with it, and uploads files to the volume.
-    async fn make_places(&mut self, other: &ContainerSpec) -> Result<(), Stop> {
+    /// Makes the network and the volume, and meanwhile chooses the image.
+    async fn make_places(&mut self) -> Result<(), Stop> {
         let engine = self.engine;
         let (network, labels) = (self.objects.network.clone(), self.objects.labels());
         let volume = self.objects.volume(&self.objects.volume, None);
+        let all = Labels::new();
+        let objects = &self.objects;
         let places = async {
+            // What a killed trial left has the names that this one needs.
+            let removed = remove_all(engine, objects).await;
+            removed.map_err(|error| (REMOVE, error))?;
             let (network, volume) = tokio::join!(
                 engine.create_network(&network, &labels),
                 engine.create_volume(&volume)
@@ -268,15 +269,16 @@ impl<E: Engine> Run<'_, E> {
             network.map_err(|error| (NETWORK, error))?;
             volume.map_err(|error| (VOLUMES, error))
         };
-        self.several(NETWORK, places).await?;
+        let all = async {
+            let (places, images) = tokio::join!(places, engine.images(&all));
+            places?;
+            images.map_err(|error| (CREATE, error))
+        };
+        let images = within(self.given, self.deadline, NETWORK, all).await;
+        let images = self.noted(images)?;
+        self.image = objects::choose(&images);
         self.notes.works(NETWORK);
         self.notes.works(VOLUMES);
-        self.call(CREATE, engine.create_container(other)).await?;
-        self.notes.works(CREATE);
-        let files = objects::files(&self.objects.token, self.given.user);
-        let upload = engine.upload(&other.name, "/mnt/0", archive::whole(files.into()));
-        self.call(UPLOAD, upload).await?;
-        self.notes.works(UPLOAD);
         Ok(())
     }
 
@@ -394,8 +396,7 @@ impl<E: Engine> Run<'_, E> {
 
     /// Removes the trial's objects, also those of a call whose answer was not waited for.
     async fn remove(&mut self) {
-        let labels = self.objects.common_labels();
-        let removal = remove_all(self.engine, &labels);
+        let removal = remove_all(self.engine, &self.objects);
         match timeout(LIMIT, removal).await {
             Err(_) => {
                 let limit = LIMIT.as_secs();
@@ -411,47 +412,23 @@ impl<E: Engine> Run<'_, E> {
     }
 }
 
-/// Waits until a container has ended, and returns its exit code.
-async fn ended<E: Engine>(engine: &E, name: &str) -> Result<i64, EngineError> {
-    // The log ends with the container.
-    let mut log = engine.logs(
-        name,
-        LogRange {
-            follow: true,
-            ..LogRange::default()
-        },
-    );
-    while let Some(piece) = log.next().await {
-        piece?;
+/// Waits for an answer, unless the user wants to stop or the time is up.
+async fn within<T>(
+    given: &EngineTrial<'_>,
+    deadline: Instant,
+    kind: CheckKind,
+    answer: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    if given.shutdown.urgency() > Urgency::None {
+        return Err(Stop::Interrupted);
     }
-    loop {
-        match engine.container_state(name).await? {
-            Some(state) if state.running => tokio::time::sleep(Duration::from_millis(20)).await,
-            Some(state) => return Ok(state.exit_code),
-            None => return Err(EngineError::ContainerEnded),
-        }
-    }
-}
-
-/// Whether the other container answers at a port of this machine. It takes a moment until it does.
-async fn answers(port: u16, token: &str) -> bool {
-    let ask = async {
-        while !said(port).await.is_ok_and(|text| text.trim() == token) {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    };
-    timeout(ANSWER, ask).await.is_ok()
-}
-
-async fn said(port: u16) -> std::io::Result<String> {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    Ok(text)
+    let answer = timeout_at(deadline, answer).await;
+    answer.map_err(|_| Stop::TooSlow(kind))
 }
 
 /// Removes all objects of trials: containers first, since they hold the rest.
-async fn remove_all<E: Engine>(engine: &E, labels: &Labels) -> Result<(), EngineError> {
+async fn remove_all<E: Engine>(engine: &E, objects: &Objects) -> Result<(), EngineError> {
+    let labels = &objects.common_labels();
     let containers = engine.containers(labels).await?;
     let removals = containers
         .iter()
@@ -474,16 +451,9 @@ async fn remove_all<E: Engine>(engine: &E, labels: &Labels) -> Result<(), Engine
         }
         Ok::<(), EngineError>(())
     };
-    let images = async {
-        for image in engine.images(labels).await? {
-            for tag in &image.tags {
-                engine.remove_image(tag).await?;
-            }
-        }
-        Ok::<(), EngineError>(())
-    };
-    let (volumes, networks, images) = tokio::join!(volumes, networks, images);
-    volumes.and(networks).and(images)
+    let image = engine.remove_image(&objects.image);
+    let (volumes, networks, image) = tokio::join!(volumes, networks, image);
+    volumes.and(networks).and(image)
 }
 
 #[cfg(test)]

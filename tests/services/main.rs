@@ -385,9 +385,9 @@ async fn influxdb_3_keeps_its_databases() {
 #[tokio::test]
 async fn varnish_runs_as_its_user_though_its_image_is_root() {
     Sandbox::run("varnish", async |sandbox| {
-        sandbox.app("varnish:6.0").await;
+        sandbox.app_behind("varnish:6.0").await;
         let db = sandbox
-            .start("db: {type: 'varnish:6.0', relationships: {main: 'app:http'}}")
+            .start("db: {type: 'varnish:6.0', relationships: {main: 'behind:http'}}")
             .await;
         let script =
             "exec 3<>/dev/tcp/db.internal/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";

@@ -70,11 +70,11 @@ impl Sandbox {
         self.engine.remove_network(&self.network).await.unwrap();
     }
 
-    /// Starts a container of the app `app` that does nothing, from an image that is not there yet.
-    pub(crate) async fn app(&self, image: &str) {
+    /// Starts a container of the app `behind` that does nothing.
+    pub(crate) async fn app_behind(&self, image: &str) {
         self.engine.pull_image(image, &|_| {}).await.unwrap();
         let spec = ContainerSpec {
-            name: self.project.name(&["main", "app"]),
+            name: self.project.name(&["main", "behind"]),
             image: image.to_owned(),
             command: ["sleep", "600"].map(str::to_owned).to_vec(),
             labels: self.project.labels(),
@@ -92,10 +92,12 @@ impl Sandbox {
     /// Starts the service `db` of this `services:`, waits for it and sets it up.
     pub(crate) async fn start(&self, yaml: &str) -> Service {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join(".upsun")).unwrap();
+        for directory in [".upsun", "app", "behind"] {
+            std::fs::create_dir(dir.path().join(directory)).unwrap();
+        }
         let services: String = yaml.lines().map(|line| format!("  {line}\n")).collect();
         let text = format!(
-            "applications:\n  app: {{type: 'nodejs:24', relationships: {{db: }}}}\nservices:\n{services}"
+            "applications:\n  app: {{type: 'nodejs:24', source: {{root: app}}, relationships: {{db: }}}}\n  behind: {{type: 'nodejs:24', source: {{root: behind}}}}\nservices:\n{services}"
         );
         std::fs::write(dir.path().join(".upsun/config.yaml"), text).unwrap();
         let loaded = config::load(dir.path());
