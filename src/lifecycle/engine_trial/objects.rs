@@ -168,23 +168,16 @@ impl Objects {
     }
 }
 
-/// An image with nothing but the directories that volumes go to.
+/// An image with nothing but the directory that files are uploaded to.
 pub(super) fn empty_image() -> ImagePlan {
-    let file = |path: &str| ImageFile {
-        path: path.to_owned(),
+    let file = ImageFile {
+        path: "/mnt/0/empty".to_owned(),
         mode: 0o644,
         bytes: Vec::new(),
     };
     ImagePlan {
         base: "scratch".to_owned(),
-        files: [
-            "/app/mount/empty",
-            "/mnt/0/empty",
-            "/run/empty",
-            "/tmp/empty",
-        ]
-        .map(file)
-        .into(),
+        files: vec![file],
         ..ImagePlan::default()
     }
 }
