@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use crate::known_cause::is_kept_from_the_network;
 use crate::mask::Secrets;
 use crate::reporter::style::Style;
 use crate::text::safe;
@@ -137,9 +138,12 @@ impl From<engine::Error> for Failure {
                 hint,
                 ..Failure::new(CANNOT_MAKE, message)
             },
-            E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints",
-            ),
+            E::ImageBuild { reason, .. } => {
+                let proxy = "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; ";
+                let proxy = if is_kept_from_the_network(&reason) { proxy } else { "" };
+                Failure::new(CANNOT_MAKE, message)
+                    .hint(format!("{proxy}`-v` shows everything the build prints"))
+            }
             E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
             E::DiskFull { hint, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::build::build_network;
+pub(crate) use self::container::tmpfs;
 use self::front::FrontPlan;
 use crate::config::app::App;
 use crate::engine::spec::{ContainerSpec, Link, MemoryLimit, VolumeSpec};
@@ -26,7 +27,7 @@ pub use crate::settings::User;
 use crate::text::container_name;
 
 /// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
-const PIDS: i64 = 4096;
+pub(crate) const PIDS: i64 = 4096;
 
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

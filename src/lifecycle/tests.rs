@@ -5,6 +5,7 @@ mod builds;
 mod crons;
 mod faults;
 mod foreign;
+mod images;
 mod mounts;
 mod order;
 mod others;
