@@ -15,6 +15,7 @@ mod shell;
 mod stopping;
 mod sweep;
 mod teardown;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
