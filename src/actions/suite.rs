@@ -2,6 +2,7 @@
 
 mod cases;
 mod one;
+mod parts;
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -14,6 +15,7 @@ use futures_util::{StreamExt, stream};
 
 pub use self::cases::{Case, cases};
 use self::cases::{decided, skipped, verdict};
+pub use self::parts::{identity_of, part_of, shares};
 use super::Actions;
 use super::prepared::Prepared;
 use crate::activity::Draft;
@@ -112,6 +114,20 @@ pub fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
         FAULT
     } else {
         u8::from(any(|status| matches!(status, Status::Failed(_))))
+    }
+}
+
+/// The exit code for verdicts of several jobs. Nothing failed in a job that was interrupted, and nothing is known of
+/// its other tests.
+pub fn exit_code_of_merged(verdicts: &[Verdict]) -> u8 {
+    match exit_code(verdicts, &Shutdown::new()) {
+        0 if verdicts
+            .iter()
+            .any(|it| matches!(it.status, Status::Skipped(_))) =>
+        {
+            FAULT
+        }
+        code => code,
     }
 }
 
