@@ -200,6 +200,18 @@ impl Project {
         Labels::from([(LABEL_PROJECT.to_owned(), self.key.clone())])
     }
 
+    pub(crate) fn visits_dir(&self) -> PathBuf {
+        self.state_dir.join("visits")
+    }
+
+    /// The same project with another directory for state: that of a visit to one of several engines.
+    pub(crate) fn visiting(&self, token: &str) -> Project {
+        Project {
+            state_dir: self.visits_dir().join(token),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn environment_labels(&self, environment: &str) -> Labels {
         let mut labels = self.labels();
         labels.insert(LABEL_ENVIRONMENT.to_owned(), environment.to_owned());

@@ -5,6 +5,7 @@ pub mod document;
 pub mod merge;
 pub mod partition;
 mod printed;
+pub mod queue;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ mod verdict;
 
 pub use self::document::json;
 pub use self::printed::Printed;
-pub use self::report::{github, junit, line, summary};
+pub use self::report::{github, junit, line, summary, summary_of_engines};
 pub use self::verdict::{Observed, again, judge, notes};
 
 use std::time::Duration;

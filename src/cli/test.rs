@@ -5,6 +5,7 @@ mod merged;
 mod output;
 mod parts;
 mod progress;
+mod spread;
 
 use std::num::NonZeroU8;
 use std::path::PathBuf;
@@ -21,11 +22,11 @@ use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::PullChoice;
 use super::options::seconds;
-use upsun_local::actions::suite::{self, Case, PlannedTests, Request};
+use upsun_local::actions::suite::{self, Case, PlannedTests, Request, Tested};
 use upsun_local::failure::Failure;
 use upsun_local::shutdown::Urgency;
 use upsun_local::suite::partition::Partition;
-use upsun_local::suite::{self as tests, Report, Verdict};
+use upsun_local::suite::{self as tests, Report};
 use upsun_local::text::safe_line;
 use upsun_local::workspace::Workspace;
 
@@ -133,10 +134,20 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     // The file is opened first, so that an error does not come after an hour of tests.
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
-    let audience = Progress::new(context, arguments.jobs, is_shown);
-    let (verdicts, result, code) =
-        verdicts(context, &workspace, &chosen, &arguments, &audience).await?;
-    let whole = Report { verdicts, ..whole };
+    let engines = spread::names(context, &workspace);
+    let at_once = usize::from(arguments.jobs.get()) * engines.len().max(1);
+    let audience = Progress::new(context, at_once, is_shown);
+    let (tested, code) = tested(context, &workspace, &chosen, &arguments, &audience).await?;
+    let Tested {
+        verdicts,
+        engines,
+        result,
+    } = tested;
+    let whole = Report {
+        verdicts,
+        engines,
+        ..whole
+    };
     let root = workspace.project.root.as_path();
     let reported = report(context, Some(root), arguments.format, output, &whole);
     // The readers of the results find there what went wrong with the emulator, too.
@@ -146,19 +157,23 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         return Err(failure);
     }
     if !context.global.quiet {
-        context.talk(&format!("{}\n", tests::summary(&whole.verdicts)));
+        context.talk(&format!(
+            "{}\n{}",
+            tests::summary(&whole.verdicts),
+            tests::summary_of_engines(&whole.engines)
+        ));
     }
     Ok(code)
 }
 
-/// Runs the tests. What goes wrong with all of them comes beside their verdicts, with the exit code.
-async fn verdicts(
+/// Runs the tests. The exit code comes with what became of them.
+async fn tested(
     context: &Context,
     workspace: &Arc<Workspace>,
     cases: &[Case<'_>],
     arguments: &Arguments,
     audience: &Progress<'_>,
-) -> Result<(Vec<Verdict>, Result<(), Failure>, u8), Failure> {
+) -> Result<(Tested, u8), Failure> {
     let shutdown = context.shutdown()?;
     let request = Request {
         pull: arguments.pull.into(),
@@ -167,32 +182,41 @@ async fn verdicts(
         timeout: arguments.timeout,
         is_verbose: context.global.verbose > 0,
     };
+    let without_engine = |verdicts, result| Tested {
+        verdicts,
+        engines: Vec::new(),
+        result,
+    };
     if !suite::needs_engine(cases) {
         let verdicts = suite::decide(cases, &request, audience);
         let code = suite::exit_code(&verdicts, &shutdown);
-        return Ok((verdicts, Ok(()), code));
+        return Ok((without_engine(verdicts, Ok(())), code));
     }
     let failed = |failure: Failure| {
         let verdicts = suite::all_failed(cases, &failure);
         let code = failure.code;
-        Ok((verdicts, Err(failure), code))
+        Ok((without_engine(verdicts, Err(failure)), code))
     };
     let planned = match PlannedTests::prepare(workspace, cases) {
         Ok(planned) => planned,
         Err(failure) => return failed(failure),
     };
-    let connected = context.actions_until(workspace, Hearing::default(), shutdown);
-    let (actions, listening) = match connected.await {
+    let connected = match spread::connect(context, workspace).await {
         Ok(connected) => connected,
         Err(failure) => return failed(suite::fault(failure)),
     };
-    let (verdicts, result) = actions.test(&planned, cases, &request, audience).await;
-    let shutdown = listening.finish(actions);
+    let first = Arc::clone(&connected.first);
+    let (actions, listening) = context.actions_on(workspace, first, Hearing::default(), shutdown);
+    let mut tested = actions
+        .test(&planned, cases, &request, audience, &connected.all)
+        .await;
+    tested.engines.extend(connected.lost);
+    let shutdown = listening.finish((actions, connected.first, connected.all));
     if shutdown.urgency() == Urgency::Leave {
         tell_not_undone(context, workspace);
     }
-    let code = suite::exit_code(&verdicts, &shutdown);
-    Ok((verdicts, result, code))
+    let code = suite::exit_code(&tested.verdicts, &shutdown);
+    Ok((tested, code))
 }
 
 /// There is no test to run, which is wrong when some were named.

@@ -3,7 +3,7 @@
 use crate::text;
 use std::fmt::Write;
 
-use super::{Report, Status, Verdict};
+use super::{EngineUse, Report, Status, Verdict};
 use crate::reporter::style::Style;
 use crate::settings::FILE_NAME;
 use crate::text::{duration, github_message, github_property, safe, safe_line};
@@ -95,6 +95,22 @@ pub fn summary(verdicts: &[Verdict]) -> String {
     }
     let tests = text::count(verdicts.len(), "test");
     format!("{tests}: {}", parts.join(", "))
+}
+
+/// One line for each of several engines.
+pub fn summary_of_engines(engines: &[EngineUse]) -> String {
+    let line = |engine: &EngineUse| {
+        let lost = engine
+            .lost
+            .as_ref()
+            .map(|why| format!(", then given up: {why}"));
+        let (name, tests) = (safe_line(&engine.name), text::count(engine.tests, "test"));
+        format!(
+            "  {name}: {tests}{}\n",
+            safe_line(&lost.unwrap_or_default())
+        )
+    };
+    engines.iter().map(line).collect()
 }
 
 /// JUnit's XML, as Jenkins, GitLab and others read it: a suite per app, a case per test.

@@ -4,19 +4,20 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::Before;
 use super::cases::{Case, verdict};
-use super::{BEFORE_RUN, Before, Suite};
+use super::lane::Lane;
 use crate::engine::Engine;
 use crate::event::{self, Advice, Event, Events, Receiver, Text};
 use crate::failure::Failure;
 use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
-use crate::mount_snapshot::{Index, compare, is_same};
+use crate::mount_snapshot::{BEFORE_RUN, Index, compare, is_same};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
 use crate::shutdown::Urgency;
 use crate::suite::{Observed, Printed, Status, Verdict, again, judge, notes};
 
-impl<E: Engine> Suite<'_, E> {
+impl<E: Engine> Lane<'_, E> {
     pub(super) async fn one(&self, case: &Case<'_>, before: &Before) -> Verdict {
         let began = Instant::now();
         self.audience.begins(&case.name);
