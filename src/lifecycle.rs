@@ -35,7 +35,7 @@ pub mod soundness;
 mod source_operation;
 mod teardown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trial;
 mod visit;
 

@@ -80,6 +80,8 @@ pub trait Audience: Sync {
 
 /// The content of a container's mounts before the first test.
 struct Before {
+    /// The engine's id of the container.
+    container: String,
     index: Index,
     store: Store,
     /// Keeps other processes from restoring this snapshot in the meantime.

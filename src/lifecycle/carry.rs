@@ -28,6 +28,10 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<()> {
         let (app, build) = (&planned.plan.app, &planned.plan.build);
         let began = Instant::now();
+        let _lock = self.lock_build(app).await?;
+        if self.has_build(planned).await? {
+            return Ok(());
+        }
         let mark = from.mark_of_build(&build.id).await?;
         let mark = mark.ok_or_else(|| EngineError::NotFound(format!("no build {}", build.id)))?;
         self.ensure_image(planned.image, planned.pull).await?;

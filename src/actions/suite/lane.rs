@@ -343,6 +343,7 @@ impl<E: Engine> Lane<'_, E> {
             .await
             .map_err(of)?;
         Ok(Before {
+            container: deployed.id,
             index: taken.index,
             _held: store.hold(BEFORE_RUN),
             store,

@@ -135,9 +135,9 @@ impl<E: Engine> Lane<'_, E> {
             Ok::<_, Error>(())
         };
         let work = async {
-            if let Some(after) = after
-                && restore(&after.container).await.is_ok()
-            {
+            // A run that was cut off says of no container. It was in the one that was there before.
+            let container = after.map_or(&before.container, |after| &after.container);
+            if restore(container).await.is_ok() {
                 return Ok(());
             }
             // The operation, or something else, may have stopped the container.

@@ -14,6 +14,8 @@ fn queue(containers: &[Option<usize>], engines: usize) -> Queue {
 
 #[test]
 fn one_engine_runs_the_tests_in_their_order() {
+    use Next::{BringUp, Done, Test};
+
     let mut queue = queue(&[Some(0), None, Some(1), Some(0)], 1);
     let mut seen = Vec::new();
     loop {
@@ -25,7 +27,6 @@ fn one_engine_runs_the_tests_in_their_order() {
             _ => break,
         }
     }
-    use Next::{BringUp, Done, Test};
     let expected = [
         BringUp(0),
         Test(0),
