@@ -34,6 +34,8 @@ pub(crate) const LABEL_FRONT_OF: &str = "local.upsun.front-of";
 pub(crate) const LABEL_RUN: &str = "local.upsun.run";
 /// What the engine had of the environment when tests came to it, on the mark of their visit.
 pub(crate) const LABEL_FOUND: &str = "local.upsun.found";
+/// The names of the volumes whose files a sweeper deletes, separated by commas.
+pub(crate) const LABEL_VOLUMES: &str = "local.upsun.volumes";
 /// The version of `upsun-local` that made the object.
 pub(crate) const LABEL_VERSION: &str = "local.upsun.version";
 /// The path of the repository, for people who wonder where an object comes from.
@@ -93,10 +95,12 @@ pub enum Kind {
     Trial,
     /// The volume whose existence says that tests on several engines use this engine.
     Visit,
+    /// A container that deletes the files of volumes that nothing uses.
+    Sweeper,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 23] = [
+    pub const ALL: [Kind; 24] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -120,6 +124,7 @@ impl Kind {
         Kind::Source,
         Kind::Trial,
         Kind::Visit,
+        Kind::Sweeper,
     ];
 
     /// The value of the label `LABEL_KIND`.
@@ -148,6 +153,7 @@ impl Kind {
             Kind::Source => "source",
             Kind::Trial => "trial",
             Kind::Visit => "visit",
+            Kind::Sweeper => "sweeper",
         }
     }
 

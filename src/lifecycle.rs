@@ -25,6 +25,7 @@ mod mounts;
 mod operation;
 mod output;
 mod proxy;
+mod prune;
 mod reached;
 mod readiness;
 mod redeploy;
@@ -33,6 +34,7 @@ mod services;
 mod snapshots;
 pub mod soundness;
 mod source_operation;
+mod sweep;
 mod teardown;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,7 +3,8 @@
 
 use tokio::time::Instant;
 
-use super::{Error, Planned, Result, Sandbox, build};
+use super::prune::Surplus;
+use super::{Error, Planned, Result, Sandbox, build as builds};
 use crate::engine::spec::{ContainerSpec, VolumeMount, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event;
@@ -17,7 +18,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Whether the engine has the build of an app.
     pub(crate) async fn has_build(&self, planned: &Planned<'_>) -> Result<bool> {
         let volumes = self.engine.volumes(&self.project.labels()).await?;
-        Ok(build::is_built(&planned.plan.build, &volumes))
+        Ok(builds::is_built(&planned.plan.build, &volumes))
     }
 
     /// Copies the build of an app from another engine, which must have it.
@@ -28,8 +29,9 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<()> {
         let (app, build) = (&planned.plan.app, &planned.plan.build);
         let began = Instant::now();
-        let _lock = self.lock_build(app).await?;
-        if self.has_build(planned).await? {
+        let lock = self.lock_build(app).await?;
+        let volumes = self.engine.volumes(&self.project.labels()).await?;
+        if builds::is_built(build, &volumes) {
             return Ok(());
         }
         let mark = from.mark_of_build(&build.id).await?;
@@ -57,6 +59,8 @@ impl<E: Engine> Sandbox<'_, E> {
             duration: began.elapsed(),
         })
         .await;
+        let surplus = Surplus::new(volumes, lock);
+        self.prune_builds(planned, Some(surplus)).await;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! with them. A mark on the engine says so, from before the first object until after the last one, so that the next
 //! command on that engine ends a visit that was cut off.
 
-use super::{Down, Result, Sandbox};
+use super::{Down, Result, Sandbox, sweep};
 use crate::engine::Engine;
 use crate::engine::spec::VolumeSpec;
 use crate::event::Events;
@@ -52,7 +52,8 @@ impl<E: Engine> Sandbox<'_, E> {
     /// is no directory, no command looks for marks.
     pub(crate) async fn begin_visit(&self, token: &str) -> Result<Visit> {
         let environment = self.project.environment_labels(&self.environment.name);
-        let found = if !self.engine.containers(&environment).await?.is_empty() {
+        let containers = self.engine.containers(&environment).await?;
+        let found = if !containers.iter().all(sweep::is_sweeper) {
             Found::Containers
         } else if !self.engine.volumes(&environment).await?.is_empty() {
             Found::Data

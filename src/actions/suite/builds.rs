@@ -29,14 +29,19 @@ impl<E: Engine> Lane<'_, E> {
             let labels = self.workspace.project.labels();
             let volumes = sandbox.engine.volumes(&labels).await;
             let volumes = volumes.map_err(|err| of(err.into()))?;
-            if let Err(err) = sandbox.ensure_build(planned, &volumes).await {
-                let status = self.status(err);
-                // A build that an engine took with it proves nothing about the app.
-                if matches!(status, Status::Failed(_)) && self.answers().await.is_ok() {
-                    *failed = Some(status.clone());
+            let err = match sandbox.ensure_build(planned, &volumes).await {
+                Ok(surplus) => {
+                    sandbox.prune_builds(planned, surplus).await;
+                    continue;
                 }
-                return Err(status);
+                Err(err) => err,
+            };
+            let status = self.status(err);
+            // A build that an engine took with it proves nothing about the app.
+            if matches!(status, Status::Failed(_)) && self.answers().await.is_ok() {
+                *failed = Some(status.clone());
             }
+            return Err(status);
         }
         Ok(())
     }
