@@ -40,7 +40,6 @@ impl<E: Engine> Sandbox<'_, E> {
         self.clear_build(app, build).await?;
         self.checkpoint()?;
         self.engine.create_volume(&build.volume).await?;
-        self.engine.create_volume(&build.cache).await?;
         let carried = self.carry_files(from, build).await;
         let removed = self.remove_named(&build.container.name).await;
         if let Err(err) = carried {
@@ -65,12 +64,9 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn carry_files(&self, from: &Sandbox<'_, E>, build: &BuildPlan) -> Result<()> {
-        let network = &build.network;
-        if build.container.network.is_some() {
-            self.ensure_network(network).await?;
-        }
-        let target = self.create_anew(&build.container).await?;
-        let reader = reader(build);
+        // The name of a building container, so that only one of them is made for a build.
+        let target = self.create_anew(&holder(build, "", false)).await?;
+        let reader = holder(build, "-reading", true);
         let source = from.create_anew(&reader).await?;
         // Neither container runs: engines read and write the volumes of containers that were only created.
         let stream = from.engine.download(&source, APP);
@@ -84,18 +80,18 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 }
 
-/// The container through which a build is read. It has the labels of a building container, so that the next build of
-/// the app removes it if a killed process leaves it.
-fn reader(build: &BuildPlan) -> ContainerSpec {
+/// A container through which a build is read or written, and which has nothing but the build. It has the labels of a
+/// building container, so that the next build of the app removes it if a killed process leaves it.
+fn holder(build: &BuildPlan, suffix: &str, read_only: bool) -> ContainerSpec {
     let volumes = build.container.volumes.iter();
     let volumes = volumes
         .filter(|mount| mount.target == APP)
         .map(|mount| VolumeMount {
-            read_only: true,
+            read_only,
             ..mount.clone()
         });
     ContainerSpec {
-        name: format!("{}-reading", build.container.name),
+        name: format!("{}{suffix}", build.container.name),
         volumes: volumes.collect(),
         network: None,
         ..build.container.clone()
