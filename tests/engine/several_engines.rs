@@ -40,6 +40,15 @@ fn second() -> Option<String> {
     None
 }
 
+/// Makes the images of apps on the second engine, which may be new.
+fn prepare(second: &str) {
+    let project = project(1);
+    project.run(&["run", "nap", "--engine", second]).expect(0);
+    project
+        .run(&["clean", "--yes", "--engine", second])
+        .expect(0);
+}
+
 /// The engine that all other tests use.
 fn first() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
@@ -114,7 +123,8 @@ fn only_test_takes_several_engines() {
 #[test]
 fn two_engines_share_the_tests_and_one_build() {
     let Some(second) = second() else { return };
-    let project = project(8);
+    prepare(&second);
+    let project = project(20);
     let both = ["--engine", &first(), "--engine", &second];
     let outcome = project
         .run(&[["test", "--format", "json"].as_slice(), &both].concat())
@@ -126,7 +136,7 @@ fn two_engines_share_the_tests_and_one_build() {
     );
     let report = report(&outcome.stdout);
     let tests = report["tests"].as_array().expect("tests");
-    assert_eq!(tests.len(), 8);
+    assert_eq!(tests.len(), 20);
     let engines = report["engines"].as_array().expect("engines");
     assert!(
         engines
@@ -144,7 +154,8 @@ fn two_engines_share_the_tests_and_one_build() {
 #[test]
 fn the_tests_of_an_engine_that_ends_in_the_middle_are_done_by_the_other() {
     let Some(second) = second() else { return };
-    let project = project(10);
+    prepare(&second);
+    let project = project(20);
     let relay = Relay::to(&project.root(), SECOND);
     let both = ["--engine", &first(), "--engine", &relay.address];
     let run = Running::start(
@@ -161,7 +172,7 @@ fn the_tests_of_an_engine_that_ends_in_the_middle_are_done_by_the_other() {
     let outcome = run.wait().expect(0);
     assert_eq!(
         outcome.stdout.matches("PASS  ").count(),
-        10,
+        20,
         "{}",
         outcome.stdout
     );
