@@ -31,6 +31,11 @@ impl<S: Screen> Terminal<S> {
                 );
                 self.step("Building", &what);
             }
+            Build::Carried { app, duration, .. } => {
+                let what = format!("the build of {}", safe_line(&app));
+                let time = text::duration(duration);
+                self.step("Copied", &format!("{what} from another engine in {time}"));
+            }
             Build::Finished { app, duration, .. } => {
                 self.step(
                     "Built",
