@@ -371,6 +371,7 @@ impl Context {
             docker_context: self.variable("DOCKER_CONTEXT"),
             docker_config: self.path_variable("DOCKER_CONFIG"),
             cert_path: self.path_variable("DOCKER_CERT_PATH"),
+            tls: self.variable("DOCKER_TLS").is_some(),
             tls_verify: self.variable("DOCKER_TLS_VERIFY").is_some(),
             home: self.path_variable("HOME"),
             runtime_dir: self.path_variable("XDG_RUNTIME_DIR"),

@@ -7,9 +7,11 @@ mod error;
 mod execs;
 mod images;
 mod patience;
+mod ssh;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod trace;
 mod transport;
 

@@ -1,0 +1,444 @@
+//! Connections to an engine of another machine by the `ssh` command, as the `docker` command makes them: there,
+//! `docker system dial-stdio` passes bytes between its standard streams and the engine.
+//!
+//! `ssh` reads its own configuration: host names, ports, keys and known hosts are as the user has set them up. It
+//! asks nothing, because there may be no terminal: a host key that is not known yet is refused.
+//!
+//! One login takes about as long as ten requests, so the connections share it (`ControlMaster`). A login ends by
+//! itself when this process ends, in whatever way: its standard input is then closed.
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::error::plain;
+use crate::private;
+
+/// The maximum number of connections that share a login: a server allows ten sessions, unless it is told otherwise,
+/// and the login itself is one of them.
+const SESSIONS: usize = 8;
+
+/// How often to look whether a login is complete.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The longest path of a socket that all systems allow, without the 17 characters that `ssh` appends for a moment.
+const LONGEST_SOCKET: usize = 86;
+
+/// How much of the messages of `ssh` is kept, in bytes.
+const LONGEST_MESSAGE: u64 = 8 * 1024;
+
+/// Options of each call. `ssh` must ask nothing, open no ports that the user's configuration lists for shells, and
+/// print no banner.
+const OPTIONS: [&str; 7] = [
+    "BatchMode=yes",
+    "ClearAllForwardings=yes",
+    "ConnectTimeout=15",
+    "ControlPersist=no",
+    "LogLevel=ERROR",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+];
+
+/// Why an address is none of `ssh`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadAddress {
+    #[error("it is not an address of the form `ssh://user@host:port`")]
+    Form,
+    #[error("a password in the address is not used")]
+    Password,
+    /// The `ssh` command would take such a part for an option, for example one that names a command to run.
+    #[error("a user name and a host name cannot begin with `-`")]
+    Option,
+}
+
+/// `ssh://[user@]host[:port][/path]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    user: Option<String>,
+    host: String,
+    port: Option<u16>,
+    /// The socket of the engine there, where it is not the one that `docker` uses there.
+    socket: Option<String>,
+}
+
+impl Destination {
+    pub(super) fn of(address: &str) -> Result<Self, BadAddress> {
+        let url = url::Url::parse(address).map_err(|_| BadAddress::Form)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BadAddress::Form);
+        }
+        if url.password().is_some() {
+            return Err(BadAddress::Password);
+        }
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let host = decoded(url.host_str().unwrap_or_default());
+        let destination = Destination {
+            user: Some(decoded(url.username())).filter(|user| !user.is_empty()),
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port(),
+            socket: Some(decoded(url.path())).filter(|path| path.len() > 1),
+        };
+        let is_option = |part: &String| part.starts_with('-');
+        if is_option(&destination.host) || destination.user.as_ref().is_some_and(is_option) {
+            return Err(BadAddress::Option);
+        }
+        if destination.host.is_empty() {
+            return Err(BadAddress::Form);
+        }
+        Ok(destination)
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The words after `ssh` that name the machine.
+    fn words(&self) -> Vec<String> {
+        let user = self.user.iter().flat_map(|user| ["-l", user]);
+        let mut words: Vec<String> = user.map(str::to_owned).collect();
+        if let Some(port) = self.port {
+            words.extend(["-p".to_owned(), port.to_string()]);
+        }
+        words.extend(["--".to_owned(), self.host.clone()]);
+        words
+    }
+
+    /// The command with which a user connects by hand: `ssh -p 2222 ada@example.org`.
+    pub(super) fn command(&self) -> String {
+        let port = self.port.map(|port| format!("-p {port} "));
+        let user = self.user.as_ref().map(|user| format!("{user}@"));
+        format!(
+            "ssh {}{}{}",
+            port.unwrap_or_default(),
+            user.unwrap_or_default(),
+            self.host
+        )
+    }
+
+    /// The command to run there. The login shell of the user there splits it into words.
+    fn remote(&self) -> String {
+        match &self.socket {
+            None => "docker system dial-stdio".to_owned(),
+            Some(path) => {
+                let quoted = path.replace('\'', r"'\''");
+                format!("docker --host 'unix://{quoted}' system dial-stdio")
+            }
+        }
+    }
+}
+
+/// Why `ssh` gave no connection, in its own words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+/// The way to the engine of another machine.
+#[derive(Debug)]
+pub(super) struct Ssh {
+    destination: Destination,
+    logins: Mutex<Vec<Arc<Login>>>,
+}
+
+/// A login that connections share. It ends with its standard input.
+#[derive(Debug)]
+struct Login {
+    socket: PathBuf,
+    child: Child,
+}
+
+impl Drop for Login {
+    fn drop(&mut self) {
+        // `ssh` removes the socket as well, but this process may end first.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+impl Ssh {
+    pub(super) fn new(destination: Destination) -> Self {
+        Ssh {
+            destination,
+            logins: Mutex::default(),
+        }
+    }
+
+    /// A new connection to the engine.
+    pub(super) async fn connect(&self) -> io::Result<SshStream> {
+        let login = self.login().await?;
+        let mut command = self.command();
+        if let Some(login) = &login {
+            command.arg("-S").arg(&login.socket);
+        }
+        command.args(self.destination.words());
+        command.arg(self.destination.remote());
+        let mut child = spawn(&mut command)?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let messages = child.stderr.take().map(messages);
+        Ok(SshStream {
+            _child: child,
+            _login: login,
+            stdin,
+            stdout,
+            messages,
+            has_begun: false,
+        })
+    }
+
+    /// A login that has room for one more connection; `None` if connections cannot share one here.
+    async fn login(&self) -> io::Result<Option<Arc<Login>>> {
+        // Only one login at a time: servers refuse to begin many.
+        let mut logins = self.logins.lock().await;
+        logins.retain(|login| login.socket.exists());
+        let has_room = |login: &&Arc<Login>| Arc::strong_count(login) <= SESSIONS;
+        if let Some(login) = logins.iter().find(has_room) {
+            return Ok(Some(Arc::clone(login)));
+        }
+        let Some(socket) = new_socket() else {
+            return Ok(None);
+        };
+        let mut command = self.command();
+        command.arg("-M").arg("-S").arg(&socket);
+        command.args(self.destination.words());
+        // `cat` ends with its input, and the login with `cat`.
+        command.arg("cat");
+        let mut child = spawn(&mut command)?;
+        let messages = child.stderr.take().map(messages);
+        let mut login = Login { socket, child };
+        while !login.socket.exists() {
+            if login.child.try_wait()?.is_some() {
+                return Err(refused(messages).await);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        let login = Arc::new(login);
+        logins.push(Arc::clone(&login));
+        Ok(Some(login))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("ssh");
+        command.arg("-T");
+        for option in OPTIONS {
+            command.arg("-o").arg(option);
+        }
+        command
+    }
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A Ctrl-C is for this process, which may still need the connection to clean up.
+        .process_group(0)
+        .kill_on_drop(true);
+    command.spawn().map_err(|err| {
+        let reason = match err.kind() {
+            io::ErrorKind::NotFound => "there is no `ssh` command on this machine".to_owned(),
+            _ => format!("the `ssh` command cannot be run: {err}"),
+        };
+        io::Error::other(Refused(reason))
+    })
+}
+
+/// Where the connections that share a login find it: in a directory that only this user can enter.
+fn new_socket() -> Option<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let parents = runtime.into_iter().chain([std::env::temp_dir()]);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("ssh-{}-{count}", std::process::id());
+    parents
+        .filter(|parent| parent.is_absolute())
+        .filter_map(|parent| private::directory_in(&parent).ok())
+        .map(|directory| directory.join(&name))
+        .find(|path| path.as_os_str().len() <= LONGEST_SOCKET)
+}
+
+/// Collects what `ssh` says.
+fn messages(stderr: ChildStderr) -> JoinHandle<String> {
+    tokio::spawn(async move {
+        let (mut stderr, mut bytes) = (stderr, Vec::new());
+        let mut beginning = (&mut stderr).take(LONGEST_MESSAGE);
+        let _ = beginning.read_to_end(&mut bytes).await;
+        // `ssh` would wait if nobody read the rest.
+        let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+        short(&plain(&String::from_utf8_lossy(&bytes)))
+    })
+}
+
+/// A message of `ssh` without the box that it draws around a warning.
+fn short(text: &str) -> String {
+    const CHANGED: &str = "REMOTE HOST IDENTIFICATION HAS CHANGED";
+    if !text.contains(CHANGED) {
+        return text.to_owned();
+    }
+    let end = text.rfind("Host key for ").unwrap_or(text.len());
+    format!("{CHANGED}: {}", &text[end..])
+        .trim_end_matches([':', ' '])
+        .to_owned()
+}
+
+async fn refused(messages: Option<JoinHandle<String>>) -> io::Error {
+    let text = match messages {
+        Some(messages) => messages.await.unwrap_or_default(),
+        None => String::new(),
+    };
+    no_connection(text)
+}
+
+fn no_connection(text: String) -> io::Error {
+    let text = if text.is_empty() {
+        "`ssh` ended without a message".to_owned()
+    } else {
+        text
+    };
+    io::Error::other(Refused(text))
+}
+
+/// A connection to the engine.
+#[derive(Debug)]
+pub(super) struct SshStream {
+    _child: Child,
+    /// The login is kept for as long as connections use it.
+    _login: Option<Arc<Login>>,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    /// What `ssh` says, until the engine has said something.
+    messages: Option<JoinHandle<String>>,
+    has_begun: bool,
+}
+
+impl AsyncRead for SshStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stdout).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
+            self.has_begun = true;
+        }
+        if self.has_begun {
+            return Poll::Ready(Ok(()));
+        }
+        // A connection that ends before the engine said anything: `ssh` knows why.
+        let Some(messages) = &mut self.messages else {
+            return Poll::Ready(Ok(()));
+        };
+        let text = ready!(Pin::new(messages).poll(context)).unwrap_or_default();
+        self.messages = None;
+        Poll::Ready(Err(no_connection(text)))
+    }
+}
+
+impl AsyncWrite for SshStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_write(context, bytes),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_flush(context),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The other side gets to know the end of the data when the pipe is closed.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(stdin) = &mut self.stdin {
+            ready!(Pin::new(stdin).poll_flush(context))?;
+        }
+        self.stdin = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(address: &str) -> Result<String, BadAddress> {
+        let destination = Destination::of(address)?;
+        Ok(format!(
+            "{} | {}",
+            destination.words().join(" "),
+            destination.remote()
+        ))
+    }
+
+    #[test]
+    fn user_host_port_and_socket_reach_ssh_as_separate_words() {
+        for (address, expected) in [
+            ("ssh://host", "-- host | docker system dial-stdio"),
+            (
+                "ssh://ada@host:2222",
+                "-l ada -p 2222 -- host | docker system dial-stdio",
+            ),
+            ("ssh://[::1]:22/", "-p 22 -- ::1 | docker system dial-stdio"),
+            (
+                "ssh://a%40b@Host",
+                "-l a@b -- Host | docker system dial-stdio",
+            ),
+            (
+                "ssh://host/run/it's.sock",
+                r"-- host | docker --host 'unix:///run/it'\''s.sock' system dial-stdio",
+            ),
+        ] {
+            assert_eq!(parsed(address).as_deref(), Ok(expected), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_no_machine_can_be_reached_by_is_refused() {
+        for (address, expected) in [
+            ("ssh://", BadAddress::Form),
+            ("ssh://host:99999", BadAddress::Form),
+            ("ssh://host?x=y", BadAddress::Form),
+            ("ssh://ada:secret@host", BadAddress::Password),
+            ("ssh://-oProxyCommand=false", BadAddress::Option),
+            ("ssh://-lroot@host", BadAddress::Option),
+            ("ssh://%2DoProxyCommand=false@host", BadAddress::Option),
+            ("ssh://user@-oProxyCommand=false", BadAddress::Option),
+        ] {
+            assert_eq!(parsed(address), Err(expected), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_user_can_repeat_the_call_by_hand() {
+        let by_hand = |address: &str| Destination::of(address).unwrap().command();
+        assert_eq!(by_hand("ssh://host"), "ssh host");
+        assert_eq!(by_hand("ssh://ada@host:2222"), "ssh -p 2222 ada@host");
+    }
+
+    #[test]
+    fn the_warning_of_a_changed_key_is_one_line() {
+        let said = "@@@@ @ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ @@@@ IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY! Offending ED25519 key in /k:1 Host key for [h]:22 has changed and you have requested strict checking. Host key verification failed.";
+        assert_eq!(
+            short(said),
+            "REMOTE HOST IDENTIFICATION HAS CHANGED: Host key for [h]:22 has changed and you have requested strict checking. Host key verification failed."
+        );
+        assert_eq!(short("Permission denied"), "Permission denied");
+    }
+}
