@@ -36,6 +36,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod tunnel;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ pub use self::snapshots::{Restored, Undo};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
 pub use self::trial::{Tried, Trying};
+pub use self::tunnel::{Far, Forward, Through};
 
 use crate::engine::{self, Engine};
 use crate::event::{Event, Events, Step};
@@ -185,6 +187,13 @@ pub enum Error {
     /// Another program uses a port of this machine that the service needs.
     #[error("the service `{service}` cannot start: the port {port} of this machine is taken")]
     PortTaken { service: String, port: u16 },
+    /// Another program uses the port of this machine on which a tunnel should begin.
+    #[error("{address} is taken: another program listens there")]
+    TunnelPort {
+        address: std::net::SocketAddr,
+        /// Whether the user named the port.
+        is_named: bool,
+    },
     /// Another program uses the router's port of this machine.
     #[error("port {port} of this machine is taken")]
     RouterPort { port: u16 },

@@ -359,6 +359,11 @@ impl Context {
         )
     }
 
+    /// The machine of the engine that [`Context::engine`] would try first, unless it is this machine.
+    pub(super) fn other_machine(&self, setting: Option<&str>) -> Option<String> {
+        DockerEngine::named_machine(&self.engine_surroundings(setting))
+    }
+
     fn engine_surroundings(&self, setting: Option<&str>) -> Surroundings {
         Surroundings {
             wanted: self

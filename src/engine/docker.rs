@@ -67,6 +67,11 @@ impl DockerEngine {
         })
     }
 
+    /// The machine of the engine that these variables name, unless it is this machine. Nothing is connected to.
+    pub fn named_machine(surroundings: &Surroundings) -> Option<String> {
+        connect::named_machine(surroundings)
+    }
+
     /// The memory of the engine's machine in bytes; 0 if the engine does not report it.
     async fn machine_memory(&self) -> Result<u64> {
         let ask = || async {
@@ -141,6 +146,10 @@ impl Engine for DockerEngine {
         let answer = self.describe();
         let answer = self.patience.within("describe itself", LOOK, answer);
         trace::told("info", "", answer).await
+    }
+
+    fn other_machine(&self) -> Option<String> {
+        connect::other_machine(&self.address)
     }
 
     fn fetch_hint(&self, reference: &str) -> Option<String> {

@@ -185,6 +185,12 @@ fn host_and_port(rest: &str, default: u16) -> String {
     }
 }
 
+/// The machine of the engine that would be tried first, unless it is this machine.
+pub(super) fn named_machine(surroundings: &Surroundings) -> Option<String> {
+    let (candidates, _) = candidates(surroundings, &mut Vec::new());
+    other_machine(&candidates.first()?.address)
+}
+
 /// The machine of an engine's address, unless it is this machine. Virtual machines of this machine are at sockets.
 pub(super) fn other_machine(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
