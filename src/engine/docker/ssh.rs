@@ -6,9 +6,12 @@
 //!
 //! One login takes about as long as ten requests, so the connections share it (`ControlMaster`). A login ends by
 //! itself when this process ends, in whatever way: its standard input is then closed.
+//!
+//! To start `docker` there takes long, too. So the login asks `docker` once for the socket of its engine, and `ssh`
+//! forwards that socket. Where the server allows no forwarding, each connection starts `docker system dial-stdio`.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,12 +20,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
+};
+use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::error::plain;
+use super::transport::Stream;
 use crate::private;
 
 /// The maximum number of connections that share a login: a server allows ten sessions, unless it is told otherwise,
@@ -34,6 +41,16 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// The longest path of a socket that all systems allow, without the 17 characters that `ssh` appends for a moment.
 const LONGEST_SOCKET: usize = 86;
+
+/// The extension of a socket of this machine that leads to an engine.
+const FORWARDED: &str = "engine";
+
+/// What a login runs: `docker` says where its engine is, an empty line follows in any case, and `cat` ends with its
+/// input, and the login with `cat`.
+const ASK: &str = "docker context inspect --format '{{.Endpoints.docker.Host}}'; echo; exec cat";
+
+/// How long the answer may take. Without an answer, nothing is forwarded.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How much of the messages of `ssh` is kept, in bytes.
 const LONGEST_MESSAGE: u64 = 8 * 1024;
@@ -155,12 +172,16 @@ pub(super) struct Ssh {
 struct Login {
     socket: PathBuf,
     child: Child,
+    /// The socket of this machine that leads to the engine.
+    engine: Option<PathBuf>,
 }
 
 impl Drop for Login {
     fn drop(&mut self) {
         // `ssh` removes the socket as well, but this process may end first.
-        let _ = std::fs::remove_file(&self.socket);
+        for socket in self.engine.iter().chain([&self.socket]) {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 
@@ -173,8 +194,11 @@ impl Ssh {
     }
 
     /// A new connection to the engine.
-    pub(super) async fn connect(&self) -> io::Result<SshStream> {
+    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let login = self.login().await?;
+        if let Some(engine) = login.as_ref().and_then(|login| login.engine.as_ref()) {
+            return Ok(Box::new(UnixStream::connect(engine).await?));
+        }
         let mut command = self.command();
         if let Some(login) = &login {
             command.arg("-S").arg(&login.socket);
@@ -185,14 +209,14 @@ impl Ssh {
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let messages = child.stderr.take().map(messages);
-        Ok(SshStream {
+        Ok(Box::new(SshStream {
             _child: child,
             _login: login,
             stdin,
             stdout,
             messages,
             has_begun: false,
-        })
+        }))
     }
 
     /// A login that has room for one more connection; `None` if connections cannot share one here.
@@ -200,7 +224,8 @@ impl Ssh {
         // Only one login at a time: servers refuse to begin many.
         let mut logins = self.logins.lock().await;
         logins.retain(|login| login.socket.exists());
-        let has_room = |login: &&Arc<Login>| Arc::strong_count(login) <= SESSIONS;
+        let has_room =
+            |login: &&Arc<Login>| login.engine.is_some() || Arc::strong_count(login) <= SESSIONS;
         if let Some(login) = logins.iter().find(has_room) {
             return Ok(Some(Arc::clone(login)));
         }
@@ -210,20 +235,60 @@ impl Ssh {
         let mut command = self.command();
         command.arg("-M").arg("-S").arg(&socket);
         command.args(self.destination.words());
-        // `cat` ends with its input, and the login with `cat`.
-        command.arg("cat");
+        command.arg(match self.destination.socket {
+            // The socket is known.
+            Some(_) => "cat",
+            None => ASK,
+        });
         let mut child = spawn(&mut command)?;
         let messages = child.stderr.take().map(messages);
-        let mut login = Login { socket, child };
+        let mut login = Login {
+            socket,
+            child,
+            engine: None,
+        };
         while !login.socket.exists() {
             if login.child.try_wait()?.is_some() {
                 return Err(refused(messages).await);
             }
             tokio::time::sleep(POLL).await;
         }
+        login.engine = self.forwarded(&mut login).await;
         let login = Arc::new(login);
         logins.push(Arc::clone(&login));
         Ok(Some(login))
+    }
+
+    /// Forwards the socket of the engine there. Returns the socket of this machine, if an engine answers on it.
+    async fn forwarded(&self, login: &mut Login) -> Option<PathBuf> {
+        let there = match &self.destination.socket {
+            Some(path) => path.clone(),
+            None => {
+                let stdout = BufReader::new(login.child.stdout.as_mut()?);
+                let line = tokio::time::timeout(ANSWER, stdout.lines().next_line()).await;
+                line.ok()?.ok()??.strip_prefix("unix://")?.to_owned()
+            }
+        };
+        // `ssh` separates the two by a colon.
+        if !there.starts_with('/') || there.contains(':') {
+            return None;
+        }
+        let here = login.socket.with_extension(FORWARDED);
+        let mut command = Command::new("ssh");
+        // Without the user's configuration: it may name ports to forward, too.
+        command.args(["-F", "none", "-S"]).arg(&login.socket);
+        command.args(["-O", "forward", "-L"]);
+        command.arg(format!("{}:{there}", here.display()));
+        command.args(["--", &self.destination.host]);
+        let forwards = async {
+            spawn(&mut command)?.wait().await?;
+            answers(&here).await
+        };
+        if !matches!(tokio::time::timeout(ANSWER, forwards).await, Ok(Ok(true))) {
+            let _ = std::fs::remove_file(&here);
+            return None;
+        }
+        Some(here)
     }
 
     fn command(&self) -> Command {
@@ -253,6 +318,16 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     })
 }
 
+/// Whether an engine answers on a socket.
+async fn answers(socket: &Path) -> io::Result<bool> {
+    let mut stream = UnixStream::connect(socket).await?;
+    let request = b"GET /_ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await?;
+    let mut beginning = [0; 5];
+    stream.read_exact(&mut beginning).await?;
+    Ok(&beginning == b"HTTP/")
+}
+
 /// Where the connections that share a login find it: in a directory that only this user can enter.
 fn new_socket() -> Option<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -260,11 +335,27 @@ fn new_socket() -> Option<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("ssh-{}-{count}", std::process::id());
-    parents
+    let path = parents
         .filter(|parent| parent.is_absolute())
         .filter_map(|parent| private::directory_in(&parent).ok())
         .map(|directory| directory.join(&name))
-        .find(|path| path.as_os_str().len() <= LONGEST_SOCKET)
+        .find(|path| path.as_os_str().len() <= LONGEST_SOCKET)?;
+    remove_abandoned(path.parent()?);
+    Some(path)
+}
+
+/// Removes the forwarded sockets of processes that were killed. Nothing listens on them.
+fn remove_abandoned(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_forwarded = path.extension().is_some_and(|name| name == FORWARDED);
+        let connected = is_forwarded.then(|| std::os::unix::net::UnixStream::connect(&path));
+        if let Some(Err(err)) = connected
+            && err.kind() == io::ErrorKind::ConnectionRefused
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// Collects what `ssh` says.
@@ -310,7 +401,7 @@ fn no_connection(text: String) -> io::Error {
 
 /// A connection to the engine.
 #[derive(Debug)]
-pub(super) struct SshStream {
+struct SshStream {
     _child: Child,
     /// The login is kept for as long as connections use it.
     _login: Option<Arc<Login>>,
@@ -423,6 +514,19 @@ mod tests {
         ] {
             assert_eq!(parsed(address), Err(expected), "{address}");
         }
+    }
+
+    #[test]
+    fn only_sockets_that_nothing_listens_on_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let listen = |name: &str| std::os::unix::net::UnixListener::bind(path(name)).unwrap();
+        let _kept = listen("ssh-1-0.engine");
+        drop(listen("ssh-2-0.engine"));
+        drop(listen("other"));
+        remove_abandoned(directory.path());
+        assert!(path("ssh-1-0.engine").exists() && path("other").exists());
+        assert!(!path("ssh-2-0.engine").exists());
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) enum Place {
 pub(super) struct TooLong;
 
 /// A connection in both directions.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -125,7 +125,7 @@ where
             Place::Socket(path) => Box::new(UnixStream::connect(path).await?),
             Place::Address(address) => Box::new(tcp(address).await?),
             Place::Tls(address, tls) => Box::new(tls.connect(tcp(address).await?).await?),
-            Place::Ssh(ssh) => Box::new(ssh.connect().await?),
+            Place::Ssh(ssh) => ssh.connect().await?,
         };
         let left = Arc::new(AtomicU64::new(limit));
         let stream = Limited {
