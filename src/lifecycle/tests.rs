@@ -13,6 +13,7 @@ mod services;
 mod shell;
 mod stopping;
 mod teardown;
+mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

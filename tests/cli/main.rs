@@ -18,6 +18,7 @@ mod mounts;
 mod operation_tests;
 mod output;
 mod plan;
+mod remote;
 mod repository;
 mod roles;
 mod source_operation;

@@ -42,4 +42,5 @@ mod source;
 mod source_operations;
 mod stopping;
 mod suggestions;
+mod tunnels;
 mod watch;
