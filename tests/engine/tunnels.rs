@@ -68,7 +68,7 @@ fn count(port: u16, bytes: usize) -> String {
 
 /// The processes of the app's container.
 fn processes(project: &TestProject) -> String {
-    docker(&["top", &container(project), "-o", "args"])
+    docker(&["top", &container(project), "-eo", "pid,args"])
 }
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {

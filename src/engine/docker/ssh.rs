@@ -34,7 +34,7 @@ use super::error::plain;
 use super::transport::Stream;
 use crate::private;
 
-/// The maximum number of connections that share a login: a server allows ten sessions, unless it is told otherwise,
+/// The maximum number of connections that share a login: a server allows ten sessions, unless its configuration differs,
 /// and the login itself is one of them.
 const SESSIONS: usize = 8;
 
