@@ -32,6 +32,8 @@ pub(crate) const LABEL_DEPLOY: &str = "local.upsun.deploy";
 pub(crate) const LABEL_FRONT_OF: &str = "local.upsun.front-of";
 /// The id of the run, on the container of a source operation.
 pub(crate) const LABEL_RUN: &str = "local.upsun.run";
+/// The names of the volumes whose files a sweeper deletes, separated by commas.
+pub(crate) const LABEL_VOLUMES: &str = "local.upsun.volumes";
 /// The version of `upsun-local` that made the object.
 pub(crate) const LABEL_VERSION: &str = "local.upsun.version";
 /// The path of the repository, for people who wonder where an object comes from.
@@ -89,10 +91,12 @@ pub enum Kind {
     Source,
     /// All objects of a trial of an operation.
     Trial,
+    /// A container that deletes the files of volumes that nothing uses.
+    Sweeper,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -115,6 +119,7 @@ impl Kind {
         Kind::Image,
         Kind::Source,
         Kind::Trial,
+        Kind::Sweeper,
     ];
 
     /// The value of the label `LABEL_KIND`.
@@ -142,6 +147,7 @@ impl Kind {
             Kind::Image => "image",
             Kind::Source => "source",
             Kind::Trial => "trial",
+            Kind::Sweeper => "sweeper",
         }
     }
 
