@@ -159,3 +159,138 @@ impl ServerCertVerifier for AcceptsAny {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+
+    use super::*;
+
+    /// Runs `openssl` in a directory. Returns whether there is such a command.
+    fn openssl(directory: &Path, words: &str) -> bool {
+        let output = Command::new("openssl")
+            .args(words.split(' '))
+            .current_dir(directory)
+            .output();
+        output.is_ok_and(|output| {
+            assert!(output.status.success(), "{output:?}");
+            true
+        })
+    }
+
+    /// A directory with an authority, a server and a client of it, and another authority; `None` without `openssl`.
+    #[expect(clippy::print_stderr, reason = "the test says that it tries nothing")]
+    fn certificates() -> Option<tempfile::TempDir> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let authority = |name: &str| {
+            let key = "req -x509 -newkey rsa:2048 -nodes -days 2";
+            openssl(
+                path,
+                &format!("{key} -keyout {name}-key.pem -out {name}.pem -subj /CN={name}"),
+            )
+        };
+        if !authority("ca") {
+            eprintln!("not tried: there is no `openssl`");
+            return None;
+        }
+        authority("other");
+        std::fs::write(path.join("names"), "subjectAltName=IP:127.0.0.1").unwrap();
+        for (name, key) in [("server", "server-key"), ("cert", "key")] {
+            let request = "req -newkey rsa:2048 -nodes -out request";
+            openssl(
+                path,
+                &format!("{request} -keyout {key}.pem -subj /CN={name}"),
+            );
+            let sign = "x509 -req -in request -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2";
+            openssl(path, &format!("{sign} -extfile names -out {name}.pem"));
+        }
+        Some(directory)
+    }
+
+    /// Serves one connection, of a client that the authority vouches for.
+    async fn serve(directory: &Path) -> std::net::SocketAddr {
+        let file = |name: &str| directory.join(name);
+        let provider = Arc::new(ring::default_provider());
+        let clients = authorities(Some(&file("ca.pem"))).unwrap();
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider));
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(clients.build().unwrap())
+            .with_single_cert(
+                super::certificates(&file("server.pem")).unwrap(),
+                PrivateKeyDer::from_pem_file(file("server-key.pem")).unwrap(),
+            );
+        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let _ = stream.write_all(b"hello").await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        address
+    }
+
+    /// What the server says to a client with these files, or why there is no connection.
+    async fn said(directory: &Path, files: &TlsFiles) -> Result<String, String> {
+        let address = serve(directory).await;
+        let tls = Tls::new("127.0.0.1", files)?;
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connected = tls.connect(stream).await;
+        let mut stream = connected.map_err(|err| err.to_string())?;
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text).await;
+        read.map_err(|err| err.to_string())?;
+        Ok(text)
+    }
+
+    #[tokio::test]
+    async fn both_sides_have_to_prove_who_they_are() {
+        let Some(directory) = certificates() else {
+            return;
+        };
+        let directory = directory.path();
+        let files = TlsFiles::in_directory(directory);
+        assert_eq!(said(directory, &files).await.as_deref(), Ok("hello"));
+
+        let stranger = TlsFiles {
+            authority: Some(directory.join("other.pem")),
+            ..files.clone()
+        };
+        let refused = said(directory, &stranger).await.unwrap_err();
+        assert!(refused.contains("UnknownIssuer"), "{refused}");
+        let unverified = TlsFiles {
+            accepts_any: true,
+            ..stranger
+        };
+        assert_eq!(said(directory, &unverified).await.as_deref(), Ok("hello"));
+
+        let nobody = TlsFiles {
+            client: None,
+            ..files
+        };
+        let refused = said(directory, &nobody).await.unwrap_err();
+        assert!(refused.contains("CertificateRequired"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca.pem");
+        std::fs::write(&file, "nothing").unwrap();
+        let files = TlsFiles::in_directory(directory.path());
+        let err = Tls::new("host", &files).unwrap_err();
+        assert!(err.contains("ca.pem: there is no certificate"), "{err}");
+    }
+}
