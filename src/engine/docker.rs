@@ -1,5 +1,6 @@
 //! The engine behind Docker's API: Docker 20.10 and newer, and compatible engines. Only this module uses bollard.
 
+mod compressed;
 mod connect;
 mod containers;
 mod dockerfile;
@@ -247,6 +248,10 @@ impl Engine for DockerEngine {
         trace::told("resize_exec", exec, answer).await
     }
     async fn upload(&self, container: &str, path: &str, archive: ByteStream) -> Result<()> {
+        let archive = match self.other_machine() {
+            Some(_) => compressed::gzip(archive),
+            None => archive,
+        };
         let answer = self.unpack(container, path, archive);
         trace::told("upload", container, answer).await
     }
