@@ -219,8 +219,7 @@ fn info(context: &Context, arguments: &InfoArguments) -> Result<u8, Failure> {
     context.print(&text).map(|()| 0)
 }
 
-/// Opens tunnels to the routes in the background, where the engine is on another machine. Returns whether the routes
-/// answer here.
+/// Opens tunnels in the background to the routes of an engine on another machine.
 pub(super) fn open_routes(context: &Context, workspace: &Workspace) -> Result<(), Failure> {
     let opened = background::start(context, workspace, &["--routes".to_owned()])?;
     tell(context, &opened);

@@ -53,7 +53,8 @@ pub(super) fn list(
             .choose(&[Port, Project, Environment, App, Relationship, Url])?;
     let chosen = chosen(context, choice)?;
     if chosen.is_empty() && !options.is_machine_readable() {
-        return none(context, choice);
+        say_none(context, choice);
+        return Ok(0);
     }
     let rows = chosen.iter().flat_map(|open| {
         let tunnels = open.record.tunnels.iter();
@@ -89,7 +90,8 @@ fn row(columns: &[Column], record: &Record, tunnel: &Tunnel) -> Vec<String> {
 pub(super) async fn close(context: &Context, choice: &Choice) -> Result<u8, Failure> {
     let chosen = chosen(context, choice)?;
     if chosen.is_empty() {
-        return none(context, choice);
+        say_none(context, choice);
+        return Ok(0);
     }
     let mut left = 0;
     for open in &chosen {
@@ -116,7 +118,7 @@ pub(super) async fn close(context: &Context, choice: &Choice) -> Result<u8, Fail
     Ok(0)
 }
 
-fn none(context: &Context, choice: &Choice) -> Result<u8, Failure> {
+fn say_none(context: &Context, choice: &Choice) {
     if !context.global.quiet {
         let more = if choice.all {
             ""
@@ -125,7 +127,6 @@ fn none(context: &Context, choice: &Choice) -> Result<u8, Failure> {
         };
         context.talk(&format!("No tunnel is open{more}\n"));
     }
-    Ok(0)
 }
 
 /// The tunnels of the environment, or of the app that is named, or all.

@@ -175,13 +175,12 @@ impl Ssh {
 
     /// Forwards the socket of the engine there. Returns the socket of this machine, if an engine answers on it.
     async fn forwarded(&self, login: &mut Login) -> Option<PathBuf> {
-        let there = match &self.destination.socket {
-            Some(path) => path.clone(),
-            None => {
-                let stdout = BufReader::new(login.child.stdout.as_mut()?);
-                let line = tokio::time::timeout(ANSWER, stdout.lines().next_line()).await;
-                line.ok()?.ok()??.strip_prefix("unix://")?.to_owned()
-            }
+        let there = if let Some(path) = &self.destination.socket {
+            path.clone()
+        } else {
+            let stdout = BufReader::new(login.child.stdout.as_mut()?);
+            let line = tokio::time::timeout(ANSWER, stdout.lines().next_line()).await;
+            line.ok()?.ok()??.strip_prefix("unix://")?.to_owned()
         };
         // `ssh` separates the two by a colon.
         if !there.starts_with('/') || there.contains(':') {
@@ -244,9 +243,9 @@ async fn answers(socket: &Path) -> io::Result<bool> {
 
 /// Where the connections that share a login find it: in a directory that only this user can enter.
 fn new_socket() -> Option<PathBuf> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let parents = runtime.into_iter().chain([std::env::temp_dir()]);
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("ssh-{}-{count}", std::process::id());
     let path = parents

@@ -185,7 +185,6 @@ mod tests {
     }
 
     /// A directory with an authority, a server and a client of it, and another authority; `None` without `openssl`.
-    #[expect(clippy::print_stderr, reason = "the test says that it tries nothing")]
     fn certificates() -> Option<tempfile::TempDir> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();

@@ -92,9 +92,10 @@ where
         self: Arc<Self>,
         mut request: Request<B>,
     ) -> Result<Response<Incoming>, Bollard> {
-        let limit = match is_stream(request.uri().path()) {
-            true => u64::MAX,
-            false => LONGEST,
+        let limit = if is_stream(request.uri().path()) {
+            u64::MAX
+        } else {
+            LONGEST
         };
         let path = request.uri().path_and_query().map(ToString::to_string);
         *request.uri_mut() = path.unwrap_or_default().parse::<Uri>().unwrap_or_default();

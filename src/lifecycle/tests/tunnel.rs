@@ -128,7 +128,7 @@ async fn the_far_end_may_end_first_and_go_on_reading() {
         let mut got = String::new();
         stream.read_to_string(&mut got).await.unwrap();
         assert_eq!(got, "answer");
-        stream.write_all(&[0; 30_000]).await.unwrap();
+        stream.write_all(&vec![0; 30_000]).await.unwrap();
         stream.shutdown().await.unwrap();
         while counted.load(Ordering::SeqCst) < 30_000 {
             tokio::task::yield_now().await;

@@ -10,7 +10,7 @@ pub(super) fn of(candidate: &Candidate, reason: &str) -> Option<String> {
         "unix" if says("ermission denied") => Some(
             "add yourself to the `docker` group (`sudo usermod -aG docker $USER`, then log in again), or use rootless Docker".to_owned(),
         ),
-        "ssh" => of_ssh(&Destination::of(&candidate.address).ok()?, reason),
+        "ssh" => Some(of_ssh(&Destination::of(&candidate.address).ok()?, reason)),
         "tcp" | "http" | "https" => of_tcp(candidate, reason),
         _ => None,
     }
@@ -25,10 +25,10 @@ pub(super) fn general(explicit: bool) -> &'static str {
     }
 }
 
-fn of_ssh(destination: &Destination, reason: &str) -> Option<String> {
+fn of_ssh(destination: &Destination, reason: &str) -> String {
     let says = |part: &str| reason.contains(part);
     let by_hand = destination.command();
-    let hint = if says("IDENTIFICATION HAS CHANGED") {
+    if says("IDENTIFICATION HAS CHANGED") {
         format!(
             "the machine has another host key than before: ask its administrator why; `ssh-keygen -R` removes the old key, and `{by_hand}` then shows the new one"
         )
@@ -50,8 +50,7 @@ fn of_ssh(destination: &Destination, reason: &str) -> Option<String> {
         format!("the machine needs the `docker` command; `{by_hand} docker info` has to work")
     } else {
         format!("check the address; `{by_hand} docker info` has to work without a question")
-    };
-    Some(hint)
+    }
 }
 
 fn of_tcp(candidate: &Candidate, reason: &str) -> Option<String> {
