@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use crate::known_cause::is_kept_from_the_network;
 use crate::mask::Secrets;
 use crate::reporter::style::Style;
 use crate::text::safe;
@@ -137,9 +138,12 @@ impl From<engine::Error> for Failure {
                 hint,
                 ..Failure::new(CANNOT_MAKE, message)
             },
-            E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints",
-            ),
+            E::ImageBuild { reason, .. } => {
+                let proxy = "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; ";
+                let proxy = if is_kept_from_the_network(&reason) { proxy } else { "" };
+                Failure::new(CANNOT_MAKE, message)
+                    .hint(format!("{proxy}`-v` shows everything the build prints"))
+            }
             E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
             E::DiskFull { hint, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
@@ -264,6 +268,14 @@ impl Failure {
             E::Engine(err) => err.into(),
             E::Lock(err) => err.into(),
             E::Source(err) => err.into(),
+            E::Several(errors) => {
+                let first = errors.into_iter().next().map(|first| {
+                    let message = first.to_string();
+                    Failure::of_lifecycle(first, message)
+                });
+                let first = first.unwrap_or_else(|| Failure::fault(""));
+                Failure { message, ..first }
+            }
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
             E::ForeignImage { .. } => Failure::new(BAD_FILE, message).hint(format!(
