@@ -18,6 +18,7 @@ mod shell;
 pub mod source_operation;
 mod suggested;
 pub mod suite;
+pub mod tunnel;
 pub mod up;
 
 pub use self::clean::{CleanTarget, clean};
@@ -170,6 +171,7 @@ mod tests {
         cron: &'a cron::PlannedCron,
         source_operation: &'a source_operation::PlannedSourceOperation,
         up: &'a up::Up,
+        tunnels: &'a tunnel::Request,
         tests: &'a suite::PlannedTests,
         cases: &'a [suite::Case<'a>],
         request: &'a suite::Request,
@@ -189,6 +191,7 @@ mod tests {
         send(&actions.run_cron(with.cron));
         send(&actions.run_source_operation(with.source_operation));
         send(&actions.up(with.up, || {}));
+        send(&actions.tunnel(with.tunnels, |_| {}));
         send(&actions.down(lifecycle::Down::KeepVolumes, false));
         send(&actions.test(with.tests, with.cases, with.request, with.audience, &[]));
         send(&actions.ensure_up(with.app, None));

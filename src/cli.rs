@@ -37,6 +37,7 @@ mod status;
 mod table;
 mod test;
 mod tools;
+mod tunnel;
 mod up;
 mod upsun_names;
 mod url;
@@ -235,6 +236,9 @@ enum Command {
     Services(lists::Arguments),
     /// List the routes, with their addresses on this machine
     Routes(lists::RouteArguments),
+    /// Open ports of this machine that lead to the services of an app
+    #[command(subcommand)]
+    Tunnel(tunnel::Command),
     /// Print the addresses of the environment
     Url(url::Arguments),
     /// Check this machine and the engine, and list every known difference from Upsun
@@ -300,6 +304,7 @@ fn run(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Workers(arguments) => lists::workers(context, &arguments),
         Command::Services(arguments) => lists::services(context, &arguments),
         Command::Routes(arguments) => lists::routes(context, &arguments),
+        Command::Tunnel(command) => wait(tunnel::run(context, command)),
         Command::Url(arguments) => url::run(context, &arguments),
         Command::Doctor(arguments) => wait(doctor::run(context, &arguments)),
         Command::Clean(arguments) => wait(clean::run(context, &arguments)),

@@ -167,6 +167,11 @@ pub trait Engine: Send + Sync {
     /// What the engine reports about itself.
     fn info(&self) -> impl Future<Output = Result<EngineInfo>> + Send;
 
+    /// The machine where containers publish their ports, unless it is this machine.
+    fn other_machine(&self) -> Option<String> {
+        None
+    }
+
     /// How a user can fetch an image by hand, as text that follows "or"; `None` if a fetch by hand is of no use.
     fn fetch_hint(&self, reference: &str) -> Option<String>;
 

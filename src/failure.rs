@@ -307,6 +307,11 @@ impl Failure {
             E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "check that every rule in its `web.locations` is a regular expression that nginx accepts",
             ),
+            E::TunnelPort { is_named, .. } => Failure::new(CANNOT_MAKE, message).hint(if is_named {
+                "end what listens there, or name another port with `--port`"
+            } else {
+                "end what listens there, or name another one with `port:` in .upsun-local.yaml or `UPSUN_LOCAL_PORT` and run `upsun-local up` again"
+            }),
             E::RouterPort { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "end what listens there, or name another one with `port:` in .upsun-local.yaml or `UPSUN_LOCAL_PORT`",
             ),

@@ -12,7 +12,7 @@
 //!                 | workspace
 //! what is fuzzed  | soundness
 //! what happens    | lifecycle
-//! what is kept    | activity
+//! what is kept    | activity tunnels
 //! what it says    | plan
 //!                 | comparison php_ini
 //!                 | variables watch
@@ -80,6 +80,7 @@ pub mod stop_request;
 pub mod suggestion;
 pub mod suite;
 pub mod text;
+pub mod tunnels;
 pub mod user_variables;
 pub mod variables;
 pub mod watch;

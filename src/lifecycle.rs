@@ -41,6 +41,7 @@ mod teardown;
 pub(crate) mod tests;
 mod together;
 mod trial;
+mod tunnel;
 mod visit;
 
 use std::collections::BTreeSet;
@@ -63,6 +64,7 @@ pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, Sou
 pub use self::teardown::{Down, Kept};
 pub(crate) use self::together::all_of;
 pub use self::trial::{Tried, Trying};
+pub use self::tunnel::{Far, Forward, Through};
 pub use self::visit::{Found, Visit};
 
 use crate::engine::{self, Engine};
@@ -197,6 +199,13 @@ pub enum Error {
     /// Another program uses a port of this machine that the service needs.
     #[error("the service `{service}` cannot start: the port {port} of this machine is taken")]
     PortTaken { service: String, port: u16 },
+    /// Another program uses the port of this machine on which a tunnel should begin.
+    #[error("{address} is taken: another program listens there")]
+    TunnelPort {
+        address: std::net::SocketAddr,
+        /// Whether the user named the port.
+        is_named: bool,
+    },
     /// Another program uses the router's port of this machine.
     #[error("port {port} of this machine is taken")]
     RouterPort { port: u16 },

@@ -314,7 +314,7 @@ const USER: &AsciiSet = &NON_ALPHANUMERIC
 const PATH: &AsciiSet = &USER.remove(b'/');
 
 /// `pgsql://main:main@database.internal:5432/main`.
-fn url(payload: &Map<String, Value>) -> String {
+pub(crate) fn url(payload: &Map<String, Value>) -> String {
     let field = |name: &str| payload.get(name).and_then(Value::as_str);
     let mut url = format!("{}://", field("scheme").unwrap_or("http"));
     let (username, password) = (field("username"), field("password"));

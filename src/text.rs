@@ -124,7 +124,7 @@ pub fn safe_line(text: &str) -> String {
 }
 
 /// What a container is called in messages, as on Upsun: `app`, or `app--worker`.
-pub(crate) fn container_name(app: &str, worker: Option<&str>) -> String {
+pub fn container_name(app: &str, worker: Option<&str>) -> String {
     worker.map_or_else(|| app.to_owned(), |worker| format!("{app}--{worker}"))
 }
 

@@ -159,7 +159,7 @@ impl Database {
     }
 }
 
-/// The payload of the named relationship, or of the only one that fits; `what` names in errors what the command
+/// Name and payload of the named relationship, or of the only one that fits; `what` names in errors what the command
 /// needs.
 pub fn find_relationship<T>(
     workspace: &Workspace,
@@ -167,7 +167,7 @@ pub fn find_relationship<T>(
     named: Option<&str>,
     what: &str,
     fits: impl Fn(&Value) -> Option<T>,
-) -> Result<T, Failure> {
+) -> Result<(String, T), Failure> {
     let (app, worker) = workspace.target(target)?;
     let services = workspace.services(app)?;
     let payloads = workspace.payloads(app, worker, &services)?;
@@ -192,14 +192,14 @@ pub fn find_relationship<T>(
                 failure.hint(format!("there are: {names}"))
             });
         };
-        return Ok(found.swap_remove(at).1);
+        return Ok(found.swap_remove(at));
     }
     match found.len() {
         0 => Err(
             Failure::usage(format!("`{}` has no relationship to {what}", app.name))
                 .hint("its `relationships` decide; `--app` names another app"),
         ),
-        1 => Ok(found.remove(0).1),
+        1 => Ok(found.remove(0)),
         _ => Err(Failure::usage(format!(
             "`{}` has several relationships to {what}; say which one you mean",
             app.name

@@ -22,6 +22,7 @@ use crate::plan::AppPlan;
 use crate::relationships;
 use crate::services::ServicePlan;
 use crate::source::Tree;
+use crate::tunnels::{ROUTES, Store};
 use crate::user_variables::UserVariables;
 use crate::workspace::entrance::Router;
 use crate::workspace::{Running, Workspace, find_app};
@@ -35,6 +36,8 @@ pub struct Request {
     pub pull: Pull,
     /// Whether to build again although there are builds.
     pub rebuild: bool,
+    /// Whether the caller opens tunnels to the routes, if the engine is on another machine.
+    pub opens_tunnels: bool,
     /// How many apps may be built, and then started, at once.
     pub jobs: usize,
     /// Whether to stay, and run the crons at their times.
@@ -202,6 +205,9 @@ impl<E: Engine> Actions<E> {
                 routes: self.workspace.entrance.addresses(),
             });
             self.events.send(event).await;
+            if !up.request.opens_tunnels {
+                self.say_where().await;
+            }
         }
         lock.release();
         is_up();
@@ -218,6 +224,20 @@ impl<E: Engine> Actions<E> {
                 .await?;
         }
         Ok(has_failed_hooks)
+    }
+
+    /// Says that the addresses of the routes do not answer on this machine, unless they do.
+    async fn say_where(&self) {
+        let Some(machine) = self.engine.other_machine() else {
+            return;
+        };
+        let store = Store::of(&self.workspace.project.state_dir);
+        if store.leads_to(&self.workspace.environment.name, ROUTES) {
+            return;
+        }
+        let message = format!("the addresses answer on {machine}, where the engine is");
+        let hint = "`upsun-local tunnel open` makes them answer on this machine too";
+        self.events.warn(message, Some(hint.to_owned())).await;
     }
 
     /// Brings the apps up, at most `jobs` at once, and each after those that it reaches. `built` are those whose builds

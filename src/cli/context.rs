@@ -380,6 +380,12 @@ impl Context {
         )
     }
 
+    /// The machine of the engine that [`Context::engine`] would try first, unless it is this machine.
+    pub(super) fn other_machine(&self, setting: Option<&str>) -> Option<String> {
+        let named = self.global.engines.first().map(String::as_str);
+        DockerEngine::named_machine(&self.engine_surroundings(named.or(setting)))
+    }
+
     fn engine_surroundings(&self, name: Option<&str>) -> Surroundings {
         Surroundings {
             wanted: name.map(str::to_owned).filter(|name| name != "docker"),
@@ -387,6 +393,7 @@ impl Context {
             docker_context: self.variable("DOCKER_CONTEXT"),
             docker_config: self.path_variable("DOCKER_CONFIG"),
             cert_path: self.path_variable("DOCKER_CERT_PATH"),
+            tls: self.variable("DOCKER_TLS").is_some(),
             tls_verify: self.variable("DOCKER_TLS_VERIFY").is_some(),
             home: self.path_variable("HOME"),
             runtime_dir: self.path_variable("XDG_RUNTIME_DIR"),

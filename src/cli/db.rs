@@ -93,7 +93,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
 }
 
 fn find(workspace: &Arc<Workspace>, choice: &Choice) -> Result<Database, Failure> {
-    let mut database = find_relationship(
+    let (_, mut database) = find_relationship(
         workspace,
         &choice.access.target.named(),
         choice.relationship.as_deref(),

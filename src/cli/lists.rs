@@ -30,6 +30,17 @@ pub(super) struct Options {
     refresh: bool,
 }
 
+impl Options {
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Whether a program reads the list.
+    pub(super) fn is_machine_readable(&self) -> bool {
+        self.format != Format::Table
+    }
+}
+
 /// Arguments of `apps`, `workers` and `services`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -223,7 +234,8 @@ fn named(
     print(context, &arguments.options, titles, rows, what)
 }
 
-fn print(
+/// Prints a list. `what` names its items, where there is none.
+pub(super) fn print(
     context: &Context,
     options: &Options,
     titles: &[&str],

@@ -65,8 +65,12 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         return Ok(0);
     }
     let mut text = super::table::aligned(&found.table(), true, true, context.out_style);
-    text.push_str(&found.where_to_find());
-    context.print(&text).map(|()| 0)
+    let addresses = found.where_to_find();
+    text.push_str(&addresses);
+    context.print(&text)?;
+    let machine = engine.other_machine().filter(|_| !addresses.is_empty());
+    super::tunnel::say_where(context, &workspace, machine.as_deref());
+    Ok(0)
 }
 
 /// By a container's id: a command that ends again and again, its exit code, and how often it ended.

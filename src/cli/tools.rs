@@ -47,7 +47,7 @@ pub(super) async fn redis(
     arguments: RedisArguments,
 ) -> Result<u8, Failure> {
     let workspace = open(context)?;
-    let (host, port, password) = find_relationship(
+    let (_, (host, port, password)) = find_relationship(
         &workspace,
         &arguments.access.target.named(),
         arguments.relationship.as_deref(),

@@ -8,7 +8,9 @@ use super::context::{Context, Hearing};
 use super::opened::open_for_builds;
 use super::options::{Format, PullChoice};
 use super::plans::print_plans;
+use super::tunnel;
 use upsun_local::actions::up::{Request, Up};
+use upsun_local::engine::Engine;
 use upsun_local::event::Notice;
 use upsun_local::failure::Failure;
 
@@ -60,6 +62,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             .jobs
             .map_or_else(usual_jobs, |jobs| jobs.get().into()),
         crons: arguments.crons,
+        opens_tunnels: arguments.open,
     };
     let up = Up::prepare(&workspace, request)?;
     let json = arguments.format == Format::Json;
@@ -77,12 +80,19 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         .actions(&workspace, Hearing { json, mask: false })
         .await?;
     let events = listening.events.clone();
+    let is_elsewhere = actions.engine.other_machine().is_some();
     let open = || {
         if !arguments.open {
             return;
         }
         match workspace.entrance.primary() {
-            Some(route) => super::browser::open(context, &route.url(workspace.entrance.port)),
+            Some(route) => {
+                if is_elsewhere && let Err(failure) = tunnel::open_routes(context, &workspace) {
+                    context.say(&failure);
+                    return;
+                }
+                super::browser::open(context, &route.url(workspace.entrance.port));
+            }
             None => events.offer(Notice::Warning {
                 message: "there is no route to open".to_owned(),
                 hint: None,

@@ -5,6 +5,7 @@ use clap::Args;
 use super::browser;
 use super::context::Context;
 use super::opened::open;
+use super::tunnel;
 use upsun_local::failure::{BAD_CONFIGURATION, Failure};
 
 /// Arguments of `url`.
@@ -42,9 +43,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         )
         .hint("see `upsun-local routes`"));
     };
+    let machine = context.other_machine(workspace.settings.engine.as_deref());
     if arguments.browser.as_deref().is_some_and(|name| name != "0") {
+        if machine.is_some() {
+            tunnel::open_routes(context, &workspace)?;
+        }
         browser::open(context, first);
     }
     let lines: String = urls.iter().map(|url| format!("{url}\n")).collect();
-    context.print(&lines).map(|()| 0)
+    context.print(&lines)?;
+    tunnel::say_where(context, &workspace, machine.as_deref());
+    Ok(0)
 }

@@ -1,5 +1,6 @@
 //! The engine behind Docker's API: Docker 20.10 and newer, and compatible engines. Only this module uses bollard.
 
+mod compressed;
 mod connect;
 mod containers;
 mod dockerfile;
@@ -7,9 +8,11 @@ mod error;
 mod execs;
 mod images;
 mod patience;
+mod ssh;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod trace;
 mod transport;
 
@@ -63,6 +66,11 @@ impl DockerEngine {
             patience,
             memory: Arc::default(),
         })
+    }
+
+    /// The machine of the engine that these variables name, unless it is this machine. Nothing is connected to.
+    pub fn named_machine(surroundings: &Surroundings) -> Option<String> {
+        connect::named_machine(surroundings)
     }
 
     /// The memory of the engine's machine in bytes; 0 if the engine does not report it.
@@ -139,6 +147,10 @@ impl Engine for DockerEngine {
         let answer = self.describe();
         let answer = self.patience.within("describe itself", LOOK, answer);
         trace::told("info", "", answer).await
+    }
+
+    fn other_machine(&self) -> Option<String> {
+        connect::other_machine(&self.address)
     }
 
     fn fetch_hint(&self, reference: &str) -> Option<String> {
@@ -236,6 +248,10 @@ impl Engine for DockerEngine {
         trace::told("resize_exec", exec, answer).await
     }
     async fn upload(&self, container: &str, path: &str, archive: ByteStream) -> Result<()> {
+        let archive = match self.other_machine() {
+            Some(_) => compressed::gzip(archive),
+            None => archive,
+        };
         let answer = self.unpack(container, path, archive);
         trace::told("upload", container, answer).await
     }

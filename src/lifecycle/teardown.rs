@@ -10,7 +10,7 @@ use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::labels::{LABEL_APP, LABEL_SERVICE, LABEL_WORKER};
 use crate::mount_snapshot::{BEFORE_RUN, Store};
-use crate::{relationships, routes};
+use crate::{relationships, routes, tunnels};
 
 /// What `down` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,10 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             Down::Everything => self.project.labels(),
         };
-        let mut removed = 0;
+        let only = (down != Down::Everything).then_some(self.environment.name.as_str());
+        let mut removed = tunnels::Store::of(&self.project.state_dir)
+            .close(only)
+            .await;
         let containers = self.engine.containers(&labels).await?;
         let stops = containers.iter().map(|container| async {
             if container.running {

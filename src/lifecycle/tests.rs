@@ -16,6 +16,7 @@ mod stopping;
 mod sweep;
 mod teardown;
 mod together;
+mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

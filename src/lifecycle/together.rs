@@ -12,6 +12,9 @@ use crate::engine::Engine;
 use crate::engine::spec::{Container, Volume};
 use crate::services::ServicePlan;
 
+/// The number of an app, and what its build made superfluous.
+type Numbered = (usize, Result<Option<Surplus>>);
+
 impl<E: Engine> Sandbox<'_, E> {
     /// Makes sure that the apps are built and their services are up. At most `jobs` apps are built at once. Where a
     /// build fails, those that have begun go on to their end, and the error names all that failed. `containers` are
@@ -72,7 +75,7 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let making = stream::iter(making).buffer_unordered(jobs);
         all_of(making.collect().await)?;
-        let mut building: Vec<BoxFuture<'_, (usize, Result<Option<Surplus>>)>> = Vec::new();
+        let mut building: Vec<BoxFuture<'_, Numbered>> = Vec::new();
         for (at, planned) in missing {
             building.push(self.build_numbered(at, planned, volumes).boxed());
         }
@@ -89,7 +92,7 @@ impl<E: Engine> Sandbox<'_, E> {
         number: usize,
         planned: &Planned<'_>,
         volumes: &[Volume],
-    ) -> (usize, Result<Option<Surplus>>) {
+    ) -> Numbered {
         // After a Ctrl-C, no build begins.
         let result = match self.checkpoint() {
             Ok(()) => self.ensure_build(planned, volumes).await,

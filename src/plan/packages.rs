@@ -136,8 +136,8 @@ fn choose(
     let mut variables = BTreeMap::new();
     for manager in &MANAGERS {
         let (file, word) = manager.setting;
-        let is_wanted = manager.needs.is_none_or(|file| has_file(file))
-            && !manager.unless.is_some_and(|file| has_file(file))
+        let is_wanted = manager.needs.is_none_or(has_file)
+            && !manager.unless.is_some_and(has_file)
             && !manager.directory.iter().any(|name| is_own(name))
             && (file.is_empty() || !says(file, word));
         if !is_wanted {

@@ -19,6 +19,7 @@ mod mounts;
 mod operation_tests;
 mod output;
 mod plan;
+mod remote;
 mod repository;
 mod roles;
 mod source_operation;

@@ -157,7 +157,6 @@ fn a_word_without_a_counterpart_says_what_to_do_instead() {
         "backup:list",
         "domain:add",
         "login",
-        "tunnel:open",
         "db:size",
         "mongo",
     ] {

@@ -44,4 +44,5 @@ mod source;
 mod source_operations;
 mod stopping;
 mod suggestions;
+mod tunnels;
 mod watch;

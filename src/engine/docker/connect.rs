@@ -4,15 +4,22 @@
 //! configuration, the system's socket, then the sockets of Docker Desktop, rootless Docker, Colima, Rancher Desktop,
 //! OrbStack and Podman.
 
-use std::path::{Path, PathBuf};
+mod context;
+mod hint;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bollard::{ClientVersion, Docker};
-use serde_json::Value;
-use sha2_hex::hex_of_sha256;
 
+use self::context::{context, current_context, docker_config};
 use super::error::reason;
 use super::patience::Patience;
-use super::transport::{self, Place};
+use super::ssh::{Destination, Ssh};
+use super::tls::{Tls, TlsFiles};
+use super::transport::{Place, Transport};
 use crate::engine::{Error, Result};
 
 /// The oldest API version: Docker 20.10's. It is also used with newer engines, unless they refuse it.
@@ -38,7 +45,9 @@ pub struct Surroundings {
     pub docker_config: Option<PathBuf>,
     /// `DOCKER_CERT_PATH`.
     pub cert_path: Option<PathBuf>,
-    /// Whether `DOCKER_TLS_VERIFY` is set and not empty.
+    /// Whether `DOCKER_TLS` is set and not empty: TLS, with any certificate of the engine.
+    pub tls: bool,
+    /// Whether `DOCKER_TLS_VERIFY` is set and not empty: TLS, with a certificate that `ca.pem` vouches for.
     pub tls_verify: bool,
     /// `HOME`.
     pub home: Option<PathBuf>,
@@ -52,8 +61,17 @@ struct Candidate {
     address: String,
     /// Where the address comes from, for messages: ` (from DOCKER_HOST)`.
     why: String,
-    /// Directory with `ca.pem`, `cert.pem`, `key.pem`, for TLS.
-    certificates: Option<PathBuf>,
+    /// The files for TLS; `None` for a connection without TLS, unless the address asks for TLS.
+    tls: Option<TlsFiles>,
+}
+
+impl Candidate {
+    /// The scheme of the address, and what follows it.
+    fn parts(&self) -> (&str, &str) {
+        self.address
+            .split_once("://")
+            .unwrap_or(("unix", &self.address))
+    }
 }
 
 /// Connects, and returns the client together with the address.
@@ -62,7 +80,7 @@ pub(super) async fn connect(
     patience: &Patience,
 ) -> Result<(Docker, String)> {
     let mut tried = Vec::new();
-    let mut denied = false;
+    let mut hint = None;
     let (candidates, explicit) = candidates(surroundings, &mut tried);
     for candidate in candidates {
         match try_one(&candidate, patience).await {
@@ -76,22 +94,13 @@ pub(super) async fn connect(
                 });
             }
             Err(Attempt::Failed(reason)) => {
-                denied |= reason.contains("ermission denied");
+                hint = hint.or_else(|| hint::of(&candidate, &reason));
                 tried.push(format!("{}{}: {reason}", candidate.address, candidate.why));
             }
         }
     }
-    let hint = if denied {
-        "add yourself to the `docker` group (`sudo usermod -aG docker $USER`, then log in again), or use rootless Docker"
-    } else if explicit {
-        "start that engine, or unset what names it to let the usual sockets be tried"
-    } else {
-        "install and start Docker (https://docs.docker.com/engine/install/), or name an engine with `--engine` or `DOCKER_HOST`"
-    };
-    Err(Error::Unavailable {
-        tried,
-        hint: hint.to_owned(),
-    })
+    let hint = hint.unwrap_or_else(|| hint::general(explicit).to_owned());
+    Err(Error::Unavailable { tried, hint })
 }
 
 enum Attempt {
@@ -100,26 +109,28 @@ enum Attempt {
 }
 
 async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, Attempt> {
-    let (scheme, rest) = candidate
-        .address
-        .split_once("://")
-        .unwrap_or(("unix", &candidate.address));
-    // The `ssh` command would take such a part for an option, for example one that names a command to run.
-    if scheme == "ssh" && rest.split('@').any(|part| part.starts_with('-')) {
-        return Err(Attempt::Failed(
-            "a user name and a host name cannot begin with `-`".to_owned(),
-        ));
-    }
+    let (scheme, rest) = candidate.parts();
     if scheme == "unix" {
         // bollard reports a missing or forbidden socket late and with an unclear message.
         if let Err(err) = std::os::unix::net::UnixStream::connect(rest) {
             return Err(Attempt::Failed(reason(&err)));
         }
     }
+    let place = place(candidate).map_err(Attempt::Failed)?;
+    let transport = Arc::new(Transport::new(place));
     let mut version = OLDEST;
     loop {
-        let docker = client(candidate, scheme, rest, version)
-            .map_err(|err| Attempt::Failed(reason(&err)))?;
+        let transport = Arc::clone(&transport);
+        let docker = Docker::connect_with_custom_transport(
+            move |request| Arc::clone(&transport).send(request),
+            Some("http://localhost"),
+            TIMEOUT,
+            &ClientVersion {
+                major_version: version.0,
+                minor_version: version.1,
+            },
+        );
+        let docker = docker.map_err(|err| Attempt::Failed(reason(&err)))?;
         let ping = async { Ok(docker.ping().await) };
         let err = match patience
             .within("say that it is there", GREETING, ping)
@@ -140,38 +151,65 @@ async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, A
     }
 }
 
-fn client(
-    candidate: &Candidate,
-    scheme: &str,
-    rest: &str,
-    version: (usize, usize),
-) -> Result<Docker, bollard::errors::Error> {
-    let version = ClientVersion {
-        major_version: version.0,
-        minor_version: version.1,
-    };
-    let custom = |place: Place, address: String| {
-        let transport = move |request| transport::send(place.clone(), request);
-        Docker::connect_with_custom_transport(transport, Some(address), TIMEOUT, &version)
-    };
-    match scheme {
-        "unix" => custom(Place::Socket(rest.into()), "http://localhost".to_owned()),
-        "ssh" => Docker::connect_with_ssh(&candidate.address, TIMEOUT, &version, None),
-        _ => match &candidate.certificates {
-            Some(directory) => Docker::connect_with_ssl(
-                &format!("tcp://{rest}"),
-                &directory.join("key.pem"),
-                &directory.join("cert.pem"),
-                &directory.join("ca.pem"),
-                TIMEOUT,
-                &version,
-            ),
-            None => custom(
-                Place::Address(rest.trim_end_matches('/').to_owned()),
-                format!("http://{rest}"),
-            ),
-        },
+/// How to connect to a candidate.
+fn place(candidate: &Candidate) -> Result<Place, String> {
+    let (scheme, rest) = candidate.parts();
+    match (scheme, &candidate.tls) {
+        ("unix", _) => Ok(Place::Socket(rest.into())),
+        ("ssh", _) => {
+            let destination = Destination::of(&candidate.address).map_err(|err| err.to_string())?;
+            Ok(Place::Ssh(Arc::new(Ssh::new(destination))))
+        }
+        ("https", None) => with_tls(rest, &TlsFiles::default()),
+        ("tcp" | "http" | "https", Some(files)) => with_tls(rest, files),
+        ("tcp" | "http", None) => Ok(Place::Address(host_and_port(rest, 2375))),
+        _ => Err(format!(
+            "`{scheme}://` is not supported; `unix://`, `tcp://`, `https://` and `ssh://` are"
+        )),
     }
+}
+
+fn with_tls(rest: &str, files: &TlsFiles) -> Result<Place, String> {
+    let address = host_and_port(rest, 2376);
+    let (host, _) = address.rsplit_once(':').unwrap_or((&address, ""));
+    let tls = Tls::new(host, files)?;
+    Ok(Place::Tls(address, tls))
+}
+
+/// `host:port` of an address without its scheme. The default ports are those of the `docker` command.
+fn host_and_port(rest: &str, default: u16) -> String {
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
+        _ => format!("{authority}:{default}"),
+    }
+}
+
+/// The machine of the engine that would be tried first, unless it is this machine.
+pub(super) fn named_machine(surroundings: &Surroundings) -> Option<String> {
+    let (candidates, _) = candidates(surroundings, &mut Vec::new());
+    other_machine(&candidates.first()?.address)
+}
+
+/// The machine of an engine's address, unless it is this machine. Virtual machines of this machine are at sockets.
+pub(super) fn other_machine(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once("://")?;
+    let host = match scheme {
+        "ssh" => Destination::of(address).ok()?.host().to_owned(),
+        "tcp" | "http" | "https" => {
+            let authority = host_and_port(rest, 0);
+            let host = authority.rsplit_once(':')?.0;
+            host.trim_matches(['[', ']']).to_owned()
+        }
+        _ => return None,
+    };
+    let is_loopback = host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    // An engine that `ssh` leads to may be behind a forwarded port of this machine.
+    (scheme == "ssh" || !is_loopback).then_some(host)
 }
 
 /// The version `major.minor` that follows `marker` in an engine's error message.
@@ -187,21 +225,16 @@ fn version_after(text: &str, marker: &str) -> Option<(usize, usize)> {
 
 /// The addresses to try, in order, and whether the user named the only one.
 fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, bool) {
-    let environment_tls = || {
-        s.tls_verify
-            .then(|| s.cert_path.clone().or_else(|| docker_config(s)))
-            .flatten()
-    };
-    let one = |address: &str, why: &str, certificates| {
+    let one = |address: &str, why: &str| {
         vec![Candidate {
             address: address.to_owned(),
             why: why.to_owned(),
-            certificates,
+            tls: tls_of_variables(s),
         }]
     };
     if let Some(wanted) = &s.wanted {
         if wanted.contains("://") {
-            return (one(wanted, "", environment_tls()), true);
+            return (one(wanted, ""), true);
         }
         return match context(s, wanted) {
             Ok(candidate) => (vec![candidate], true),
@@ -212,7 +245,7 @@ fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, boo
         };
     }
     if let Some(host) = s.docker_host.as_deref().filter(|host| !host.is_empty()) {
-        return (one(host, " (from DOCKER_HOST)", environment_tls()), true);
+        return (one(host, " (from DOCKER_HOST)"), true);
     }
     let named = s.docker_context.clone().filter(|name| !name.is_empty());
     let current = named.clone().or_else(|| current_context(s));
@@ -246,173 +279,23 @@ fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, boo
         .map(|(path, why)| Candidate {
             address: format!("unix://{}", path.display()),
             why: why.to_owned(),
-            certificates: None,
+            tls: None,
         })
         .collect();
     (candidates, false)
 }
 
-fn docker_config(s: &Surroundings) -> Option<PathBuf> {
-    s.docker_config
-        .clone()
-        .or_else(|| Some(s.home.as_ref()?.join(".docker")))
-}
-
-fn read_json(path: &Path) -> Option<Value> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
-}
-
-fn current_context(s: &Surroundings) -> Option<String> {
-    let config = read_json(&docker_config(s)?.join("config.json"))?;
-    Some(config.get("currentContext")?.as_str()?.to_owned())
-}
-
-/// The address of a docker context. Docker keeps a context's metadata under the SHA-256 of its name.
-fn context(s: &Surroundings, name: &str) -> Result<Candidate, String> {
-    let missing = || format!("docker context `{name}`: not found");
-    if name == "default" {
-        return Ok(Candidate {
-            address: "unix:///var/run/docker.sock".to_owned(),
-            why: " (docker context `default`)".to_owned(),
-            certificates: None,
-        });
+/// What the variables of the `docker` command say of TLS.
+fn tls_of_variables(s: &Surroundings) -> Option<TlsFiles> {
+    if !s.tls && !s.tls_verify {
+        return None;
     }
-    let config = docker_config(s).ok_or_else(missing)?;
-    let digest = hex_of_sha256(name.as_bytes());
-    let meta = read_json(&config.join("contexts/meta").join(&digest).join("meta.json"))
-        .ok_or_else(missing)?;
-    let endpoint = meta.pointer("/Endpoints/docker").ok_or_else(missing)?;
-    let address = endpoint
-        .get("Host")
-        .and_then(Value::as_str)
-        .ok_or_else(missing)?
-        .to_owned();
-    let tls = config.join("contexts/tls").join(&digest).join("docker");
-    let certificates = tls.join("ca.pem").exists().then_some(tls);
-    Ok(Candidate {
-        address,
-        why: format!(" (docker context `{name}`)"),
-        certificates,
+    let directory = s.cert_path.clone().or_else(|| docker_config(s))?;
+    let files = TlsFiles::in_directory(&directory);
+    Some(TlsFiles {
+        // Where the engine has to be verified, a missing file is an error.
+        authority: s.tls_verify.then(|| directory.join("ca.pem")),
+        accepts_any: !s.tls_verify,
+        ..files
     })
-}
-
-/// SHA-256, for the one file name that Docker derives with it.
-mod sha2_hex {
-    use sha2::{Digest, Sha256};
-    use std::fmt::Write;
-
-    pub(super) fn hex_of_sha256(bytes: &[u8]) -> String {
-        Sha256::digest(bytes)
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn addresses(s: &Surroundings) -> Vec<String> {
-        candidates(s, &mut Vec::new())
-            .0
-            .into_iter()
-            .map(|c| c.address)
-            .collect()
-    }
-
-    #[test]
-    fn docker_host_comes_before_contexts_and_sockets() {
-        let s = Surroundings {
-            docker_host: Some("tcp://127.0.0.1:2375".into()),
-            docker_context: Some("other".into()),
-            ..Surroundings::default()
-        };
-        assert_eq!(addresses(&s), ["tcp://127.0.0.1:2375"]);
-    }
-
-    #[test]
-    fn without_any_word_of_the_user_the_usual_sockets_are_tried() {
-        let s = Surroundings {
-            home: Some("/home/ada".into()),
-            runtime_dir: Some("/run/user/1000".into()),
-            ..Surroundings::default()
-        };
-        let all = addresses(&s);
-        assert_eq!(all[0], "unix:///var/run/docker.sock");
-        assert!(
-            all.contains(&"unix:///run/user/1000/docker.sock".to_owned()),
-            "{all:?}"
-        );
-        assert!(
-            all.contains(&"unix:///home/ada/.colima/default/docker.sock".to_owned()),
-            "{all:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn an_address_is_no_option_of_ssh() {
-        for address in [
-            "ssh://-oProxyCommand=false",
-            "ssh://-lroot@host",
-            "ssh://user@-oProxyCommand=false",
-        ] {
-            let s = Surroundings {
-                wanted: Some(address.into()),
-                ..Surroundings::default()
-            };
-            let Err(Error::Unavailable { tried, .. }) = connect(&s, &Patience::new(None)).await
-            else {
-                panic!("{address}");
-            };
-            assert!(tried[0].ends_with("cannot begin with `-`"), "{tried:?}");
-        }
-    }
-
-    #[test]
-    fn the_current_context_is_read_where_docker_keeps_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let digest = hex_of_sha256(b"remote");
-        let meta = dir.path().join("contexts/meta").join(&digest);
-        std::fs::create_dir_all(&meta).unwrap();
-        std::fs::write(
-            dir.path().join("config.json"),
-            r#"{"currentContext":"remote"}"#,
-        )
-        .unwrap();
-        std::fs::write(
-            meta.join("meta.json"),
-            r#"{"Name":"remote","Endpoints":{"docker":{"Host":"ssh://ada@example.org"}}}"#,
-        )
-        .unwrap();
-        let s = Surroundings {
-            docker_config: Some(dir.path().into()),
-            ..Surroundings::default()
-        };
-        assert_eq!(addresses(&s), ["ssh://ada@example.org"]);
-        let missing = Surroundings {
-            docker_context: Some("nope".into()),
-            ..s
-        };
-        let mut tried = Vec::new();
-        assert_eq!(candidates(&missing, &mut tried).0, []);
-        assert_eq!(tried, ["docker context `nope`: not found"]);
-    }
-
-    #[test]
-    fn an_engine_that_refuses_old_clients_says_which_version_it_wants() {
-        let refusal =
-            "client version 1.41 is too old. Minimum supported API version is 1.44, please upgrade";
-        assert_eq!(
-            version_after(refusal, "inimum supported API version is "),
-            Some((1, 44))
-        );
-        let too_old = "client version 1.41 is too new. Maximum supported API version is 1.39";
-        assert_eq!(
-            version_after(too_old, "aximum supported API version is "),
-            Some((1, 39))
-        );
-    }
 }

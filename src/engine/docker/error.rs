@@ -43,7 +43,7 @@ fn cause(err: &dyn StdError) -> String {
 }
 
 /// The text without the operating system's error number and without line breaks.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -273,3 +273,70 @@ async fn each_call_is_told_with_its_name_its_time_and_what_came_of_it() {
     }
     assert!(!text.contains("secret"), "{text}");
 }
+
+/// An engine at a TCP address, as one of another machine, that counts its connections.
+struct Counting {
+    address: String,
+    connections: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Counting {
+    /// With `hangs_up`, the engine closes each connection after one answer, without a word.
+    async fn new(hangs_up: bool) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let connections = Arc::<std::sync::atomic::AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    while let Ok(byte) = stream.read_u8().await {
+                        request.push(byte);
+                        if !request.ends_with(b"\r\n\r\n") {
+                            continue;
+                        }
+                        request.clear();
+                        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]";
+                        let _ = stream.write_all(answer).await;
+                        if hangs_up {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Counting {
+            address,
+            connections,
+        }
+    }
+
+    /// Connects and asks a few times. Returns the number of connections.
+    async fn after_questions(&self, questions: usize) -> usize {
+        let surroundings = Surroundings {
+            wanted: Some(self.address.clone()),
+            ..Surroundings::default()
+        };
+        let engine = DockerEngine::connect(&surroundings, None).await.unwrap();
+        for _ in 0..questions {
+            // The connection is kept once it has noticed that the answer was read.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(engine.containers(&Labels::new()).await.unwrap(), []);
+        }
+        self.connections.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn connections_to_other_machines_serve_further_requests() {
+    assert_eq!(Counting::new(false).await.after_questions(5).await, 1);
+}
+
+#[tokio::test]
+async fn a_request_is_sent_again_if_the_engine_has_hung_up() {
+    assert_eq!(Counting::new(true).await.after_questions(5).await, 6);
+}

@@ -62,7 +62,7 @@ impl<S: Screen> Terminal<S> {
         }
         let name = safe_line(app);
         let room = (MARGIN.len() - 3).saturating_sub(text::width(&name));
-        self.style.faint(&format!("{}{name} | ", " ".repeat(room)))
+        self.style.faint(format!("{}{name} | ", " ".repeat(room)))
     }
 
     pub(super) fn indented(&mut self, app: &str, line: &str) {
