@@ -13,13 +13,14 @@ use super::config::Format;
 use super::context::{Context, Hearing};
 use super::lists;
 use super::opened::{open, open_lenient};
-use super::options::Target;
+use super::options::{Acting, Target};
 use upsun_local::actions::tunnel::{Opened, Request, Wanted};
 use upsun_local::config::document::Document;
 use upsun_local::failure::{BUSY, Failure};
 use upsun_local::text::count;
 use upsun_local::tunnels::{ROUTES, Store, Tunnel};
 use upsun_local::workspace::Workspace;
+use upsun_local::workspace::permission::permit;
 
 /// What to do with tunnels.
 #[derive(Debug, Subcommand)]
@@ -44,6 +45,8 @@ pub(super) enum Command {
 pub(super) struct OpenArguments {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    acting: Acting,
     /// Allow other machines to connect to the ports
     #[arg(short, long)]
     gateway_ports: bool,
@@ -120,6 +123,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failu
 async fn open_all(context: &Context, arguments: &OpenArguments) -> Result<u8, Failure> {
     let workspace = open(context)?;
     let (app, worker) = workspace.target(&arguments.target.named())?;
+    refuse(&workspace, arguments)?;
     let worker = worker.map(|worker| worker.name.as_str());
     let (actions, listening) = context.actions(&workspace, Hearing::default()).await?;
     let result = actions.ensure_up(app, worker).await;
@@ -146,6 +150,7 @@ async fn open_all(context: &Context, arguments: &OpenArguments) -> Result<u8, Fa
 
 async fn single(context: &Context, arguments: SingleArguments) -> Result<u8, Failure> {
     let workspace = open(context)?;
+    refuse(&workspace, &arguments.open)?;
     let request = Request {
         wanted: Wanted::One {
             target: arguments.open.target.named(),
@@ -168,6 +173,19 @@ async fn single(context: &Context, arguments: SingleArguments) -> Result<u8, Fai
     let shutdown = listening.finish(actions);
     result?;
     Ok(shutdown.exit_code().unwrap_or_default())
+}
+
+/// Refuses tunnels to a role that may not open a shell: on Upsun, a tunnel goes through SSH.
+fn refuse(workspace: &Workspace, arguments: &OpenArguments) -> Result<(), Failure> {
+    let (app, worker) = workspace.target(&arguments.target.named())?;
+    let needed = worker.map_or(app.ssh, |worker| worker.ssh);
+    let actor = arguments.acting.actor(workspace)?;
+    let denied = permit(&actor, needed, &format!("open a tunnel to `{}`", app.name));
+    Ok(denied.map_err(|err| {
+        err.hint(format!(
+            "try `--role {needed}`; `access.ssh` of the app decides"
+        ))
+    })?)
 }
 
 /// Prints the addresses of tunnels.

@@ -149,3 +149,18 @@ fn without_open_tunnels_there_is_nothing_to_list_or_close() {
         .run(&["tunnel", "single", "--port", "70000"])
         .expect(64);
 }
+
+#[test]
+fn a_role_without_access_to_a_shell_opens_no_tunnel() {
+    let project = TestProject::new(
+        "applications:\n  site:\n    type: nodejs:24\n    source: { root: / }\n    access: { ssh: admin }\n",
+    );
+    for command in [&["tunnel", "open"][..], &["tunnel", "single"]] {
+        let outcome = project.run(&[command, &["--role", "viewer"]].concat());
+        assert_eq!(outcome.code, 77, "{outcome:?}");
+        assert_eq!(
+            outcome.stderr,
+            "error: the role `viewer` may not open a tunnel to `site`: it needs `admin`\n\nhint: try `--role admin`; `access.ssh` of the app decides\n"
+        );
+    }
+}
