@@ -41,12 +41,21 @@ may_raise_limits() {
     [ $((0x$effective >> 24 & 1)) -eq 1 ]
 }
 
+# Podman lowers its own limit of processes to the number of process ids that there are.
+most_processes() {
+    local limit ids
+    limit=$(ulimit -Hu)
+    ids=$(cat /proc/sys/kernel/pid_max)
+    if [ "$limit" = unlimited ] || [ "$limit" -gt "$ids" ]; then limit=$ids; fi
+    printf '%s\n' "$limit"
+}
+
 write_podman_configuration() {
     mkdir -p "$podman_dir/tmp"
     {
         printf '[containers]\n'
         may_raise_limits || printf 'default_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n' \
-            "$(ulimit -Hn)" "$(ulimit -Hn)" "$(ulimit -Hu)" "$(ulimit -Hu)"
+            "$(ulimit -Hn)" "$(ulimit -Hn)" "$(most_processes)" "$(most_processes)"
         # There may be no systemd to ask.
         printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
         printf '[network]\nnetwork_backend = "netavark"\n'

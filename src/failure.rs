@@ -137,9 +137,14 @@ impl From<engine::Error> for Failure {
                 hint,
                 ..Failure::new(CANNOT_MAKE, message)
             },
-            E::ImageBuild { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints",
-            ),
+            E::ImageBuild { reason, .. } => {
+                let hint = if is_about_the_network(&reason) {
+                    "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints"
+                } else {
+                    "`-v` shows everything the build prints"
+                };
+                Failure::new(CANNOT_MAKE, message).hint(hint)
+            }
             E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
             E::DiskFull { hint, .. } => Failure::new(CANNOT_MAKE, message).hint(format!(
@@ -152,6 +157,30 @@ impl From<engine::Error> for Failure {
             E::Other(_) => Failure::new(CANNOT_MAKE, message),
         }
     }
+}
+
+/// Whether the output of a build says that a certificate is not known, or that a machine cannot be reached: behind a
+/// company's proxy, both are the rule.
+fn is_about_the_network(output: &str) -> bool {
+    let output = output.to_lowercase();
+    [
+        "certificate",
+        "x509",
+        "ssl",
+        "proxy",
+        "resolv",
+        "name resolution",
+        "no such host",
+        "unknown host",
+        "getaddrinfo",
+        "eai_again",
+        "enotfound",
+        "timed out",
+        "unreachable",
+        "failed to fetch",
+    ]
+    .iter()
+    .any(|word| output.contains(word))
 }
 
 impl From<workspace::Error> for Failure {
@@ -292,9 +321,15 @@ impl Failure {
                 .hint("name another one in .upsun-local.yaml: `mail: { port: 8025 }`"),
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("check its `configuration` in .upsun/config.yaml"),
-            E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "check that every rule in its `web.locations` is a regular expression that nginx accepts",
-            ),
+            // nginx names the file and line of a setting that it does not accept.
+            E::FrontEnded { ref log, .. } if log.contains(".conf:") => {
+                Failure::new(CANNOT_MAKE, message).hint(
+                    "check that every rule in its `web.locations` is a regular expression that nginx accepts",
+                )
+            }
+            E::FrontEnded { .. } => {
+                Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine")
+            }
             E::RouterPort { .. } => Failure::new(CANNOT_MAKE, message).hint(
                 "end what listens there, or name another one with `port:` in .upsun-local.yaml or `UPSUN_LOCAL_PORT`",
             ),
@@ -327,6 +362,58 @@ impl From<revision::Error> for Failure {
         Failure {
             hint: err.hint(),
             ..Failure::new(code, err.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proxy_is_named_where_a_build_stumbles_over_the_network() {
+        for (reason, is_named) in [
+            (
+                "npm error code SELF_SIGNED_CERT_IN_CHAIN: self-signed certificate",
+                true,
+            ),
+            ("curl: (6) Could not resolve host: registry.npmjs.org", true),
+            ("E: Failed to fetch http://deb.debian.org/x", true),
+            (
+                "crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted",
+                false,
+            ),
+            ("exit status 1", false),
+        ] {
+            let error = engine::Error::ImageBuild {
+                image: "app".to_owned(),
+                reason: reason.to_owned(),
+            };
+            let hint = Failure::from(error).hint.unwrap_or_default();
+            assert_eq!(hint.contains("proxy"), is_named, "{reason}: {hint}");
+        }
+    }
+
+    #[test]
+    fn only_a_rule_that_nginx_refuses_is_to_be_checked() {
+        for (log, is_rule) in [
+            (
+                "nginx: [emerg] pcre2_compile() failed in /etc/nginx/upsun-local.conf:31",
+                true,
+            ),
+            (
+                "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)",
+                false,
+            ),
+        ] {
+            let error = lifecycle::Error::FrontEnded {
+                app: "app".to_owned(),
+                exit_code: 1,
+                log: log.to_owned(),
+            };
+            let hint = Failure::of_lifecycle(error, String::new()).hint;
+            let hint = hint.unwrap_or_default();
+            assert_eq!(hint.contains("web.locations"), is_rule, "{log}: {hint}");
         }
     }
 }

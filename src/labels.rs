@@ -32,6 +32,9 @@ pub(crate) const LABEL_DEPLOY: &str = "local.upsun.deploy";
 pub(crate) const LABEL_FRONT_OF: &str = "local.upsun.front-of";
 /// The id of the run, on the container of a source operation.
 pub(crate) const LABEL_RUN: &str = "local.upsun.run";
+/// On Podman, the network of a container and the addresses on which the container relies: `name=address` of itself and
+/// of the containers to which it is linked.
+pub(crate) const LABEL_ADDRESSES: &str = "local.upsun.addresses";
 /// The version of `upsun-local` that made the object.
 pub(crate) const LABEL_VERSION: &str = "local.upsun.version";
 /// The path of the repository, for people who wonder where an object comes from.

@@ -1,5 +1,6 @@
 //! The engine behind Docker's API: Docker 20.10 and newer, and compatible engines. Only this module uses bollard.
 
+mod body;
 mod connect;
 mod containers;
 mod dockerfile;
@@ -7,6 +8,9 @@ mod error;
 mod execs;
 mod images;
 mod patience;
+mod podman;
+mod product;
+mod read;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -16,12 +20,13 @@ mod transport;
 use std::sync::Arc;
 
 use bollard::Docker;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 pub use self::connect::Surroundings;
 #[cfg(test)]
 pub(crate) use self::dockerfile::archive as build_context;
 use self::patience::{CHANGE, LOOK, Patience, REMOVAL};
+use self::product::Product;
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
     ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
@@ -38,6 +43,9 @@ pub struct DockerEngine {
     patience: Patience,
     /// The memory of the engine's machine in bytes, after the first call that needed it.
     memory: Arc<OnceCell<u64>>,
+    product: Arc<OnceCell<Product>>,
+    /// Held while a container gets its addresses on Podman.
+    addresses: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for DockerEngine {
@@ -56,12 +64,14 @@ impl DockerEngine {
     }
 
     async fn connect_with(surroundings: &Surroundings, patience: Patience) -> Result<Self> {
-        let (docker, address) = connect::connect(surroundings, &patience).await?;
+        let connected = connect::connect(surroundings, &patience).await?;
         Ok(DockerEngine {
-            docker,
-            address,
+            docker: connected.docker,
+            address: connected.address,
             patience,
             memory: Arc::default(),
+            product: connected.product,
+            addresses: Arc::default(),
         })
     }
 

@@ -5,13 +5,16 @@
 //! OrbStack and Podman.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bollard::{ClientVersion, Docker};
 use serde_json::Value;
 use sha2_hex::hex_of_sha256;
+use tokio::sync::OnceCell;
 
-use super::error::reason;
+use super::error::{number, reason};
 use super::patience::Patience;
+use super::product::Product;
 use super::transport::{self, Place};
 use crate::engine::{Error, Result};
 
@@ -56,17 +59,30 @@ struct Candidate {
     certificates: Option<PathBuf>,
 }
 
-/// Connects, and returns the client together with the address.
-pub(super) async fn connect(
-    surroundings: &Surroundings,
-    patience: &Patience,
-) -> Result<(Docker, String)> {
+/// The way to an engine that answers.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) docker: Docker,
+    pub(super) address: String,
+    /// Which product answers, if its first answer said so: ssh and TLS do not show that part of an answer.
+    pub(super) product: Arc<OnceCell<Product>>,
+}
+
+/// Connects to the first engine that answers.
+pub(super) async fn connect(surroundings: &Surroundings, patience: &Patience) -> Result<Connected> {
     let mut tried = Vec::new();
     let mut denied = false;
     let (candidates, explicit) = candidates(surroundings, &mut tried);
     for candidate in candidates {
-        match try_one(&candidate, patience).await {
-            Ok(docker) => return Ok((docker, candidate.address)),
+        let product = Arc::default();
+        match try_one(&candidate, &product, patience).await {
+            Ok(docker) => {
+                return Ok(Connected {
+                    docker,
+                    address: candidate.address,
+                    product,
+                });
+            }
             Err(Attempt::TooOld(found)) => {
                 return Err(Error::TooOld {
                     address: candidate.address,
@@ -99,7 +115,11 @@ enum Attempt {
     TooOld(String),
 }
 
-async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, Attempt> {
+async fn try_one(
+    candidate: &Candidate,
+    product: &Arc<OnceCell<Product>>,
+    patience: &Patience,
+) -> Result<Docker, Attempt> {
     let (scheme, rest) = candidate
         .address
         .split_once("://")
@@ -118,7 +138,7 @@ async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, A
     }
     let mut version = OLDEST;
     loop {
-        let docker = client(candidate, scheme, rest, version)
+        let docker = client(candidate, scheme, rest, version, product)
             .map_err(|err| Attempt::Failed(reason(&err)))?;
         let ping = async { Ok(docker.ping().await) };
         let err = match patience
@@ -145,13 +165,16 @@ fn client(
     scheme: &str,
     rest: &str,
     version: (usize, usize),
+    product: &Arc<OnceCell<Product>>,
 ) -> Result<Docker, bollard::errors::Error> {
     let version = ClientVersion {
         major_version: version.0,
         minor_version: version.1,
     };
     let custom = |place: Place, address: String| {
-        let transport = move |request| transport::send(place.clone(), request);
+        let product = Arc::clone(product);
+        let transport =
+            move |request| transport::send(place.clone(), Arc::clone(&product), request);
         Docker::connect_with_custom_transport(transport, Some(address), TIMEOUT, &version)
     };
     match scheme {
@@ -176,13 +199,7 @@ fn client(
 
 /// The version `major.minor` that follows `marker` in an engine's error message.
 fn version_after(text: &str, marker: &str) -> Option<(usize, usize)> {
-    let rest = &text[text.find(marker)? + marker.len()..];
-    let word: String = rest
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '.')
-        .collect();
-    let (major, minor) = word.trim_end_matches('.').split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+    number(&text[text.find(marker)? + marker.len()..])
 }
 
 /// The addresses to try, in order, and whether the user named the only one.

@@ -11,11 +11,14 @@ use std::task::{Context, Poll};
 use bollard::BollardRequest;
 use bollard::errors::Error as Bollard;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderValue, SERVER};
 use hyper::{Response, Uri, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::OnceCell;
+
+use super::product::Product;
 
 /// The maximum size of an answer, in bytes. A list of 10,000 containers has some 20 MB.
 pub(super) const LONGEST: u64 = 64 * 1024 * 1024;
@@ -34,12 +37,13 @@ pub(super) enum Place {
 #[error("its answer is longer than {} MiB", LONGEST / 1024 / 1024)]
 pub(super) struct TooLong;
 
-/// Sends one request.
+/// Sends one request. The first answer says which product answers.
 pub(super) async fn send(
     place: Place,
+    product: Arc<OnceCell<Product>>,
     request: BollardRequest,
 ) -> Result<Response<Incoming>, Bollard> {
-    match place {
+    let response = match place {
         Place::Socket(path) => {
             let stream = UnixStream::connect(path).await?;
             send_over(stream, "localhost", request).await
@@ -49,7 +53,14 @@ pub(super) async fn send(
             stream.set_nodelay(true)?;
             send_over(stream, &address, request).await
         }
+    }?;
+    if let Some(named) = response.headers().get(SERVER)
+        && let Ok(named) = named.to_str()
+    {
+        // It stays the product that answered first.
+        let _ = product.set(Product::of_server(named));
     }
+    Ok(response)
 }
 
 async fn send_over(
