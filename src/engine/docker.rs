@@ -11,6 +11,7 @@ mod patience;
 mod podman;
 mod product;
 mod read;
+mod sockets;
 mod storage;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Order: the address that the caller names, `DOCKER_HOST`, `DOCKER_CONTEXT`, the current context of the docker
 //! configuration, the system's socket, then the sockets of Docker Desktop, rootless Docker, Colima, Rancher Desktop,
-//! OrbStack and Podman.
+//! OrbStack and Podman, and of Podman's virtual machine.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use super::error::{number, reason};
 use super::patience::Patience;
 use super::product::Product;
+use super::sockets;
 use super::transport::{self, Place};
 use crate::engine::{Error, Result};
 
@@ -47,6 +48,8 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime_dir: Option<PathBuf>,
+    /// `TMPDIR`.
+    pub temporary_dir: Option<PathBuf>,
 }
 
 /// One way to reach an engine.
@@ -242,23 +245,7 @@ fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, boo
             return (Vec::new(), true);
         }
     }
-    let mut sockets = vec![(PathBuf::from("/var/run/docker.sock"), "")];
-    if let Some(home) = &s.home {
-        sockets.push((home.join(".docker/run/docker.sock"), " (Docker Desktop)"));
-    }
-    if let Some(runtime) = &s.runtime_dir {
-        sockets.push((runtime.join("docker.sock"), " (rootless Docker)"));
-    }
-    if let Some(home) = &s.home {
-        sockets.push((home.join(".colima/default/docker.sock"), " (Colima)"));
-        sockets.push((home.join(".rd/docker.sock"), " (Rancher Desktop)"));
-        sockets.push((home.join(".orbstack/run/docker.sock"), " (OrbStack)"));
-    }
-    if let Some(runtime) = &s.runtime_dir {
-        sockets.push((runtime.join("podman/podman.sock"), " (Podman)"));
-    }
-    sockets.push((PathBuf::from("/run/podman/podman.sock"), " (Podman)"));
-    let candidates = sockets
+    let candidates = sockets::usual(s)
         .into_iter()
         .map(|(path, why)| Candidate {
             address: format!("unix://{}", path.display()),

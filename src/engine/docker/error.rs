@@ -169,6 +169,9 @@ impl From<Bollard> for Error {
                 if is_port_taken(&message) {
                     return Error::PortTaken(plain(&message));
                 }
+                if message.trim().is_empty() {
+                    return Error::Other(format!("code {status_code}, without a reason"));
+                }
                 match (status_code, meaning(&message)) {
                     (404, _) | (500, Some(Meaning::Missing)) => Error::NotFound(plain(&message)),
                     (409, _) | (500, Some(Meaning::InUse)) => Error::Conflict(plain(&message)),
