@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # `state_dir`, `registry` and `here` are set by scripts/engine
 # A Podman beside Docker, for the tests: with storage, networks and a socket of its own, so that it touches neither
 # Docker nor a Podman that the machine uses otherwise. To be sourced by `scripts/engine`; does nothing by itself.
 
