@@ -169,12 +169,15 @@ pub(super) async fn aliases_are_for_all_on_a_network_and_links_for_one<E: Engine
     spec.name = trial.name("elsewhere");
     spec.network = Some(other);
     let elsewhere = trial.start(&spec).await;
-    spec.name = trial.name("server");
+    spec.name = trial.name("server-starting");
+    spec.known_as = trial.name("server");
     spec.network = Some(Network {
         aliases: vec!["alias.internal".to_owned()],
         ..net
     });
-    trial.start(&spec).await;
+    let server = trial.start(&spec).await;
+    let renamed = trial.engine.rename_container(&server, &spec.known_as);
+    renamed.await.unwrap();
     let knows = async |id: &str, name: &str| {
         let (code, _, _) = trial.run(id, &format!("getent hosts {name}")).await;
         code == 0
@@ -186,6 +189,7 @@ pub(super) async fn aliases_are_for_all_on_a_network_and_links_for_one<E: Engine
     ] {
         assert_eq!(knows(id, "alias.internal").await, alias, "{id}");
         assert_eq!(knows(id, "linked.internal").await, link, "{id}");
+        assert_eq!(knows(id, &trial.name("server")).await, alias, "{id}");
     }
 }
 

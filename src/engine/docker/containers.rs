@@ -50,6 +50,11 @@ impl DockerEngine {
             Err(Error::NotFound(reason)) if is_about_image(&reason) => {
                 Err(image_not_found(spec.image.clone(), reason))
             }
+            // Podman's init is a package of its own.
+            Err(Error::Other(reason)) if reason.contains("container-init binary not found") => {
+                let mend = "install `catatonit` on the engine's machine";
+                Err(Error::Other(format!("{reason} ({mend})")))
+            }
             Err(err) => Err(err),
         }
     }

@@ -74,7 +74,7 @@ enum Meaning {
 }
 
 /// The fixed texts of Podman's errors. <https://github.com/containers/podman/blob/main/libpod/define/errors.go>
-const MEANINGS: [(&str, Meaning); 12] = [
+const MEANINGS: [(&str, Meaning); 13] = [
     ("no such container", Meaning::Missing),
     ("no such volume", Meaning::Missing),
     ("image not known", Meaning::Missing),
@@ -82,6 +82,8 @@ const MEANINGS: [(&str, Meaning); 12] = [
     ("network not found", Meaning::Missing),
     ("no such exec session", Meaning::Missing),
     ("name is already in use", Meaning::InUse),
+    // Of its database, for the new name of a container.
+    ("UNIQUE constraint failed", Meaning::InUse),
     ("container state improper", Meaning::InUse),
     ("has dependent containers", Meaning::InUse),
     ("network is being used", Meaning::InUse),
@@ -169,13 +171,16 @@ impl From<Bollard> for Error {
                 if is_port_taken(&message) {
                     return Error::PortTaken(plain(&message));
                 }
-                if message.trim().is_empty() {
-                    return Error::Other(format!("code {status_code}, without a reason"));
-                }
+                let told = match plain(&message) {
+                    nothing if nothing.is_empty() => {
+                        format!("code {status_code}, without a reason")
+                    }
+                    told => told,
+                };
                 match (status_code, meaning(&message)) {
-                    (404, _) | (500, Some(Meaning::Missing)) => Error::NotFound(plain(&message)),
-                    (409, _) | (500, Some(Meaning::InUse)) => Error::Conflict(plain(&message)),
-                    _ => Error::Other(plain(&message)),
+                    (404, _) | (500, Some(Meaning::Missing)) => Error::NotFound(told),
+                    (409, _) | (500, Some(Meaning::InUse)) => Error::Conflict(told),
+                    _ => Error::Other(told),
                 }
             }
             Bollard::DockerStreamError { error } if is_disk_full(&error) => {

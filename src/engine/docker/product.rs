@@ -2,7 +2,7 @@
 
 use super::DockerEngine;
 use super::error::number;
-use crate::engine::Result;
+use crate::engine::{Error, Result};
 
 /// A product that speaks Docker's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,25 @@ impl DockerEngine {
             Ok(podman.map_or(Product::Docker, |found| Product::podman(&found.version)))
         };
         self.product.get_or_try_init(ask).await.copied()
+    }
+
+    /// An error whose hint names the command of the product.
+    pub(super) fn in_its_words(&self, mut err: Error) -> Error {
+        if let Error::Unusable { hint, .. }
+        | Error::ImageNotFound { hint, .. }
+        | Error::DiskFull { hint, .. } = &mut err
+        {
+            *hint = hint.take().map(|hint| self.its_command(hint));
+        }
+        err
+    }
+
+    /// A hint in which the command of Docker is that of the product. Podman's command has the same subcommands.
+    pub(super) fn its_command(&self, hint: String) -> String {
+        match self.product.get() {
+            Some(Product::Podman { .. }) => hint.replace("`docker ", "`podman "),
+            _ => hint,
+        }
     }
 
     pub(super) async fn is_podman(&self) -> Result<bool> {

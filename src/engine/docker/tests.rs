@@ -27,6 +27,8 @@ enum Answer {
     Refusal,
     /// An error without a reason.
     SilentRefusal,
+    /// As nothing, after a greeting that says that it is Podman.
+    Podman,
 }
 
 struct Hostile {
@@ -79,8 +81,11 @@ async fn serve(mut stream: UnixStream, answer: Answer, asked: mpsc::UnboundedSen
     let is_greeting = line.contains("/_ping ");
     let _ = asked.send(line);
     let head = match answer {
+        Answer::Podman if is_greeting => {
+            "HTTP/1.1 200 OK\r\nServer: Libpod/4.3.1 (linux)\r\nContent-Length: 2\r\n\r\nOK"
+        }
         _ if is_greeting => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
-        Answer::Nothing => "",
+        Answer::Nothing | Answer::Podman => "",
         Answer::Head => "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[",
         Answer::WithoutEnd => "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[",
         Answer::Refusal => {
@@ -255,6 +260,24 @@ async fn an_engine_that_refuses_everything_is_quoted() {
             let told = err.to_string();
             assert_eq!(told, format!("the container engine says: {said}"));
         }
+    }
+}
+
+#[tokio::test]
+async fn the_hints_of_podman_name_its_own_command() {
+    for (answer, command) in [(Answer::Nothing, "`docker "), (Answer::Podman, "`podman ")] {
+        let hostile = Hostile::new(answer);
+        let engine = hostile.engine(Patience::of(SHORT, None)).await;
+        let err = engine.containers(&Labels::new()).await.unwrap_err();
+        let Error::Unusable {
+            hint: Some(hint), ..
+        } = err
+        else {
+            panic!("{err:?}");
+        };
+        assert!(hint.starts_with(&format!("{command}ps`")), "{hint}");
+        let hint = engine.fetch_hint("node:99").unwrap();
+        assert!(hint.contains(&format!("{command}pull node:99`")), "{hint}");
     }
 }
 

@@ -95,6 +95,11 @@ fn write(body: &mut ContainerCreateBody, network: &Network, own: &str, addresses
         .and_then(|config| config.endpoints_config.as_mut());
     if let Some(endpoint) = endpoints.and_then(|all| all.get_mut(&network.name)) {
         endpoint.links = None;
+        // Podman's name server goes on to know a renamed container by its first name.
+        endpoint
+            .aliases
+            .get_or_insert_default()
+            .push(own.to_owned());
         endpoint.ipam_config = Some(EndpointIpamConfig {
             ipv4_address: addresses.get(own).map(ToString::to_string),
             ..EndpointIpamConfig::default()

@@ -50,9 +50,12 @@ impl DockerEngine {
                 .path(path)
                 .build();
             let docker = &self.docker;
-            docker
-                .get_container_archive_info(container, Some(options))
-                .await?;
+            let found = docker.get_container_archive_info(container, Some(options));
+            found.await.map_err(|err| match Error::from(err) {
+                // The answer has no text.
+                Error::NotFound(_) => Error::NotFound(format!("the container has no `{path}`")),
+                err => err,
+            })?;
         }
         let places = Places::new(path, &mounts, is_read_only);
         if places.below.is_empty() {
