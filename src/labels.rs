@@ -35,6 +35,8 @@ pub(crate) const LABEL_RUN: &str = "local.upsun.run";
 /// On Podman, the network of a container and the addresses on which the container relies: `name=address` of itself and
 /// of the containers to which it is linked.
 pub(crate) const LABEL_ADDRESSES: &str = "local.upsun.addresses";
+/// The names of the volumes whose files a sweeper deletes, separated by commas.
+pub(crate) const LABEL_VOLUMES: &str = "local.upsun.volumes";
 /// The version of `upsun-local` that made the object.
 pub(crate) const LABEL_VERSION: &str = "local.upsun.version";
 /// The path of the repository, for people who wonder where an object comes from.
@@ -92,10 +94,12 @@ pub enum Kind {
     Source,
     /// All objects of a trial of an operation.
     Trial,
+    /// A container that deletes the files of volumes that nothing uses.
+    Sweeper,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -118,6 +122,7 @@ impl Kind {
         Kind::Image,
         Kind::Source,
         Kind::Trial,
+        Kind::Sweeper,
     ];
 
     /// The value of the label `LABEL_KIND`.
@@ -145,6 +150,7 @@ impl Kind {
             Kind::Image => "image",
             Kind::Source => "source",
             Kind::Trial => "trial",
+            Kind::Sweeper => "sweeper",
         }
     }
 

@@ -24,6 +24,7 @@ mod mounts;
 mod operation;
 mod output;
 mod proxy;
+mod prune;
 mod reached;
 mod readiness;
 mod redeploy;
@@ -32,6 +33,7 @@ mod services;
 mod snapshots;
 pub mod soundness;
 mod source_operation;
+mod sweep;
 mod teardown;
 #[cfg(test)]
 mod tests;

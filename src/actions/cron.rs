@@ -91,10 +91,11 @@ impl<E: Engine> Actions<E> {
         } = planned;
         let sandbox = self.sandbox();
         let lock = sandbox.lock(&format!("cron run {}", cron.name)).await?;
-        let containers = sandbox.containers().await?;
+        let before = sandbox.containers().await?;
+        let deploys = !prepared.container().is_current(&before);
         let how = (request.pull, request.rebuild);
         let containers = self
-            .reach(&sandbox, prepared, containers, how, Running::Other)
+            .reach(&sandbox, prepared, before.clone(), how, Running::Other)
             .await?;
         let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();
@@ -117,6 +118,7 @@ impl<E: Engine> Actions<E> {
             timeout: request.timeout.unwrap_or(cron.timeout),
         };
         let report = sandbox.run_cron(&run).await?;
+        sandbox.tidy(&before, deploys).await;
         // After "leave now" the lock stays marked: the next command then ends what still runs.
         if self.shutdown.urgency() < Urgency::Leave {
             lock.release();

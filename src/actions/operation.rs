@@ -8,6 +8,7 @@ use super::suggested::{self, Written};
 use super::{Actions, exit_code};
 use crate::activity::Draft;
 use crate::engine::Engine;
+use crate::engine::spec::Container;
 use crate::event::NewMount;
 use crate::failure::Failure;
 use crate::lifecycle::{OperationRun, Pull, Report, Tried, Trying, Undo};
@@ -154,10 +155,12 @@ impl<E: Engine> Actions<E> {
             self.warn_not_undone().await;
         }
         let running = Running::Operation(found.operation);
-        let containers = sandbox.containers().await?;
+        let before = sandbox.containers().await?;
+        let leaves_copies = matches!(request.mounts, Mounts::Suggest { .. });
+        let deploys = !prepared.container().is_current(&before) || leaves_copies;
         let how = (request.pull, request.rebuild);
         let containers = self
-            .reach(&sandbox, prepared, containers, how, running)
+            .reach(&sandbox, prepared, before.clone(), how, running)
             .await?;
         let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();
@@ -193,29 +196,47 @@ impl<E: Engine> Actions<E> {
                     .await?
             }
             Mounts::Suggest { write } => {
-                let is_tracked =
-                    |path: &str| suggested::is_tracked(&prepared.tree, found.app, path);
-                let known = Known::of(&workspace.config, found.app, found.worker, &is_tracked);
-                let with_mounts =
-                    |mounts: &[NewMount]| with_mounts(workspace, prepared, found, mounts);
-                let trying = Trying {
-                    known: &known,
-                    must_pass: write,
-                    with_mounts: &with_mounts,
-                };
-                let found = sandbox
-                    .try_writable(&planned, &run, &containers, &trying)
+                let trial = self
+                    .try_writable(operation, found, &run, &containers, write)
                     .await?;
-                let report = found.report.clone();
-                tried = Some(found);
+                let report = trial.report.clone();
+                tried = Some(trial);
                 report
             }
         };
+        sandbox.tidy(&before, deploys).await;
         // After "leave now" the lock stays marked: the next command then ends what still runs.
         if self.shutdown.urgency() < Urgency::Leave {
             lock.release();
         }
         Ok((report, tried))
+    }
+
+    async fn try_writable(
+        &self,
+        operation: &Operation,
+        found: &Found<'_>,
+        run: &OperationRun<'_>,
+        containers: &[Container],
+        must_pass: bool,
+    ) -> crate::lifecycle::Result<Tried> {
+        let Operation {
+            workspace,
+            request,
+            prepared,
+        } = operation;
+        let is_tracked = |path: &str| suggested::is_tracked(&prepared.tree, found.app, path);
+        let known = Known::of(&workspace.config, found.app, found.worker, &is_tracked);
+        let with_mounts = |mounts: &[NewMount]| with_mounts(workspace, prepared, found, mounts);
+        let trying = Trying {
+            known: &known,
+            must_pass,
+            with_mounts: &with_mounts,
+        };
+        let planned = prepared.planned(request.pull, request.rebuild);
+        self.sandbox()
+            .try_writable(&planned, run, containers, &trying)
+            .await
     }
 
     async fn write_mounts(

@@ -135,6 +135,7 @@ impl<E: Engine> Actions<E> {
             sandbox
                 .ensure_router(&router.plan, &router.services, &containers, pull)
                 .await?;
+            sandbox.remove_swept(&containers).await;
             let event = Event::Deploy(event::Deploy::RoutesReady {
                 routes: self.workspace.entrance.addresses(),
             });

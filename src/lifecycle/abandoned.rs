@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::execute::{Command, undeceived};
-use super::{Mark, Result, Sandbox};
+use super::{Mark, Result, Sandbox, sweep};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, Error as EngineError};
 
@@ -15,7 +15,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// living `upsun-local` waits for a run that is found.
     pub(super) async fn end_abandoned(&self) -> Result<()> {
         for container in self.containers().await? {
-            if !container.running {
+            if !container.running || sweep::is_sweeper(&container) {
                 continue;
             }
             let spec = ExecSpec {

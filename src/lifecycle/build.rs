@@ -9,13 +9,12 @@ use super::execute::{Command, End, KILLED};
 use super::finished::Finished;
 use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
+use super::prune::Surplus;
 use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive, decisions};
 use crate::engine::spec::{ContainerSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{self, Event, Step, Text};
 use crate::known_cause;
-use crate::labels::Kind;
-use crate::labels::{LABEL_APP, LABEL_BUILD};
 use crate::lock::Lock;
 use crate::not_started;
 use crate::output::Output;
@@ -32,19 +31,17 @@ const HURRY: Duration = Duration::from_secs(10);
 /// The longest output of a command of `upsun-local`, in bytes: enough for a list of more than a million files.
 const LONGEST_ANSWER: usize = 256 << 20;
 
-/// How many finished builds of an app are kept.
-const KEEP: usize = 3;
-
 /// The path of the source in the container, for an archive that is unpacked in `/`.
 const BELOW: &str = "app/";
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Builds the app unless its build exists. `volumes` are the volumes of the project.
+    /// Builds the app unless its build exists. `volumes` are the volumes of the project. Returns what is then no
+    /// longer needed, if there may be anything.
     pub(crate) async fn ensure_build(
         &self,
         planned: &Planned<'_>,
         volumes: &[Volume],
-    ) -> Result<()> {
+    ) -> Result<Option<Surplus>> {
         let plan = planned.plan;
         let build = &plan.build;
         if !planned.rebuild && is_built(build, volumes) {
@@ -53,7 +50,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 build: build.id.clone(),
             })
             .await;
-            return Ok(());
+            return Ok(None);
         }
         // Environments share builds, so two of them may want the same one at the same time.
         let name = crate::project::hash(plan.app.as_bytes());
@@ -61,7 +58,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .project
             .state_dir
             .join(format!("build-{}.lock", &name[..12]));
-        let _lock = Lock::take(
+        let lock = Lock::take(
             &path,
             &format!("build of {}", plan.app),
             self.events,
@@ -75,7 +72,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 build: build.id.clone(),
             })
             .await;
-            return Ok(());
+            return Ok(None);
         }
         let because = decisions::of_build(build, &volumes, planned.rebuild);
         tracing::debug!(app = plan.app, build = build.id, because, "a build is made");
@@ -97,9 +94,8 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         removed?;
         self.engine.create_volume(&mark).await?;
-        self.prune_builds(planned, &volumes).await;
         users.into_iter().for_each(Lock::release);
-        Ok(())
+        Ok(Some(Surplus::new(volumes, lock)))
     }
 
     /// Builds an app, and returns the mark of the finished build.
@@ -351,75 +347,6 @@ impl<E: Engine> Sandbox<'_, E> {
                 Some("what the build put there is hidden at run time; move it, or mount somewhere else".to_owned()),
             )
             .await;
-    }
-
-    /// Removes all but the newest builds of an app, and all unfinished builds. A build that a container still uses
-    /// stays.
-    async fn prune_builds(&self, planned: &Planned<'_>, volumes: &[Volume]) {
-        let plan = planned.plan;
-        let of_app = |kind: Kind| {
-            volumes.iter().filter(move |volume| {
-                volume.labels.get(LABEL_APP) == Some(&plan.app)
-                    && Kind::of(&volume.labels) == Some(kind)
-                    && volume.labels.get(LABEL_BUILD) != Some(&plan.build.id)
-            })
-        };
-        let mark_of = |build: &Volume| {
-            of_app(Kind::Built)
-                .find(|mark| mark.labels.get(LABEL_BUILD) == build.labels.get(LABEL_BUILD))
-        };
-        let mut builds: Vec<&Volume> = of_app(Kind::Build).collect();
-        // Unfinished builds come last, so that they never displace a finished build.
-        builds.sort_by_key(|build| {
-            (
-                mark_of(build).is_none(),
-                std::cmp::Reverse(build.created.clone()),
-            )
-        });
-        for (at, old) in builds.into_iter().enumerate() {
-            let mark = mark_of(old);
-            if mark.is_some() && at < KEEP - 1 {
-                continue;
-            }
-            self.remove_build(old, mark).await;
-        }
-        // Marks without a build: another program removed the volume of the build only.
-        let alone = of_app(Kind::Built).filter(|mark| {
-            !of_app(Kind::Build)
-                .any(|build| build.labels.get(LABEL_BUILD) == mark.labels.get(LABEL_BUILD))
-        });
-        for mark in alone {
-            let _ = self.engine.remove_volume(&mark.name).await;
-        }
-    }
-
-    /// Removes a build, unless a container uses it. The mark is removed first, so that an interrupted removal does
-    /// not leave a damaged build that counts as finished.
-    async fn remove_build(&self, build: &Volume, mark: Option<&Volume>) {
-        if let Some(id) = build.labels.get(LABEL_BUILD) {
-            let mut users = self.project.labels();
-            users.insert(LABEL_BUILD.to_owned(), id.clone());
-            match self.engine.containers(&users).await {
-                Ok(users) if users.is_empty() => {}
-                _ => return,
-            }
-        }
-        if let Some(mark) = mark
-            && self.engine.remove_volume(&mark.name).await.is_err()
-        {
-            return;
-        }
-        let removed = self.engine.remove_volume(&build.name).await;
-        if let (Err(_), Some(mark)) = (removed, mark) {
-            // A container has started to use the build in between, so restore the mark.
-            let again = VolumeSpec {
-                name: mark.name.clone(),
-                labels: mark.labels.clone(),
-                directory_of: None,
-                memory: None,
-            };
-            let _ = self.engine.create_volume(&again).await;
-        }
     }
 
     /// Runs a short command of `upsun-local`. Returns its exit code, and the beginnings of its output and its errors.

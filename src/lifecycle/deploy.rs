@@ -159,9 +159,27 @@ impl<E: Engine> Sandbox<'_, E> {
             self.ensure_build(planned, &volumes),
             self.ensure_services(&needed, around),
         );
-        built?;
+        let surplus = built?;
         up?;
         self.checkpoint()?;
+        // Old builds go while the container starts.
+        let (deployed, ()) = tokio::join!(
+            Box::pin(self.ensure_up(planned, plan, containers, &volumes)),
+            self.prune_builds(planned, surplus),
+        );
+        deployed
+    }
+
+    /// Makes sure that a container is up whose build and services are there. `containers` are the containers of the
+    /// environment, `volumes` the volumes of the project.
+    async fn ensure_up(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        containers: &[Container],
+        volumes: &[Volume],
+    ) -> Result<Deployed> {
+        let is_web = plan.worker.is_none();
         // An existing web server stays, since a user may have its address open in a browser.
         let wants_front = is_web
             && planned.plan.front.as_ref().is_some_and(|front| {
@@ -176,7 +194,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
             return Ok(Deployed::kept(plan, id));
         }
-        self.deploy(planned, plan, containers, &volumes, wants_front)
+        self.deploy(planned, plan, containers, volumes, wants_front)
             .await
     }
 

@@ -17,20 +17,37 @@ impl<E: Engine> Sandbox<'_, E> {
         volumes: &[Volume],
     ) -> Result<String> {
         let title = plan.title(&planned.plan.app);
-        match self.create_and_start(planned, plan, &title).await {
+        let id = self.create(planned, plan).await?;
+        // Since it was looked for, a build for another environment may have given it up.
+        let is_there = !is_reused || self.is_still_built(&planned.plan.build).await?;
+        let started = if is_there {
+            self.start_checked(&id, &title).await.map(|()| Some(id))
+        } else {
+            self.engine.remove_container(&id).await?;
+            Ok(None)
+        };
+        match started {
             Err(Error::Engine(err)) if is_reused && lacks_mount_point(&err) => {}
-            Ok(id) if is_reused && self.is_damaged(planned, &id, plan).await? => {
+            Ok(Some(id)) if is_reused && self.is_damaged(planned, &id, plan).await? => {
                 self.engine.remove_container(&id).await?;
             }
-            other => return other,
+            Ok(Some(id)) => return Ok(id),
+            Ok(None) => {}
+            Err(err) => return Err(err),
         }
-        self.warn_emptied(&planned.plan.app).await;
+        if is_there {
+            self.warn_emptied(&planned.plan.app).await;
+        }
         let again = Planned {
             rebuild: true,
             ..planned.clone()
         };
-        self.ensure_build(&again, volumes).await?;
-        self.create_and_start(planned, plan, &title).await
+        let surplus = self.ensure_build(&again, volumes).await?;
+        let (started, ()) = tokio::join!(
+            self.create_and_start(planned, plan, &title),
+            self.prune_builds(planned, surplus),
+        );
+        started
     }
 
     async fn create_and_start(

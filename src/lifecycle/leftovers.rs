@@ -75,6 +75,7 @@ impl<E: Engine> Sandbox<'_, E> {
         // Remove the containers that use the build before its mark, or else a crash would leave them without a build.
         // Remove the mark before the volume, since a build counts as finished only with its mark.
         self.remove_all(LABEL_BUILD, &build.id, None).await?;
+        self.take_from_sweepers(&build.volume.name).await?;
         self.engine.remove_volume(&build.mark.name).await?;
         Ok(self.engine.remove_volume(&build.volume.name).await?)
     }

@@ -12,6 +12,7 @@ mod run;
 mod services;
 mod shell;
 mod stopping;
+mod sweep;
 mod teardown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -293,6 +294,7 @@ impl World {
                 }
             }
             sandbox.remove_strangers(&prepared.config).await?;
+            self.tidy(sandbox).await;
             lock.release();
             Ok(all)
         })
@@ -320,10 +322,27 @@ impl World {
             let report = sandbox
                 .run_operation(&self.planned(&prepared, plan), &run, &containers)
                 .await?;
+            self.tidy(sandbox).await;
             lock.release();
             Ok(report)
         })
         .await
+    }
+
+    /// Gives sweepers the time that an operation takes, and removes what they are done with.
+    async fn tidy(&self, sandbox: &Sandbox<'_, FakeEngine>) {
+        if self.sweepers() > 0 {
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            sandbox.tidy(&[], true).await;
+        }
+    }
+
+    /// How many sweepers there are, at work or done.
+    fn sweepers(&self) -> usize {
+        let store = self.engine.store();
+        let all = store.containers.values();
+        all.filter(|held| Kind::of(&held.spec.labels) == Some(Kind::Sweeper))
+            .count()
     }
 
     fn planned<'a>(&self, prepared: &'a Prepared, plan: &'a AppPlan) -> Planned<'a> {

@@ -287,11 +287,16 @@ impl<E: Engine> Sandbox<'_, E> {
         for container in self.engine.containers(&labels).await? {
             self.engine.remove_container(&container.id).await?;
         }
-        let mut volumes = self.engine.volumes(&labels).await?;
-        volumes.sort_by_key(|volume| !volume.name.ends_with(DIRECTORY));
-        for volume in volumes {
-            self.engine.remove_volume(&volume.name).await?;
+        let volumes = self.engine.volumes(&labels).await?;
+        let (directories, copies): (Vec<_>, Vec<_>) = volumes
+            .iter()
+            .partition(|volume| volume.name.ends_with(DIRECTORY));
+        for directory in directories {
+            self.engine.remove_volume(&directory.name).await?;
         }
+        let copies = self.not_swept(copies).await.into_iter();
+        let copies = copies.map(|volume| volume.name.clone()).collect();
+        self.discard(None, copies).await;
         Ok(())
     }
 }

@@ -126,36 +126,6 @@ async fn a_removal_that_was_cut_short_leaves_nothing_that_counts_as_built() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_that_refuses_to_be_removed_gets_its_mark_back() {
-    let world = World::new(BARE);
-    let first = world.commit("a").await.unwrap();
-    for content in ["b", "c"] {
-        world.commit(content).await.unwrap();
-    }
-    let mark = || {
-        let store = world.engine.store();
-        let is_first = |(name, _): &(&String, _)| name.ends_with(&format!("-built-{first}"));
-        store
-            .volumes
-            .iter()
-            .find(is_first)
-            .unwrap()
-            .1
-            .spec
-            .labels
-            .clone()
-    };
-    let labels = mark();
-    let in_use = || crate::engine::Error::Conflict("volume is in use".to_owned());
-    world
-        .engine
-        .fault_on("remove_volume", 3, Fault::Refuse(in_use));
-    world.commit("d").await.unwrap();
-    assert!(world.volumes_of("build").contains(&first));
-    assert_eq!(mark(), labels);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_mark_of_a_build_goes_before_the_build() {
     let world = World::new(BARE);
     world.commit("a").await.unwrap();

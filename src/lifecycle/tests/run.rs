@@ -372,6 +372,7 @@ async fn two_environments_at_once_share_one_build() {
         sandbox
             .ensure_build(&one.planned(&prepared, plan), &[])
             .await
+            .map(drop)
     });
     let (first, second) = tokio::join!(one.up(), other);
     first.unwrap();

@@ -6,6 +6,7 @@ use crate::engine::spec::{ContainerSpec, VolumeDirectory, VolumeMount, VolumeSpe
 use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::labels::{LABEL_BUILD, LABEL_DEPLOY};
+use crate::lifecycle::Mark;
 use crate::plan::{ContainerPlan, User};
 use crate::text::quote;
 
@@ -28,7 +29,8 @@ const OF_ENGINE: [&str; 6] = [
     "/etc/resolv.conf",
 ];
 
-/// The objects of one run of a trial.
+/// The objects of one run of a trial. The volumes of each run have names of their own: those of an earlier run may
+/// still be on their way out.
 pub(super) struct Copies {
     pub(super) volumes: Vec<VolumeSpec>,
     /// Directories of these volumes, which are made when the volumes are filled.
@@ -226,7 +228,7 @@ fn labels(plan: &ContainerPlan) -> Labels {
 
 fn volume(plan: &ContainerPlan, labels: &Labels, part: &str) -> VolumeSpec {
     VolumeSpec {
-        name: format!("{}-trial-{part}", plan.container.name),
+        name: format!("{}-trial-{}-{part}", plan.container.name, Mark::of_run()),
         labels: labels.clone(),
         directory_of: None,
         memory: None,
