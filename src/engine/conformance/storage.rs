@@ -169,9 +169,8 @@ pub(super) async fn a_container_does_not_start_on_a_network_that_is_not_there<E:
         Ok(id) => trial.engine.start_container(id).await,
         Err(_) => Ok(()),
     };
-    let refusal = match (&created, &started) {
-        (Err(err), _) | (_, Err(err)) => err,
-        _ => panic!("it runs"),
+    let ((Err(refusal), _) | (_, Err(refusal))) = (&created, &started) else {
+        panic!("it runs");
     };
     assert!(matches!(refusal, Error::NotFound(_)), "{refusal:?}");
     // It is found by its name, whoever made it and when.

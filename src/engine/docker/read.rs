@@ -98,7 +98,7 @@ impl DockerEngine {
                 request
             });
         let text = docker.ping().await?;
-        serde_json::from_str(&text).map_err(|err| Bollard::from(err))
+        Ok(serde_json::from_str(&text)?)
     }
 
     pub(super) async fn read_containers(&self, labels: &Labels) -> Result<Vec<Container>, Bollard> {

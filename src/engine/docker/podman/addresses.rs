@@ -153,12 +153,11 @@ fn give<'a>(
     let mut taken: BTreeSet<Ipv4Addr> = known.values().copied().collect();
     let mut given = Addresses::new();
     for name in names {
-        let address = match known.get(name) {
-            Some(address) => *address,
-            None => {
-                let mut free = subnet.hosts().filter(|address| !taken.contains(address));
-                free.clone().nth(skipped).or_else(|| free.next())?
-            }
+        let address = if let Some(address) = known.get(name) {
+            *address
+        } else {
+            let mut free = subnet.hosts().filter(|address| !taken.contains(address));
+            free.clone().nth(skipped).or_else(|| free.next())?
         };
         taken.insert(address);
         known.insert(name.to_owned(), address);

@@ -178,10 +178,9 @@ impl Splitter {
 
     fn close(&mut self, result: io::Result<()>) {
         if let Some((_, tar)) = self.open.take() {
-            match tar.into_inner() {
-                Ok(sink) => sink.finish(result),
-                // The receiver is gone, and says why.
-                Err(_) => {}
+            // Where the end cannot be written, the receiver is gone, and says why.
+            if let Ok(sink) = tar.into_inner() {
+                sink.finish(result);
             }
         }
     }
