@@ -1,5 +1,5 @@
-//! What every engine must do, as tests that know none: each runs on the fake always, and on Docker with
-//! the feature `test-docker`. That keeps the fake honest.
+//! What every engine must do, as tests that know none: each runs on the fake always, and with the feature `test-docker`
+//! on the engine at `DOCKER_HOST`, be it Docker or Podman. That keeps the fake honest.
 
 mod containers;
 mod containment;

@@ -89,7 +89,7 @@ fn shut(spec: &ContainerSpec, tmpfs: &mut HashMap<String, String>) {
 }
 
 /// Podman's mount options for a temporary file system. Podman has no `uid` and `gid`, but can give the file system to
-/// the container's user. It begins with a copy of what the image has at that path, unless it is told not to.
+/// the container's user. It begins with a copy of what the image has at that path, unless an option says that it is empty.
 fn tmpfs_options(options: &str, user: &str) -> String {
     let value = |name: &str| {
         let mut all = options.split(',');
