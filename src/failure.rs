@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use crate::known_cause::is_kept_from_the_network;
 use crate::mask::Secrets;
 use crate::reporter::style::Style;
 use crate::text::safe;
@@ -138,12 +139,10 @@ impl From<engine::Error> for Failure {
                 ..Failure::new(CANNOT_MAKE, message)
             },
             E::ImageBuild { reason, .. } => {
-                let hint = if is_about_the_network(&reason) {
-                    "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; `-v` shows everything the build prints"
-                } else {
-                    "`-v` shows everything the build prints"
-                };
-                Failure::new(CANNOT_MAKE, message).hint(hint)
+                let proxy = "behind a company proxy, set `ca_certificates` in .upsun-local.yaml, and `proxy: {credentials: true}` in ~/.config/upsun-local/settings.yaml if it asks for a password; ";
+                let proxy = if is_kept_from_the_network(&reason) { proxy } else { "" };
+                Failure::new(CANNOT_MAKE, message)
+                    .hint(format!("{proxy}`-v` shows everything the build prints"))
             }
             E::PortTaken(_) => Failure::new(CANNOT_MAKE, message)
                 .hint("`port:` in .upsun-local.yaml, or `UPSUN_LOCAL_PORT`, names another one"),
@@ -157,30 +156,6 @@ impl From<engine::Error> for Failure {
             E::Other(_) => Failure::new(CANNOT_MAKE, message),
         }
     }
-}
-
-/// Whether the output of a build says that a certificate is not known, or that a machine cannot be reached: behind a
-/// company's proxy, both are the rule.
-fn is_about_the_network(output: &str) -> bool {
-    let output = output.to_lowercase();
-    [
-        "certificate",
-        "x509",
-        "ssl",
-        "proxy",
-        "resolv",
-        "name resolution",
-        "no such host",
-        "unknown host",
-        "getaddrinfo",
-        "eai_again",
-        "enotfound",
-        "timed out",
-        "unreachable",
-        "failed to fetch",
-    ]
-    .iter()
-    .any(|word| output.contains(word))
 }
 
 impl From<workspace::Error> for Failure {
@@ -293,6 +268,14 @@ impl Failure {
             E::Engine(err) => err.into(),
             E::Lock(err) => err.into(),
             E::Source(err) => err.into(),
+            E::Several(errors) => {
+                let first = errors.into_iter().next().map(|first| {
+                    let message = first.to_string();
+                    Failure::of_lifecycle(first, message)
+                });
+                let first = first.unwrap_or_else(|| Failure::fault(""));
+                Failure { message, ..first }
+            }
             E::Build { .. } | E::BuildTimeout { .. } => Failure::new(BUILD_FAILED, message)
                 .hint("a build that fails aborts the deploy on Upsun too; nothing was deployed"),
             E::ForeignImage { .. } => Failure::new(BAD_FILE, message).hint(format!(

@@ -9,6 +9,7 @@ mod notice;
 mod packages;
 pub mod proxy;
 pub mod runtime;
+mod stack;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -112,4 +113,4 @@ pub(crate) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -56,6 +56,34 @@ const ANSWERS: [(&str, &str); 5] = [
     ("manage.py", "--noinput"),
 ];
 
+/// What programs print, in lower case, when a certificate is not trusted, a name is not found, or a proxy stands between
+/// them and the network.
+const KEPT_FROM_THE_NETWORK: [&str; 15] = [
+    "certificate verif",
+    "certificate problem",
+    "self-signed certificate",
+    "self signed certificate",
+    "unable to get local issuer",
+    "unable_to_get_issuer_cert",
+    "unable_to_verify_leaf_signature",
+    "x509:",
+    "could not resolve",
+    "temporary failure resolving",
+    "temporary failure in name resolution",
+    "name or service not known",
+    "eai_again",
+    "enotfound",
+    "proxy authentication required",
+];
+
+/// Whether a program's output says that a company's proxy may keep the program from the network.
+pub fn is_kept_from_the_network(output: &str) -> bool {
+    let output = output.to_lowercase();
+    KEPT_FROM_THE_NETWORK
+        .iter()
+        .any(|text| output.contains(text))
+}
+
 /// Wordings whose group is an extension's name.
 static EXTENSIONS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     compiled(&[
@@ -303,6 +331,26 @@ mod tests {
             ("make", "the build was cancelled\n", "nothing"),
         ] {
             assert_eq!(said(script, output), expected, "{output}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_suspected_where_the_output_is_about_certificates_or_names() {
+        for output in [
+            "curl: (60) SSL certificate problem: unable to get local issuer certificate",
+            "npm error code SELF_SIGNED_CERT_IN_CHAIN\nnpm error self-signed certificate in certificate chain",
+            "W: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'deb.debian.org'",
+            "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
+            "npm error code EAI_AGAIN",
+        ] {
+            assert!(is_kept_from_the_network(output), "{output}");
+        }
+        for output in [
+            "building at STEP \"RUN /bin/sh\": while running runtime: exit status 1",
+            "crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted",
+            "configure: error: Package requirements (libavif) were not met",
+        ] {
+            assert!(!is_kept_from_the_network(output), "{output}");
         }
     }
 

@@ -72,6 +72,8 @@ pub enum Kind {
     Building,
     /// The volume with the cache that builds share.
     Cache,
+    /// The volume with the packages that builds downloaded.
+    Packages,
     /// A volume for mounts of the source `storage`.
     Storage,
     /// A volume for mounts of the source `instance`.
@@ -99,7 +101,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 23] = [
+    pub const ALL: [Kind; 24] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -111,6 +113,7 @@ impl Kind {
         Kind::Built,
         Kind::Building,
         Kind::Cache,
+        Kind::Packages,
         Kind::Storage,
         Kind::Instance,
         Kind::Tmp,
@@ -139,6 +142,7 @@ impl Kind {
             Kind::Built => "built",
             Kind::Building => "building",
             Kind::Cache => "cache",
+            Kind::Packages => "packages",
             Kind::Storage => "storage",
             Kind::Instance => "instance",
             Kind::Tmp => "tmp",

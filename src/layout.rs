@@ -6,6 +6,8 @@ use crate::config::app::{App, Image};
 pub(crate) const APP_DIRECTORY: &str = "/app";
 /// `PLATFORM_CACHE_DIR`: kept between builds. Upsun's docs place it below `/tmp`.
 pub(crate) const CACHE_DIRECTORY: &str = "/tmp/cache";
+/// The packages that builds downloaded, during builds only. No path of Upsun's.
+pub(crate) const PACKAGES_DIRECTORY: &str = "/var/cache/upsun-local";
 /// Where `dependencies` are installed, on Upsun and here.
 pub(crate) const GLOBAL_DIRECTORY: &str = "/app/.global";
 /// `PORT`, for an app whose `socket_family` is tcp.

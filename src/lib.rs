@@ -55,6 +55,8 @@ pub mod mount_advice;
 pub mod mount_snapshot;
 pub mod mount_suggestion;
 pub mod not_started;
+#[cfg(test)]
+mod official_images;
 pub mod output;
 pub mod php_ini;
 pub mod pieces;

@@ -10,6 +10,7 @@ mod data;
 mod decisions;
 mod deploy;
 mod emptied;
+mod engine_trial;
 mod everywhere;
 mod execute;
 mod finished;
@@ -37,6 +38,7 @@ mod sweep;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod together;
 mod trial;
 
 use std::collections::BTreeSet;
@@ -45,6 +47,7 @@ use std::path::PathBuf;
 pub use self::advice::{Ended, Source};
 pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
+pub use self::engine_trial::{Check, EngineTrial, EngineTried, Verdict, try_engine};
 pub use self::everywhere::{Extent, Sandboxes, everywhere};
 pub use self::execute::{Command, End, shell_command};
 pub use self::image::Pull;
@@ -56,6 +59,7 @@ pub use self::output::Tail;
 pub use self::snapshots::{Restored, Undo};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub use self::teardown::{Down, Kept};
+pub(crate) use self::together::all_of;
 pub use self::trial::{Tried, Trying};
 
 use crate::engine::{self, Engine};
@@ -89,6 +93,9 @@ pub enum Error {
         step: Step,
         limit: std::time::Duration,
     },
+    /// Several apps failed at once.
+    #[error("{}", lines(.0))]
+    Several(Vec<Error>),
     /// The repository's settings name an image that they may not name.
     #[error("`images` of the repository's settings names `{image}`, which is refused: {reason}")]
     ForeignImage { image: String, reason: String },
@@ -260,6 +267,12 @@ fn listed(mounts: &[String]) -> String {
     format!("the mount{plural} {}", names.join(", "))
 }
 
+/// Errors, one below the other.
+fn lines(errors: &[Error]) -> String {
+    let lines: Vec<String> = errors.iter().map(Error::to_string).collect();
+    lines.join("\n")
+}
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// How long a stalled consumer of events may delay the end of the program.
@@ -407,6 +420,8 @@ pub struct Planned<'a> {
     pub rebuild: bool,
     /// Whether this machine sends requests to the app.
     pub routed: bool,
+    /// Whether this command has made sure of the build already.
+    pub is_built: bool,
 }
 
 impl Planned<'_> {

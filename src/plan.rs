@@ -4,6 +4,7 @@
 mod build;
 mod container;
 pub mod front;
+mod packages;
 pub mod router;
 pub mod steps;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::build::build_network;
+pub(crate) use self::container::tmpfs;
 use self::front::FrontPlan;
 use crate::config::app::App;
 use crate::engine::spec::{ContainerSpec, Link, MemoryLimit, VolumeSpec};
@@ -25,7 +27,7 @@ pub use crate::settings::User;
 use crate::text::container_name;
 
 /// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
-const PIDS: i64 = 4096;
+pub(crate) const PIDS: i64 = 4096;
 
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +52,10 @@ pub struct Inputs<'a> {
     pub tree: &'a str,
     /// What is there at the top of the app's source: `package.json`, `composer.json`, …
     pub has_file: &'a dyn Fn(&str) -> bool,
+    /// Whether a file there contains a text.
+    pub says: &'a dyn Fn(&str, &str) -> bool,
+    /// Whether builds keep the packages that they download.
+    pub keeps_packages: bool,
     /// Who everything runs as.
     pub user: User,
     /// The part of the app's configuration that a build depends on.
@@ -149,6 +155,8 @@ pub struct BuildPlan {
     pub mark: VolumeSpec,
     /// `PLATFORM_CACHE_DIR`.
     pub cache: VolumeSpec,
+    /// The packages that earlier builds downloaded; `None` for a build without them.
+    pub packages: Option<VolumeSpec>,
     /// The container that it runs in.
     pub container: ContainerSpec,
     /// The network of that container.

@@ -2,6 +2,13 @@
 //!
 //! Source of the versions: the table on <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html>.
 
+/// The release of Debian that images are asked for by name, so that all runtimes share a system wherever their images
+/// have it. `libraries` of each runtime are packages of this release.
+pub const SUITE: &str = "bookworm";
+
+/// The release before, for versions that have no image of [`SUITE`].
+pub const OLD_SUITE: &str = "bullseye";
+
 /// A runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct RuntimeType {
@@ -11,10 +18,10 @@ pub struct RuntimeType {
     pub supported: &'static [&'static str],
     /// The versions that still work on Upsun and will go away.
     pub deprecated: &'static [&'static str],
-    /// The official image, with `{}` for the version and `{suite}` for Debian's.
+    /// The official image, with `{}` for the version and `{suite}` for Debian's release.
     pub image: &'static str,
-    /// The oldest version that has a tag for bookworm; older ones have bullseye.
-    pub bookworm_from: (u32, u32),
+    /// The oldest version that has a tag for [`SUITE`]; older ones have [`OLD_SUITE`].
+    pub suite_from: (u32, u32),
     /// The version if the configuration names none, as `stack.runtimes` may do.
     pub default_version: &'static str,
     /// What to copy when it is not the primary runtime: directories, at the same place.
@@ -42,7 +49,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["26", "24"],
         deprecated: &["22"],
         image: "node:{}-{suite}",
-        bookworm_from: (16, 0),
+        suite_from: (16, 0),
         default_version: "24",
         directories: LOCAL,
         path: "",
@@ -57,7 +64,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["3.14", "3.13"],
         deprecated: &["3.12", "3.11", "3.10"],
         image: "python:{}-{suite}",
-        bookworm_from: (3, 7),
+        suite_from: (3, 7),
         default_version: "3.14",
         directories: LOCAL,
         path: "",
@@ -72,7 +79,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["8.5", "8.4"],
         deprecated: &["8.3", "8.2"],
         image: "php:{}-fpm-{suite}",
-        bookworm_from: (8, 1),
+        suite_from: (8, 1),
         default_version: "8.4",
         directories: LOCAL,
         path: "",
@@ -87,7 +94,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["4.0", "3.4", "3.3"],
         deprecated: &[],
         image: "ruby:{}-{suite}",
-        bookworm_from: (3, 0),
+        suite_from: (3, 0),
         default_version: "3.4",
         directories: LOCAL,
         path: "",
@@ -102,7 +109,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["1.26", "1.25"],
         deprecated: &[],
         image: "golang:{}-{suite}",
-        bookworm_from: (1, 19),
+        suite_from: (1, 19),
         default_version: "1.26",
         directories: &["/usr/local/go/"],
         path: "/usr/local/go/bin",
@@ -116,8 +123,9 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         name: "java",
         supported: &["25", "21", "17"],
         deprecated: &[],
-        image: "eclipse-temurin:{}-jdk",
-        bookworm_from: (0, 0),
+        // The tags without a release move to each new one of Ubuntu; Debian has no images of Temurin.
+        image: "eclipse-temurin:{}-jdk-noble",
+        suite_from: (0, 0),
         default_version: "25",
         directories: &["/opt/java/openjdk/"],
         path: "/opt/java/openjdk/bin",
@@ -132,7 +140,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["1"],
         deprecated: &[],
         image: "rust:{}-{suite}",
-        bookworm_from: (0, 0),
+        suite_from: (0, 0),
         default_version: "1",
         directories: &["/usr/local/cargo/", "/usr/local/rustup/"],
         path: "/usr/local/cargo/bin",
@@ -147,7 +155,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["1.20"],
         deprecated: &["1.19", "1.18"],
         image: "elixir:{}",
-        bookworm_from: (0, 0),
+        suite_from: (0, 0),
         default_version: "1.20",
         directories: LOCAL,
         path: "",
@@ -162,7 +170,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &["10.0", "8.0"],
         deprecated: &[],
         image: "mcr.microsoft.com/dotnet/sdk:{}",
-        bookworm_from: (0, 0),
+        suite_from: (0, 0),
         default_version: "10.0",
         directories: &["/usr/share/dotnet/"],
         path: "/usr/share/dotnet",
@@ -177,7 +185,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &[],
         deprecated: &[],
         image: "oven/bun:{}",
-        bookworm_from: (0, 0),
+        suite_from: (0, 0),
         default_version: "1",
         directories: LOCAL,
         path: "",
@@ -192,7 +200,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &[],
         deprecated: &[],
         image: "clojure:temurin-25-tools-deps-{suite}",
-        bookworm_from: (0, 0),
+        suite_from: (0, 0),
         default_version: "1",
         directories: &["/opt/java/openjdk/", "/usr/local/"],
         path: "/opt/java/openjdk/bin",
@@ -207,7 +215,7 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
         supported: &[],
         deprecated: &[],
         image: "perl:{}-{suite}",
-        bookworm_from: (0, 0),
+        suite_from: (0, 0),
         default_version: "5",
         directories: LOCAL,
         path: "",
@@ -222,4 +230,11 @@ pub(crate) const RUNTIMES: &[RuntimeType] = &[
 /// The runtime of that name: `nodejs`.
 pub fn find(name: &str) -> Option<&'static RuntimeType> {
     RUNTIMES.iter().find(|known| known.name == name)
+}
+
+/// The oldest version of a runtime that Upsun supports, as a type; the default version where only composable images have
+/// the runtime.
+pub fn oldest_supported(known: &RuntimeType) -> String {
+    let version = known.supported.last().unwrap_or(&known.default_version);
+    format!("{}:{version}", known.name)
 }

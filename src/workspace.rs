@@ -72,6 +72,8 @@ pub struct Workspace {
     branch: Option<String>,
     /// `UPSUN_LOCAL_ROLE`: who acts when nothing else says it.
     default_role: Option<String>,
+    /// Whether builds keep the packages that they download for the next build.
+    pub keeps_packages: bool,
 }
 
 impl Workspace {
@@ -171,6 +173,7 @@ impl Workspace {
             entrance,
             branch,
             default_role: surroundings.variables.get("UPSUN_LOCAL_ROLE"),
+            keeps_packages: true,
         })
     }
 

@@ -105,6 +105,7 @@ pub(super) fn planned<'a>(
         pull,
         rebuild,
         routed: false,
+        is_built: false,
     }
 }
 

@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, StreamExt};
+
 use super::Actions;
 use super::prepared::planned;
 use crate::activity::Draft;
+use crate::config::Config;
 use crate::config::app::App;
 use crate::crons::timetable::Entry;
 use crate::engine::Engine;
+use crate::engine::spec::Container;
 use crate::event::{self, Event, Events};
 use crate::failure::Failure;
 use crate::images::Recipe;
@@ -30,6 +35,8 @@ pub struct Request {
     pub pull: Pull,
     /// Whether to build again although there are builds.
     pub rebuild: bool,
+    /// How many apps may be built, and then started, at once.
+    pub jobs: usize,
     /// Whether to stay, and run the crons at their times.
     pub crons: bool,
 }
@@ -87,6 +94,53 @@ impl Up {
         self.plans.iter().map(|(plan, _)| plan)
     }
 
+    /// The apps that are to be built or started, if several are and may be at once. `containers` are the containers of
+    /// the environment.
+    fn stale(&self, containers: &[Container]) -> Vec<Planned<'_>> {
+        let Request {
+            rebuild,
+            pull,
+            jobs,
+            ..
+        } = self.request;
+        // A rebuild, or a newer image, replaces builds and what runs on them, one app after the other.
+        if rebuild || pull == Pull::Always || jobs < 2 {
+            return Vec::new();
+        }
+        let is_stale = |plan: &AppPlan| {
+            let mut all = plan.containers.iter();
+            all.any(|container| plan.current_id(container, containers).is_none())
+        };
+        let plans = self.plans.iter().filter(|(plan, _)| is_stale(plan));
+        let stale: Vec<Planned<'_>> = plans
+            .map(|(plan, image)| planned(plan, image, &self.tree, pull, false))
+            .collect();
+        if stale.len() > 1 { stale } else { Vec::new() }
+    }
+
+    /// The plans in groups: an app comes in a later group than the apps that it reaches.
+    fn levels(&self, config: &Config) -> Vec<Vec<&(AppPlan, Recipe)>> {
+        let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut levels: Vec<Vec<&(AppPlan, Recipe)>> = Vec::new();
+        for entry in &self.plans {
+            let name = entry.0.app.as_str();
+            let app = config.apps.get(name);
+            let reached = app.map(|app| relationships::in_order(&[app], config));
+            let below = reached.into_iter().flatten().map(|app| app.name.as_str());
+            let depth = below
+                .filter(|below| *below != name)
+                .filter_map(|below| depths.get(below))
+                .max()
+                .map_or(0, |depth| depth + 1);
+            depths.insert(name, depth);
+            if levels.len() <= depth {
+                levels.resize_with(depth + 1, Vec::new);
+            }
+            levels[depth].push(entry);
+        }
+        levels
+    }
+
     pub fn has_crons(&self) -> bool {
         !self.crons.entries.is_empty()
     }
@@ -123,10 +177,18 @@ impl<E: Engine> Actions<E> {
         };
         let lock = sandbox.lock("up").await?;
         self.warn_not_undone().await;
-        let mut has_failed_hooks = false;
-        for (plan, image) in &up.plans {
-            has_failed_hooks |= self.app_up(&sandbox, up, plan, image).await?;
-        }
+        let containers = sandbox.containers().await?;
+        let stale = up.stale(&containers);
+        let jobs = if stale.is_empty() { 1 } else { up.request.jobs };
+        let surplus = sandbox.build_together(&stale, &containers, jobs).await?;
+        let old_builds = async {
+            for (at, surplus) in surplus {
+                sandbox.prune_builds(&stale[at], Some(surplus)).await;
+            }
+        };
+        let apps = Box::pin(self.apps_up(&sandbox, up, &stale, jobs));
+        let (has_failed_hooks, ()) = tokio::join!(apps, old_builds);
+        let has_failed_hooks = has_failed_hooks?;
         sandbox.remove_strangers(&self.workspace.config).await?;
         sandbox.settle_mail(up.mail.as_ref()).await?;
         if let Some(router) = &up.router {
@@ -158,6 +220,28 @@ impl<E: Engine> Actions<E> {
         Ok(has_failed_hooks)
     }
 
+    /// Brings the apps up, at most `jobs` at once, and each after those that it reaches. `built` are those whose builds
+    /// are there. Returns whether a hook failed.
+    async fn apps_up(
+        &self,
+        sandbox: &Sandbox<'_, E>,
+        up: &Up,
+        built: &[Planned<'_>],
+        jobs: usize,
+    ) -> lifecycle::Result<bool> {
+        let mut has_failed_hooks = false;
+        for level in up.levels(&self.workspace.config) {
+            let mut apps: Vec<BoxFuture<'_, lifecycle::Result<bool>>> = Vec::new();
+            for (plan, image) in level {
+                let is_built = built.iter().any(|built| built.plan.app == plan.app);
+                apps.push(self.app_up(sandbox, up, plan, image, is_built).boxed());
+            }
+            let results = stream::iter(apps).buffer_unordered(jobs).collect().await;
+            has_failed_hooks |= lifecycle::all_of(results)?.contains(&true);
+        }
+        Ok(has_failed_hooks)
+    }
+
     /// Brings an app up with its workers, or without them if only other apps need it. Returns whether a hook failed.
     async fn app_up(
         &self,
@@ -165,6 +249,7 @@ impl<E: Engine> Actions<E> {
         up: &Up,
         plan: &AppPlan,
         image: &Recipe,
+        is_built: bool,
     ) -> lifecycle::Result<bool> {
         let whole = up.wanted.contains(&plan.app);
         let rebuild = up.request.rebuild && whole;
@@ -177,6 +262,7 @@ impl<E: Engine> Actions<E> {
             let planned = Planned {
                 rebuild: rebuild && at == 0,
                 routed: true,
+                is_built,
                 ..planned.clone()
             };
             let containers = if up.request.rebuild {

@@ -1,6 +1,7 @@
-//! `doctor`: whether this machine can do the job, and what is only approximated.
+//! `doctor`: whether this machine and its engine can do the job, and what is only approximated.
 
 mod report;
+mod trial;
 
 use super::opened::{open_lenient, open_quietly, root};
 use clap::Args;
@@ -9,8 +10,10 @@ use upsun_local::text;
 
 use super::context::Context;
 use upsun_local::engine::Engine;
+use upsun_local::engine::docker::DockerEngine;
 use upsun_local::engine::spec::EngineInfo;
 use upsun_local::failure::{Failure, NO_ENGINE, USAGE};
+use upsun_local::lifecycle::{self, EngineTrial, EngineTried};
 use upsun_local::text::safe;
 use upsun_local::workspace::Workspace;
 
@@ -116,10 +119,15 @@ const DIFFERENCES: &[(&str, &str)] = &[
 /// How far the text of a topic is indented.
 const TOPIC: usize = 14;
 
-/// What the engine says of itself.
-async fn engine(context: &Context, workspace: Option<&Workspace>) -> Result<EngineInfo, Failure> {
+/// The engine, and what it says of itself.
+async fn connect(
+    context: &Context,
+    workspace: Option<&Workspace>,
+) -> Result<(DockerEngine, EngineInfo), Failure> {
     let setting = workspace.and_then(|workspace| workspace.settings.engine.as_deref());
-    Ok(context.engine(setting).await?.info().await?)
+    let engine = context.engine(setting).await?;
+    let info = engine.info().await?;
+    Ok((engine, info))
 }
 
 /// Prints what a bug report can carry, also where much is wrong.
@@ -127,7 +135,8 @@ async fn report(context: &Context) -> Result<u8, Failure> {
     // All values that have to be hidden are only known of what can be read as a whole.
     let workspace = open_quietly(context).or_else(|_| open_lenient(context));
     let workspace = workspace.ok();
-    let engine = engine(context, workspace.as_deref()).await;
+    let engine = connect(context, workspace.as_deref()).await;
+    let engine = engine.map(|(_, info)| info);
     let root = root(context).ok();
     let seen = report::Seen {
         root: root.as_deref(),
@@ -138,7 +147,37 @@ async fn report(context: &Context) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Looks, and says what it found. Fails when no engine answers.
+/// Tries the engine, unless the user's state has no place.
+async fn trial(
+    context: &Context,
+    workspace: Option<&Workspace>,
+    engine: &DockerEngine,
+    info: &EngineInfo,
+) -> Result<EngineTried, Failure> {
+    let shutdown = context.shutdown()?;
+    let home = &context.surroundings.home;
+    let no_state = |err: std::io::Error| Failure::no_state(&err);
+    let given = EngineTrial {
+        owner: &home.owner().map_err(no_state)?,
+        state: home.state_dir().map_err(no_state)?.path,
+        user: workspace
+            .map(|workspace| workspace.settings.user)
+            .unwrap_or_default(),
+        is_local: trial::is_local(&info.address),
+        shutdown: &shutdown,
+    };
+    let tried = lifecycle::try_engine(engine, &given).await;
+    match shutdown.exit_code() {
+        Some(code) => Err(Failure::new(
+            code,
+            "interrupted; the trial of the engine was removed",
+        )),
+        None => Ok(tried),
+    }
+}
+
+/// Looks, tries the engine, and says what it found. Fails when no engine answers, or when it cannot do what operations
+/// need.
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     if arguments.report {
         return report(context).await;
@@ -147,12 +186,23 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         Ok(workspace) => (Some(workspace), None),
         Err(failure) => (None, Some(failure)),
     };
-    let engine = engine(context, workspace.as_deref()).await;
+    // From here on Ctrl-C ends the trial and removes what it made.
+    context.shutdown()?;
+    let mut tried = None;
+    let engine = match connect(context, workspace.as_deref()).await {
+        Ok((engine, info)) => {
+            tried = Some(trial(context, workspace.as_deref(), &engine, &info).await?);
+            Ok(info)
+        }
+        Err(failure) => Err(failure),
+    };
+    let verdict = tried.as_ref().map_or(Ok(()), trial::verdict);
     if arguments.format == super::options::Format::Json {
         let document = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "engine": engine.as_ref().ok(),
             "engine_error": engine.as_ref().err().map(|failure| &failure.message),
+            "trial": tried,
             "project": workspace.as_ref().map(|workspace| &workspace.project.id),
             "repository": workspace.as_ref().map(|workspace| &workspace.project.root),
             "state": workspace.as_ref().map(|workspace| &workspace.project.state_dir),
@@ -160,11 +210,39 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         });
         let text = upsun_local::json::pretty(&document);
         context.print(&format!("{text}\n"))?;
-        return Ok(if engine.is_ok() { 0 } else { NO_ENGINE });
+        return Ok(match (engine, verdict) {
+            (Err(_), _) => NO_ENGINE,
+            (Ok(_), Err(failure)) => failure.code,
+            (Ok(_), Ok(())) => 0,
+        });
     }
     let strong = |text: &str| context.out_style.strong(text);
+    let mut text = of_project(context, workspace.as_deref(), failure.as_ref());
+    if let Ok(info) = &engine {
+        text.push_str(&context.sentences(&of_engine(context, info), 2));
+    }
+    if let Some(tried) = &tried {
+        text.push_str(&trial::text(context, tried));
+    }
+    text.push_str(&format!("{}\n", strong("known differences from Upsun")));
+    for (topic, difference) in DIFFERENCES {
+        let line = format!("  {topic:<11} {difference}\n");
+        text.push_str(&context.sentences(&line, TOPIC));
+    }
+    context.print(&text)?;
+    engine?;
+    verdict.map(|()| 0)
+}
+
+/// The version, and the project where there is one.
+fn of_project(
+    context: &Context,
+    workspace: Option<&Workspace>,
+    failure: Option<&Failure>,
+) -> String {
+    let strong = |text: &str| context.out_style.strong(text);
     let mut text = format!("{} {}\n", strong("upsun-local"), env!("CARGO_PKG_VERSION"));
-    if let Some(workspace) = &workspace {
+    if let Some(workspace) = workspace {
         text.push_str(&format!(
             "  project     {} ({})\n",
             workspace.project.id,
@@ -179,34 +257,28 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             workspace.project.state_dir.display()
         ));
     } else {
-        let why = match &failure {
+        let why = match failure {
             Some(failure) if failure.code != USAGE => safe(&failure.message),
             _ => "no `.upsun/` in this directory or above it".to_owned(),
         };
         text.push_str(&format!("  project     none here ({why})\n"));
     }
-    if let Ok(info) = &engine {
-        let line = format!(
-            "{} {} {} at {}\n  API {}, {}, cgroup v{}, storage {}, {} processors, {} of memory{}\n",
-            strong("engine"),
-            info.name,
-            info.version,
-            info.address,
-            info.api_version,
-            info.platform,
-            info.cgroup_version,
-            info.storage,
-            info.processors,
-            text::bytes(info.memory),
-            if info.rootless { ", rootless" } else { "" },
-        );
-        text.push_str(&context.sentences(&line, 2));
-    }
-    text.push_str(&format!("{}\n", strong("known differences from Upsun")));
-    for (topic, difference) in DIFFERENCES {
-        let line = format!("  {topic:<11} {difference}\n");
-        text.push_str(&context.sentences(&line, TOPIC));
-    }
-    context.print(&text)?;
-    engine.map(|_| 0)
+    text
+}
+
+fn of_engine(context: &Context, info: &EngineInfo) -> String {
+    format!(
+        "{} {} {} at {}\n  API {}, {}, cgroup v{}, storage {}, {} processors, {} of memory{}\n",
+        context.out_style.strong("engine"),
+        info.name,
+        info.version,
+        info.address,
+        info.api_version,
+        info.platform,
+        info.cgroup_version,
+        info.storage,
+        info.processors,
+        text::bytes(info.memory),
+        if info.rootless { ", rootless" } else { "" },
+    )
 }

@@ -14,6 +14,18 @@ pub(super) fn open(context: &Context) -> Result<Arc<Workspace>, Failure> {
     opened(context, Workspace::open)
 }
 
+/// Opens it for builds: with `without_packages`, for builds without what earlier builds downloaded.
+pub(super) fn open_for_builds(
+    context: &Context,
+    without_packages: bool,
+) -> Result<Arc<Workspace>, Failure> {
+    let mut workspace = open(context)?;
+    if without_packages {
+        Arc::make_mut(&mut workspace).keeps_packages = false;
+    }
+    Ok(workspace)
+}
+
 /// The same, without a word about the errors.
 pub(super) fn open_quietly(context: &Context) -> Result<Arc<Workspace>, Failure> {
     let workspace = Workspace::open(&root(context)?, &context.surroundings)?;

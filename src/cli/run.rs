@@ -9,7 +9,7 @@ use clap::Args;
 use self::found::choose;
 use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
-use super::opened::open;
+use super::opened::open_for_builds;
 use super::options::{Acting, Running, Target, seconds};
 use super::plans::print_plans;
 use upsun_local::actions::operation::{Mounts, Operation, Request};
@@ -39,6 +39,9 @@ pub(super) struct Arguments {
     /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
+    /// Build again, and without the packages that earlier builds downloaded
+    #[arg(long)]
+    no_cache: bool,
     /// Restore all mounts afterwards, and list what the operation changed on them
     #[arg(long, conflicts_with = "dry_run")]
     undo: bool,
@@ -58,7 +61,7 @@ pub(super) struct Arguments {
 
 /// Runs an operation and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
-    let workspace = open(context)?;
+    let workspace = open_for_builds(context, arguments.no_cache)?;
     let target = arguments.target.named();
     let found = match &arguments.operation {
         Some(name) => find(&workspace, &target, name)?,
@@ -73,7 +76,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         timeout: arguments.timeout,
         variables: running.variables(&workspace)?,
         pull: running.pull(),
-        rebuild: arguments.rebuild,
+        rebuild: arguments.rebuild || arguments.no_cache,
         mounts: match (arguments.undo, arguments.suggest_mounts) {
             (true, _) => Mounts::Undo,
             (_, true) => Mounts::Suggest {

@@ -1,9 +1,11 @@
 //! `up`: builds and starts every app and worker, or only those that are named.
 
+use std::num::NonZeroU8;
+
 use clap::Args;
 
 use super::context::{Context, Hearing};
-use super::opened::open;
+use super::opened::open_for_builds;
 use super::options::{Format, PullChoice};
 use super::plans::print_plans;
 use upsun_local::actions::up::{Request, Up};
@@ -19,6 +21,12 @@ pub(super) struct Arguments {
     /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
+    /// Build again, and without the packages that earlier builds downloaded
+    #[arg(long)]
+    no_cache: bool,
+    /// How many apps to build and start at once [default: the number of processors, at most 4]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroU8>,
     /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
@@ -36,13 +44,21 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+/// The number of processors, but at most four: more builds at once wait for each other's disk and network.
+fn usual_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
+}
+
 /// Brings everything up.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
-    let workspace = open(context)?;
+    let workspace = open_for_builds(context, arguments.no_cache)?;
     let request = Request {
         apps: arguments.apps,
         pull: arguments.pull.into(),
-        rebuild: arguments.rebuild,
+        rebuild: arguments.rebuild || arguments.no_cache,
+        jobs: arguments
+            .jobs
+            .map_or_else(usual_jobs, |jobs| jobs.get().into()),
         crons: arguments.crons,
     };
     let up = Up::prepare(&workspace, request)?;

@@ -26,6 +26,7 @@ pub fn notice(line: &str) -> Option<Notice> {
         "approximated-runtime" => Notice::Warning(format!(
             "the runtime `{rest}` is the distribution's version, not the one asked for"
         )),
+        "unserved" => Notice::Warning(format!("some packages could not be installed: {rest}")),
         "failed" => Notice::Failure(rest.to_owned()),
         _ => return None,
     })

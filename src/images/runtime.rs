@@ -1,7 +1,7 @@
 //! Which official image stands for which of Upsun's runtimes.
 //!
-//! The tags were checked against the published lists of docker-library and of mcr.microsoft.com. Debian's
-//! bookworm is asked for by name wherever a runtime has it, so that all runtimes share a system.
+//! The tags were checked against the published lists of docker-library and of mcr.microsoft.com; what is known of each
+//! image is in `fixtures/official-images.tsv`.
 
 use indexmap::IndexMap;
 
@@ -52,10 +52,10 @@ pub fn official(
     let first = numbers.next().unwrap_or(u32::MAX);
     // `8` means the newest of them.
     let numbers = (first, numbers.next().unwrap_or(u32::MAX));
-    let suite = if numbers >= known.bookworm_from {
-        "bookworm"
+    let suite = if numbers >= known.suite_from {
+        runtimes::SUITE
     } else {
-        "bullseye"
+        runtimes::OLD_SUITE
     };
     let reference = known.image.replace("{}", &version);
     Ok(ImageRef::new(&reference.replace("{suite}", suite))?)
@@ -95,7 +95,7 @@ mod tests {
             ("ruby:4.0", "ruby:4.0-bookworm"),
             ("ruby:2.7", "ruby:2.7-bullseye"),
             ("golang:1.26", "golang:1.26-bookworm"),
-            ("java:25", "eclipse-temurin:25-jdk"),
+            ("java:25", "eclipse-temurin:25-jdk-noble"),
             ("rust:1", "rust:1-bookworm"),
             ("elixir:1.20", "elixir:1.20"),
             ("dotnet:10.0", "mcr.microsoft.com/dotnet/sdk:10.0"),

@@ -2,7 +2,7 @@
 # Turns a runtime's official image into one that looks like Upsun's. Runs once, as root, while the
 # derived image is built:
 #
-#     setup.sh <uid> <gid> <primary runtime>
+#     setup.sh <uid> <gid> <primary runtime> <oldest version of it that Upsun supports, as a type>
 #
 # What to do beyond that stands in files next to this script; each may be missing. A line of output that
 # starts with `upsun-local: ` is for the builder, which makes a warning of it.
@@ -12,6 +12,7 @@ here=$(dirname "$0")
 uid=$1
 gid=$2
 primary=$3
+supported=$4
 bundle=/etc/ssl/certs/ca-certificates.crt
 tab=$(printf '\t')
 
@@ -23,14 +24,32 @@ fail() {
 # Whether there is such a command. No function of this script may have a command's name.
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Installs system packages; the lists are fetched once, and only when something is missing.
+# The lists of packages are fetched once, and only when something is missing. `listed` is `unserved` once the
+# distribution turned out to have taken this release from its servers, which later attempts do not change.
 listed=
+list_packages() {
+    [ -z "$listed" ] || { [ "$listed" = yes ] && return 0 || return 1; }
+    if apt-get update -q >"$here/apt.log" 2>&1; then
+        listed=yes
+    elif grep -qE "(does not have|no longer has) a Release file|404  Not Found" "$here/apt.log"; then
+        listed=unserved
+    fi
+    cat "$here/apt.log"
+    rm -f "$here/apt.log"
+    [ "$listed" = yes ]
+}
+
+# The distribution's release, as its packages call it: `bookworm`.
+release() { (. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-${VERSION_ID:-unknown}}"); }
+
+# What to say of a release that is no longer served.
+unserved() {
+    printf '%s' "the release \`$(release)\` of the image's system is no longer served by its distribution${supported:+: move to \`$supported\` or newer}"
+}
+
 install_packages() {
     if have apt-get; then
-        if [ -z "$listed" ]; then
-            apt-get update -q || return 1
-            listed=yes
-        fi
+        list_packages || return 1
         DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
     elif have apk; then
         apk add --no-cache "$@"
@@ -96,7 +115,9 @@ add_tools() {
         install_packages $need $like || { [ -n "$need" ] && install_packages $need; } || :
     fi
     for pair in $required; do
-        have "${pair%%:*}" || fail "the image lacks \`${pair%%:*}\`, and the package \`${pair#*:}\` cannot be installed in it"
+        have "${pair%%:*}" && continue
+        [ "$listed" != unserved ] || fail "the image lacks \`${pair%%:*}\`, and $(unserved)"
+        fail "the image lacks \`${pair%%:*}\`, and the package \`${pair#*:}\` cannot be installed in it"
     done
     for pair in $optional; do
         have "${pair%%:*}" || say "not-emulated-tool ${pair%%:*}"
@@ -132,9 +153,9 @@ add_user() {
         grep -v '^web:' /etc/shadow | rewrite /etc/shadow
         echo 'web:*:19000:0:99999:7:::' >>/etc/shadow
     fi
-    mkdir -p /app /tmp/cache
-    chown "$uid:$gid" /app /tmp/cache
-    chmod 755 /app /tmp/cache
+    mkdir -p /app /tmp/cache /var/cache/upsun-local
+    chown "$uid:$gid" /app /tmp/cache /var/cache/upsun-local
+    chmod 755 /app /tmp/cache /var/cache/upsun-local
 }
 
 # Further runtimes were copied to the places that they have in their own images. A copy that does not run
@@ -145,9 +166,9 @@ add_runtimes() {
     while IFS="$tab" read -r name command check libraries fallback <&3; do
         runtime_runs "$name" && continue
         if [ -e "/usr/local/bin/$command" ]; then
-            for library in $libraries; do
-                [ "$library" = - ] || install_packages "$library" || :
-            done
+            # shellcheck disable=SC2086
+            [ "$libraries" = - ] || install_packages $libraries ||
+                for library in $libraries; do install_packages "$library" || :; done
             runtime_runs "$name" && continue
             rm -f "/usr/local/bin/$command"
         fi
@@ -190,6 +211,31 @@ composer_runs() {
     COMPOSER_ALLOW_SUPERUSER=1 composer --version >/dev/null 2>&1 </dev/null
 }
 
+# Upsun's pages call Corepack for Yarn and pnpm, and Yarn itself. Images from Node.js 25 on have no Corepack, and images
+# from 26 on no Yarn. Corepack's package brings commands for Yarn and pnpm that download these when they are first
+# called, which `corepack enable` is for.
+node_tools() {
+    if ! have corepack; then
+        npm install --global --force --prefix /usr/local corepack || say "not-emulated-tool corepack"
+        for command in yarn yarnpkg pnpm pnpx; do
+            case "$(readlink "/usr/local/bin/$command")" in
+            */corepack/*) rm "/usr/local/bin/$command" ;;
+            esac
+        done
+    fi
+    have yarn || npm install --global --force --prefix /usr/local yarn || say "not-emulated-tool yarn"
+    if have bun && ! have bunx; then ln -s "$(command -v bun)" /usr/local/bin/bunx; fi
+}
+
+# Upsun's Java containers have Ant, for which there is no official image. The distribution's package is unpacked and not
+# installed: it depends on a second Java.
+java_ant() {
+    have ant && return 0
+    folder=$(mktemp -d)
+    list_packages && (cd "$folder" && apt-get download ant && dpkg -x ant_*.deb /) && ant -version || say "not-emulated-tool ant"
+    rm -rf "$folder"
+}
+
 php_lacks() {
     loaded=$(php -m 2>/dev/null | tr 'A-Z ' 'a-z_')
     for extension in "$@"; do
@@ -206,21 +252,68 @@ php_libraries() {
     event) echo libevent-dev libssl-dev ;;
     ffi) echo libffi-dev ;;
     ftp | mongodb) echo libssl-dev ;;
-    gd) echo libfreetype-dev libjpeg62-turbo-dev libpng-dev libwebp-dev ;;
+    gd) echo libavif-dev libfreetype-dev libjpeg62-turbo-dev libpng-dev libwebp-dev ;;
     gmp) echo libgmp-dev ;;
     gnupg) echo libgpgme-dev ;;
+    http) echo libcurl4-openssl-dev libevent-dev libicu-dev libssl-dev zlib1g-dev ;;
     imagick) echo libmagickwand-dev ;;
+    imap) echo libc-client-dev libkrb5-dev libssl-dev ;;
     intl) echo libicu-dev ;;
     ldap) echo libldap-dev ;;
     memcached) echo libmemcached-dev libssl-dev zlib1g-dev ;;
+    odbc | pdo_odbc) echo unixodbc-dev ;;
+    pdo_dblib) echo freetds-dev ;;
+    pdo_firebird) echo firebird-dev ;;
     pdo_pgsql | pgsql) echo libpq-dev ;;
     rdkafka) echo librdkafka-dev ;;
+    snmp) echo libsnmp-dev ;;
     soap | xsl) echo libxml2-dev libxslt1-dev ;;
+    ssh2) echo libssh2-1-dev ;;
     tidy) echo libtidy-dev ;;
     uuid) echo uuid-dev ;;
+    uv) echo libuv1-dev ;;
+    xmlrpc) echo libxml2-dev ;;
     yaml) echo libyaml-dev ;;
     zip) echo libzip-dev ;;
     esac
+}
+
+# Builds an extension that PHP's own source has. Some are built without a part of what they can, or not at all, unless
+# they are told where a library is.
+php_bundled() {
+    multiarch=$(gcc -dumpmachine 2>/dev/null)
+    case $1 in
+    gd)
+        docker-php-ext-configure gd --with-avif --with-freetype --with-jpeg --with-webp ||
+            docker-php-ext-configure gd --with-freetype --with-jpeg --with-webp
+        ;;
+    # Version 8.4 renamed the option.
+    ftp) docker-php-ext-configure ftp --with-ftp-ssl || docker-php-ext-configure ftp --with-openssl-dir ;;
+    imap) docker-php-ext-configure imap --with-kerberos --with-imap-ssl ;;
+    odbc)
+        # Its `configure` takes the option for another one that says no, unless the test for that is gone.
+        (cd /usr/src/php/ext/odbc && phpize &&
+            sed -ri 's@^ *test +"\$PHP_.*" *= *"no" *&& *PHP_.*=yes *$@#&@g' configure &&
+            ./configure --with-unixODBC=shared,/usr)
+        ;;
+    pdo_odbc) docker-php-ext-configure pdo_odbc --with-pdo-odbc=unixODBC,/usr ;;
+    pdo_dblib) docker-php-ext-configure pdo_dblib --with-libdir="lib/$multiarch" ;;
+    esac || :
+    docker-php-ext-install -j"$(nproc)" "$1" || :
+}
+
+# Builds an extension from PECL, whose package may have another name, or be called stable by nobody yet.
+php_further() {
+    case $1 in
+    http)
+        printf '\n' | pecl install raphf && docker-php-ext-enable raphf
+        # The order of the files is the order in which PHP loads them, and this one needs the other.
+        printf '\n' | pecl install pecl_http && docker-php-ext-enable --ini-name zz-http.ini http
+        ;;
+    imap) pecl install --configureoptions 'with-kerberos="yes" with-imap-ssl="yes"' imap && docker-php-ext-enable imap ;;
+    ssh2 | uv | xmlrpc) printf '\n' | pecl install "$1-beta" && docker-php-ext-enable "$1" ;;
+    *) printf '\n' | pecl install "$1" && docker-php-ext-enable "$1" ;;
+    esac || :
 }
 
 php_extensions() {
@@ -233,28 +326,14 @@ php_extensions() {
         install-php-extensions $missing || :
     elif have docker-php-ext-install; then
         libraries=
-        bundled=
-        further=
-        docker-php-source extract
-        for extension in $missing; do
-            libraries="$libraries $(php_libraries "$extension")"
-            if [ -d "/usr/src/php/ext/$extension" ]; then
-                bundled="$bundled $extension"
-            else
-                further="$further $extension"
-            fi
-        done
+        for extension in $missing; do libraries="$libraries $(php_libraries "$extension")"; done
         # shellcheck disable=SC2086
         [ -z "$(echo $libraries)" ] || install_packages $libraries ||
             for library in $libraries; do install_packages "$library" || :; done
-        case " $bundled " in
-        *" gd "*) docker-php-ext-configure gd --with-freetype --with-jpeg --with-webp || : ;;
-        esac
-        # shellcheck disable=SC2086
-        [ -z "$bundled" ] || docker-php-ext-install -j"$(nproc)" $bundled ||
-            for extension in $bundled; do docker-php-ext-install "$extension" || :; done
-        for extension in $further; do
-            printf '\n' | pecl install "$extension" && docker-php-ext-enable "$extension" || :
+        docker-php-source extract
+        # One at a time: one that cannot be built is no reason to build the others again.
+        for extension in $missing; do
+            if [ -d "/usr/src/php/ext/$extension" ]; then php_bundled "$extension"; else php_further "$extension"; fi
         done
         docker-php-source delete
     else
@@ -384,9 +463,9 @@ fi
 if [ "$primary" = nodejs ]; then
     have node || fail 'the image lacks `node`'
     have npm || install_packages npm || say "not-emulated-tool npm"
-    # Upsun's pages call it for Yarn and pnpm; images from Node.js 25 on no longer have it.
-    have corepack || npm install --global --prefix /usr/local corepack || say "not-emulated-tool corepack"
+    node_tools
 fi
+[ "$primary" != java ] || java_ant
 if [ "$primary" = ruby ]; then
     have bundle || gem install bundler || say "not-emulated-tool bundle"
 fi
@@ -407,4 +486,5 @@ if have python3; then
 fi
 if [ -x /usr/share/maven/bin/mvn ] && ! have mvn; then ln -sf /usr/share/maven/bin/mvn /usr/local/bin/mvn; fi
 if [ -x /opt/gradle/bin/gradle ] && ! have gradle; then ln -sf /opt/gradle/bin/gradle /usr/local/bin/gradle; fi
+[ "$listed" != unserved ] || say "unserved $(unserved)"
 rm -rf /var/lib/apt/lists/* /root/.npm /root/.cache /tmp/pear

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::app::{
-    Commands, Flavor, Hooks, Image, Protocol, Runtime, SocketFamily, StackRuntime, Web,
+    Commands, Flavor, Hooks, Image, Protocol, Runtime, START_PHP_APP, SocketFamily, StackRuntime,
+    Web,
 };
 use crate::config::problem::Place;
 use crate::image_ref::ImageRef;
@@ -99,6 +100,11 @@ impl Given {
     }
 }
 
+/// What the image of an app holds, with no settings.
+pub(crate) fn plan(app: &App) -> ImagePlan {
+    given().recipe(app).plan
+}
+
 fn file<'a>(recipe: &'a Recipe, name: &str) -> Option<&'a str> {
     let files = &recipe.plan.files;
     let path = format!("/usr/local/lib/upsun-local/{name}");
@@ -129,15 +135,15 @@ fn dependencies_of_another_language_bring_its_runtime() {
         }
         copies(&given().recipe(&app))
     };
-    let none = with("nodejs:24", &[]);
+    let none: [&str; 0] = [];
     assert_eq!(
-        with("nodejs:24", &[("nodejs", true), ("ruby", false)]),
+        with("golang:1.26", &[("nodejs", false), ("ruby", false)]),
         none
     );
     let python = "python:3.14-bookworm /usr/local/ /usr/local/";
-    assert_eq!(with("nodejs:24", &[("python3", true)]), [python]);
+    assert_eq!(with("golang:1.26", &[("python3", true)]), [python]);
     assert_eq!(
-        with("nodejs:24", &[("python2", true), ("python3", true)]),
+        with("golang:1.26", &[("python2", true), ("python3", true)]),
         [python]
     );
     assert_eq!(with("python:3.12", &[("python3", true)]), none);
@@ -165,10 +171,60 @@ fn dependencies_of_another_language_bring_its_runtime() {
 }
 
 #[test]
+fn php_for_dependencies_is_php_and_composer_alone() {
+    let mut app = single("ruby:3.4");
+    let packages = [("a/b".to_owned(), json!("*"))].into_iter().collect();
+    app.dependencies.insert("php".to_owned(), packages);
+    let recipe = given().recipe(&app);
+    assert_eq!(
+        copies(&recipe),
+        [
+            "php:8.4-fpm-bookworm /usr/local/ /usr/local/",
+            "composer:2 /usr/bin/composer /usr/local/bin/composer"
+        ]
+    );
+    assert_eq!(file(&recipe, "extensions"), None);
+    let files = recipe.plan.files.iter().map(|file| file.path.as_str());
+    assert!(!files.into_iter().any(|path| path == START_PHP_APP));
+}
+
+#[test]
+fn node_from_version_20_on_has_bun_and_may_be_built_without_it() {
+    let bun = |given: &Given, runtime: &str| {
+        let plan = given.recipe(&single(runtime)).plan;
+        let mut found = plan
+            .copies
+            .iter()
+            .filter(|copy| copy.to == "/usr/local/bin/bun");
+        found.next().map(|copy| {
+            assert_eq!(plan.lacks_without(&copy.image), Some(vec!["bun"]));
+            copy.image.clone()
+        })
+    };
+    let mut given = given();
+    for runtime in ["nodejs:20", "nodejs:26", "nodejs"] {
+        assert_eq!(
+            bun(&given, runtime).as_deref(),
+            Some("oven/bun:1"),
+            "{runtime}"
+        );
+    }
+    for runtime in ["nodejs:18", "php:8.4"] {
+        assert_eq!(bun(&given, runtime), None, "{runtime}");
+    }
+    given.overrides.insert("nodejs:24".into(), "my/node".into());
+    assert_eq!(bun(&given, "nodejs:24"), None);
+    given.overrides.insert("bun".into(), "my/bun".into());
+    assert_eq!(bun(&given, "nodejs:24").as_deref(), Some("my/bun"));
+    let base = given.recipe(&single("nodejs:24")).plan;
+    assert_eq!(base.lacks_without("my/node"), None);
+}
+
+#[test]
 fn a_single_runtime_is_its_official_image_and_the_setup() {
     let recipe = given().recipe(&single("nodejs:24"));
     let plan = &recipe.plan;
-    assert_eq!(plan.bases(), ["node:24-bookworm"]);
+    assert_eq!(plan.bases(), ["node:24-bookworm", "oven/bun:1"]);
     assert_eq!(plan.variables, [pair("PATH", "/app/.global/bin:$PATH")]);
     let paths: Vec<&str> = plan.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(
@@ -181,7 +237,7 @@ fn a_single_runtime_is_its_official_image_and_the_setup() {
     assert!(plan.files.iter().all(|file| file.mode == 0o644));
     assert_eq!(
         plan.command.join(" "),
-        "/bin/sh /usr/local/lib/upsun-local/setup.sh 10000 10000 nodejs"
+        "/bin/sh /usr/local/lib/upsun-local/setup.sh 10000 10000 nodejs nodejs:24"
     );
     assert_eq!(plan.run_variables, [pair("HOME", "/app")]);
     assert_eq!(
@@ -300,7 +356,7 @@ fn composer_comes_from_its_image_unless_php_has_an_image_of_its_own() {
     let mut given = given();
     let composer = |image: &str| format!("{image} /usr/bin/composer /usr/local/bin/composer");
     assert_eq!(copies(&given.recipe(&php)), [composer("composer:2")]);
-    assert_eq!(copies(&given.recipe(&single("nodejs:24"))), [""; 0]);
+    assert_eq!(copies(&given.recipe(&single("python:3.14"))), [""; 0]);
 
     given.overrides.insert("php:8.4".into(), "my/php".into());
     assert_eq!(copies(&given.recipe(&php)), [""; 0]);
@@ -429,4 +485,88 @@ fn dump_build_contexts() {
         std::fs::create_dir_all(&to).unwrap();
         tar::Archive::new(&context[..]).unpack(to).unwrap();
     }
+}
+
+/// Runs a part of the setup script, with commands of these names that note how they are called, in place of real ones.
+/// `fails` says in the shell's words which calls fail.
+fn set_up(part: &str, commands: &[&str], fails: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    for name in commands {
+        let path = directory.path().join(name);
+        let text = format!(
+            "echo \"{name} $*\" >>{}\ncase \"{name} $*\" in {fails}) exit 1 ;; esac\n",
+            log.display()
+        );
+        std::fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).unwrap();
+    }
+    let script = include_str!("setup.sh");
+    // The functions alone.
+    let functions = script.split("\nadd_certificates\n").next().unwrap();
+    let script = format!(
+        "set -- 1 1 php php:8.4\n{functions}\nhere={}\n{part}",
+        directory.path().display()
+    );
+    // Nothing else of this machine, which may have the commands that the script is to miss.
+    for name in ["cat", "dirname", "grep", "mkdir", "nproc", "readlink", "rm"] {
+        let mut places = ["/usr/bin", "/bin"]
+            .map(|place| std::path::Path::new(place).join(name))
+            .into_iter();
+        let program = places.find(|program| program.exists()).unwrap();
+        std::os::unix::fs::symlink(program, directory.path().join(name)).unwrap();
+    }
+    let path = directory.path().display().to_string();
+    let run = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}{errors}");
+    let calls = std::fs::read_to_string(log).unwrap();
+    format!("{calls}{said}")
+}
+
+#[test]
+fn an_extension_that_cannot_be_built_is_built_once_and_so_are_the_others() {
+    let part = "php_lacks() { printf '%s ' \"$@\"; }\nprintf 'bcmath\\nzip\\nredis\\nssh2\\n' >$here/extensions\nmkdir $here/none\nphp_extensions";
+    let commands = [
+        "apt-get",
+        "docker-php-ext-configure",
+        "docker-php-ext-enable",
+        "docker-php-ext-install",
+        "docker-php-source",
+        "pecl",
+    ];
+    let said = set_up(part, &commands, "*redis");
+    let calls = |name: &str| said.lines().filter(|line| line.starts_with(name)).count();
+    // None of them is in PHP's source here, so all come from PECL.
+    assert_eq!(calls("pecl install"), 4, "{said}");
+    assert_eq!(calls("docker-php-ext-enable"), 3, "{said}");
+    assert!(said.contains("pecl install ssh2-beta"), "{said}");
+    assert!(
+        said.contains("apt-get install -qy --no-install-recommends libzip-dev libssh2-1-dev"),
+        "{said}"
+    );
+    assert!(said.contains("docker-php-source delete"), "{said}");
+}
+
+#[test]
+fn the_tools_of_node_are_added_where_they_are_missing() {
+    let said = set_up("node_tools", &["npm"], "none");
+    assert_eq!(
+        said,
+        "npm install --global --force --prefix /usr/local corepack\nnpm install --global --force --prefix /usr/local yarn\n"
+    );
+    assert_eq!(
+        set_up(
+            "node_tools; npm --version",
+            &["npm", "corepack", "yarn"],
+            "none"
+        ),
+        "npm --version\n"
+    );
 }

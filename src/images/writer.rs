@@ -1,17 +1,17 @@
 //! Collects what an app's image is made of.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use serde_json::Value;
 
+use super::stack::Stack;
 use super::{Clients, Error, RUNTIME_LABEL, Recipe, Setup, official, packages, runtime};
-use crate::config::app::{App, Image, Runtime, START_PHP_APP, StackRuntime};
+use crate::config::app::{App, Runtime, START_PHP_APP};
 use crate::engine::spec::{Collected, ImageCopy, ImageFile, ImagePlan};
 use crate::image_ref::ImageRef;
 use crate::labels::Labels;
 use crate::layout::APP_DIRECTORY;
+use crate::runtimes;
 use crate::settings::User;
 
 /// Part of every content hash; to be raised when an image has to be built anew for a reason that its plan does not
@@ -70,11 +70,12 @@ pub(super) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     let stack = Stack::of(app);
     let base = match stack.runtimes.first() {
         Some(primary) => official(&primary.runtime, setup.overrides)?,
-        None => ImageRef::new("debian:bookworm")?,
+        None => ImageRef::new(&format!("debian:{}", runtimes::SUITE))?,
     };
     let mut writer = Writer::new(&base, setup);
     writer.copy_further_runtimes(&stack, setup.overrides)?;
     writer.copy_build_tools(&stack, setup.overrides)?;
+    writer.copy_bun(&stack, setup.overrides)?;
     writer.add_start_php_app(&stack);
     writer.list_extensions(&stack);
     writer.list_packages(stack.packages);
@@ -84,87 +85,6 @@ pub(super) fn recipe(app: &App, setup: &Setup<'_>) -> Result<Recipe, Error> {
     writer.variable("PATH", path);
     let primary = stack.runtimes.first().map(|entry| &entry.runtime);
     Ok(writer.finish(&stack, primary, setup))
-}
-
-/// What an app's image has to hold, whichever way it is written.
-struct Stack<'a> {
-    composable: bool,
-    runtimes: Vec<StackRuntime>,
-    packages: &'a [String],
-}
-
-impl<'a> Stack<'a> {
-    fn of(app: &'a App) -> Stack<'a> {
-        match &app.image {
-            Image::Runtime(runtime) => {
-                let own = StackRuntime {
-                    runtime: runtime.clone(),
-                    extensions: runtime_list(app, "extensions"),
-                    disabled_extensions: runtime_list(app, "disabled_extensions"),
-                };
-                let further = for_dependencies(app).filter(|name| *name != runtime.name);
-                let further = further.map(|name| StackRuntime {
-                    runtime: Runtime {
-                        name: name.to_owned(),
-                        version: String::new(),
-                    },
-                    extensions: Vec::new(),
-                    disabled_extensions: Vec::new(),
-                });
-                Stack {
-                    composable: false,
-                    runtimes: std::iter::once(own).chain(further).collect(),
-                    packages: &[],
-                }
-            }
-            Image::Composable {
-                runtimes, packages, ..
-            } => Stack {
-                composable: true,
-                runtimes: runtimes.clone(),
-                packages,
-            },
-        }
-    }
-
-    fn find(&self, name: &str) -> Option<&StackRuntime> {
-        self.runtimes
-            .iter()
-            .find(|entry| entry.runtime.name == name)
-    }
-}
-
-/// The runtimes that install `dependencies`. Upsun's containers install those of every language; an official image
-/// holds the tools of its own one.
-/// Source: <https://docs.upsun.com/create-apps/app-reference/single-runtime-image.html#dependencies>
-fn for_dependencies(app: &App) -> impl Iterator<Item = &'static str> {
-    let languages = [
-        ("nodejs", "nodejs"),
-        ("php", "php"),
-        ("python", "python"),
-        ("python2", "python"),
-        ("python3", "python"),
-        ("ruby", "ruby"),
-    ];
-    let wanted: BTreeSet<&str> = languages
-        .into_iter()
-        .filter(|(key, _)| app.dependencies.get(*key).is_some_and(|it| !it.is_empty()))
-        .map(|(_, runtime)| runtime)
-        .collect();
-    wanted.into_iter()
-}
-
-/// `runtime.extensions` and the like: names, or maps with a `name`.
-fn runtime_list(app: &App, key: &str) -> Vec<String> {
-    app.raw
-        .get("runtime")
-        .and_then(|runtime| runtime.get(key))
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.as_str().or_else(|| entry.get("name")?.as_str()))
-        .map(str::to_owned)
-        .collect()
 }
 
 /// Collects the parts of a recipe.
@@ -204,6 +124,7 @@ impl Writer {
             image: image.to_string(),
             from: from.to_owned(),
             to: to.to_owned(),
+            without: None,
         });
     }
 
@@ -274,7 +195,7 @@ impl Writer {
                 self.copy(&ImageRef::new(image)?, directory, directory);
             }
         }
-        if let Some(php) = stack.find("php") {
+        if let Some(php) = stack.find_any("php") {
             let own_image =
                 overrides.contains_key("php") || overrides.contains_key(&label_of(&php.runtime));
             let image = match overrides.get("composer") {
@@ -287,6 +208,41 @@ impl Writer {
                 self.copy(&ImageRef::new(image)?, composer, "/usr/local/bin/composer");
             }
         }
+        Ok(())
+    }
+
+    /// Upsun's containers of Node.js 20 and newer hold Bun. Bun's image is not one of Docker's official ones, so a mirror
+    /// of a company may lack it: an app is built without Bun then.
+    /// Source: <https://docs.upsun.com/languages/nodejs.html>
+    fn copy_bun(
+        &mut self,
+        stack: &Stack<'_>,
+        overrides: &IndexMap<String, String>,
+    ) -> Result<(), Error> {
+        let Some(node) = stack.find("nodejs").filter(|_| !stack.composable) else {
+            return Ok(());
+        };
+        let version = runtime::version(&node.runtime)?;
+        let major = version.split('.').next().unwrap_or_default();
+        let own_image =
+            overrides.contains_key("nodejs") || overrides.contains_key(&label_of(&node.runtime));
+        let is_named = overrides
+            .keys()
+            .any(|key| key.split(':').next() == Some("bun"));
+        if major.parse().is_ok_and(|major: u32| major < 20) || (own_image && !is_named) {
+            return Ok(());
+        }
+        let bun = Runtime {
+            name: "bun".to_owned(),
+            version: runtime::known("bun")?.default_version.to_owned(),
+        };
+        let path = "/usr/local/bin/bun";
+        self.plan.copies.push(ImageCopy {
+            image: official(&bun, overrides)?.to_string(),
+            from: path.to_owned(),
+            to: path.to_owned(),
+            without: Some("bun".to_owned()),
+        });
         Ok(())
     }
 
@@ -381,7 +337,12 @@ impl Writer {
         let script = format!("{SETUP_DIRECTORY}/setup.sh");
         let (uid, gid) = (uid.to_string(), gid.to_string());
         self.plan.files.sort_by(|one, two| one.path.cmp(&two.path));
-        self.plan.command = ["/bin/sh", &script, &uid, &gid, primary_name]
+        // What to move to where Debian no longer serves packages for the image's own release.
+        let supported = primary
+            .and_then(|runtime| runtimes::find(&runtime.name))
+            .map(runtimes::oldest_supported)
+            .unwrap_or_default();
+        self.plan.command = ["/bin/sh", &script, &uid, &gid, primary_name, &supported]
             .map(str::to_owned)
             .to_vec();
         self.plan.run_variables = vec![("HOME".to_owned(), APP_DIRECTORY.to_owned())];

@@ -44,6 +44,9 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<Option<Surplus>> {
         let plan = planned.plan;
         let build = &plan.build;
+        if planned.is_built && !planned.rebuild {
+            return Ok(None);
+        }
         if !planned.rebuild && is_built(build, volumes) {
             self.emit(event::Build::Reused {
                 app: plan.app.clone(),
@@ -115,6 +118,9 @@ impl<E: Engine> Sandbox<'_, E> {
         self.clear_build(&plan.app, build).await?;
         self.engine.create_volume(&build.volume).await?;
         self.engine.create_volume(&build.cache).await?;
+        if let Some(packages) = &build.packages {
+            self.engine.create_volume(packages).await?;
+        }
         self.checkpoint()?;
         if !build.steps.is_empty() {
             self.ensure_network(&build.network).await?;

@@ -1,10 +1,12 @@
 //! The derived image of an app's containers: its base image is pulled, the image is built, and its content hash
 //! identifies it later.
 
+use std::borrow::Cow;
+
 use tokio::time::Instant;
 
-use super::{Result, Sandbox};
-use crate::engine::spec::{Image, ImageBuild};
+use super::{Error, Result, Sandbox};
+use crate::engine::spec::{Image, ImageBuild, ImagePlan};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event;
 use crate::images::{Notice, Recipe, notice};
@@ -25,6 +27,19 @@ pub enum Pull {
     Never,
 }
 
+/// Stands for the id of an image that a derived image is made without.
+const MISSING: &str = "-";
+
+/// What a derived image is made from.
+struct Bases<'p> {
+    /// The plan, without copies from images that cannot be had.
+    plan: Cow<'p, ImagePlan>,
+    /// The ids of the images, as the label has them.
+    ids: String,
+    /// What the image lacks, with hints.
+    warnings: Vec<(String, String)>,
+}
+
 /// The ids of the base images of a derived image, in order.
 fn base_ids(derived: &Image) -> &str {
     derived.labels.get(LABEL_BASE).map_or("", String::as_str)
@@ -34,20 +49,14 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Builds the derived image if it does not exist. Returns whether it was built just now.
     pub(crate) async fn ensure_image(&self, recipe: &Recipe, pull: Pull) -> Result<bool> {
         let there = self.engine.image(&recipe.tag).await?;
-        let references = recipe.plan.bases();
         if let Some(image) = &there
             && pull != Pull::Always
-            && self.are_confirmed(&references, base_ids(image))
+            && self.are_confirmed(&recipe.plan.bases(), base_ids(image))
         {
             return Ok(false);
         }
-        let mut bases = Vec::new();
-        for base in &references {
-            self.checkpoint()?;
-            bases.push(self.ensure_base(base, pull).await?.id);
-        }
-        let ids = bases.join(" ");
-        if there.is_some_and(|image| base_ids(&image) == ids) {
+        let bases = self.ensure_bases(&recipe.plan, pull).await?;
+        if there.is_some_and(|image| base_ids(&image) == bases.ids) {
             return Ok(false);
         }
         let began = Instant::now();
@@ -60,10 +69,10 @@ impl<E: Engine> Sandbox<'_, E> {
         let network = crate::plan::build_network(self.project);
         self.ensure_network(&network).await?;
         let mut labels = recipe.labels.clone();
-        labels.insert(LABEL_BASE.to_owned(), ids);
+        labels.insert(LABEL_BASE.to_owned(), bases.ids);
         let build = ImageBuild {
             tag: &recipe.tag,
-            plan: &recipe.plan,
+            plan: &bases.plan,
             labels,
             variables: recipe.build_variables.clone(),
             network: network.name,
@@ -85,6 +94,9 @@ impl<E: Engine> Sandbox<'_, E> {
         for warning in &recipe.warnings {
             self.events.warn(warning.clone(), None).await;
         }
+        for (warning, hint) in bases.warnings {
+            self.events.warn(warning, Some(hint)).await;
+        }
         let mut failure = None;
         for notice in notices.into_inner().unwrap_or_default() {
             match notice {
@@ -104,6 +116,46 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         Ok(true)
+    }
+
+    /// Makes sure that the engine has the images that an image is made from. An image that brings a command only may be
+    /// missing.
+    async fn ensure_bases<'p>(&self, plan: &'p ImagePlan, pull: Pull) -> Result<Bases<'p>> {
+        let mut bases = Bases {
+            plan: Cow::Borrowed(plan),
+            ids: String::new(),
+            warnings: Vec::new(),
+        };
+        let mut ids = Vec::new();
+        for base in plan.bases() {
+            self.checkpoint()?;
+            let error = match self.ensure_base(&base, pull).await {
+                Ok(image) => {
+                    ids.push(image.id);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let is_missing = matches!(
+                error,
+                Error::Engine(EngineError::ImageNotFound { .. } | EngineError::Registry { .. })
+            );
+            let Some(commands) = plan.lacks_without(&base).filter(|_| is_missing) else {
+                return Err(error);
+            };
+            for command in commands {
+                let warning =
+                    format!("the command `{command}` is missing in the container: {error}");
+                let hint = format!(
+                    "name an image that has it: `images: {{ {command}: <image> }}` in .upsun-local.yaml; `--pull always` tries again"
+                );
+                bases.warnings.push((warning, hint));
+            }
+            bases.plan.to_mut().copies.retain(|copy| copy.image != base);
+            ids.push(MISSING.to_owned());
+        }
+        bases.ids = ids.join(" ");
+        Ok(bases)
     }
 
     /// Makes sure that the engine has an image of a registry.

@@ -28,7 +28,7 @@ impl Surplus {
 impl<E: Engine> Sandbox<'_, E> {
     /// Discards all but the newest builds of an app, and all unfinished builds. A build that a container still uses
     /// stays.
-    pub(super) async fn prune_builds(&self, planned: &Planned<'_>, surplus: Option<Surplus>) {
+    pub(crate) async fn prune_builds(&self, planned: &Planned<'_>, surplus: Option<Surplus>) {
         let Some(Surplus { volumes, lock }) = surplus else {
             return;
         };

@@ -5,6 +5,7 @@ mod builds;
 mod crons;
 mod faults;
 mod foreign;
+mod images;
 mod mounts;
 mod order;
 mod others;
@@ -163,6 +164,8 @@ impl World {
                 build_image: &image.build_tag,
                 tree: &tree.id(&app.source_root).unwrap().to_string(),
                 has_file: &|_| false,
+                says: &|_, _| false,
+                keeps_packages: true,
                 user: User {
                     uid: 10_000,
                     gid: 10_000,
@@ -353,6 +356,7 @@ impl World {
             pull: self.pull,
             rebuild: self.rebuild,
             routed: false,
+            is_built: false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, host_name, steps};
+use super::{BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, host_name, packages, steps};
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
 use crate::labels::Kind;
 use crate::labels::LABEL_BUILD;
@@ -42,24 +42,15 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         labels.insert(LABEL_BUILD.to_owned(), id.clone());
         labels
     };
-    let volume = VolumeSpec {
-        name: project.name(&[&app.name, "build", short]),
-        labels: labelled(Kind::Build),
+    let volume_of = |kind: Kind| VolumeSpec {
+        name: project.name(&[&app.name, kind.name(), short]),
+        labels: labelled(kind),
         directory_of: None,
         memory: None,
     };
-    let mark = VolumeSpec {
-        name: project.name(&[&app.name, "built", short]),
-        labels: labelled(Kind::Built),
-        directory_of: None,
-        memory: None,
-    };
+    let (volume, mark) = (volume_of(Kind::Build), volume_of(Kind::Built));
     let cache = cache(project);
-    let mount = |volume: &VolumeSpec, target: &str| VolumeMount {
-        volume: volume.name.clone(),
-        target: target.to_owned(),
-        read_only: false,
-    };
+    let packages = inputs.keeps_packages.then(|| packages::volume(project));
     let network = build_network(project);
     let mut container = ContainerSpec {
         name: project.name(&[&app.name, "building", short]),
@@ -84,6 +75,12 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         }),
         ..ContainerSpec::default()
     };
+    if let Some(packages) = &packages {
+        let packages = mount(packages, crate::layout::PACKAGES_DIRECTORY);
+        container.volumes.push(packages);
+        // The build's id does not depend on these variables: they name only where downloads are kept.
+        container.variables.extend(packages::variables(inputs));
+    }
     // What it says is in `PLATFORM_VARIABLES` too, so the build's id depends on it already.
     php_ini::install(
         &mut container,
@@ -94,12 +91,21 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         volume,
         mark,
         cache,
+        packages,
         container,
         network,
         steps,
         mount_points: mount_points.into_iter().collect(),
         user: *user,
         id,
+    }
+}
+
+fn mount(volume: &VolumeSpec, target: &str) -> VolumeMount {
+    VolumeMount {
+        volume: volume.name.clone(),
+        target: target.to_owned(),
+        read_only: false,
     }
 }
 

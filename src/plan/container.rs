@@ -15,6 +15,7 @@ use crate::labels::Kind;
 use crate::labels::{LABEL_BUILD, LABEL_DEPLOY, LABEL_WORKER, Labels};
 use crate::php_ini;
 use crate::project;
+use crate::settings::User;
 use crate::text::container_name;
 
 /// Changes whenever an earlier version's containers must not be taken for this version's.
@@ -65,7 +66,7 @@ pub(super) fn plan(
         variables: variables.cloned().unwrap_or_default(),
         labels: labels(inputs, build, worker),
         volumes: volumes(build, &data, socket.as_ref()),
-        tmpfs: tmpfs(inputs, socket.as_ref()),
+        tmpfs: tmpfs(*user, inputs.resources.tmp, socket.is_some()),
         read_only: true,
         network: Some(Network {
             name: network.name.clone(),
@@ -144,14 +145,13 @@ fn volumes(build: &BuildPlan, data: &Data, socket: Option<&VolumeSpec>) -> Vec<V
 }
 
 /// Where it can write besides: what is there is gone with the container. A socket's volume takes the place of `/run`.
-fn tmpfs(inputs: &Inputs<'_>, socket: Option<&VolumeSpec>) -> Vec<Tmpfs> {
+pub(crate) fn tmpfs(user: User, tmp: u64, has_socket: bool) -> Vec<Tmpfs> {
     let mut tmpfs = vec![Tmpfs {
         target: "/tmp".to_owned(),
         options: "rw,exec,mode=1777".to_owned(),
-        size: inputs.resources.tmp,
+        size: tmp,
     }];
-    if socket.is_none() {
-        let user = inputs.user;
+    if !has_socket {
         tmpfs.push(Tmpfs {
             target: "/run".to_owned(),
             options: format!("rw,mode=0755,uid={},gid={}", user.uid, user.gid),

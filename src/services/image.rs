@@ -3,6 +3,7 @@
 use super::{Clients, Error, Inputs, find};
 use crate::image_ref::ImageRef;
 use crate::project::SETTINGS_FILE;
+use crate::runtimes::SUITE;
 
 /// The image of a service: what `images` of the settings says for `postgresql:18` or for `postgresql`, else
 /// the official one.
@@ -24,9 +25,8 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Result<String, Error> {
                 inputs.service.r#type
             ),
         })?;
-    Ok(ImageRef::new(&image.replace("{}", version))?
-        .as_str()
-        .to_owned())
+    let image = image.replace("{}", version).replace("{suite}", SUITE);
+    Ok(ImageRef::new(&image)?.as_str().to_owned())
 }
 
 /// The image that the settings name, if they do.

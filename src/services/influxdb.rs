@@ -60,11 +60,11 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
             .data("/var/lib/influxdb2", "influxdb:2".to_owned())
             .ready(["influx", "ping", "--host", "http://127.0.0.1:8086"]));
     }
-    // Version 3 makes its tokens itself; without authorization it takes the payload's like any other.
+    // Version 3 makes its tokens itself; without authorization it takes the payload's like any other. The volume is one
+    // level above the data: the image has that directory only, and a volume at a path without one belongs to root.
     let server = "http://127.0.0.1:8086";
     let show = format!("influxdb3 show databases --host {server}");
     Ok(draft
-        .steps_down()
         .command([
             "influxdb3",
             "serve",
@@ -74,7 +74,7 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
             "--http-bind=0.0.0.0:8086",
             "--without-auth",
         ])
-        .data("/var/lib/influxdb3/data", "influxdb:3".to_owned())
+        .data("/var/lib/influxdb3", "influxdb:3".to_owned())
         .ready(["sh", "-c", &format!("{show} >/dev/null")])
         .step(
             "database main",

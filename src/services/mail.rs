@@ -125,10 +125,11 @@ pub(crate) fn sendmail_path() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use indexmap::IndexMap;
 
     use super::*;
+    use crate::engine::spec::ContainerSpec;
 
     fn planned(images: &IndexMap<String, String>, port: Option<u16>) -> ServicePlan {
         let project = Project {
@@ -147,6 +148,11 @@ mod tests {
             name: "mail",
         })
         .unwrap()
+    }
+
+    /// The container that takes mail.
+    pub(crate) fn container() -> ContainerSpec {
+        planned(&IndexMap::new(), None).container.unwrap()
     }
 
     #[test]

@@ -34,7 +34,7 @@ const POSTGRESQL: ServiceType = ServiceType {
     // Databases without endpoints have one of this name.
     endpoints: Endpoints::Only(&["main"]),
     configures_endpoints: true,
-    image: Some("postgres:{}-bookworm"),
+    image: Some("postgres:{}-{suite}"),
     exact: &[],
     clients: Some((
         "postgresql",

@@ -94,6 +94,9 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
             .variable("OPENSEARCH_JAVA_OPTS", HEAP)
     } else {
         draft
+            // The images of 7.x are root and change to this user with `chroot`, which takes a capability; those of 8.x and
+            // 9.x are this user from the start.
+            .user("1000:0")
             .variable("xpack.security.enabled", "false")
             .variable("ES_JAVA_OPTS", HEAP)
     };

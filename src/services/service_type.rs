@@ -20,7 +20,7 @@ pub struct ServiceType {
     pub endpoints: Endpoints,
     /// Whether the endpoints are those that the service's configuration names, if it names any.
     pub configures_endpoints: bool,
-    /// The official image, with `{}` for the version; none where each version has its own in `exact`.
+    /// The official image, with `{}` for the version and `{suite}` for Debian's release; none where each version has its own in `exact`.
     ///
     /// The tags were checked against the published list of docker-library (`official-images`) and, for others,
     /// against their projects' own pages. Versions that docker-library no longer builds keep their tags on

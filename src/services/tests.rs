@@ -3,14 +3,14 @@ use std::path::Path;
 use super::*;
 
 /// What reads a configuration and plans services of it, as the program does.
-struct Plans {
+pub(crate) struct Plans {
     project: Project,
     config: crate::config::Config,
     settings: crate::settings::Settings,
 }
 
 impl Plans {
-    fn of(services: &str) -> Plans {
+    pub(crate) fn of(services: &str) -> Plans {
         Plans::with_settings(services, "")
     }
 
@@ -36,7 +36,7 @@ impl Plans {
         }
     }
 
-    fn plan(&self, service: &str) -> Result<ServicePlan, Error> {
+    pub(crate) fn plan(&self, service: &str) -> Result<ServicePlan, Error> {
         plan(&Inputs {
             project: &self.project,
             environment: "main",

@@ -60,6 +60,8 @@ pub(super) fn draft(inputs: &Inputs<'_>) -> Result<Draft, Error> {
     }
     let own = configuration.text("vcl")?;
     let mut draft = Draft::container(inputs)?
+        // The image of 6.0 is root, and as root `varnishd` puts its child into a jail, which takes capabilities.
+        .user("varnish")
         .variable("VARNISH_SIZE", "64M")
         .variable("VARNISH_HTTP_PORT", PORT.to_string())
         // Any answer will do: the app behind it may well say no.

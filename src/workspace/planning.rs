@@ -1,7 +1,10 @@
 //! The plan of an app, and what its image is made from.
 
+use std::path::Path;
+
 use super::container_variables::by_name;
 use super::{Error, Workspace};
+use crate::bounded::{self, MEBIBYTE};
 use crate::config::app::App;
 use crate::images::{self, Recipe};
 use crate::layout;
@@ -29,14 +32,15 @@ impl Workspace {
         let tree_id = id.to_string();
         let build_tree = tree.build_id(&app.source_root).unwrap_or(id).to_string();
         let recipe = self.recipe(app)?;
-        let has_file = |name: &str| {
-            let path = if app.source_root.is_empty() {
+        let path = |name: &str| {
+            if app.source_root.is_empty() {
                 name.to_owned()
             } else {
                 format!("{}/{name}", app.source_root)
-            };
-            tree.has(&path)
+            }
         };
+        let has_file = |name: &str| tree.has(&path(name));
+        let says = |name: &str, word: &str| has_file(name) && self.says(&path(name), word);
         let services = self.services(app)?;
         let mail = self.mail()?;
         let of = |worker, phase| {
@@ -64,6 +68,8 @@ impl Workspace {
             build_image: &recipe.build_tag,
             tree: &build_tree,
             has_file: &has_file,
+            says: &says,
+            keeps_packages: self.keeps_packages,
             user: self.user(),
             build_relevant: &variables::build_relevant(app),
             build_variables,
@@ -80,6 +86,12 @@ impl Workspace {
             resources: self.resources(),
         });
         Ok((plan, recipe))
+    }
+
+    /// Whether a file of the repository contains a text. A file that cannot be read, or is very long, does not.
+    fn says(&self, path: &str, word: &str) -> bool {
+        let bytes = bounded::read_below(&self.project.root, Path::new(path), MEBIBYTE);
+        bytes.is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(word))
     }
 
     fn recipe(&self, app: &App) -> Result<Recipe, Error> {

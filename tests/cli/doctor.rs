@@ -1,8 +1,10 @@
-//! `doctor --report`: what a bug report carries, and what it does not.
+//! `doctor` with engines that are of no use; and `doctor --report`: what a bug report carries, and what it does not.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use upsun_local::project::{Home, Project};
 
 use crate::support::{self, Outcome, TestProject};
@@ -100,4 +102,94 @@ fn a_report_is_made_where_nothing_can_be_read() {
         assert!(text.contains("\nno engine: "), "{text}");
         assert!(!text.contains("hush"), "{text}");
     }
+}
+
+/// An engine that greets and, if it is to, describes itself, and that answers 500 to all the rest.
+fn broken_engine(project: &TestProject, describes_itself: bool) -> String {
+    let socket = project.root().join("engine.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || serve(stream, describes_itself));
+        }
+    });
+    format!("unix://{}", socket.display())
+}
+
+/// Answers one request; the client opens a connection for each, as every answer closes its own.
+fn serve(mut stream: UnixStream, describes_itself: bool) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(read @ 1..) => request.extend_from_slice(&buffer[..read]),
+            _ => return,
+        }
+    }
+    let line = String::from_utf8_lossy(&request);
+    let line = line.lines().next().unwrap_or_default();
+    let (status, body) = if line.contains("/_ping") {
+        ("200 OK", "OK")
+    } else if describes_itself && (line.contains("/info") || line.contains("/version")) {
+        ("200 OK", "{}")
+    } else {
+        ("500 Internal Server Error", r#"{"message":"out of order"}"#)
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+#[test]
+fn an_engine_that_answers_and_can_do_nothing_is_told_as_that() {
+    let project = TestProject::new(CONFIG);
+    let address = broken_engine(&project, true);
+    let outcome = project.run(&["doctor", "--engine", &address]).expect(73);
+    for part in [
+        "trial 0 of 20 checks passed",
+        "out of order",
+        "not tried",
+        "a check before it failed",
+    ] {
+        assert!(outcome.stdout.contains(part), "{part}:\n{}", outcome.stdout);
+    }
+    for part in [
+        "error: the engine cannot do what operations need: ",
+        "hint: ",
+    ] {
+        assert!(outcome.stderr.contains(part), "{part}:\n{}", outcome.stderr);
+    }
+    let arguments = ["doctor", "--engine", &address, "--format", "json"];
+    let outcome = project.run(&arguments).expect(73);
+    let document: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let checks = document["trial"]["checks"].as_array().expect("checks");
+    let fails = |check: &&Value| check["verdict"]["fails"].is_string();
+    let failed: Vec<&Value> = checks.iter().filter(fails).collect();
+    assert!(!failed.is_empty() && failed.iter().any(|check| check["essential"] == true));
+}
+
+#[test]
+fn nothing_is_tried_on_an_engine_that_does_not_even_describe_itself() {
+    let project = TestProject::new(CONFIG);
+    let address = broken_engine(&project, false);
+    let outcome = project.run(&["doctor", "--engine", &address]);
+    assert!([69, 73].contains(&outcome.code), "{}", outcome.code);
+    assert!(
+        outcome.stderr.contains("out of order"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!outcome.stdout.contains("trial"), "{}", outcome.stdout);
+    let dead = [
+        "doctor",
+        "--engine",
+        "unix:///nowhere/docker.sock",
+        "--format",
+        "json",
+    ];
+    let outcome = project.run(&dead).expect(69);
+    let document: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    assert_eq!(document["trial"], Value::Null);
 }

@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod activity;
 mod check;
+mod check_images;
 mod config;
 mod cron;
 mod diagnostics;

@@ -234,27 +234,123 @@ fn a_build_is_mounted_read_only_and_nothing_else_is_mounted() {
     assert_eq!(mounts.trim(), format!("volume {volume} /app false"));
 }
 
+/// Packages of four languages for `dependencies`, each with a command of its own; all but Node's and Python's come from
+/// the repository itself.
+const FOUR_LANGUAGES: &str = "
+      nodejs: { cowsay: 1.6.0 }
+      python3: { pyjokes: '==0.8.3' }
+      ruby: { '/app/said-by-ruby-1.0.0.gem': '*' }
+      php:
+        require: { 'upsun-local/said-by-php': '*' }
+        repositories:
+          - { type: path, url: /app/php, options: { symlink: false } }
+          - { packagist.org: false }
+";
+
+/// Builds and runs an app with dependencies of all four languages, of which its runtime's image has one.
+fn has_all_four(runtime: &str) {
+    let project = TestProject::on_engine(&format!(
+        "applications:
+  app:
+    type: '{runtime}'
+    build: {{ flavor: none }}
+    dependencies: {FOUR_LANGUAGES}
+    hooks: {{ build: 'cowsay node said it > said; pyjokes > /dev/null && echo python said it >> said; said-by-ruby >> said; said-by-php >> said' }}
+    operations: {{ show: {{ commands: {{ start: 'cat said; cowsay once more; pyjokes > /dev/null && echo python once more; said-by-ruby; said-by-php' }} }} }}
+"
+    ));
+    let gem = include_bytes!("../../fixtures/dependencies/said-by-ruby-1.0.0.gem");
+    std::fs::write(project.root().join("said-by-ruby-1.0.0.gem"), gem).expect("a file");
+    project.file(
+        "php/composer.json",
+        r#"{ "name": "upsun-local/said-by-php", "version": "1.0.0", "bin": ["said-by-php"] }"#,
+    );
+    project.file(
+        "php/said-by-php",
+        "#!/usr/bin/env php\n<?php echo \"php said it\\n\";\n",
+    );
+    let shown = project.run(&["run", "show"]).expect(0);
+    for said in [
+        "node said it",
+        "python said it",
+        "ruby said it",
+        "< once more >",
+        "python once more",
+    ] {
+        assert!(shown.stdout.contains(said), "{said}: {}", shown.stdout);
+    }
+    assert_eq!(shown.stdout.matches("php said it").count(), 2);
+    assert!(
+        !shown.stderr.contains("is not emulated"),
+        "{}",
+        shown.stderr
+    );
+}
+
 #[test]
-fn dependencies_of_other_languages_than_the_app_s_are_installed() {
+fn dependencies_of_four_languages_stand_side_by_side_in_php() {
+    has_all_four("php:8.4");
+}
+
+#[test]
+fn dependencies_of_four_languages_stand_side_by_side_in_python() {
+    has_all_four("python:3.14");
+}
+
+#[test]
+fn node_26_has_the_tools_that_its_image_lost() {
     let project = TestProject::on_engine(
         "applications:
-  node:
-    type: nodejs:24
+  app:
+    type: nodejs:26
     build: { flavor: none }
-    dependencies: { python3: { cowsay: '==6.1' } }
-    hooks: { build: 'cowsay -t python > said; node --version' }
-    operations: { show: { commands: { start: 'cat said; cowsay -t again' } } }
-  php:
-    type: php:8.4
-    build: { flavor: none }
-    dependencies: { nodejs: { cowsay: 1.6.0 } }
-    hooks: { build: 'cowsay node > said; php --version' }
-    operations: { show: { commands: { start: 'cat said; cowsay again' } } }
+    hooks: { build: 'corepack --version; yarn --version; bun --version; bunx --version' }
+    operations: { show: { commands: { start: 'yarn --version; corepack --version; bun --version; ! command -v pnpm' } } }
 ",
     );
-    for (app, said) in [("node", "python"), ("php", "node")] {
-        let shown = project.run(&["run", "show", "--app", app]).expect(0);
-        assert!(shown.stdout.contains(said), "{}", shown.stdout);
-        assert!(shown.stdout.contains("again"), "{}", shown.stdout);
-    }
+    let shown = project.run(&["run", "show"]).expect(0);
+    let versions: Vec<&str> = shown.stdout.lines().collect();
+    assert!(
+        versions.len() == 3 && versions[0].starts_with("1.22."),
+        "{versions:?}"
+    );
+    assert!(
+        !shown.stderr.contains("is missing in the container"),
+        "{}",
+        shown.stderr
+    );
+}
+
+#[test]
+fn a_release_that_is_no_longer_served_is_said_with_the_version_to_move_to() {
+    let project = TestProject::on_engine(
+        "applications:
+  app:
+    type: nodejs:24
+    build: { flavor: none }
+    operations: { show: { commands: { start: 'true' } } }
+",
+    );
+    let tag = format!("{}/old-node:1", project.id);
+    let dockerfile = "FROM node:24-bookworm
+RUN rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* && mkdir /nowhere \\
+    && echo 'deb file:/nowhere buster main' >/etc/apt/sources.list \\
+    && printf 'VERSION_CODENAME=buster\\n' >/etc/os-release
+";
+    project.file("old/Dockerfile", dockerfile);
+    let context = project.root().join("old");
+    docker(&["build", "--tag", &tag, &context.to_string_lossy()]);
+    project.user_settings(&format!("images: {{ 'nodejs:24': '{tag}' }}\n"));
+    let failed = project.run(&["run", "show"]).expect(73);
+    docker(&["rmi", &tag]);
+    assert!(
+        failed.stderr.contains("the release `buster` of the image's system is no longer served by its distribution: move to `nodejs:24` or newer"),
+        "{}",
+        failed.stderr
+    );
+    assert!(
+        !failed.stderr.contains("company proxy"),
+        "{}",
+        failed.stderr
+    );
 }

@@ -18,6 +18,7 @@ mod commands;
 mod crashes;
 mod crons;
 mod deploy;
+mod doctor;
 mod file_system;
 mod fronts;
 mod hints;

@@ -1,7 +1,8 @@
 //! Services as they are planned, on a real engine: they become ready, their setup may run again and again,
 //! and clients that know nothing but the payload get in, and no further than they may.
 //!
-//! Needs the images of `scripts/engine up --images "postgres mariadb redis valkey/valkey rabbitmq memcached"`.
+//! Needs the images of `scripts/engine up --images "postgres mariadb redis valkey/valkey rabbitmq memcached elasticsearch
+//! influxdb varnish"`.
 
 #![expect(
     clippy::unwrap_used,
@@ -345,6 +346,56 @@ async fn memcached_answers() {
         let script = "exec 3<>/dev/tcp/db.internal/11211; printf 'set k 0 0 1\\r\\nv\\r\\nget k\\r\\nquit\\r\\n' >&3; cat <&3";
         let answer = db.client(&["bash", "-c", script].map(str::to_owned)).await.succeeds();
         assert!(answer.contains("VALUE k 0 1"), "{answer}");
+    })
+    .await;
+}
+
+fn bash(script: &str) -> [String; 3] {
+    ["bash", "-c", script].map(str::to_owned)
+}
+
+#[tokio::test]
+async fn elasticsearch_runs_as_its_user_though_its_image_is_root() {
+    Sandbox::run("elasticsearch", async |sandbox| {
+        let db = sandbox.start("db: {type: 'elasticsearch:7.10'}").await;
+        let health = bash("curl --silent http://db.internal:9200/_cluster/health");
+        let answer = db.client(&health).await.succeeds();
+        assert!(answer.contains("\"status\""), "{answer}");
+        let user = db.inside(&bash("id -u; id -g")).await.succeeds();
+        assert_eq!(user, "1000\n0");
+        db.restart().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn influxdb_3_keeps_its_databases() {
+    Sandbox::run("influxdb", async |sandbox| {
+        let db = sandbox.start("db: {type: 'influxdb:3'}").await;
+        let list = bash("influxdb3 show databases --host http://127.0.0.1:8086");
+        for _ in 0..2 {
+            let databases = db.inside(&list).await.succeeds();
+            assert!(databases.contains("main"), "{databases}");
+            db.restart().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn varnish_runs_as_its_user_though_its_image_is_root() {
+    Sandbox::run("varnish", async |sandbox| {
+        sandbox.app_behind("varnish:6.0").await;
+        let db = sandbox
+            .start("db: {type: 'varnish:6.0', relationships: {main: 'behind:http'}}")
+            .await;
+        let script =
+            "exec 3<>/dev/tcp/db.internal/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+        // The app behind it does not answer.
+        let answer = db.client(&bash(script)).await.succeeds();
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        let user = db.inside(&bash("id -un")).await.succeeds();
+        assert_eq!(user, "varnish");
     })
     .await;
 }

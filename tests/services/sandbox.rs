@@ -70,13 +70,34 @@ impl Sandbox {
         self.engine.remove_network(&self.network).await.unwrap();
     }
 
+    /// Starts a container of the app `behind` that does nothing.
+    pub(crate) async fn app_behind(&self, image: &str) {
+        self.engine.pull_image(image, &|_| {}).await.unwrap();
+        let spec = ContainerSpec {
+            name: self.project.name(&["main", "behind"]),
+            image: image.to_owned(),
+            command: ["sleep", "600"].map(str::to_owned).to_vec(),
+            labels: self.project.labels(),
+            network: Some(Network {
+                name: self.network.clone(),
+                aliases: Vec::new(),
+                links: Vec::new(),
+            }),
+            ..ContainerSpec::default()
+        };
+        let id = self.engine.create_container(&spec).await.unwrap();
+        self.engine.start_container(&id).await.unwrap();
+    }
+
     /// Starts the service `db` of this `services:`, waits for it and sets it up.
     pub(crate) async fn start(&self, yaml: &str) -> Service {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join(".upsun")).unwrap();
+        for directory in [".upsun", "app", "behind"] {
+            std::fs::create_dir(dir.path().join(directory)).unwrap();
+        }
         let services: String = yaml.lines().map(|line| format!("  {line}\n")).collect();
         let text = format!(
-            "applications:\n  app: {{type: 'nodejs:24', relationships: {{db: }}}}\nservices:\n{services}"
+            "applications:\n  app: {{type: 'nodejs:24', source: {{root: app}}, relationships: {{db: }}}}\n  behind: {{type: 'nodejs:24', source: {{root: behind}}}}\nservices:\n{services}"
         );
         std::fs::write(dir.path().join(".upsun/config.yaml"), text).unwrap();
         let loaded = config::load(dir.path());
@@ -104,6 +125,21 @@ impl Sandbox {
             }
         }
         let id = self.engine.create_container(&spec).await.unwrap();
+        for file in &plan.files {
+            let (directory, name) = file.path.rsplit_once('/').unwrap();
+            let mut tar = tar::Builder::new(Vec::new());
+            let mut header = tar::Header::new_gnu();
+            header.set_size(file.content.len() as u64);
+            header.set_mode(file.mode);
+            tar.append_data(&mut header, name, file.content.as_bytes())
+                .unwrap();
+            let archive = tar.into_inner().unwrap();
+            let archive = futures_util::stream::iter([Ok(archive.into())]);
+            self.engine
+                .upload(&id, directory, Box::pin(archive))
+                .await
+                .unwrap();
+        }
         self.engine.start_container(&id).await.unwrap();
 
         let plans = BTreeMap::from([("db".to_owned(), plan.clone())]);

@@ -51,6 +51,7 @@ pub(super) async fn an_image_holds_what_its_plan_says<E: Engine>(trial: &Trial<'
             image: IMAGE.to_owned(),
             from: "/etc/passwd".to_owned(),
             to: "/opt/copied".to_owned(),
+            without: None,
         }],
         variables: pairs(&[("FIRST", "a \"b\" \\c"), ("SECOND", "$FIRST d")]),
         collected: vec![Collected {

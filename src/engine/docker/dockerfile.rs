@@ -140,6 +140,7 @@ mod tests {
                 image: "php:8.4".to_owned(),
                 from: "/usr/local/".to_owned(),
                 to: "/usr/local/".to_owned(),
+                without: None,
             }],
             variables: vec![("PATH".to_owned(), "/more:$PATH".to_owned())],
             collected: vec![Collected {

@@ -44,6 +44,9 @@ pub struct ImageCopy {
     /// The absolute path in the image to build, with a slash at its end for a directory. Existing files stay, except
     /// those of the same name.
     pub to: String,
+    /// The command that is missing where the other image cannot be had and the image is built without it; `None` for a
+    /// copy that the image cannot do without. It is no part of the content.
+    pub without: Option<String>,
 }
 
 /// Files that a command collects in another image.
@@ -100,6 +103,16 @@ impl ImagePlan {
             .filter(|image| seen.insert(image.as_str()))
             .cloned()
             .collect()
+    }
+
+    /// The commands that the image lacks if it is built without another image; `None` if it cannot be.
+    pub fn lacks_without(&self, image: &str) -> Option<Vec<&str>> {
+        let is_collected = self.collected.iter().any(|from| from.image == image);
+        if self.base == image || is_collected {
+            return None;
+        }
+        let copies = self.copies.iter().filter(|copy| copy.image == image);
+        copies.map(|copy| copy.without.as_deref()).collect()
     }
 
     /// Everything that the image depends on, as bytes: equal for equal plans in all versions of `upsun-local`, and
@@ -197,6 +210,7 @@ mod tests {
                     image: image.to_owned(),
                     from: "/a/".to_owned(),
                     to: "/b/".to_owned(),
+                    without: None,
                 })
                 .into(),
             variables: pair("PATH", "/a:$PATH"),

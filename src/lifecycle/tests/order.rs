@@ -54,6 +54,7 @@ async fn a_first_run_makes_image_build_and_container_runs_the_hooks_and_then_the
             "remove_volume shop-build-…",
             "create_volume shop-build-…",
             "create_volume cache",
+            "create_volume packages",
             "create_container shop-building-…",
             "upload",
             "start_container",

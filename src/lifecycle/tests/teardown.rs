@@ -119,7 +119,13 @@ async fn down_with_volumes_takes_the_data_of_mounts_and_leaves_builds() {
     let kinds: Vec<String> = kinds(&world.objects()).into_iter().collect();
     assert_eq!(
         kinds,
-        ["image ", "volume build", "volume built", "volume cache"]
+        [
+            "image ",
+            "volume build",
+            "volume built",
+            "volume cache",
+            "volume packages"
+        ]
     );
 }
 
