@@ -144,6 +144,10 @@ impl DockerEngine {
 
 /// Labels in the form that the list calls take.
 fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
+    // Podman refuses a filter without a label.
+    if labels.is_empty() {
+        return std::collections::HashMap::new();
+    }
     let texts = labels
         .iter()
         .map(|(name, value)| {
