@@ -190,7 +190,7 @@ mod tests {
         send(&actions.run_source_operation(with.source_operation));
         send(&actions.up(with.up, || {}));
         send(&actions.down(lifecycle::Down::KeepVolumes, false));
-        send(&actions.test(with.tests, with.cases, with.request, with.audience));
+        send(&actions.test(with.tests, with.cases, with.request, with.audience, &[]));
         send(&actions.ensure_up(with.app, None));
         send(&actions.mount_sizes(mounts, paths));
         send(&actions.upload_to_mount(mounts, "", with.directory));

@@ -93,7 +93,7 @@ pub(crate) fn read_text_below(root: &Path, relative: &Path, limit: u64) -> Resul
 }
 
 /// The bytes of a regular file anywhere, at most `limit`: for paths that the user of this machine named.
-pub(crate) fn read_anywhere(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub fn read_anywhere(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let path = path.canonicalize()?;
     let inside = path.strip_prefix("/").unwrap_or(&path);
     read(open_without_links(Path::new("/"), inside)?, limit)

@@ -109,15 +109,15 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     color: ColorChoice,
-    /// Container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context
+    /// Container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context; `test` takes several
     #[arg(
-        long,
+        long = "engine",
         global = true,
         value_name = "ENGINE",
         env = "UPSUN_LOCAL_ENGINE",
         help_heading = "Global options"
     )]
-    engine: Option<String>,
+    engines: Vec<String>,
     /// Name of the environment; each has its own containers and mount data
     #[arg(
         short,

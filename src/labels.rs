@@ -35,6 +35,8 @@ pub(crate) const LABEL_RUN: &str = "local.upsun.run";
 /// On Podman, the network of a container and the addresses on which the container relies: `name=address` of itself and
 /// of the containers to which it is linked.
 pub(crate) const LABEL_ADDRESSES: &str = "local.upsun.addresses";
+/// What the engine had of the environment when tests came to it, on the mark of their visit.
+pub(crate) const LABEL_FOUND: &str = "local.upsun.found";
 /// The names of the volumes whose files a sweeper deletes, separated by commas.
 pub(crate) const LABEL_VOLUMES: &str = "local.upsun.volumes";
 /// The version of `upsun-local` that made the object.
@@ -96,12 +98,14 @@ pub enum Kind {
     Source,
     /// All objects of a trial of an operation.
     Trial,
+    /// The volume whose existence says that tests on several engines use this engine.
+    Visit,
     /// A container that deletes the files of volumes that nothing uses.
     Sweeper,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -125,6 +129,7 @@ impl Kind {
         Kind::Image,
         Kind::Source,
         Kind::Trial,
+        Kind::Visit,
         Kind::Sweeper,
     ];
 
@@ -154,6 +159,7 @@ impl Kind {
             Kind::Image => "image",
             Kind::Source => "source",
             Kind::Trial => "trial",
+            Kind::Visit => "visit",
             Kind::Sweeper => "sweeper",
         }
     }

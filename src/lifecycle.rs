@@ -5,6 +5,7 @@ mod abandoned;
 mod advice;
 mod archive;
 mod build;
+mod carry;
 mod crons;
 mod data;
 mod decisions;
@@ -37,9 +38,10 @@ mod source_operation;
 mod sweep;
 mod teardown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod together;
 mod trial;
+mod visit;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -61,6 +63,7 @@ pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, Sou
 pub use self::teardown::{Down, Kept};
 pub(crate) use self::together::all_of;
 pub use self::trial::{Tried, Trying};
+pub use self::visit::{Found, Visit};
 
 use crate::engine::{self, Engine};
 use crate::event::{Event, Events, Step};
@@ -285,7 +288,7 @@ const FORCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 const LOCK_PREFIX: &str = "environment-";
 
 /// One environment of one project on one engine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Sandbox<'a, E> {
     pub engine: &'a E,
     pub project: &'a Project,
@@ -298,6 +301,13 @@ pub struct Sandbox<'a, E> {
     pub foreign: &'a BTreeSet<String>,
 }
 
+/// Written out, because a derived one would ask for an engine that can be cloned.
+impl<E> Clone for Sandbox<'_, E> {
+    fn clone(&self) -> Self {
+        Sandbox { ..*self }
+    }
+}
+
 impl<E: Engine> Sandbox<'_, E> {
     /// Waits until this environment is free and locks it. Processes that find the lock taken display `what`.
     pub async fn lock(&self, what: &str) -> Result<Lock> {
@@ -308,6 +318,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.remove_trials().await?;
             self.clear_unfinished();
         }
+        self.end_old_visits().await?;
         self.mend_running().await?;
         Ok(lock)
     }

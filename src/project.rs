@@ -22,6 +22,9 @@ pub(crate) const SETTINGS_FILE: &str = ".upsun-local.yaml";
 /// The user's own settings, for all projects, as they are called in general.
 pub(crate) const OWN_SETTINGS: &str = "~/.config/upsun-local/settings.yaml";
 
+/// The directory for the state of visits, below that of the project.
+const VISITS: &str = "visits";
+
 /// The longest name that is also a host name.
 const LONGEST: usize = 63;
 
@@ -200,6 +203,29 @@ impl Project {
         Labels::from([(LABEL_PROJECT.to_owned(), self.key.clone())])
     }
 
+    pub(crate) fn visits_dir(&self) -> PathBuf {
+        self.state_dir.join(VISITS)
+    }
+
+    /// The lock of an app's builds. Visits share it with the project that they belong to, because an engine keeps a
+    /// build for both.
+    pub(crate) fn build_lock(&self, app: &str) -> PathBuf {
+        let visits = self
+            .state_dir
+            .parent()
+            .filter(|parent| parent.ends_with(VISITS));
+        let shared = visits.and_then(Path::parent).unwrap_or(&self.state_dir);
+        shared.join(format!("build-{}.lock", &hash(app.as_bytes())[..12]))
+    }
+
+    /// The same project with another directory for state: that of a visit to one of several engines.
+    pub(crate) fn visiting(&self, token: &str) -> Project {
+        Project {
+            state_dir: self.visits_dir().join(token),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn environment_labels(&self, environment: &str) -> Labels {
         let mut labels = self.labels();
         labels.insert(LABEL_ENVIRONMENT.to_owned(), environment.to_owned());
@@ -318,6 +344,15 @@ mod tests {
             state: Some(path.to_owned()),
             home: None,
         }
+    }
+
+    #[test]
+    fn a_visit_has_state_of_its_own_but_shares_the_locks_of_builds() {
+        let project = project("shop");
+        let visit = project.visiting("token");
+        assert_ne!(visit.state_dir, project.state_dir);
+        assert_eq!(visit.build_lock("app"), project.build_lock("app"));
+        assert_ne!(project.build_lock("app"), project.build_lock("other"));
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub struct Settings {
     pub proxy: Proxy,
     /// `engine`: where the container engine is.
     pub engine: Option<String>,
+    /// `engines`: the engines that `test` spreads its tests over.
+    #[serde(deserialize_with = "one_or_more")]
+    pub engines: Vec<String>,
     /// `port`: the port of this machine at which the routes answer.
     pub port: Option<NonZero<u16>>,
     /// `user`: the ids of the user `web` in containers.

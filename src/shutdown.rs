@@ -102,6 +102,23 @@ impl Shutdown {
         self.press_for(Cause::Change);
     }
 
+    /// Counts every request that another activity gets. Never ends.
+    pub(crate) async fn follow(&self, other: &Shutdown) {
+        let mut receiver = other.sender.subscribe();
+        loop {
+            let state = *receiver.borrow_and_update();
+            if let Some(cause) = state.cause {
+                while self.urgency() < state.urgency {
+                    self.press_for(cause);
+                }
+            }
+            // The sender lives in `other`.
+            if receiver.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
     /// Stops because the output cannot be written, after the error was reported.
     pub(crate) fn give_up_output(&self) {
         self.press_for(Cause::Unwritable);

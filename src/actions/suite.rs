@@ -1,33 +1,39 @@
-//! Run tests of operations, and restore the mounts after each test. Tests of one container run one after the other.
+//! Run tests of operations, and restore the mounts after each test. On one engine, tests of one container run one after
+//! the other. On several engines, each has containers of its own, and a test goes to the engine that is free.
 
+mod builds;
 mod cases;
+mod homes;
+mod lane;
 mod one;
+mod parts;
+mod shared;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::num::NonZeroU8;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-
 pub use self::cases::{Case, cases};
 use self::cases::{decided, skipped, verdict};
+use self::lane::Lane;
+pub use self::parts::{identity_of, part_of, shares};
+use self::shared::Shared;
 use super::Actions;
 use super::prepared::Prepared;
 use crate::activity::Draft;
 use crate::engine::Engine;
-use crate::event::{self, Event, Events, Text};
 use crate::failure::{FAULT, Failure};
-use crate::lifecycle::{Error, Pull, Restored, Sandbox};
-use crate::mask::Secrets;
-use crate::mount_snapshot::{BEFORE_RUN, Index, Store};
+use crate::lifecycle::{Error, Pull, Restored};
+use crate::mount_snapshot::{Index, Store};
 use crate::settings::Expected;
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::Tree;
-use crate::suite::{Printed, Status, Verdict};
-use crate::workspace::{Running, Workspace};
+use crate::suite::{EngineUse, Status, Verdict};
+use crate::workspace::Workspace;
 
 /// How to run the tests.
 #[derive(Debug, Clone)]
@@ -44,6 +50,24 @@ pub struct Request {
     pub is_verbose: bool,
 }
 
+/// One of several engines, and the address or docker context by which the user names it.
+#[derive(Debug, Clone)]
+pub struct Named<E> {
+    pub name: String,
+    pub engine: Arc<E>,
+}
+
+/// What became of tests.
+#[derive(Debug)]
+pub struct Tested {
+    /// In the order of the tests.
+    pub verdicts: Vec<Verdict>,
+    /// What each engine did, if there were several.
+    pub engines: Vec<EngineUse>,
+    /// A failure of `upsun-local` itself.
+    pub result: Result<(), Failure>,
+}
+
 /// Gets the progress of the tests, beside the listener to events.
 pub trait Audience: Sync {
     /// Called when a test begins.
@@ -56,6 +80,8 @@ pub trait Audience: Sync {
 
 /// The content of a container's mounts before the first test.
 struct Before {
+    /// The engine's id of the container.
+    container: String,
     index: Index,
     store: Store,
     /// Keeps other processes from restoring this snapshot in the meantime.
@@ -80,14 +106,14 @@ pub fn needs_engine(cases: &[Case<'_>]) -> bool {
 
 /// The verdicts of tests that need no engine.
 pub fn decide(cases: &[Case<'_>], request: &Request, audience: &dyn Audience) -> Vec<Verdict> {
-    let state = State::default();
+    let mut is_stopped = false;
     let mut verdicts = Vec::new();
     for case in cases {
         let verdict = match decided(case) {
-            Some(verdict) if !state.is_stopped.load(Relaxed) => verdict,
+            Some(verdict) if !is_stopped => verdict,
             _ => skipped(case, "a test before it failed"),
         };
-        state.note(&verdict, request);
+        is_stopped |= request.fail_fast && is_bad(&verdict);
         audience.ended(&verdict);
         verdicts.push(verdict);
     }
@@ -112,6 +138,20 @@ pub fn exit_code(verdicts: &[Verdict], shutdown: &Shutdown) -> u8 {
         FAULT
     } else {
         u8::from(any(|status| matches!(status, Status::Failed(_))))
+    }
+}
+
+/// The exit code for verdicts of several jobs. Nothing failed in a job that was interrupted, and nothing is known of
+/// its other tests.
+pub fn exit_code_of_merged(verdicts: &[Verdict]) -> u8 {
+    match exit_code(verdicts, &Shutdown::new()) {
+        0 if verdicts
+            .iter()
+            .any(|it| matches!(it.status, Status::Skipped(_))) =>
+        {
+            FAULT
+        }
+        code => code,
     }
 }
 
@@ -141,14 +181,15 @@ impl PlannedTests {
 impl<E: Engine> Actions<E> {
     /// Runs tests and reports each verdict as soon as it is known, including those of tests that were skipped or cut
     /// off. A failure of `upsun-local` itself is reported once, and all tests that did not run get it as their
-    /// verdict.
+    /// verdict. With several `engines`, the tests are spread over them, and what they make there is removed afterwards.
     pub async fn test(
         &self,
         planned: &PlannedTests,
         cases: &[Case<'_>],
         request: &Request,
         audience: &dyn Audience,
-    ) -> (Vec<Verdict>, Result<(), Failure>) {
+        engines: &[Named<E>],
+    ) -> Tested {
         let count = cases.len();
         let _heeding = self.record(Draft::Tests { count });
         let verdicts: Verdicts = Mutex::new(vec![None; count]);
@@ -160,17 +201,9 @@ impl<E: Engine> Actions<E> {
             audience.ended(&verdict);
             verdicts.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(verdict);
         };
-        let sandbox = self.sandbox();
-        let suite = Suite {
-            workspace: &self.workspace,
-            tree: &planned.tree,
-            prepared: &planned.prepared,
-            sandbox: &sandbox,
-            request,
-            secrets: self.workspace.secrets_in_containers(),
-            audience,
-        };
-        let result = self.carry_out(suite.all(cases, &tell)).await;
+        let uses: Mutex<Vec<EngineUse>> = Mutex::default();
+        let all = self.test_all(planned, (cases, request, audience), engines, &tell, &uses);
+        let result = self.carry_out(all).await;
         audience.makes_room();
         let result = match result {
             Ok(()) => Ok(()),
@@ -197,251 +230,64 @@ impl<E: Engine> Actions<E> {
         let verdicts: Vec<Verdict> = verdicts.into_iter().flatten().collect();
         let code = exit_code(&verdicts, &self.shutdown);
         let result = self.finish(result, |()| code).await;
-        (verdicts, result)
+        Tested {
+            verdicts,
+            engines: uses.into_inner().unwrap_or_else(PoisonError::into_inner),
+            result,
+        }
     }
+
+    async fn test_all(
+        &self,
+        planned: &PlannedTests,
+        (cases, request, audience): (&[Case<'_>], &Request, &dyn Audience),
+        engines: &[Named<E>],
+        tell: &(dyn Fn(usize, Verdict) + Sync),
+        uses: &Mutex<Vec<EngineUse>>,
+    ) -> Result<(), Error> {
+        let lock = self.sandbox().lock("test").await?;
+        let homes = self.homes(engines, uses).await?;
+        let shared = Shared::new(cases, &planned.prepared, request, &homes, tell);
+        let secrets = self.workspace.secrets_in_containers();
+        let lanes = homes.iter().enumerate().map(|(number, home)| Lane {
+            number,
+            home,
+            workspace: &home.workspace,
+            tree: &planned.tree,
+            prepared: &planned.prepared,
+            sandbox: home.sandbox(&self.events),
+            request,
+            secrets: &secrets,
+            audience,
+            shared: &shared,
+            stop: &self.shutdown,
+            coming_up: tokio::sync::Mutex::default(),
+            befores: Mutex::default(),
+            gone: tokio::sync::watch::Sender::new(None),
+        });
+        let lanes: Vec<Lane<'_, E>> = lanes.collect();
+        let results = futures_util::future::join_all(lanes.iter().map(Lane::run)).await;
+        drop(lanes);
+        shared.finish();
+        self.leave(&homes, &shared.lost()).await;
+        uses.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(shared.uses());
+        results.into_iter().collect::<Result<(), Error>>()?;
+        if self.shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok(())
+    }
+}
+
+/// Whether a test says that something is wrong.
+fn is_bad(verdict: &Verdict) -> bool {
+    matches!(verdict.status, Status::Failed(_) | Status::Error(_))
 }
 
 /// Gives the failure an exit code of `upsun-local`, so that it is never taken for a failure of an operation.
 pub fn fault(mut failure: Failure) -> Failure {
     failure.code = FAULT;
     failure
-}
-
-struct Suite<'a, E> {
-    workspace: &'a Workspace,
-    tree: &'a Arc<Tree>,
-    prepared: &'a BTreeMap<String, Prepared>,
-    sandbox: &'a Sandbox<'a, E>,
-    request: &'a Request,
-    secrets: Secrets,
-    audience: &'a dyn Audience,
-}
-
-/// What the tests of all containers share.
-#[derive(Debug, Default)]
-struct State {
-    /// Whether no further test may begin.
-    is_stopped: AtomicBool,
-    /// Whether the project's warnings have been sent.
-    is_warned: AtomicBool,
-    /// Only one container starts at a time, because containers share services and images.
-    coming_up: tokio::sync::Mutex<()>,
-}
-
-impl State {
-    fn note(&self, verdict: &Verdict, request: &Request) {
-        let is_bad = matches!(verdict.status, Status::Failed(_) | Status::Error(_));
-        if request.fail_fast && is_bad {
-            self.is_stopped.store(true, Relaxed);
-        }
-    }
-}
-
-impl<E: Engine> Suite<'_, E> {
-    async fn all(
-        &self,
-        cases: &[Case<'_>],
-        tell: &(dyn Fn(usize, Verdict) + Sync),
-    ) -> Result<(), Error> {
-        let lock = self.sandbox.lock("test").await?;
-        let state = State::default();
-        let results: Vec<Result<(), Error>> = stream::iter(self.groups(cases))
-            .map(|group| self.group(cases, group, &state, tell))
-            .buffer_unordered(self.request.jobs.get().into())
-            .collect()
-            .await;
-        results.into_iter().collect::<Result<(), Error>>()?;
-        if self.sandbox.shutdown.urgency() < Urgency::Leave {
-            lock.release();
-        }
-        Ok(())
-    }
-
-    /// Groups the tests, by their numbers: tests of a group run one after the other, because their containers share a
-    /// mount. Without `--jobs` there is one group, in the order of the configuration.
-    fn groups(&self, cases: &[Case<'_>]) -> Vec<Vec<usize>> {
-        if self.request.jobs.get() == 1 {
-            return vec![(0..cases.len()).collect()];
-        }
-        let mut groups: Vec<(BTreeSet<&str>, Vec<usize>)> = Vec::new();
-        for (number, case) in cases.iter().enumerate() {
-            let mut volumes: BTreeSet<&str> = BTreeSet::new();
-            let prepared = &self.prepared[&case.place()];
-            let storage = prepared.container().storage.iter();
-            volumes.extend(storage.map(|volume| volume.name.as_str()));
-            // An operation of an app may communicate with the app's worker.
-            volumes.insert(&prepared.plan.app);
-            let mut numbers = vec![number];
-            let (same, others): (Vec<_>, Vec<_>) = groups
-                .into_iter()
-                .partition(|(shared, _)| !shared.is_disjoint(&volumes));
-            groups = others;
-            for (shared, of) in same {
-                volumes.extend(shared);
-                numbers.extend(of);
-            }
-            numbers.sort_unstable();
-            groups.push((volumes, numbers));
-        }
-        let mut groups: Vec<_> = groups.into_iter().map(|(_, numbers)| numbers).collect();
-        groups.sort_unstable();
-        groups
-    }
-
-    /// Runs tests one after the other.
-    async fn group(
-        &self,
-        cases: &[Case<'_>],
-        numbers: Vec<usize>,
-        state: &State,
-        tell: &(dyn Fn(usize, Verdict) + Sync),
-    ) -> Result<(), Error> {
-        let mut befores: BTreeMap<String, Result<Before, (Status, String)>> = BTreeMap::new();
-        for number in numbers {
-            let case = &cases[number];
-            let verdict = if state.is_stopped.load(Relaxed) {
-                skipped(case, "a test before it failed")
-            } else if let Some(verdict) = decided(case) {
-                verdict
-            } else if self.sandbox.shutdown.urgency() > Urgency::None {
-                skipped(case, "interrupted before it began")
-            } else {
-                let before = match befores.entry(case.place()) {
-                    Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => entry.insert(self.first(case, state).await),
-                };
-                match before {
-                    Ok(before) if before.is_lost.load(Relaxed) => {
-                        skipped(case, "the mounts are not as they were before the tests")
-                    }
-                    Ok(before) => self.one(case, before).await,
-                    Err((status, printed)) => Verdict {
-                        output: (String::new(), printed.clone()),
-                        ..verdict(case, status.clone())
-                    },
-                }
-            };
-            state.note(&verdict, self.request);
-            tell(number, verdict);
-        }
-        for (place, before) in &befores {
-            let Ok(before) = before else { continue };
-            let restored = std::mem::take(
-                &mut *before
-                    .restored
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
-            if before.is_lost.load(Relaxed) {
-                // Keep the snapshot: the next command tries again to restore it.
-                continue;
-            }
-            self.sandbox
-                .warn_unlike(place, &restored, &before.flags, BEFORE_RUN)
-                .await;
-            if restored.is_incomplete {
-                before.store.give_up(BEFORE_RUN);
-            } else {
-                before.store.remove(BEFORE_RUN)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings up the container of a test, and sends the events of that. A failure comes with the output of hooks.
-    async fn first(&self, case: &Case<'_>, state: &State) -> Result<Before, (Status, String)> {
-        let _turn = state.coming_up.lock().await;
-        let (events, mut receiver) = Events::channel();
-        let brought = async move {
-            let engine = self.sandbox.engine;
-            let sandbox = self
-                .workspace
-                .sandbox(engine, &events, self.sandbox.shutdown);
-            self.bring_up(case, state, &sandbox).await
-        };
-        let mut printed = Printed::default();
-        let tell = async {
-            while let Some(event) = receiver.recv().await {
-                if let Event::Script(event::Script::Output {
-                    output: Text(piece),
-                    ..
-                }) = &event
-                {
-                    printed.push(piece.bytes());
-                }
-                self.audience.makes_room();
-                self.sandbox.events.send(event).await;
-            }
-        };
-        let (brought, ()) = tokio::join!(brought, tell);
-        brought.map_err(|status| (status, self.secrets.mask(&printed.text())))
-    }
-
-    /// Brings up the container of a test, and takes a snapshot of its mounts.
-    async fn bring_up(
-        &self,
-        case: &Case<'_>,
-        state: &State,
-        sandbox: &Sandbox<'_, E>,
-    ) -> Result<Before, Status> {
-        let of = |err: Error| self.status(err);
-        let place = case.place();
-        let prepared = &self.prepared[&place];
-        let container = prepared.container();
-        let planned = prepared.planned(self.request.pull, false);
-        let reached = prepared.reached(self.request.pull);
-        let containers = sandbox.containers().await.map_err(of)?;
-        if !container.is_current(&containers) && !state.is_warned.swap(true, Relaxed) {
-            self.workspace
-                .warn(sandbox.events, self.tree, Running::All)
-                .await;
-        }
-        let containers = sandbox
-            .ensure_reached(&reached, containers)
-            .await
-            .map_err(of)?;
-        let deployed = sandbox
-            .ensure_ready(&planned, container, &containers, prepared.listens_at())
-            .await
-            .map_err(of)?;
-        let store = self.workspace.snapshots(&place);
-        if store.has(BEFORE_RUN) {
-            return Err(of(Error::NotUndone {
-                container: place,
-                snapshot: BEFORE_RUN.to_owned(),
-                flags: self
-                    .workspace
-                    .mount_flags(&case.found.app.name, case.found.worker),
-            }));
-        }
-        let taken = sandbox
-            .take_snapshot(&deployed.id, &place, &container.mounts, &store, BEFORE_RUN)
-            .await
-            .map_err(of)?;
-        Ok(Before {
-            index: taken.index,
-            _held: store.hold(BEFORE_RUN),
-            store,
-            is_lost: AtomicBool::new(false),
-            restored: Mutex::default(),
-            flags: self
-                .workspace
-                .mount_flags(&case.found.app.name, case.found.worker),
-        })
-    }
-
-    /// A build that fails here fails on Upsun too. Any other error is one of `upsun-local` or of the engine.
-    fn status(&self, err: Error) -> Status {
-        match err {
-            Error::Interrupted => Status::Skipped("interrupted".to_owned()),
-            err @ (Error::Build { .. } | Error::BuildTimeout { .. }) => {
-                Status::Failed(vec![err.to_string()])
-            }
-            err => {
-                let failure = Failure::of(err, self.sandbox.shutdown);
-                let hint = failure.hint.map(|hint| format!("; {hint}"));
-                Status::Error(format!("{}{}", failure.message, hint.unwrap_or_default()))
-            }
-        }
-    }
 }

@@ -131,7 +131,7 @@ impl Context {
             own_settings: OwnFile::of(path("XDG_CONFIG_HOME"), path("HOME")),
             environment: global.environment.clone(),
             environment_type: global.environment_type,
-            names_engine: global.engine.is_some(),
+            names_engine: !global.engines.is_empty(),
             variables,
         };
         Context {
@@ -334,23 +334,44 @@ impl Context {
         shutdown: Shutdown,
     ) -> Result<(Actions<DockerEngine>, Listening), Failure> {
         let engine = self.engine(workspace.settings.engine.as_deref()).await?;
+        Ok(self.actions_on(workspace, Arc::new(engine), hearing, shutdown))
+    }
+
+    /// The actions and the listener on an engine that is connected already.
+    pub(super) fn actions_on(
+        &self,
+        workspace: &Arc<Workspace>,
+        engine: Arc<DockerEngine>,
+        hearing: Hearing,
+        shutdown: Shutdown,
+    ) -> (Actions<DockerEngine>, Listening) {
         let listening = self.listen_masked(workspace, hearing.json, hearing.mask, &shutdown);
         let actions = Actions {
             workspace: Arc::clone(workspace),
-            engine: Arc::new(engine),
+            engine,
             events: listening.events.clone(),
             recording: listening.recording.clone(),
             shutdown,
             is_quiet: self.global.quiet,
         };
-        Ok((actions, listening))
+        (actions, listening)
     }
 
     /// Connects to the engine. `setting` is the choice of the settings, which `--engine` overrides.
     pub(super) async fn engine(&self, setting: Option<&str>) -> Result<DockerEngine, Failure> {
+        match self.global.engines.as_slice() {
+            [] => self.engine_of(setting).await,
+            [one] => self.engine_of(Some(one)).await,
+            _ => Err(Failure::usage("this command works on one engine")
+                .hint("give `--engine` once; only `test` takes several")),
+        }
+    }
+
+    /// Connects to the engine of an address or of a docker context, or to the one that the `docker` command would use.
+    pub(super) async fn engine_of(&self, name: Option<&str>) -> Result<DockerEngine, Failure> {
         let stopping = self.stopping.get().cloned();
         let connected =
-            DockerEngine::connect(&self.engine_surroundings(setting), stopping.clone()).await;
+            DockerEngine::connect(&self.engine_surroundings(name), stopping.clone()).await;
         connected.map_err(
             |err| match stopping.and_then(|stopping| stopping.exit_code()) {
                 Some(code) => Failure::new(code, err.to_string()),
@@ -359,14 +380,9 @@ impl Context {
         )
     }
 
-    fn engine_surroundings(&self, setting: Option<&str>) -> Surroundings {
+    fn engine_surroundings(&self, name: Option<&str>) -> Surroundings {
         Surroundings {
-            wanted: self
-                .global
-                .engine
-                .clone()
-                .or_else(|| setting.map(str::to_owned))
-                .filter(|name| name != "docker"),
+            wanted: name.map(str::to_owned).filter(|name| name != "docker"),
             docker_host: self.variable("DOCKER_HOST"),
 
             docker_context: self.variable("DOCKER_CONTEXT"),

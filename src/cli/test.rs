@@ -1,29 +1,32 @@
 //! `test`: runs operations and compares what they do with what is expected of them.
 
 mod changed;
+mod merged;
+mod output;
+mod parts;
 mod progress;
+mod spread;
 
-use std::io::Write;
 use std::num::NonZeroU8;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use self::changed::Changed;
+use self::output::{File, report};
 use self::progress::Progress;
 use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::PullChoice;
 use super::options::seconds;
-use upsun_local::actions::suite::{self, Case, PlannedTests, Request};
-use upsun_local::failure::{CANNOT_MAKE, Failure};
-use upsun_local::settings;
+use upsun_local::actions::suite::{self, Case, PlannedTests, Request, Tested};
+use upsun_local::failure::Failure;
 use upsun_local::shutdown::Urgency;
-use upsun_local::source::Git;
-use upsun_local::suite::{self as tests, Verdict};
+use upsun_local::suite::partition::Partition;
+use upsun_local::suite::{self as tests, Report};
 use upsun_local::text::safe_line;
 use upsun_local::workspace::Workspace;
 
@@ -50,6 +53,22 @@ pub(super) struct Arguments {
     /// Print the names of the tests without running them
     #[arg(long)]
     list: bool,
+    /// Run only one partition of the tests, such as `2/5`: every job of a CI matrix runs another one
+    #[arg(long, value_name = "K/N")]
+    partition: Option<Partition>,
+    /// Balance the partitions by the times in this JSON report; every job must have the same file
+    #[arg(long, value_name = "FILE", requires = "partition")]
+    timings: Option<PathBuf>,
+    /// Run nothing; make one report of these JSON reports of all partitions
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        conflicts_with_all = [
+            "filters", "app", "worker", "against", "fail_fast", "jobs", "timeout", "list", "partition", "pull"
+        ]
+    )]
+    merge: Vec<PathBuf>,
     /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
@@ -76,6 +95,9 @@ pub(super) enum Format {
 
 /// Runs them. 1 when one failed, 70 when the emulator could not tell.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
+    if !arguments.merge.is_empty() {
+        return merged::run(context, &arguments);
+    }
     let workspace = open(context)?;
     let cases = suite::cases(&workspace, &arguments.target.named())?;
     let mut chosen: Vec<_> = cases
@@ -98,6 +120,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             return empty(context, &workspace, &arguments);
         }
     }
+    let mut whole = parts::whole(&workspace, &chosen, arguments.format);
+    if let Some(partition) = arguments.partition {
+        chosen = parts::part(context, &arguments, chosen, partition, &mut whole)?;
+    }
     if arguments.list {
         let names: String = chosen
             .iter()
@@ -108,10 +134,22 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     // The file is opened first, so that an error does not come after an hour of tests.
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
-    let audience = Progress::new(context, arguments.jobs, is_shown);
-    let (verdicts, result, code) =
-        verdicts(context, &workspace, &chosen, &arguments, &audience).await?;
-    let reported = report(context, &workspace, arguments.format, output, &verdicts);
+    let engines = spread::names(context, &workspace);
+    let at_once = usize::from(arguments.jobs.get()) * engines.len().max(1);
+    let audience = Progress::new(context, at_once, is_shown);
+    let (tested, code) = tested(context, &workspace, &chosen, &arguments, &audience).await?;
+    let Tested {
+        verdicts,
+        engines,
+        result,
+    } = tested;
+    let whole = Report {
+        verdicts,
+        engines,
+        ..whole
+    };
+    let root = workspace.project.root.as_path();
+    let reported = report(context, Some(root), arguments.format, output, &whole);
     // The readers of the results find there what went wrong with the emulator, too.
     result?;
     reported?;
@@ -119,19 +157,23 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         return Err(failure);
     }
     if !context.global.quiet {
-        context.talk(&format!("{}\n", tests::summary(&verdicts)));
+        context.talk(&format!(
+            "{}\n{}",
+            tests::summary(&whole.verdicts),
+            tests::summary_of_engines(&whole.engines)
+        ));
     }
     Ok(code)
 }
 
-/// Runs the tests. What goes wrong with all of them comes beside their verdicts, with the exit code.
-async fn verdicts(
+/// Runs the tests. The exit code comes with what became of them.
+async fn tested(
     context: &Context,
     workspace: &Arc<Workspace>,
     cases: &[Case<'_>],
     arguments: &Arguments,
     audience: &Progress<'_>,
-) -> Result<(Vec<Verdict>, Result<(), Failure>, u8), Failure> {
+) -> Result<(Tested, u8), Failure> {
     let shutdown = context.shutdown()?;
     let request = Request {
         pull: arguments.pull.into(),
@@ -140,32 +182,41 @@ async fn verdicts(
         timeout: arguments.timeout,
         is_verbose: context.global.verbose > 0,
     };
+    let without_engine = |verdicts, result| Tested {
+        verdicts,
+        engines: Vec::new(),
+        result,
+    };
     if !suite::needs_engine(cases) {
         let verdicts = suite::decide(cases, &request, audience);
         let code = suite::exit_code(&verdicts, &shutdown);
-        return Ok((verdicts, Ok(()), code));
+        return Ok((without_engine(verdicts, Ok(())), code));
     }
     let failed = |failure: Failure| {
         let verdicts = suite::all_failed(cases, &failure);
         let code = failure.code;
-        Ok((verdicts, Err(failure), code))
+        Ok((without_engine(verdicts, Err(failure)), code))
     };
     let planned = match PlannedTests::prepare(workspace, cases) {
         Ok(planned) => planned,
         Err(failure) => return failed(failure),
     };
-    let connected = context.actions_until(workspace, Hearing::default(), shutdown);
-    let (actions, listening) = match connected.await {
+    let connected = match spread::connect(context, workspace).await {
         Ok(connected) => connected,
         Err(failure) => return failed(suite::fault(failure)),
     };
-    let (verdicts, result) = actions.test(&planned, cases, &request, audience).await;
-    let shutdown = listening.finish(actions);
+    let first = Arc::clone(&connected.first);
+    let (actions, listening) = context.actions_on(workspace, first, Hearing::default(), shutdown);
+    let mut tested = actions
+        .test(&planned, cases, &request, audience, &connected.all)
+        .await;
+    tested.engines.extend(connected.lost);
+    let shutdown = listening.finish((actions, connected.first, connected.all));
     if shutdown.urgency() == Urgency::Leave {
         tell_not_undone(context, workspace);
     }
-    let code = suite::exit_code(&verdicts, &shutdown);
-    Ok((verdicts, result, code))
+    let code = suite::exit_code(&tested.verdicts, &shutdown);
+    Ok((tested, code))
 }
 
 /// There is no test to run, which is wrong when some were named.
@@ -188,93 +239,12 @@ fn nothing(context: &Context, workspace: &Workspace, arguments: &Arguments) -> R
 fn empty(context: &Context, workspace: &Workspace, arguments: &Arguments) -> Result<u8, Failure> {
     if !arguments.list {
         let output = arguments.output.as_deref().map(File::open).transpose()?;
-        report(context, workspace, arguments.format, output, &[])?;
+        let root = workspace.project.root.as_path();
+        let mut whole = parts::whole(workspace, &[], arguments.format);
+        if let Some(partition) = arguments.partition {
+            parts::part(context, arguments, Vec::new(), partition, &mut whole)?;
+        }
+        report(context, Some(root), arguments.format, output, &whole)?;
     }
     Ok(0)
-}
-
-/// The file that results are written to.
-struct File<'a> {
-    path: &'a Path,
-    file: std::fs::File,
-}
-
-impl<'a> File<'a> {
-    /// What it holds stays until there is something to write.
-    fn open(path: &'a Path) -> Result<Self, Failure> {
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|err| {
-            Failure::new(
-                CANNOT_MAKE,
-                format!("`{}` cannot be written: {err}", path.display()),
-            )
-            .hint("`-o` takes a file in a directory that is there; no test was run")
-        })?;
-        Ok(File { path, file })
-    }
-
-    fn write(mut self, text: &str) -> Result<(), Failure> {
-        let is_file = self.file.metadata().is_ok_and(|it| it.is_file());
-        let emptied = if is_file {
-            self.file.set_len(0)
-        } else {
-            Ok(())
-        };
-        let written = emptied.and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|err| {
-            Failure::fault(format!(
-                "`{}` cannot be written: {err}",
-                self.path.display()
-            ))
-        })
-    }
-
-    /// Whether it belongs to what Git would deploy.
-    fn is_deployed_from(&self, root: &Path) -> bool {
-        let path = self.path.canonicalize();
-        let is_inside = path.as_ref().is_ok_and(|path| path.starts_with(root));
-        let here = std::env::current_dir().unwrap_or_default();
-        let mut asked = Git::of_process().command(&here, &["check-ignore", "-q", "--"]);
-        let mut ignored = || asked.arg(self.path).status();
-        is_inside && ignored().is_ok_and(|status| status.code() == Some(1))
-    }
-}
-
-/// Prints the results, or writes them to a file.
-fn report(
-    context: &Context,
-    workspace: &Workspace,
-    format: Format,
-    output: Option<File<'_>>,
-    verdicts: &[Verdict],
-) -> Result<(), Failure> {
-    let root = &workspace.project.root;
-    let text = match format {
-        Format::Junit => tests::junit(verdicts),
-        Format::Json => tests::json(verdicts),
-        Format::Github => {
-            let folder = super::check::folder(context, root);
-            let file = [folder.as_str(), settings::FILE_NAME].join("/");
-            tests::github(verdicts, file.trim_start_matches('/'))
-        }
-        Format::Text => {
-            let line = |verdict| tests::line(verdict, super::context::plain_style());
-            verdicts.iter().map(line).collect()
-        }
-    };
-    let Some(output) = output else {
-        return match format {
-            Format::Text => Ok(()),
-            _ => context.print(&text),
-        };
-    };
-    if output.is_deployed_from(root) && !context.global.quiet {
-        context.talk(&format!(
-            "{}: `{}` is a file of the repository that Git does not ignore, so apps are built again with it\n",
-            context.style.warning("warning"),
-            output.path.display()
-        ));
-    }
-    output.write(&text)
 }

@@ -23,6 +23,15 @@ pub enum Build {
         /// The size of the source in bytes.
         bytes: u64,
     },
+    /// A build was copied from another engine.
+    #[serde(rename = "build-carried")]
+    Carried {
+        app: String,
+        build: String,
+        /// How long the copy took, in seconds.
+        #[serde(with = "seconds")]
+        duration: Duration,
+    },
     /// A build is finished and frozen.
     #[serde(rename = "build-finished")]
     Finished {

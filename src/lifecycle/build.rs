@@ -56,18 +56,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return Ok(None);
         }
         // Environments share builds, so two of them may want the same one at the same time.
-        let name = crate::project::hash(plan.app.as_bytes());
-        let path = self
-            .project
-            .state_dir
-            .join(format!("build-{}.lock", &name[..12]));
-        let lock = Lock::take(
-            &path,
-            &format!("build of {}", plan.app),
-            self.events,
-            self.shutdown,
-        )
-        .await?;
+        let lock = self.lock_build(&plan.app).await?;
         let volumes = self.engine.volumes(&self.project.labels()).await?;
         if !planned.rebuild && is_built(build, &volumes) {
             self.emit(event::Build::Reused {
@@ -99,6 +88,12 @@ impl<E: Engine> Sandbox<'_, E> {
         self.engine.create_volume(&mark).await?;
         users.into_iter().for_each(Lock::release);
         Ok(Some(Surplus::new(volumes, lock)))
+    }
+
+    /// Waits until no other process builds the app.
+    pub(super) async fn lock_build(&self, app: &str) -> Result<Lock> {
+        let (path, what) = (self.project.build_lock(app), format!("build of {app}"));
+        Ok(Lock::take(&path, &what, self.events, self.shutdown).await?)
     }
 
     /// Builds an app, and returns the mark of the finished build.

@@ -126,6 +126,13 @@ impl Finished {
     }
 }
 
+/// The labels of the mark of a build that was copied to another engine. Engines copy modification times in whole
+/// seconds, so that the noted state does not hold there.
+pub(super) fn carried(mut mark: Labels) -> Labels {
+    mark.remove(LABEL_LOOK);
+    mark
+}
+
 /// The note of a mark about files under mounts.
 fn under_mounts(mark: &Labels) -> BTreeMap<String, UnderMount> {
     mark.get(LABEL_UNDER_MOUNTS)
@@ -160,7 +167,7 @@ impl<E: Engine> Sandbox<'_, E> {
             return BTreeMap::new();
         };
         // Without the mark the advice is shorter.
-        let mark = self.mark(build).await.ok().flatten();
+        let mark = self.mark_of_build(build).await.ok().flatten();
         mark.map(|mark| under_mounts(&mark.labels))
             .unwrap_or_default()
     }
@@ -168,11 +175,12 @@ impl<E: Engine> Sandbox<'_, E> {
     /// The noted state of an app's directories when its build was finished. `None` if no state was noted, as for a
     /// build without commands.
     pub(super) async fn noted_look(&self, planned: &Planned<'_>) -> Result<Option<String>> {
-        let mark = self.mark(&planned.plan.build.id).await?;
+        let mark = self.mark_of_build(&planned.plan.build.id).await?;
         Ok(mark.and_then(|mark| mark.labels.get(LABEL_LOOK).cloned()))
     }
 
-    async fn mark(&self, build: &str) -> Result<Option<Volume>> {
+    /// The mark of a finished build.
+    pub(super) async fn mark_of_build(&self, build: &str) -> Result<Option<Volume>> {
         let mut labels = self.project.labels();
         labels.extend([Kind::Built.label()]);
         labels.insert(LABEL_BUILD.to_owned(), build.to_owned());

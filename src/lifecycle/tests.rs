@@ -15,6 +15,7 @@ mod shell;
 mod stopping;
 mod sweep;
 mod teardown;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -396,7 +397,7 @@ impl World {
 }
 
 /// An engine whose containers have a shell and a web server.
-fn new_engine() -> FakeEngine {
+pub(crate) fn new_engine() -> FakeEngine {
     let engine = FakeEngine::new(&[BASE, DATABASE, plan::front::IMAGE]);
     engine.program(
         |command| command == ["serve"],

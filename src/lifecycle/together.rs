@@ -72,13 +72,16 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let making = stream::iter(making).buffer_unordered(jobs);
         all_of(making.collect().await)?;
-        let mut building: Vec<BoxFuture<'_, Result<Option<(usize, Surplus)>>>> = Vec::new();
+        let mut building: Vec<BoxFuture<'_, (usize, Result<Option<Surplus>>)>> = Vec::new();
         for (at, planned) in missing {
             building.push(self.build_numbered(at, planned, volumes).boxed());
         }
         let building = stream::iter(building).buffer_unordered(jobs);
-        let surplus = all_of(building.collect().await)?;
-        Ok(surplus.into_iter().flatten().collect())
+        let mut built: Vec<_> = building.collect().await;
+        built.sort_by_key(|(at, _)| *at);
+        let built = built.into_iter();
+        let surplus = built.map(|(at, result)| Ok(result?.map(|surplus| (at, surplus))));
+        Ok(all_of(surplus.collect())?.into_iter().flatten().collect())
     }
 
     async fn build_numbered(
@@ -86,11 +89,13 @@ impl<E: Engine> Sandbox<'_, E> {
         number: usize,
         planned: &Planned<'_>,
         volumes: &[Volume],
-    ) -> Result<Option<(usize, Surplus)>> {
+    ) -> (usize, Result<Option<Surplus>>) {
         // After a Ctrl-C, no build begins.
-        self.checkpoint()?;
-        let surplus = self.ensure_build(planned, volumes).await?;
-        Ok(surplus.map(|surplus| (number, surplus)))
+        let result = match self.checkpoint() {
+            Ok(()) => self.ensure_build(planned, volumes).await,
+            Err(err) => Err(err),
+        };
+        (number, result)
     }
 }
 

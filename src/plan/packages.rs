@@ -42,7 +42,7 @@ const USUAL: Manager = Manager {
 /// <https://classic.yarnpkg.com/lang/en/docs/cli/cache/>, <https://getcomposer.org/doc/03-cli.md#composer-cache-dir>,
 /// <https://pip.pypa.io/en/stable/topics/caching/>, <https://docs.astral.sh/uv/concepts/cache/>,
 /// <https://python-poetry.org/docs/configuration/#cache-dir>, <https://bundler.io/man/bundle-config.1.html>,
-/// <https://learn.microsoft.com/en-us/nuget/consume-packages/managing-the-global-packages-and-cache-folders>
+/// <https://learn.microsoft.com/nuget/consume-packages/managing-the-global-packages-and-cache-folders>
 const MANAGERS: [Manager; 9] = [
     Manager {
         name: "npm",

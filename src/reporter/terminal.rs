@@ -14,14 +14,14 @@ mod suggested;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IsTerminal};
 
 use indicatif::{MultiProgress, ProgressBar};
 
+use self::printed::Printed;
 pub use self::screen::{Screen, Streams};
 use super::Reporter;
-use super::lines::{Lines, Tail};
 use super::style::Style;
 use super::{printable, wrapped};
 use crate::event::{Envelope, Event};
@@ -51,9 +51,8 @@ pub struct Terminal<S = Streams> {
     /// Draws progress bars, in turns with the other output on standard error.
     progress: MultiProgress,
     bars: HashMap<String, ProgressBar>,
-    /// The unfinished last line of a step's output, and in `hidden` the end of output that was not shown.
-    lines: Lines,
-    hidden: Tail,
+    /// The output of scripts that run, by app; that of other scripts has no name.
+    printed: BTreeMap<String, Printed>,
     /// The number of columns of standard error, if it is a terminal.
     width: Option<usize>,
     /// The last byte that the operation wrote to the place where messages appear too.
@@ -93,8 +92,7 @@ impl<S: Screen> Terminal<S> {
             moving,
             progress: MultiProgress::new(),
             bars: HashMap::new(),
-            lines: Lines::default(),
-            hidden: Tail::default(),
+            printed: BTreeMap::new(),
             width: None,
             last: b'\n',
             is_reached: true,

@@ -31,6 +31,11 @@ impl Settings {
                 credentials: upper.proxy.credentials.or(below.proxy.credentials),
             },
             engine: upper.engine.or(below.engine),
+            engines: if upper.engines.is_empty() {
+                below.engines
+            } else {
+                upper.engines
+            },
             port: upper.port.or(below.port),
             user: if has("user") { upper.user } else { below.user },
             // Tests are about operations of one project, so those of two files make no whole.

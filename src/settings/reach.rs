@@ -30,6 +30,9 @@ pub(super) fn take_out(settings: &mut Settings, outline: &Outline, root: &Path) 
     if settings.engine.take().is_some() {
         take(&["engine"]);
     }
+    if !std::mem::take(&mut settings.engines).is_empty() {
+        take(&["engines"]);
+    }
     if std::mem::take(&mut settings.proxy) != super::Proxy::default() {
         take(&["proxy"]);
     }
@@ -100,6 +103,7 @@ mod tests {
     fn what_leads_out_is_taken_away_and_named_with_its_line() {
         let text = "
 engine: tcp://evil
+engines: [tcp://evil]
 proxy: {http: http://evil}
 services:
   db: {external: 'redis://host'}
@@ -115,17 +119,18 @@ images: {php: localhost/php, nodejs: 'LOCALHOST:5000/node', python: 127.0.0.2/py
             taken,
             [
                 "engine:2",
-                "proxy:3",
-                "services.db.external:5",
-                "port:7",
-                "mail.port:8",
-                "env_file:9",
-                "ca_certificates:10",
-                "images.php:11",
-                "images.nodejs:11",
-                "images.python:11",
-                "images.ruby:11",
-                "images.java:11",
+                "engines:3",
+                "proxy:4",
+                "services.db.external:6",
+                "port:8",
+                "mail.port:9",
+                "env_file:10",
+                "ca_certificates:11",
+                "images.php:12",
+                "images.nodejs:12",
+                "images.python:12",
+                "images.ruby:12",
+                "images.java:12",
             ]
         );
         assert_eq!(settings.engine, None);

@@ -276,6 +276,7 @@ fn no_value_stands_in_an_error() {
         "proxy.http",
         "proxy.credentials",
         "engine",
+        "engines",
         "port",
         "user",
         "user.uid",

@@ -1,11 +1,9 @@
-//! Reports: lines for people, JUnit's XML, annotations for GitHub, JSON.
+//! Reports: lines for people, JUnit's XML, annotations for GitHub.
 
 use crate::text;
 use std::fmt::Write;
 
-use serde_json::{Value, json as value};
-
-use super::{Status, Verdict};
+use super::{EngineUse, Report, Status, Verdict};
 use crate::reporter::style::Style;
 use crate::settings::FILE_NAME;
 use crate::text::{duration, github_message, github_property, safe, safe_line};
@@ -99,32 +97,25 @@ pub fn summary(verdicts: &[Verdict]) -> String {
     format!("{tests}: {}", parts.join(", "))
 }
 
-/// One JSON document.
-pub fn json(verdicts: &[Verdict]) -> String {
-    let tests: Vec<Value> = verdicts
-        .iter()
-        .map(|verdict| {
-            value!({
-                "name": verdict.name,
-                "operation": verdict.operation,
-                "container": verdict.container,
-                "who": verdict.who,
-                "line": verdict.line,
-                "status": verdict.status.name(),
-                "messages": verdict.status.messages(),
-                "duration": verdict.duration.as_secs_f64(),
-                "stdout": verdict.output.0,
-                "stderr": verdict.output.1,
-                "notes": verdict.notes,
-            })
-        })
-        .collect();
-    let text = crate::json::pretty(&value!({ "tests": tests }));
-    format!("{text}\n")
+/// One line for each of several engines.
+pub fn summary_of_engines(engines: &[EngineUse]) -> String {
+    let line = |engine: &EngineUse| {
+        let lost = engine
+            .lost
+            .as_ref()
+            .map(|why| format!(", then given up: {why}"));
+        let (name, tests) = (safe_line(&engine.name), text::count(engine.tests, "test"));
+        format!(
+            "  {name}: {tests}{}\n",
+            safe_line(&lost.unwrap_or_default())
+        )
+    };
+    engines.iter().map(line).collect()
 }
 
 /// JUnit's XML, as Jenkins, GitLab and others read it: a suite per app, a case per test.
-pub fn junit(verdicts: &[Verdict]) -> String {
+pub fn junit(report: &Report) -> String {
+    let verdicts = &report.verdicts;
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let counts = |verdicts: &[&Verdict]| {
         let of = |name: &str| {

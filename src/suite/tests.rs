@@ -227,11 +227,18 @@ fn a_refused_write_is_noted_of_a_test_that_passes() {
         github(&all, "f.yaml"),
         "::warning title=passes::it wrote: 100%25\n"
     );
-    assert!(junit(&all).contains("<system-out>it wrote: 100%</system-out>"));
-    assert!(json(&all).contains("\"notes\": [\n        \"it wrote: 100%\"\n      ]"));
+    assert!(junit(&report(&all)).contains("<system-out>it wrote: 100%</system-out>"));
+    assert!(json(&report(&all)).contains("\"notes\": [\n        \"it wrote: 100%\"\n      ]"));
     // What failed as it was expected to needs no note.
     seen.outcome = Outcome::Failure;
     assert_eq!(crate::suite::notes(&seen), Vec::<String>::new());
+}
+
+fn report(verdicts: &[Verdict]) -> Report {
+    Report {
+        verdicts: verdicts.to_vec(),
+        ..Report::default()
+    }
 }
 
 fn verdicts() -> Vec<Verdict> {
@@ -245,6 +252,7 @@ fn verdicts() -> Vec<Verdict> {
         duration: Duration::from_millis(1234),
         output: (String::new(), String::new()),
         notes: Vec::new(),
+        engine: None,
     };
     vec![
         of("passes", Status::Passed),
@@ -264,7 +272,7 @@ fn verdicts() -> Vec<Verdict> {
 #[test]
 fn reports_are_what_their_readers_read() {
     let all = verdicts();
-    insta::assert_snapshot!(junit(&all), @r##"
+    insta::assert_snapshot!(junit(&report(&all)), @r##"
 <?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="upsun-local" tests="4" failures="1" errors="1" skipped="1" time="4.936">
   <testsuite name="app" tests="3" failures="0" errors="1" skipped="1" time="3.702">
@@ -311,7 +319,7 @@ ERROR breaks
       .upsun-local.yaml:7: build on app as admin
 SKIP  later: interrupted
 "##);
-    let document: serde_json::Value = serde_json::from_str(&json(&all)).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&json(&report(&all))).unwrap();
     assert_eq!(document["tests"][1]["messages"][0], "one");
     assert_eq!(document["tests"][2]["status"], "error");
 }

@@ -102,7 +102,7 @@ fn refused(own: &OwnFile, loaded: &Loaded) -> Error {
         .collect();
     let other = match loaded.refused.as_slice() {
         [only] => match only.key.as_str() {
-            "engine" => ", or use `--engine` or `UPSUN_LOCAL_ENGINE`",
+            "engine" | "engines" => ", or use `--engine` or `UPSUN_LOCAL_ENGINE`",
             "port" => ", or use `UPSUN_LOCAL_PORT`",
             "env_file" => ", or use `UPSUN_LOCAL_ENV_FILE`",
             key if key.starts_with("images.") => ", or use `UPSUN_LOCAL_IMAGES`",

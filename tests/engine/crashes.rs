@@ -356,10 +356,13 @@ pub(crate) struct Relay {
 impl Relay {
     pub(crate) fn start(directory: &Path) -> Relay {
         let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-        let engine = host
-            .strip_prefix("unix://")
-            .unwrap_or("/var/run/docker.sock")
-            .to_owned();
+        let engine = host.strip_prefix("unix://");
+        Self::to(directory, engine.unwrap_or("/var/run/docker.sock"))
+    }
+
+    /// A relay to the engine at another socket.
+    pub(crate) fn to(directory: &Path, engine: &str) -> Relay {
+        let engine = engine.to_owned();
         let socket = directory.join("relay.sock");
         let listener = UnixListener::bind(&socket).expect("a socket");
         let connections = Arc::new(Mutex::new(Vec::new()));

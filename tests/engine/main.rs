@@ -39,6 +39,7 @@ mod run_script;
 mod sandboxes;
 mod secrets;
 mod services;
+mod several_engines;
 mod source;
 mod source_operations;
 mod stopping;

@@ -273,5 +273,6 @@ pub(super) fn verdict(case: &Case<'_>, status: Status) -> Verdict {
         duration: Duration::ZERO,
         output: (String::new(), String::new()),
         notes: Vec::new(),
+        engine: None,
     }
 }

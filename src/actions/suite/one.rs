@@ -4,19 +4,20 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::Before;
 use super::cases::{Case, verdict};
-use super::{BEFORE_RUN, Before, Suite};
+use super::lane::Lane;
 use crate::engine::Engine;
 use crate::event::{self, Advice, Event, Events, Receiver, Text};
 use crate::failure::Failure;
 use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
-use crate::mount_snapshot::{Index, compare, is_same};
+use crate::mount_snapshot::{BEFORE_RUN, Index, compare, is_same};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
 use crate::shutdown::Urgency;
 use crate::suite::{Observed, Printed, Status, Verdict, again, judge, notes};
 
-impl<E: Engine> Suite<'_, E> {
+impl<E: Engine> Lane<'_, E> {
     pub(super) async fn one(&self, case: &Case<'_>, before: &Before) -> Verdict {
         let began = Instant::now();
         self.audience.begins(&case.name);
@@ -134,9 +135,9 @@ impl<E: Engine> Suite<'_, E> {
             Ok::<_, Error>(())
         };
         let work = async {
-            if let Some(after) = after
-                && restore(&after.container).await.is_ok()
-            {
+            // A run that was cut off says of no container. It was in the one that was there before.
+            let container = after.map_or(&before.container, |after| &after.container);
+            if restore(container).await.is_ok() {
                 return Ok(());
             }
             // The operation, or something else, may have stopped the container.

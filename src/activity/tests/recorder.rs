@@ -330,6 +330,7 @@ fn tests_are_told_by_their_verdicts() {
         duration: Duration::from_millis(1200),
         output: ("out\n".to_owned(), String::new()),
         notes: Vec::new(),
+        engine: None,
     };
     recorder.verdict(&verdict("one", Status::Passed));
     recorder.verdict(&verdict(

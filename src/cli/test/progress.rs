@@ -1,7 +1,6 @@
 //! What is shown of tests while they run: a line for each that ended, and on a terminal the one that runs now.
 
 use std::io::{IsTerminal, stderr};
-use std::num::NonZeroU8;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -26,10 +25,10 @@ pub(super) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// The test that runs is for a terminal, and where only one runs at a time.
-    pub(super) fn new(context: &'a Context, jobs: NonZeroU8, has_lines: bool) -> Self {
+    pub(super) fn new(context: &'a Context, at_once: usize, has_lines: bool) -> Self {
         let global = &context.global;
         let is_wanted =
-            jobs.get() == 1 && !global.quiet && global.verbose == 0 && stderr().is_terminal();
+            at_once == 1 && !global.quiet && global.verbose == 0 && stderr().is_terminal();
         Progress {
             context,
             has_lines,

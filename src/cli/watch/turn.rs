@@ -68,7 +68,7 @@ fn options(global: &Global) -> Vec<OsString> {
         quiet,
         verbose,
         color,
-        engine,
+        engines,
         environment,
         environment_type,
         project,
@@ -79,7 +79,6 @@ fn options(global: &Global) -> Vec<OsString> {
     let values = [
         ("--dir", dir.as_deref().map(std::path::Path::as_os_str)),
         ("--color", color.as_deref().map(OsStr::new)),
-        ("--engine", engine.as_deref().map(OsStr::new)),
         ("--environment", environment.as_deref().map(OsStr::new)),
         (
             "--environment-type",
@@ -87,13 +86,19 @@ fn options(global: &Global) -> Vec<OsString> {
         ),
         ("--project", project.as_deref().map(OsStr::new)),
     ];
-    let values = values.into_iter().filter_map(|(name, value)| {
-        // Write the option and its value as one word, because the value may begin with a dash.
-        let mut word = OsString::from(name);
-        word.push("=");
-        word.push(value?);
-        Some(word)
-    });
+    let engines = engines
+        .iter()
+        .map(|name| ("--engine", Some(OsStr::new(name))));
+    let values = values
+        .into_iter()
+        .chain(engines)
+        .filter_map(|(name, value)| {
+            // Write the option and its value as one word, because the value may begin with a dash.
+            let mut word = OsString::from(name);
+            word.push("=");
+            word.push(value?);
+            Some(word)
+        });
     let switches = [
         ("--quiet", u8::from(*quiet)),
         ("--verbose", *verbose),
@@ -186,6 +191,7 @@ mod tests {
             ("-v", "--verbose"),
             ("--color never", "--color=never"),
             ("--engine=unix:///e", "--engine=unix:///e"),
+            ("--engine a --engine b", "--engine=a --engine=b"),
             ("-e second", "--environment=second"),
             ("--environment-type staging", "--environment-type=staging"),
             ("-p x", "--project=x"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::printed::Printed;
 use super::{Screen, Terminal};
 use crate::event::{Build, Script, Step};
 use crate::text::{self, safe_line};
@@ -30,6 +31,11 @@ impl<S: Screen> Terminal<S> {
                 );
                 self.step("Building", &what);
             }
+            Build::Carried { app, duration, .. } => {
+                let what = format!("the build of {}", safe_line(&app));
+                let time = text::duration(duration);
+                self.step("Copied", &format!("{what} from another engine in {time}"));
+            }
             Build::Finished { app, duration, .. } => {
                 self.step(
                     "Built",
@@ -44,8 +50,9 @@ impl<S: Screen> Terminal<S> {
         match event {
             Script::Started { app, step } => {
                 self.step("Running", &format!("{} of {}", step.key(), safe_line(&app)));
+                self.printed.insert(app, Printed::default());
             }
-            Script::Output { output, .. } => self.step_output(&output.0),
+            Script::Output { app, output, .. } => self.step_output(&app, &output.0),
             Script::Finished {
                 app,
                 step,
@@ -58,7 +65,7 @@ impl<S: Screen> Terminal<S> {
     }
 
     fn step_finished(&mut self, app: &str, step: Step, exit_code: i64, duration: Duration) {
-        self.finish_lines(exit_code == 0);
+        self.finish_lines(app, exit_code == 0);
         if exit_code == 0 {
             return;
         }

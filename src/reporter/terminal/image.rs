@@ -66,9 +66,9 @@ impl<S: Screen> Terminal<S> {
     /// Prints a line of the engine's output while it builds an image.
     fn image_line(&mut self, line: &str) {
         let mut lines = Lines::default();
-        lines.push(line.as_bytes(), |line| self.indented(&line));
+        lines.push(line.as_bytes(), |line| self.indented("", &line));
         if let Some(line) = lines.finish() {
-            self.indented(&line);
+            self.indented("", &line);
         }
     }
 }

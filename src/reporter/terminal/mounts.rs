@@ -41,7 +41,7 @@ impl<S: Screen> Terminal<S> {
             }
             Mounts::CheckOutput { output } => self.check_output(&output.0),
             Mounts::CheckFinished { check, .. } => {
-                self.finish_lines(check.result == Outcome::Success);
+                self.finish_lines("", check.result == Outcome::Success);
             }
             Mounts::Suggested {
                 container,

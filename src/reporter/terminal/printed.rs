@@ -2,8 +2,8 @@
 
 use super::{Screen, Terminal, Verbosity};
 use crate::output::Output;
-use crate::reporter::lines::Lines;
-use crate::text;
+use crate::reporter::lines::{Lines, Tail};
+use crate::text::{self, safe_line};
 
 /// How many bytes of a check's output are kept in case it fails.
 const HIDDEN: usize = 16 * 1024;
@@ -14,16 +14,26 @@ pub(super) const QUIET: usize = 1 << 20;
 /// The text before each line of a step's output.
 const MARGIN: &str = "        | ";
 
+/// What a script printed.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    /// The unfinished last line.
+    lines: Lines,
+    /// The end of output that was not shown.
+    hidden: Tail,
+}
+
 impl<S: Screen> Terminal<S> {
-    /// Prints the output of a build or a hook, indented line by line.
-    pub(super) fn step_output(&mut self, output: &Output) {
+    /// Prints the output of a build or a hook, indented line by line. `app` is empty for other scripts.
+    pub(super) fn step_output(&mut self, app: &str, output: &Output) {
+        let before = self.margin(app);
+        let printed = self.printed.entry(app.to_owned()).or_default();
         if self.verbosity == Verbosity::Quiet {
-            self.hidden.push(output.bytes(), QUIET);
+            printed.hidden.push(output.bytes(), QUIET);
             return;
         }
         let mut text = String::new();
-        let before = self.style.faint(MARGIN);
-        self.lines.push(output.bytes(), |line| {
+        printed.lines.push(output.bytes(), |line| {
             text.push_str(&format!("{before}{line}\n"));
         });
         // Write all lines with one system call.
@@ -36,34 +46,48 @@ impl<S: Screen> Terminal<S> {
     /// fails.
     pub(super) fn check_output(&mut self, output: &Output) {
         if self.verbosity == Verbosity::Verbose {
-            self.step_output(output);
+            self.step_output("", output);
         } else {
-            self.hidden.push(output.bytes(), HIDDEN);
+            let printed = self.printed.entry(String::new()).or_default();
+            printed.hidden.push(output.bytes(), HIDDEN);
         }
     }
 
-    pub(super) fn indented(&mut self, line: &str) {
-        let text = format!("{}{line}\n", self.style.faint(MARGIN));
+    /// The text before each line of an app's output: with the name of the app, if scripts of several apps run.
+    fn margin(&self, app: &str) -> String {
+        let others = self.printed.keys();
+        let is_alone = app.is_empty() || others.filter(|other| !other.is_empty()).count() < 2;
+        if is_alone {
+            return self.style.faint(MARGIN);
+        }
+        let name = safe_line(app);
+        let room = (MARGIN.len() - 3).saturating_sub(text::width(&name));
+        self.style.faint(&format!("{}{name} | ", " ".repeat(room)))
+    }
+
+    pub(super) fn indented(&mut self, app: &str, line: &str) {
+        let text = format!("{}{line}\n", self.margin(app));
         self.screen.talk(text.as_bytes());
     }
 
-    /// Handles the end of a step's output. Output that was hidden in quiet mode is shown if the step failed.
-    pub(super) fn finish_lines(&mut self, success: bool) {
-        if let Some(line) = self.lines.finish() {
-            self.indented(&line);
+    /// Handles the end of a script's output. Output that was hidden in quiet mode is shown if the script failed.
+    pub(super) fn finish_lines(&mut self, app: &str, success: bool) {
+        let mut printed = self.printed.remove(app).unwrap_or_default();
+        if let Some(line) = printed.lines.finish() {
+            self.indented(app, &line);
         }
-        let (left_out, hidden) = self.hidden.take();
+        let (left_out, hidden) = printed.hidden.take();
         if success {
             return;
         }
         if left_out > 0 {
             let size = text::bytes(left_out);
-            self.indented(&format!("[{size} before this are left out]"));
+            self.indented(app, &format!("[{size} before this are left out]"));
         }
         let mut lines = Lines::default();
         let mut show = |line: String| {
             if !line.is_empty() {
-                self.indented(&line);
+                self.indented(app, &line);
             }
         };
         lines.push(&hidden, &mut show);

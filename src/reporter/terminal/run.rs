@@ -99,7 +99,7 @@ impl<S: Screen> Terminal<S> {
                 let subject = self.cron(&cron, &app, who.as_deref());
                 self.step("Running", &subject);
             }
-            Cron::Output { output, .. } => self.step_output(&output.0),
+            Cron::Output { output, .. } => self.step_output("", &output.0),
             Cron::Finished {
                 app,
                 cron,
@@ -111,7 +111,7 @@ impl<S: Screen> Terminal<S> {
                 not_started,
                 known,
             } => {
-                self.finish_lines(result == Outcome::Success);
+                self.finish_lines("", result == Outcome::Success);
                 self.operation_finished(&Finished {
                     subject: self.cron(&cron, &app, role.as_deref()),
                     exit_code,

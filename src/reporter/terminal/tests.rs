@@ -443,3 +443,50 @@ fn each_address_says_what_is_there() {
          http://api.a.localhost:1/ leads directly to api, without any route
     ");
 }
+
+#[test]
+fn scripts_of_several_apps_are_told_apart_and_their_lines_do_not_mix() {
+    let of = |app: &str, text: &'static str| {
+        Event::Script(event::Script::Output {
+            app: app.to_owned(),
+            step: Step::BuildHook,
+            output: crate::event::Text(Output::Stdout(bytes::Bytes::from_static(text.as_bytes()))),
+        })
+    };
+    let started = |app: &str| {
+        Event::Script(event::Script::Started {
+            app: app.to_owned(),
+            step: Step::BuildHook,
+        })
+    };
+    let finished = |app: &str| {
+        Event::Script(event::Script::Finished {
+            app: app.to_owned(),
+            step: Step::BuildHook,
+            exit_code: 0,
+            duration: Duration::from_secs(1),
+        })
+    };
+    let mut terminal = Terminal::log(Page::default());
+    for event in [
+        started("api"),
+        of("api", "alone\n"),
+        started("a-longer-name"),
+        of("api", "half"),
+        of("a-longer-name", "whole\n"),
+        of("api", " a line\n"),
+        finished("a-longer-name"),
+        of("api", "alone again\n"),
+        finished("api"),
+    ] {
+        terminal.tell(event).unwrap();
+    }
+    insta::assert_snapshot!(terminal.screen_mut().0, @r"
+      Running hooks.build of api
+            | alone
+      Running hooks.build of a-longer-name
+    a-longer-name | whole
+        api | half a line
+            | alone again
+    ");
+}
