@@ -304,9 +304,15 @@ impl Failure {
                 .hint("name another one in .upsun-local.yaml: `mail: { port: 8025 }`"),
             E::ServiceSetup { .. } => Failure::new(CANNOT_MAKE, message)
                 .hint("check its `configuration` in .upsun/config.yaml"),
-            E::FrontEnded { .. } => Failure::new(CANNOT_MAKE, message).hint(
-                "check that every rule in its `web.locations` is a regular expression that nginx accepts",
-            ),
+            // nginx names the file and line of a setting that it does not accept.
+            E::FrontEnded { ref log, .. } if log.contains(".conf:") => {
+                Failure::new(CANNOT_MAKE, message).hint(
+                    "check that every rule in its `web.locations` is a regular expression that nginx accepts",
+                )
+            }
+            E::FrontEnded { .. } => {
+                Failure::new(CANNOT_MAKE, message).hint("`upsun-local doctor` checks the engine")
+            }
             E::TunnelPort { is_named, .. } => Failure::new(CANNOT_MAKE, message).hint(if is_named {
                 "end what listens there, or name another port with `--port`"
             } else {
@@ -344,6 +350,34 @@ impl From<revision::Error> for Failure {
         Failure {
             hint: err.hint(),
             ..Failure::new(code, err.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_rule_that_nginx_refuses_is_to_be_checked() {
+        for (log, is_rule) in [
+            (
+                "nginx: [emerg] pcre2_compile() failed in /etc/nginx/upsun-local.conf:31",
+                true,
+            ),
+            (
+                "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)",
+                false,
+            ),
+        ] {
+            let error = lifecycle::Error::FrontEnded {
+                app: "app".to_owned(),
+                exit_code: 1,
+                log: log.to_owned(),
+            };
+            let hint = Failure::of_lifecycle(error, String::new()).hint;
+            let hint = hint.unwrap_or_default();
+            assert_eq!(hint.contains("web.locations"), is_rule, "{log}: {hint}");
         }
     }
 }

@@ -32,6 +32,9 @@ pub(crate) const LABEL_DEPLOY: &str = "local.upsun.deploy";
 pub(crate) const LABEL_FRONT_OF: &str = "local.upsun.front-of";
 /// The id of the run, on the container of a source operation.
 pub(crate) const LABEL_RUN: &str = "local.upsun.run";
+/// On Podman, the network of a container and the addresses on which the container relies: `name=address` of itself and
+/// of the containers to which it is linked.
+pub(crate) const LABEL_ADDRESSES: &str = "local.upsun.addresses";
 /// What the engine had of the environment when tests came to it, on the mark of their visit.
 pub(crate) const LABEL_FOUND: &str = "local.upsun.found";
 /// The names of the volumes whose files a sweeper deletes, separated by commas.

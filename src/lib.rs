@@ -23,7 +23,7 @@
 //!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
-//!                 | bounded image_ref json labels mask output private runtimes schedule shutdown suggestion text user_variables
+//!                 | bounded image_ref json labels mask output pieces private runtimes schedule shutdown suggestion text user_variables
 //! ```
 //!
 //! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
@@ -59,6 +59,7 @@ pub mod not_started;
 mod official_images;
 pub mod output;
 pub mod php_ini;
+pub mod pieces;
 pub mod plan;
 pub mod private;
 pub mod project;

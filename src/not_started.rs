@@ -33,6 +33,8 @@ static WORDINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?:^|: )([^\s:]+): cannot execute",
         r"(?:^|: )([^\s:]+): No such file or directory",
         r#"exec: "([^"]+)": (?:executable file not found|permission denied)"#,
+        // Podman's with crun.
+        r"executable file `([^`]+)` not found",
     ]
     .iter()
     .filter_map(|wording| Regex::new(wording).ok())
@@ -186,6 +188,11 @@ mod tests {
     #[test]
     fn the_command_is_read_from_what_shells_print() {
         for (code, output, expected) in [
+            (
+                127,
+                "Error: crun: executable file `drush` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+                Some("drush"),
+            ),
             (127, "/bin/dash: 1: drush: not found", Some("drush")),
             (127, "bash: line 1: drush: command not found", Some("drush")),
             (

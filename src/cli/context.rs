@@ -390,6 +390,7 @@ impl Context {
         Surroundings {
             wanted: name.map(str::to_owned).filter(|name| name != "docker"),
             docker_host: self.variable("DOCKER_HOST"),
+
             docker_context: self.variable("DOCKER_CONTEXT"),
             docker_config: self.path_variable("DOCKER_CONFIG"),
             cert_path: self.path_variable("DOCKER_CERT_PATH"),
@@ -397,6 +398,7 @@ impl Context {
             tls_verify: self.variable("DOCKER_TLS_VERIFY").is_some(),
             home: self.path_variable("HOME"),
             runtime_dir: self.path_variable("XDG_RUNTIME_DIR"),
+            temporary_dir: self.path_variable("TMPDIR"),
         }
     }
 }

@@ -72,7 +72,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "network",
-        "containers reach what this machine offers on all its addresses, not only on 127.0.0.1; a service also answers an app without the relationship that finds out its address",
+        "containers reach what this machine offers on all its addresses, not only on 127.0.0.1; a service also answers an app without the relationship that finds out its address; on Podman, containers also reach the link-local addresses that the engine's machine reaches",
     ),
     (
         "clients",

@@ -1,5 +1,5 @@
-//! What every engine must do, as tests that know none: each runs on the fake always, and on Docker with
-//! the feature `test-docker`. That keeps the fake honest.
+//! What every engine must do, as tests that know none: each runs on the fake always, and with the feature `test-docker`
+//! on the engine at `DOCKER_HOST`, be it Docker or Podman. That keeps the fake honest.
 
 mod containers;
 mod containment;
@@ -288,7 +288,7 @@ macro_rules! on_every_engine {
 on_every_engine! {
     containers::a_container_is_created_then_runs_then_has_ended,
     containers::a_container_that_ended_by_itself_has_its_code_and_can_start_again,
-    containers::a_container_whose_command_is_missing_ends_with_127,
+    containers::a_container_whose_command_is_missing_fails,
     containers::names_are_unique,
     containers::names_can_be_changed_to_free_ones,
     containers::what_is_not_there_is_not_found_or_gone_already,
@@ -333,7 +333,7 @@ on_every_engine! {
     storage::a_directory_that_is_not_there_cannot_be_mounted,
     storage::a_volume_of_a_container_that_nobody_made_has_no_labels,
     storage::networks_are_made_once_and_removed_for_good,
-    storage::a_network_stays_while_something_runs_on_it,
+    storage::a_network_goes_after_its_containers,
     storage::a_container_does_not_start_on_a_network_that_is_not_there,
     images::an_image_is_built_found_and_removed,
     images::an_image_holds_what_its_plan_says,

@@ -1,5 +1,6 @@
 //! The engine behind Docker's API: Docker 20.10 and newer, and compatible engines. Only this module uses bollard.
 
+mod body;
 mod compressed;
 mod connect;
 mod containers;
@@ -8,6 +9,10 @@ mod error;
 mod execs;
 mod images;
 mod patience;
+mod podman;
+mod product;
+mod read;
+mod sockets;
 mod ssh;
 mod storage;
 #[cfg(test)]
@@ -16,15 +21,17 @@ mod tls;
 mod trace;
 mod transport;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bollard::Docker;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 pub use self::connect::Surroundings;
 #[cfg(test)]
 pub(crate) use self::dockerfile::archive as build_context;
 use self::patience::{CHANGE, LOOK, Patience, REMOVAL};
+use self::product::Product;
 use super::spec::{
     Container, ContainerSpec, ContainerState, EngineInfo, ExecSpec, Image, ImageBuild,
     ListedNetwork, LogRange, Progress, Volume, VolumeSpec,
@@ -41,6 +48,9 @@ pub struct DockerEngine {
     patience: Patience,
     /// The memory of the engine's machine in bytes, after the first call that needed it.
     memory: Arc<OnceCell<u64>>,
+    product: Arc<OnceCell<Product>>,
+    /// Held while a container gets its addresses on Podman.
+    addresses: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for DockerEngine {
@@ -59,18 +69,31 @@ impl DockerEngine {
     }
 
     async fn connect_with(surroundings: &Surroundings, patience: Patience) -> Result<Self> {
-        let (docker, address) = connect::connect(surroundings, &patience).await?;
+        let connected = connect::connect(surroundings, &patience).await?;
         Ok(DockerEngine {
-            docker,
-            address,
+            docker: connected.docker,
+            address: connected.address,
             patience,
             memory: Arc::default(),
+            product: connected.product,
+            addresses: Arc::default(),
         })
     }
 
     /// The machine of the engine that these variables name, unless it is this machine. Nothing is connected to.
     pub fn named_machine(surroundings: &Surroundings) -> Option<String> {
         connect::named_machine(surroundings)
+    }
+
+    /// Waits for the answer to a call and logs it. The future is boxed, as in [`trace::told`].
+    fn told<'a, T: Send + 'a>(
+        &'a self,
+        call: &'static str,
+        name: &'a str,
+        answer: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>> {
+        let answer = trace::told(call, name, answer);
+        Box::pin(async move { answer.await.map_err(|err| self.in_its_words(err)) })
     }
 
     /// The memory of the engine's machine in bytes; 0 if the engine does not report it.
@@ -129,6 +152,10 @@ impl DockerEngine {
 
 /// Labels in the form that the list calls take.
 fn label_filter(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
+    // Podman refuses a filter without a label.
+    if labels.is_empty() {
+        return std::collections::HashMap::new();
+    }
     let texts = labels
         .iter()
         .map(|(name, value)| {
@@ -146,7 +173,7 @@ impl Engine for DockerEngine {
     async fn info(&self) -> Result<EngineInfo> {
         let answer = self.describe();
         let answer = self.patience.within("describe itself", LOOK, answer);
-        trace::told("info", "", answer).await
+        self.told("info", "", answer).await
     }
 
     fn other_machine(&self) -> Option<String> {
@@ -154,18 +181,18 @@ impl Engine for DockerEngine {
     }
 
     fn fetch_hint(&self, reference: &str) -> Option<String> {
-        Some(error::fetch_hint(reference))
+        Some(self.its_command(error::fetch_hint(reference)))
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>> {
         let answer = self.find_image(reference);
         let answer = self.patience.within("look at an image", LOOK, answer);
-        trace::told("image", reference, answer).await
+        self.told("image", reference, answer).await
     }
     async fn listed_images(&self, labels: &Labels) -> Result<Vec<Image>> {
         let answer = self.list_images(labels);
         let answer = self.patience.within("list images", LOOK, answer);
-        trace::told("listed_images", "", answer).await
+        self.told("listed_images", "", answer).await
     }
     async fn pull_image(
         &self,
@@ -173,7 +200,7 @@ impl Engine for DockerEngine {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<()> {
         let answer = self.pull(reference, progress);
-        trace::told("pull_image", reference, answer).await
+        self.told("pull_image", reference, answer).await
     }
     async fn build_image(
         &self,
@@ -181,55 +208,55 @@ impl Engine for DockerEngine {
         line: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<()> {
         let answer = self.build(build, line);
-        trace::told("build_image", build.tag, answer).await
+        self.told("build_image", build.tag, answer).await
     }
     async fn remove_image(&self, reference: &str) -> Result<()> {
         let answer = self.delete_image(reference);
         let answer = self.patience.within("remove an image", REMOVAL, answer);
-        trace::told("remove_image", reference, answer).await
+        self.told("remove_image", reference, answer).await
     }
     async fn listed_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
         let answer = self.list_containers(labels);
         let answer = self.patience.within("list containers", LOOK, answer);
-        trace::told("listed_containers", "", answer).await
+        self.told("listed_containers", "", answer).await
     }
     async fn create_container(&self, spec: &ContainerSpec) -> Result<String> {
         let answer = self.create(spec);
         let answer = self.patience.within("create a container", CHANGE, answer);
-        trace::told("create_container", &spec.name, answer).await
+        self.told("create_container", &spec.name, answer).await
     }
     async fn start_container(&self, id: &str) -> Result<()> {
         let answer = self.start(id);
         let answer = self.patience.within("start a container", CHANGE, answer);
-        trace::told("start_container", id, answer).await
+        self.told("start_container", id, answer).await
     }
     async fn rename_container(&self, id: &str, name: &str) -> Result<()> {
         let answer = self.rename(id, name);
         let answer = self.patience.within("rename a container", CHANGE, answer);
-        trace::told("rename_container", name, answer).await
+        self.told("rename_container", name, answer).await
     }
     async fn stop_container(&self, id: &str) -> Result<()> {
         // Stopping takes up to the container's grace period, which only the engine knows.
         let answer = self.stop(id);
         let answer = self.patience.with_grace("stop a container", answer);
-        trace::told("stop_container", id, answer).await
+        self.told("stop_container", id, answer).await
     }
     async fn remove_container(&self, id: &str) -> Result<()> {
         let answer = self.delete_container(id);
         let answer = self.patience.within("remove a container", REMOVAL, answer);
-        trace::told("remove_container", id, answer).await
+        self.told("remove_container", id, answer).await
     }
     async fn container_state(&self, id: &str) -> Result<Option<ContainerState>> {
         let answer = self.state(id);
         let answer = self.patience.within("look at a container", LOOK, answer);
-        trace::told("container_state", id, answer).await
+        self.told("container_state", id, answer).await
     }
     async fn changed_paths(&self, id: &str) -> Result<Vec<String>> {
         let answer = self.changes(id);
         let answer = self
             .patience
             .within("list what a container wrote", REMOVAL, answer);
-        trace::told("changed_paths", id, answer).await
+        self.told("changed_paths", id, answer).await
     }
     fn logs(&self, id: &str, range: LogRange) -> OutputStream {
         trace::begun("logs", id);
@@ -240,20 +267,16 @@ impl Engine for DockerEngine {
         let answer = self
             .patience
             .within("run a command in a container", CHANGE, answer);
-        trace::told("exec", container, answer).await
+        self.told("exec", container, answer).await
     }
     async fn resize_exec(&self, exec: &str, width: u16, height: u16) -> Result<()> {
         let answer = self.resize(exec, width, height);
         let answer = self.patience.within("resize a terminal", LOOK, answer);
-        trace::told("resize_exec", exec, answer).await
+        self.told("resize_exec", exec, answer).await
     }
     async fn upload(&self, container: &str, path: &str, archive: ByteStream) -> Result<()> {
-        let archive = match self.other_machine() {
-            Some(_) => compressed::gzip(archive),
-            None => archive,
-        };
         let answer = self.unpack(container, path, archive);
-        trace::told("upload", container, answer).await
+        self.told("upload", container, answer).await
     }
     fn download(&self, container: &str, path: &str) -> ByteStream {
         trace::begun("download", container);
@@ -262,35 +285,35 @@ impl Engine for DockerEngine {
     async fn listed_volumes(&self, labels: &Labels) -> Result<Vec<Volume>> {
         let answer = self.list_volumes(labels);
         let answer = self.patience.within("list volumes", LOOK, answer);
-        trace::told("listed_volumes", "", answer).await
+        self.told("listed_volumes", "", answer).await
     }
     async fn volume_sizes(&self) -> Result<std::collections::BTreeMap<String, u64>> {
         let answer = self.measure_volumes();
-        trace::told("volume_sizes", "", answer).await
+        self.told("volume_sizes", "", answer).await
     }
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
         let answer = self.make_volume(spec);
         let answer = self.patience.within("create a volume", CHANGE, answer);
-        trace::told("create_volume", &spec.name, answer).await
+        self.told("create_volume", &spec.name, answer).await
     }
     async fn remove_volume(&self, name: &str) -> Result<()> {
         let answer = self.delete_volume(name);
         let answer = self.patience.within("remove a volume", REMOVAL, answer);
-        trace::told("remove_volume", name, answer).await
+        self.told("remove_volume", name, answer).await
     }
     async fn listed_networks(&self, labels: &Labels) -> Result<Vec<ListedNetwork>> {
         let answer = self.list_networks(labels);
         let answer = self.patience.within("list networks", LOOK, answer);
-        trace::told("listed_networks", "", answer).await
+        self.told("listed_networks", "", answer).await
     }
     async fn create_network(&self, name: &str, labels: &Labels) -> Result<()> {
         let answer = self.make_network(name, labels);
         let answer = self.patience.within("create a network", CHANGE, answer);
-        trace::told("create_network", name, answer).await
+        self.told("create_network", name, answer).await
     }
     async fn remove_network(&self, id: &str) -> Result<()> {
         let answer = self.delete_network(id);
         let answer = self.patience.within("remove a network", REMOVAL, answer);
-        trace::told("remove_network", id, answer).await
+        self.told("remove_network", id, answer).await
     }
 }

@@ -28,6 +28,10 @@ use crate::labels::Labels;
 pub struct ContainerSpec {
     /// The container's name, unique within the engine.
     pub name: String,
+    /// The name under which links of other containers find it, if it gets that name only later, by a rename; empty for
+    /// `name`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub known_as: String,
     /// The image's reference.
     pub image: String,
     /// The command with its arguments; empty for that of the image.
@@ -159,6 +163,8 @@ pub struct Network {
 /// An additional name of another container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
+    /// The other container's name, or the name that it gets later ([`ContainerSpec::known_as`]): some engines know it
+    /// by that name from the start, some from its rename.
     pub container: String,
     /// The additional name, such as `database.internal`.
     pub alias: String,

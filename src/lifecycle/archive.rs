@@ -2,60 +2,24 @@
 
 use std::io::{self, Write};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::engine::ByteStream;
-
-/// How many bytes are collected before they are sent.
-const PIECE: usize = 512 * 1024;
+use crate::pieces::{self, Sink};
 
 /// Runs `write` on its own thread and streams the bytes that it writes. An error of `write` becomes an error of the
 /// stream.
 pub(super) fn stream(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> ByteStream {
-    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
+    let (sender, receiver) = mpsc::channel(4);
     tokio::task::spawn_blocking(move || {
-        let mut sink = Sink {
-            sender,
-            buffer: BytesMut::with_capacity(PIECE),
-        };
-        let result = write(&mut sink).and_then(|()| sink.flush());
-        if let Err(err) = result {
-            // The receiver is gone if the engine refused the stream. The engine then reports the reason itself.
-            let _ = sink.sender.blocking_send(Err(err));
-        }
+        let mut sink = Sink::new(sender);
+        let result = write(&mut sink);
+        sink.finish(result);
     });
-    Box::pin(futures_util::stream::unfold(
-        receiver,
-        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
-    ))
-}
-
-struct Sink {
-    sender: mpsc::Sender<io::Result<Bytes>>,
-    buffer: BytesMut,
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let piece = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PIECE)).freeze();
-        self.sender
-            .blocking_send(Ok(piece))
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
-    }
+    pieces::stream(receiver)
 }
 
 /// A tar archive that contains directories only, each with its parents, owned by `uid` and `gid`.

@@ -11,7 +11,7 @@ use super::mounts::{COMPLAINTS, keep};
 use super::output::Tail;
 use super::prune::Surplus;
 use super::{Ended, Error, Mark, Planned, Result, Sandbox, archive, decisions};
-use crate::engine::spec::{Volume, VolumeSpec};
+use crate::engine::spec::{ContainerSpec, Volume, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{self, Event, Step, Text};
 use crate::known_cause;
@@ -120,7 +120,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if !build.steps.is_empty() {
             self.ensure_network(&build.network).await?;
         }
-        let container = self.create_anew(&build.container).await?;
+        let container = self.create_on(&build.network, &build.container).await?;
         self.upload_source(planned, &container).await?;
         let mut finished = Finished::of_source(planned);
         if !build.steps.is_empty() {
@@ -142,6 +142,22 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         Ok(finished.noted_on(&build.mark))
+    }
+
+    /// Creates a container on the network of builds, which the `down` of another environment may just have removed.
+    /// Some engines refuse to create a container on a network that does not exist.
+    pub(super) async fn create_on(
+        &self,
+        network: &NetworkPlan,
+        spec: &ContainerSpec,
+    ) -> Result<String> {
+        match self.create_anew(spec).await {
+            Err(EngineError::NotFound(_)) if spec.network.is_some() => {
+                self.ensure_network(network).await?;
+                Ok(self.create_anew(spec).await?)
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Starts a container on the network of builds, which the `down` of another environment may just have removed.

@@ -9,10 +9,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
 
 use super::{Error, Mark, PATIENCE, Result, Sandbox, archive};
 use crate::engine::spec::ExecSpec;
@@ -304,35 +302,6 @@ pub(super) fn append_tree<W: io::Write>(
         }
     }
     Ok(())
-}
-
-/// Reads bytes that arrive through a channel. Reading blocks, so it belongs on a thread that may block.
-pub(super) struct Received {
-    receiver: mpsc::Receiver<io::Result<Bytes>>,
-    rest: Bytes,
-}
-
-impl Received {
-    pub(super) fn new(receiver: mpsc::Receiver<io::Result<Bytes>>) -> Self {
-        Received {
-            receiver,
-            rest: Bytes::new(),
-        }
-    }
-}
-
-impl Read for Received {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(piece) => self.rest = piece?,
-                None => return Ok(0),
-            }
-        }
-        let length = self.rest.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&self.rest.split_to(length));
-        Ok(length)
-    }
 }
 
 #[cfg(test)]

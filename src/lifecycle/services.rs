@@ -145,6 +145,7 @@ impl<E: Engine> Sandbox<'_, E> {
         self.checkpoint()?;
         let spec = ContainerSpec {
             name: name.to_owned(),
+            known_as: spec.name.clone(),
             ..spec.clone()
         };
         let id = self.create_anew(&spec).await?;

@@ -134,8 +134,9 @@ impl<E: Engine> Sandbox<'_, E> {
         // The container is started twice. Before the second start, the operation may have changed the programs in
         // `PATH`, so use an absolute path.
         container.command = ["/bin/sleep", "100000"].map(str::to_owned).to_vec();
-        self.ensure_network(&planned.plan.build.network).await?;
-        let id = self.create_anew(&container).await?;
+        let network = &planned.plan.build.network;
+        self.ensure_network(network).await?;
+        let id = self.create_on(network, &container).await?;
         let result = self.run_in(planned, run, &id).await;
         let removed = self.engine.remove_container(&id).await;
         let report = result?;

@@ -4,6 +4,7 @@ use super::trial;
 use super::{Result, Sandbox};
 use crate::config::Config;
 use crate::config::app::App;
+use crate::engine::spec::Container;
 use crate::engine::{Engine, Error as EngineError};
 use crate::event;
 use crate::labels::Kind;
@@ -54,22 +55,15 @@ impl<E: Engine> Sandbox<'_, E> {
             .close(only)
             .await;
         let containers = self.engine.containers(&labels).await?;
-        let stops = containers.iter().map(|container| async {
-            if container.running {
-                self.engine.stop_container(&container.id).await?;
-            }
-            self.engine.remove_container(&container.id).await?;
-            self.emit(event::Notice::Removed {
-                kind: "container".into(),
-                name: container.name.clone(),
-            })
-            .await;
-            Ok::<_, super::Error>(())
-        });
-        for result in futures_util::future::join_all(stops).await {
-            result?;
-            removed += 1;
-        }
+        // A front shares the network of an app's container, which some engines remove only after the front.
+        let (fronts, others): (Vec<_>, Vec<_>) = containers
+            .iter()
+            .partition(|container| Kind::of(&container.labels) == Some(Kind::Front));
+        let (without_fronts, stopped) =
+            tokio::join!(self.take_down(&fronts), self.stop_all(&others));
+        removed += without_fronts?;
+        stopped?;
+        removed += self.remove_containers(&others).await?;
         for network in self.engine.networks(&labels).await? {
             self.engine.remove_network(&network.id).await?;
             self.emit(event::Notice::Removed {
@@ -88,6 +82,36 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         removed += self.remove_volumes(&labels, down).await?;
         Ok(Kept { removed })
+    }
+
+    async fn take_down(&self, containers: &[&Container]) -> Result<usize> {
+        self.stop_all(containers).await?;
+        self.remove_containers(containers).await
+    }
+
+    async fn stop_all(&self, containers: &[&Container]) -> Result<()> {
+        let running = containers.iter().filter(|container| container.running);
+        let stops = running.map(|container| self.engine.stop_container(&container.id));
+        for stopped in futures_util::future::join_all(stops).await {
+            stopped?;
+        }
+        Ok(())
+    }
+
+    async fn remove_containers(&self, containers: &[&Container]) -> Result<usize> {
+        let removals = containers.iter().map(|container| async {
+            self.engine.remove_container(&container.id).await?;
+            self.emit(event::Notice::Removed {
+                kind: "container".into(),
+                name: container.name.clone(),
+            })
+            .await;
+            Ok::<_, super::Error>(())
+        });
+        for removed in futures_util::future::join_all(removals).await {
+            removed?;
+        }
+        Ok(containers.len())
     }
 
     /// Removes the network of builds, unless it has a container of another environment. An engine has addresses for
@@ -149,7 +173,9 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Removes the containers of this environment whose app, worker or service is no longer in the configuration.
     pub(crate) async fn remove_strangers(&self, config: &Config) -> Result<()> {
-        for container in self.containers().await? {
+        let mut containers = self.containers().await?;
+        containers.sort_by_key(|container| Kind::of(&container.labels) != Some(Kind::Front));
+        for container in containers {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
             let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
             let is_unneeded = match Kind::of(&container.labels) {

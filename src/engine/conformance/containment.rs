@@ -153,10 +153,12 @@ pub(super) async fn aliases_are_for_all_on_a_network_and_links_for_one<E: Engine
 ) {
     let net = network(trial, "net").await;
     let other = network(trial, "other").await;
+    // A name of a container is a name for DNS, and those have at most 63 characters.
+    let server = format!("upsun-{}-server", std::process::id());
     let mut spec = trial.container("one");
     spec.network = Some(Network {
         links: vec![Link {
-            container: trial.name("server"),
+            container: server.clone(),
             alias: "linked.internal".to_owned(),
         }],
         ..net.clone()
@@ -169,12 +171,14 @@ pub(super) async fn aliases_are_for_all_on_a_network_and_links_for_one<E: Engine
     spec.name = trial.name("elsewhere");
     spec.network = Some(other);
     let elsewhere = trial.start(&spec).await;
-    spec.name = trial.name("server");
+    spec.name = format!("{server}-starting");
+    spec.known_as.clone_from(&server);
     spec.network = Some(Network {
         aliases: vec!["alias.internal".to_owned()],
         ..net
     });
-    trial.start(&spec).await;
+    let id = trial.start(&spec).await;
+    trial.engine.rename_container(&id, &server).await.unwrap();
     let knows = async |id: &str, name: &str| {
         let (code, _, _) = trial.run(id, &format!("getent hosts {name}")).await;
         code == 0
@@ -186,6 +190,7 @@ pub(super) async fn aliases_are_for_all_on_a_network_and_links_for_one<E: Engine
     ] {
         assert_eq!(knows(id, "alias.internal").await, alias, "{id}");
         assert_eq!(knows(id, "linked.internal").await, link, "{id}");
+        assert_eq!(knows(id, &server).await, alias, "{id}");
     }
 }
 

@@ -78,9 +78,11 @@ pub(super) async fn a_command_that_is_missing_does_not_succeed<E: Engine>(trial:
     let id = trial.start(&trial.container("one")).await;
     let (code, out, errors) = trial.run(&id, "no-such-command").await;
     assert!([126, 127].contains(&code), "{code}");
+    // The words of runc and crun differ, and `not_started` reads both.
+    let said = format!("{out}{errors}");
     assert!(
-        format!("{out}{errors}").contains("executable file not found"),
-        "{out}{errors}"
+        said.contains("executable file") && said.contains("not found"),
+        "{said}"
     );
 }
 
@@ -143,6 +145,7 @@ pub(super) async fn a_code_is_known_while_something_keeps_the_output_open<E: Eng
     };
     let mut exec = trial.engine.exec(&id, &spec).await.unwrap();
     assert_eq!(exec.exit.await.unwrap(), 3);
+    // Podman closes the output of a command that has ended.
     let more = exec.output.next().now_or_never();
-    assert!(more.is_none(), "{more:?}");
+    assert!(matches!(more, None | Some(None)), "{more:?}");
 }

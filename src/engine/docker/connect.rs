@@ -2,7 +2,7 @@
 //!
 //! Order: the address that the caller names, `DOCKER_HOST`, `DOCKER_CONTEXT`, the current context of the docker
 //! configuration, the system's socket, then the sockets of Docker Desktop, rootless Docker, Colima, Rancher Desktop,
-//! OrbStack and Podman.
+//! OrbStack and Podman, and of Podman's virtual machine.
 
 mod context;
 mod hint;
@@ -13,10 +13,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bollard::{ClientVersion, Docker};
+use tokio::sync::OnceCell;
 
 use self::context::{context, current_context, docker_config};
-use super::error::reason;
+use super::error::{number, reason};
 use super::patience::Patience;
+use super::product::Product;
+use super::sockets;
 use super::ssh::{Destination, Ssh};
 use super::tls::{Tls, TlsFiles};
 use super::transport::{Place, Transport};
@@ -53,6 +56,8 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime_dir: Option<PathBuf>,
+    /// `TMPDIR`.
+    pub temporary_dir: Option<PathBuf>,
 }
 
 /// One way to reach an engine.
@@ -74,17 +79,30 @@ impl Candidate {
     }
 }
 
-/// Connects, and returns the client together with the address.
-pub(super) async fn connect(
-    surroundings: &Surroundings,
-    patience: &Patience,
-) -> Result<(Docker, String)> {
+/// The way to an engine that answers.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) docker: Docker,
+    pub(super) address: String,
+    /// Which product answers, if its answers say so.
+    pub(super) product: Arc<OnceCell<Product>>,
+}
+
+/// Connects to the first engine that answers.
+pub(super) async fn connect(surroundings: &Surroundings, patience: &Patience) -> Result<Connected> {
     let mut tried = Vec::new();
     let mut hint = None;
     let (candidates, explicit) = candidates(surroundings, &mut tried);
     for candidate in candidates {
-        match try_one(&candidate, patience).await {
-            Ok(docker) => return Ok((docker, candidate.address)),
+        let product = Arc::default();
+        match try_one(&candidate, &product, patience).await {
+            Ok(docker) => {
+                return Ok(Connected {
+                    docker,
+                    address: candidate.address,
+                    product,
+                });
+            }
             Err(Attempt::TooOld(found)) => {
                 return Err(Error::TooOld {
                     address: candidate.address,
@@ -108,7 +126,11 @@ enum Attempt {
     TooOld(String),
 }
 
-async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, Attempt> {
+async fn try_one(
+    candidate: &Candidate,
+    product: &Arc<OnceCell<Product>>,
+    patience: &Patience,
+) -> Result<Docker, Attempt> {
     let (scheme, rest) = candidate.parts();
     if scheme == "unix" {
         // bollard reports a missing or forbidden socket late and with an unclear message.
@@ -117,7 +139,7 @@ async fn try_one(candidate: &Candidate, patience: &Patience) -> Result<Docker, A
         }
     }
     let place = place(candidate).map_err(Attempt::Failed)?;
-    let transport = Arc::new(Transport::new(place));
+    let transport = Arc::new(Transport::new(place, Arc::clone(product)));
     let mut version = OLDEST;
     loop {
         let transport = Arc::clone(&transport);
@@ -214,13 +236,7 @@ pub(super) fn other_machine(address: &str) -> Option<String> {
 
 /// The version `major.minor` that follows `marker` in an engine's error message.
 fn version_after(text: &str, marker: &str) -> Option<(usize, usize)> {
-    let rest = &text[text.find(marker)? + marker.len()..];
-    let word: String = rest
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '.')
-        .collect();
-    let (major, minor) = word.trim_end_matches('.').split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+    number(&text[text.find(marker)? + marker.len()..])
 }
 
 /// The addresses to try, in order, and whether the user named the only one.
@@ -258,23 +274,7 @@ fn candidates(s: &Surroundings, tried: &mut Vec<String>) -> (Vec<Candidate>, boo
             return (Vec::new(), true);
         }
     }
-    let mut sockets = vec![(PathBuf::from("/var/run/docker.sock"), "")];
-    if let Some(home) = &s.home {
-        sockets.push((home.join(".docker/run/docker.sock"), " (Docker Desktop)"));
-    }
-    if let Some(runtime) = &s.runtime_dir {
-        sockets.push((runtime.join("docker.sock"), " (rootless Docker)"));
-    }
-    if let Some(home) = &s.home {
-        sockets.push((home.join(".colima/default/docker.sock"), " (Colima)"));
-        sockets.push((home.join(".rd/docker.sock"), " (Rancher Desktop)"));
-        sockets.push((home.join(".orbstack/run/docker.sock"), " (OrbStack)"));
-    }
-    if let Some(runtime) = &s.runtime_dir {
-        sockets.push((runtime.join("podman/podman.sock"), " (Podman)"));
-    }
-    sockets.push((PathBuf::from("/run/podman/podman.sock"), " (Podman)"));
-    let candidates = sockets
+    let candidates = sockets::usual(s)
         .into_iter()
         .map(|(path, why)| Candidate {
             address: format!("unix://{}", path.display()),

@@ -1,80 +1,61 @@
 //! Containers, their logs, and files in and out of them.
 
-use std::collections::HashMap;
-
 use bollard::container::LogOutput;
-use bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
-    Mount, MountType, NetworkingConfig, PortBinding,
-};
+use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-    RenameContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
-    UploadToContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptions, UploadToContainerOptionsBuilder,
 };
 use futures_util::{StreamExt, TryStreamExt};
 
+use super::body::container_body;
 use super::error::{disk_full, gone_is_fine, image_not_found, is_disk_full};
-use super::{DockerEngine, label_filter};
-use crate::engine::spec::{Container, ContainerSpec, ContainerState, LogLimit, LogRange, Port};
+use super::{DockerEngine, compressed, connect, podman};
+use crate::engine::spec::{Container, ContainerSpec, ContainerState, LogRange};
 use crate::engine::{ByteStream, Error, OutputStream, Result};
 use crate::labels::Labels;
 use crate::output::Output;
-
-/// A link-local address that every container gets on a network. Link-local addresses then lead to that network, where
-/// no machine has one, and this address, at which clouds hand out credentials, is the container's own.
-const LINK_LOCAL: &str = "169.254.169.254";
-
-/// When the machine's memory is used up, the kernel kills the processes of containers before those of the user.
-const FIRST_TO_GO: i64 = 500;
 
 /// How long to wait for a removal that another process requested.
 const REMOVAL: std::time::Duration = std::time::Duration::from_secs(20);
 
 impl DockerEngine {
     pub(super) async fn list_containers(&self, labels: &Labels) -> Result<Vec<Container>> {
-        let options = ListContainersOptionsBuilder::default()
-            .all(true)
-            .filters(&label_filter(labels))
-            .build();
-        let found = self.docker.list_containers(Some(options)).await?;
-        Ok(found
-            .into_iter()
-            .map(|summary| Container {
-                id: summary.id.unwrap_or_default(),
-                name: summary
-                    .names
-                    .and_then(|names| names.into_iter().next())
-                    .map(|name| name.trim_start_matches('/').to_owned())
-                    .unwrap_or_default(),
-                running: summary
-                    .state
-                    .is_some_and(|state| state.to_string() == "running"),
-                status: summary.status.unwrap_or_default(),
-                labels: summary.labels.unwrap_or_default().into_iter().collect(),
-                created: summary.created.unwrap_or_default(),
-            })
-            .collect())
+        Ok(self.read_containers(labels).await?)
     }
 
     pub(super) async fn create(&self, spec: &ContainerSpec) -> Result<String> {
+        let memory = spec.memory.on(self.machine_memory().await?);
+        let mut body = container_body(spec, memory);
+        if self.is_podman().await? {
+            podman::adapt(spec, &mut body);
+            return self.create_with_addresses(spec, body).await;
+        }
+        self.create_as(spec, body).await
+    }
+
+    /// Creates a container from its description.
+    pub(super) async fn create_as(
+        &self,
+        spec: &ContainerSpec,
+        body: ContainerCreateBody,
+    ) -> Result<String> {
         let options = CreateContainerOptionsBuilder::default()
             .name(&spec.name)
             .build();
-        let memory = spec.memory.on(self.machine_memory().await?);
-        let created = self
-            .docker
-            .create_container(Some(options), container_body(spec, memory))
-            .await;
-        match created {
+        let created = self.docker.create_container(Some(options), body).await;
+        match created.map_err(Error::from) {
             Ok(created) => Ok(created.id),
-            Err(err) => match Error::from(err) {
-                Error::NotFound(reason) if reason.contains("No such image") => {
-                    Err(image_not_found(spec.image.clone(), reason))
-                }
-                err => Err(err),
-            },
+            Err(Error::NotFound(reason)) if is_about_image(&reason) => {
+                Err(image_not_found(spec.image.clone(), reason))
+            }
+            // Podman's init is a package of its own.
+            Err(Error::Other(reason)) if reason.contains("container-init binary not found") => {
+                let mend = "install `catatonit` on the engine's machine";
+                Err(Error::Other(format!("{reason} ({mend})")))
+            }
+            Err(err) => Err(err),
         }
     }
 
@@ -105,7 +86,12 @@ impl DockerEngine {
             .force(true)
             .v(true)
             .build();
-        let removed = self.docker.remove_container(id, Some(options)).await;
+        let docker = if self.is_podman().await? {
+            podman::with_dependents(&self.docker)
+        } else {
+            self.docker.clone()
+        };
+        let removed = docker.remove_container(id, Some(options)).await;
         let in_progress = matches!(
             &removed,
             Err(bollard::errors::Error::DockerResponseServerError {
@@ -123,23 +109,10 @@ impl DockerEngine {
     }
 
     pub(super) async fn state(&self, id: &str) -> Result<Option<ContainerState>> {
-        match self
-            .docker
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-        {
-            Ok(found) => Ok(Some(found.state.map_or_else(
-                ContainerState::default,
-                |state| ContainerState {
-                    running: state.running.unwrap_or_default(),
-                    exit_code: state.exit_code.unwrap_or_default(),
-                    out_of_memory: state.oom_killed.unwrap_or_default(),
-                },
-            ))),
-            Err(err) => match Error::from(err) {
-                Error::NotFound(_) => Ok(None),
-                err => Err(err),
-            },
+        match self.read_state(id).await.map_err(Error::from) {
+            Ok(state) => Ok(Some(state)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(err) => Err(err),
         }
     }
 
@@ -184,9 +157,26 @@ impl DockerEngine {
         path: &str,
         archive: ByteStream,
     ) -> Result<()> {
+        if self.is_podman().await? {
+            return self.unpack_on_podman(container, path, archive).await;
+        }
+        self.unpack_at(container, path, archive).await
+    }
+
+    /// Unpacks an archive in one request.
+    pub(super) async fn unpack_at(
+        &self,
+        container: &str,
+        path: &str,
+        archive: ByteStream,
+    ) -> Result<()> {
         let options = UploadToContainerOptionsBuilder::default()
             .path(path)
             .build();
+        let archive = match connect::other_machine(&self.address) {
+            Some(_) => compressed::gzip(archive),
+            None => archive,
+        };
         // If reading the archive fails, the engine only sees a stream that ends early, so keep the first error here.
         let failure = std::sync::Arc::new(std::sync::Mutex::new(None));
         let kept = failure.clone();
@@ -231,6 +221,12 @@ impl DockerEngine {
     }
 }
 
+/// Whether the message for an object that does not exist is about an image.
+fn is_about_image(reason: &str) -> bool {
+    // Docker's words, then Podman's.
+    reason.contains("No such image") || reason.contains("image not known")
+}
+
 fn gone_is_not_fine_but_started_is(result: Result<(), bollard::errors::Error>) -> Result<()> {
     match result {
         Err(bollard::errors::Error::DockerResponseServerError {
@@ -252,135 +248,4 @@ pub(super) fn output(item: Result<LogOutput, bollard::errors::Error>) -> Result<
         | LogOutput::StdIn { message }
         | LogOutput::Console { message } => Output::Stdout(message),
     })
-}
-
-/// The container as the engine's API has it, with its memory limit in bytes.
-fn container_body(spec: &ContainerSpec, memory: Option<u64>) -> ContainerCreateBody {
-    let networking = spec.network.as_ref().map(|network| NetworkingConfig {
-        endpoints_config: Some(HashMap::from([(
-            network.name.clone(),
-            EndpointSettings {
-                aliases: Some(network.aliases.clone()),
-                links: Some(
-                    network
-                        .links
-                        .iter()
-                        .map(|link| format!("{}:{}", link.container, link.alias))
-                        .collect(),
-                ),
-                ipam_config: Some(EndpointIpamConfig {
-                    link_local_ips: Some(vec![LINK_LOCAL.to_owned()]),
-                    ..EndpointIpamConfig::default()
-                }),
-                ..EndpointSettings::default()
-            },
-        )])),
-    });
-    ContainerCreateBody {
-        image: Some(spec.image.clone()),
-        // An empty entry point switches off that of the image.
-        entrypoint: (!spec.entry_point).then(Vec::new),
-        cmd: (!spec.command.is_empty()).then(|| spec.command.clone()),
-        user: given(&spec.user),
-        working_dir: given(&spec.working_dir),
-        hostname: given(&spec.hostname).filter(|_| spec.network_of.is_none()),
-        env: Some(
-            spec.variables
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect(),
-        ),
-        labels: Some(spec.labels.clone().into_iter().collect()),
-        stop_timeout: i64::try_from(spec.stop_grace.as_secs()).ok(),
-        networking_config: networking.filter(|_| spec.network_of.is_none()),
-        exposed_ports: Some(
-            spec.ports
-                .iter()
-                .map(|port| format!("{}/tcp", port.container))
-                .collect(),
-        ),
-        host_config: Some(host_config(spec, memory)),
-        ..ContainerCreateBody::default()
-    }
-}
-
-/// The part of the container's description that concerns the engine's machine.
-fn host_config(spec: &ContainerSpec, memory: Option<u64>) -> HostConfig {
-    let mounts = spec
-        .volumes
-        .iter()
-        .map(|mount| Mount {
-            target: Some(mount.target.clone()),
-            source: Some(mount.volume.clone()),
-            typ: Some(MountType::VOLUME),
-            read_only: Some(mount.read_only),
-            ..Mount::default()
-        })
-        .collect();
-    let tmpfs: HashMap<String, String> = spec
-        .tmpfs
-        .iter()
-        .map(|tmpfs| {
-            let size = tmpfs.size_within(memory);
-            let options = format!("{},size={size}", tmpfs.options);
-            (tmpfs.target.clone(), options)
-        })
-        .collect();
-    HostConfig {
-        mounts: Some(mounts),
-        tmpfs: Some(tmpfs),
-        readonly_rootfs: Some(spec.read_only),
-        network_mode: spec
-            .network_of
-            .as_ref()
-            .map(|container| format!("container:{container}"))
-            .or_else(|| spec.network.as_ref().map(|network| network.name.clone()))
-            .or_else(|| Some("none".to_owned())),
-        port_bindings: Some(spec.ports.iter().map(binding).collect()),
-        shm_size: spec.shared_memory.and_then(|size| i64::try_from(size).ok()),
-        extra_hosts: Some(
-            spec.hosts
-                .iter()
-                .map(|(name, address)| format!("{name}:{address}"))
-                .collect(),
-        ),
-        pids_limit: spec.pids_limit,
-        memory: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-        // With swap on top, the machine would slow down to a standstill before the kernel kills anything.
-        memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
-        oom_score_adj: Some(FIRST_TO_GO),
-        log_config: Some(log_config(spec.log_limit)),
-        init: Some(true),
-        cap_drop: Some(vec!["ALL".to_owned()]),
-        cap_add: Some(spec.capabilities.clone()),
-        security_opt: Some(vec!["no-new-privileges".to_owned()]),
-        ..HostConfig::default()
-    }
-}
-
-/// The log driver is always the same: an engine's default may keep no log, or an unlimited one.
-fn log_config(limit: LogLimit) -> HostConfigLogConfig {
-    let half = limit.0 / 2;
-    HostConfigLogConfig {
-        typ: Some("json-file".to_owned()),
-        config: Some(
-            [("max-size", half.to_string()), ("max-file", "2".to_owned())]
-                .map(|(name, value)| (name.to_owned(), value))
-                .into(),
-        ),
-    }
-}
-
-/// An empty text leaves the choice to the engine.
-fn given(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// Publishes a port of the container on this machine's loopback address only.
-fn binding(port: &Port) -> (String, Option<Vec<PortBinding>>) {
-    let on = PortBinding {
-        host_ip: Some("127.0.0.1".to_owned()),
-        host_port: Some(port.host.to_string()),
-    };
-    (format!("{}/tcp", port.container), Some(vec![on]))
 }

@@ -48,6 +48,14 @@ pub(super) fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The `major.minor` that a text begins with.
+pub(super) fn number(text: &str) -> Option<(usize, usize)> {
+    let (major, rest) = text.split_once('.')?;
+    let end = rest.find(|c: char| !c.is_ascii_digit());
+    let minor = &rest[..end.unwrap_or(rest.len())];
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
 /// Whether an engine's message says that its disk is full.
 pub(super) fn is_disk_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("No space left on device")
@@ -56,6 +64,36 @@ pub(super) fn is_disk_full(message: &str) -> bool {
 /// Whether an engine's message says that another process listens on a port.
 fn is_port_taken(message: &str) -> bool {
     message.contains("port is already allocated") || message.contains("address already in use")
+}
+
+/// What Podman means by an error for which it has no code: it answers 500 where Docker answers 404 or 409.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Missing,
+    InUse,
+}
+
+/// The fixed texts of Podman's errors. <https://github.com/containers/podman/blob/main/libpod/define/errors.go>
+const MEANINGS: [(&str, Meaning); 13] = [
+    ("no such container", Meaning::Missing),
+    ("no such volume", Meaning::Missing),
+    ("image not known", Meaning::Missing),
+    ("layer not known", Meaning::Missing),
+    ("network not found", Meaning::Missing),
+    ("no such exec session", Meaning::Missing),
+    ("name is already in use", Meaning::InUse),
+    // Of its database, for the new name of a container.
+    ("UNIQUE constraint failed", Meaning::InUse),
+    ("container state improper", Meaning::InUse),
+    ("has dependent containers", Meaning::InUse),
+    ("network is being used", Meaning::InUse),
+    ("volume is being used", Meaning::InUse),
+    ("image used by", Meaning::InUse),
+];
+
+fn meaning(message: &str) -> Option<Meaning> {
+    let found = MEANINGS.iter().find(|(text, _)| message.contains(text));
+    found.map(|(_, meaning)| *meaning)
 }
 
 /// Whether the error says that an answer was longer than the limit.
@@ -133,10 +171,16 @@ impl From<Bollard> for Error {
                 if is_port_taken(&message) {
                     return Error::PortTaken(plain(&message));
                 }
-                match status_code {
-                    404 => Error::NotFound(plain(&message)),
-                    409 => Error::Conflict(plain(&message)),
-                    _ => Error::Other(plain(&message)),
+                let told = match plain(&message) {
+                    nothing if nothing.is_empty() => {
+                        format!("code {status_code}, without a reason")
+                    }
+                    told => told,
+                };
+                match (status_code, meaning(&message)) {
+                    (404, _) | (500, Some(Meaning::Missing)) => Error::NotFound(told),
+                    (409, _) | (500, Some(Meaning::InUse)) => Error::Conflict(told),
+                    _ => Error::Other(told),
                 }
             }
             Bollard::DockerStreamError { error } if is_disk_full(&error) => {
@@ -200,6 +244,35 @@ mod tests {
             matches!(&offline, Error::Registry { hint: Some(hint), .. } if hint.contains("docs.docker.com")),
             "{offline:?}"
         );
+    }
+
+    #[test]
+    fn an_error_of_podman_means_what_its_text_says() {
+        let answer = |status_code, message: &str| {
+            Error::from(Bollard::DockerResponseServerError {
+                status_code,
+                message: message.to_owned(),
+            })
+        };
+        for (message, kind) in [
+            (
+                "creating container storage: the container name \"a\" is already in use by 8e. You have to remove that container to be able to reuse that name: that name is already in use",
+                "conflict",
+            ),
+            (
+                "can only create exec sessions on running containers: container state improper",
+                "conflict",
+            ),
+            (
+                "container create: unable to find network with name or ID a: network not found",
+                "not found",
+            ),
+            ("crun: something else", "refused"),
+        ] {
+            assert_eq!(answer(500, message).kind(), kind, "{message}");
+        }
+        // Docker's own codes count.
+        assert_eq!(answer(400, "no such container").kind(), "refused");
     }
 
     #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,9 @@ use crate::engine::spec::{Image, ImageBuild, Progress};
 use crate::engine::{Error, Result};
 use crate::labels::Labels;
 
+/// How often the images are listed anew while others remove some.
+const LISTINGS: usize = 5;
+
 impl DockerEngine {
     pub(super) async fn find_image(&self, reference: &str) -> Result<Option<Image>> {
         match self.docker.inspect_image(reference).await {
@@ -23,7 +26,12 @@ impl DockerEngine {
                 let config = found.config.unwrap_or_default();
                 Ok(Some(Image {
                     id: found.id.unwrap_or_default(),
-                    tags: found.repo_tags.unwrap_or_default(),
+                    tags: found
+                        .repo_tags
+                        .unwrap_or_default()
+                        .iter()
+                        .map(|tag| familiar(tag))
+                        .collect(),
                     digests: found.repo_digests.unwrap_or_default(),
                     labels: config.labels.unwrap_or_default().into_iter().collect(),
                 }))
@@ -36,10 +44,20 @@ impl DockerEngine {
     }
 
     pub(super) async fn list_images(&self, labels: &Labels) -> Result<Vec<Image>> {
+        // Podman 4.3 lists nothing for two labels. Callers look at all labels of what is listed.
+        let first: Labels = labels.clone().into_iter().take(1).collect();
         let options = ListImagesOptionsBuilder::default()
-            .filters(&label_filter(labels))
+            .filters(&label_filter(&first))
             .build();
-        let found = self.docker.list_images(Some(options)).await?;
+        let mut attempt = 1;
+        let found = loop {
+            let listed = self.docker.list_images(Some(options.clone())).await;
+            match listed.map_err(Error::from) {
+                // Podman looks at each image after it has listed their ids, and one may have gone.
+                Err(Error::NotFound(_)) if attempt < LISTINGS => attempt += 1,
+                found => break found?,
+            }
+        };
         Ok(found
             .into_iter()
             .map(|summary| Image {
@@ -48,6 +66,7 @@ impl DockerEngine {
                     .repo_tags
                     .into_iter()
                     .filter(|tag| tag != "<none>:<none>")
+                    .map(|tag| familiar(&tag))
                     .collect(),
                 digests: Vec::new(),
                 labels: summary.labels.into_iter().collect(),
@@ -184,6 +203,12 @@ impl DockerEngine {
     }
 }
 
+/// A tag as Docker writes it: Podman names the registry too, also for an image that was built.
+fn familiar(tag: &str) -> String {
+    let tag = tag.strip_prefix("docker.io/").unwrap_or(tag);
+    tag.strip_prefix("library/").unwrap_or(tag).to_owned()
+}
+
 /// Adds the default tag: without a tag, the engine would pull all tags.
 fn with_tag(reference: &str) -> String {
     let last = reference.rsplit('/').next().unwrap_or(reference);
@@ -246,6 +271,18 @@ mod tests {
         );
         assert_eq!(with_tag("node:24"), "node:24");
         assert_eq!(with_tag("node@sha256:0"), "node@sha256:0");
+    }
+
+    #[test]
+    fn a_tag_is_as_docker_writes_it() {
+        for (tag, expected) in [
+            ("docker.io/library/node:24", "node:24"),
+            ("docker.io/upsun-local/app:1", "upsun-local/app:1"),
+            ("quay.io/library/app:1", "quay.io/library/app:1"),
+            ("node:24", "node:24"),
+        ] {
+            assert_eq!(familiar(tag), expected);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bollard::query_parameters::{
 };
 
 use super::error::gone_is_fine;
-use super::{DockerEngine, label_filter};
+use super::{DockerEngine, label_filter, podman};
 use crate::engine::spec::{ListedNetwork, Volume, VolumeSpec};
 use crate::engine::{Error, Result};
 use crate::labels::{Labels, carries};
@@ -58,7 +58,11 @@ impl DockerEngine {
         // A directory of a volume becomes a volume of the local driver that binds that directory. This works with
         // every API version, on remote engines and in Docker Desktop's VM, because the path is one on the engine's
         // machine.
-        let options = match (&spec.directory_of, &spec.memory) {
+        let memory = match &spec.memory {
+            Some(options) if self.is_podman().await? => Some(podman::memory_options(options)),
+            options => options.clone(),
+        };
+        let options = match (&spec.directory_of, &memory) {
             (None, None) => HashMap::new(),
             (None, Some(options)) => HashMap::from(
                 [("type", "tmpfs"), ("device", "tmpfs"), ("o", options)]
@@ -144,9 +148,11 @@ impl DockerEngine {
     }
 
     async fn create_network_of(&self, name: &str, labels: &Labels) -> Result<()> {
+        let options = self.is_podman().await?.then(podman::network_options);
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             labels: Some(labels.clone().into_iter().collect()),
+            options,
             ..NetworkCreateRequest::default()
         };
         match self.docker.create_network(request).await {

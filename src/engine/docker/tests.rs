@@ -23,6 +23,12 @@ enum Answer {
     WithoutEnd,
     /// An error whose message goes on and on.
     ErrorWithoutEnd,
+    /// An error with a reason.
+    Refusal,
+    /// An error without a reason.
+    SilentRefusal,
+    /// As nothing, after a greeting that says that it is Podman.
+    Podman,
 }
 
 struct Hostile {
@@ -75,10 +81,17 @@ async fn serve(mut stream: UnixStream, answer: Answer, asked: mpsc::UnboundedSen
     let is_greeting = line.contains("/_ping ");
     let _ = asked.send(line);
     let head = match answer {
+        Answer::Podman if is_greeting => {
+            "HTTP/1.1 200 OK\r\nServer: Libpod/4.3.1 (linux)\r\nContent-Length: 2\r\n\r\nOK"
+        }
         _ if is_greeting => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
-        Answer::Nothing => "",
+        Answer::Nothing | Answer::Podman => "",
         Answer::Head => "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[",
         Answer::WithoutEnd => "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[",
+        Answer::Refusal => {
+            "HTTP/1.1 500 No\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\r\n{\"message\":\"the store is broken\"}"
+        }
+        Answer::SilentRefusal => "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
         Answer::ErrorWithoutEnd => {
             "HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n{\"message\":\""
         }
@@ -97,6 +110,9 @@ async fn serve(mut stream: UnixStream, answer: Answer, asked: mpsc::UnboundedSen
 }
 
 const SHORT: Duration = Duration::from_millis(50);
+
+/// Longer than any answer takes.
+const LONG: Duration = Duration::from_secs(60);
 
 fn is_silent(err: &Error, call: &str) -> bool {
     let expected =
@@ -215,6 +231,65 @@ async fn the_first_wish_to_stop_ends_the_wait_for_a_greeting() {
     assert!(
         tried[0].ends_with(": did not answer after Ctrl-C"),
         "{tried:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_engine_that_refuses_everything_is_quoted() {
+    for (answer, said) in [
+        (Answer::Refusal, "the store is broken"),
+        (Answer::SilentRefusal, "code 500, without a reason"),
+    ] {
+        let hostile = Hostile::new(answer);
+        let engine = hostile.engine(Patience::of(LONG, None)).await;
+        let labels = Labels::new();
+        let volume = VolumeSpec {
+            name: "data".to_owned(),
+            labels: labels.clone(),
+            directory_of: None,
+            memory: None,
+        };
+        for err in [
+            engine.info().await.unwrap_err(),
+            engine.containers(&labels).await.unwrap_err(),
+            engine.image("node:24").await.unwrap_err(),
+            engine.container_state("one").await.unwrap_err(),
+            engine.create_volume(&volume).await.unwrap_err(),
+            engine.remove_container("one").await.unwrap_err(),
+        ] {
+            let told = err.to_string();
+            assert_eq!(told, format!("the container engine says: {said}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_hints_of_podman_name_its_own_command() {
+    for (answer, command) in [(Answer::Nothing, "`docker "), (Answer::Podman, "`podman ")] {
+        let hostile = Hostile::new(answer);
+        let engine = hostile.engine(Patience::of(SHORT, None)).await;
+        let err = engine.containers(&Labels::new()).await.unwrap_err();
+        let Error::Unusable {
+            hint: Some(hint), ..
+        } = err
+        else {
+            panic!("{err:?}");
+        };
+        assert!(hint.starts_with(&format!("{command}ps`")), "{hint}");
+        let hint = engine.fetch_hint("node:99").unwrap();
+        assert!(hint.contains(&format!("{command}pull node:99`")), "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_ends_in_between_is_lost() {
+    let hostile = Hostile::new(Answer::Refusal);
+    let engine = hostile.engine(Patience::of(LONG, None)).await;
+    std::fs::remove_file(&hostile.socket).unwrap();
+    let err = engine.containers(&Labels::new()).await.unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "the container engine stopped answering: No such file or directory"
     );
 }
 

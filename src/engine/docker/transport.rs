@@ -15,11 +15,14 @@ use std::time::{Duration, Instant};
 use bollard::errors::Error as Bollard;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderValue, SERVER};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::OnceCell;
+
+use super::product::Product;
 
 use super::ssh::Ssh;
 use super::tls::Tls;
@@ -58,6 +61,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(super) struct Transport<B> {
     place: Place,
     idle: Mutex<Vec<Idle<B>>>,
+    /// The product that answers, once an answer has named it.
+    product: Arc<OnceCell<Product>>,
 }
 
 /// A connection that waits for its next request.
@@ -80,10 +85,11 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(place: Place, product: Arc<OnceCell<Product>>) -> Self {
         Transport {
             place,
             idle: Mutex::default(),
+            product,
         }
     }
 
@@ -146,6 +152,11 @@ where
         mut connection: Connection<B>,
         response: Response<Incoming>,
     ) -> Response<Incoming> {
+        let server = response.headers().get(SERVER);
+        if let Some(Ok(named)) = server.map(HeaderValue::to_str) {
+            // The first answer decides.
+            let _ = self.product.set(Product::of_server(named));
+        }
         if response.status().is_client_error() || response.status().is_server_error() {
             connection.left.store(LONGEST, Ordering::Relaxed);
         }

@@ -17,7 +17,7 @@ use crate::labels::{Labels, carries};
 use crate::output::Output;
 
 /// Directories that every image has.
-const DIRECTORIES: [&str; 6] = ["app", "etc", "mnt", "root", "run", "tmp"];
+const DIRECTORIES: [&str; 8] = ["app", "etc", "mnt", "root", "run", "tmp", "var", "var/tmp"];
 
 /// What a container's process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -78,6 +78,7 @@ impl<E: Engine> Sandbox<'_, E> {
     ) -> Result<String> {
         let mut spec = plan.container.clone();
         if !plan.hooks.is_empty() {
+            spec.known_as.clone_from(&spec.name);
             spec.name.push_str(STARTING);
         }
         self.check_bases(planned.image, planned.pull).await?;

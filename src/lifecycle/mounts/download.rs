@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 
 use super::super::snapshots::some;
 use super::super::{Error, Result, Sandbox};
-use super::Received;
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
 use crate::mount_snapshot::text_of;
 use crate::output::Output;
+use crate::pieces::Received;
 
 /// Prints the names of everything that is not a file, directory or link, each with a zero at its end, up to an empty
 /// name. Then packs the mount that is the argument.

@@ -8,12 +8,13 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::mounts::{COMPLAINTS, Received, keep, marked};
+use super::super::mounts::{COMPLAINTS, keep, marked};
 use super::super::{Error, Result, Sandbox};
 use crate::engine::spec::ExecSpec;
 use crate::engine::{Engine, Error as EngineError};
 use crate::mount_snapshot::{Index, Listing, read};
 use crate::output::Output;
+use crate::pieces::Received;
 use crate::text::quote;
 
 /// The content of the mounts.

@@ -108,7 +108,7 @@ async fn refused(s: &Surroundings) -> (String, String) {
     match connect(s, &Patience::new(None)).await {
         Err(Error::Unavailable { tried, hint }) => (tried.join("; "), hint),
         Err(err) => panic!("{err}"),
-        Ok((_, address)) => panic!("{address} answers"),
+        Ok(connected) => panic!("{} answers", connected.address),
     }
 }
 

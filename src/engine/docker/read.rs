@@ -1,0 +1,168 @@
+//! Answers that are read with types of this module. bollard's types refuse a whole answer for one word that Docker's
+//! documentation does not list, such as the state `stopped` of a container on Podman.
+
+use std::collections::HashMap;
+
+use bollard::errors::Error as Bollard;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{DockerEngine, label_filter};
+use crate::engine::spec::{Container, ContainerState};
+use crate::labels::Labels;
+
+/// A container in a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    id: String,
+    #[serde(default)]
+    names: Option<Vec<String>>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    labels: Option<HashMap<String, String>>,
+    #[serde(default)]
+    created: i64,
+}
+
+/// What an inspection says of a container.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    state: State,
+    #[serde(default)]
+    mounts: Option<Vec<Mount>>,
+    #[serde(default)]
+    host_config: Host,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Host {
+    #[serde(default)]
+    readonly_rootfs: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    running: bool,
+    exit_code: i64,
+    #[serde(default, rename = "OOMKilled")]
+    oom_killed: bool,
+}
+
+/// A volume or another file system in a container.
+#[derive(Debug, Deserialize)]
+pub(super) struct Mount {
+    /// The path in the container.
+    #[serde(rename = "Destination")]
+    pub(super) destination: String,
+    #[serde(rename = "RW")]
+    pub(super) writable: bool,
+}
+
+/// A network, of which only the subnets are read.
+#[derive(Debug, Deserialize)]
+struct Network {
+    #[serde(default, rename = "IPAM")]
+    ipam: Ipam,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Ipam {
+    #[serde(default, rename = "Config")]
+    config: Option<Vec<Subnet>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subnet {
+    #[serde(default, rename = "Subnet")]
+    subnet: String,
+}
+
+impl DockerEngine {
+    /// Reads the answer to a request of a path below the version of the API.
+    async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, Bollard> {
+        // bollard returns the answer to its greeting as text, so the greeting's path is replaced.
+        let docker = self
+            .docker
+            .clone()
+            .with_request_modifier(move |mut request| {
+                if let Ok(uri) = request.uri().to_string().replace("/_ping", &path).parse() {
+                    *request.uri_mut() = uri;
+                }
+                request
+            });
+        let text = docker.ping().await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    pub(super) async fn read_containers(&self, labels: &Labels) -> Result<Vec<Container>, Bollard> {
+        let filters = serde_json::to_string(&label_filter(labels))?;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("all", "true")
+            .append_pair("filters", &filters)
+            .finish();
+        let found: Vec<Listed> = self.read(format!("/containers/json?{query}")).await?;
+        Ok(found.into_iter().map(Container::from).collect())
+    }
+
+    pub(super) async fn read_state(&self, id: &str) -> Result<ContainerState, Bollard> {
+        let Inspected { state, .. } = self.read(format!("/containers/{id}/json")).await?;
+        Ok(ContainerState {
+            running: state.running,
+            exit_code: state.exit_code,
+            out_of_memory: state.oom_killed,
+        })
+    }
+
+    /// Whether the root of a container is read-only, and its mounts.
+    pub(super) async fn read_mounts(&self, id: &str) -> Result<(bool, Vec<Mount>), Bollard> {
+        let found: Inspected = self.read(format!("/containers/{id}/json")).await?;
+        let mounts = found.mounts.unwrap_or_default();
+        Ok((found.host_config.readonly_rootfs, mounts))
+    }
+
+    /// The subnets of a network, as `10.89.0.0/24`.
+    pub(super) async fn read_subnets(&self, network: &str) -> Result<Vec<String>, Bollard> {
+        let Network { ipam } = self.read(format!("/networks/{network}")).await?;
+        let config = ipam.config.unwrap_or_default().into_iter();
+        Ok(config.map(|subnet| subnet.subnet).collect())
+    }
+}
+
+impl From<Listed> for Container {
+    fn from(listed: Listed) -> Container {
+        let first = listed.names.into_iter().flatten().next();
+        let name = first.unwrap_or_default();
+        Container {
+            id: listed.id,
+            name: name.trim_start_matches('/').to_owned(),
+            running: listed.state == "running",
+            status: listed.status,
+            labels: listed.labels.unwrap_or_default().into_iter().collect(),
+            created: listed.created,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_docker_does_not_have_is_read_too() {
+        let text = r#"{"Id":"1","Names":["/one"],"State":"stopped","Status":"Exited (0)","Labels":null,"Created":1}"#;
+        let listed: Listed = serde_json::from_str(text).unwrap();
+        let container = Container::from(listed);
+        assert_eq!((container.name.as_str(), container.running), ("one", false));
+        let text =
+            r#"{"State":{"Status":"stopped","Running":false,"ExitCode":3,"OOMKilled":false}}"#;
+        let inspected: Inspected = serde_json::from_str(text).unwrap();
+        assert_eq!(inspected.state.exit_code, 3);
+    }
+}
