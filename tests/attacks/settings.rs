@@ -247,14 +247,21 @@ fn flags_and_variables_stand_above_and_name_anything() {
     assert!(!outcome.stderr.contains("images"), "{}", outcome.stderr);
     run(&project, &["list"], &[("UPSUN_LOCAL_IMAGES", "nodejs")]).expect(64);
     run(&project, &["status"], &[("UPSUN_LOCAL_PORT", "80")]).expect(69);
-    let engine = ["--engine", "ssh://-oProxyCommand=touch canary", "status"];
-    let outcome = run(&project, &engine, &[]).expect(69);
-    assert!(
-        outcome.stderr.contains("cannot begin with `-`"),
-        "{}",
-        outcome.stderr
-    );
-    assert!(!project.root().join("canary").exists());
+    for (address, said) in [
+        ("ssh://-oProxyCommand=touch canary", "not an address"),
+        (
+            "ssh://-oProxyCommand=touch%20canary",
+            "cannot begin with `-`",
+        ),
+        (
+            "ssh://-oProxyCommand=touch%20canary@host",
+            "cannot begin with `-`",
+        ),
+    ] {
+        let outcome = run(&project, &["--engine", address, "status"], &[]).expect(69);
+        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+        assert!(!project.root().join("canary").exists());
+    }
 }
 
 #[test]
