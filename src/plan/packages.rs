@@ -12,6 +12,7 @@ use crate::engine::spec::VolumeSpec;
 use crate::labels::Kind;
 use crate::layout::PACKAGES_DIRECTORY;
 use crate::project::Project;
+use crate::settings::User;
 
 /// A package manager.
 struct Manager {
@@ -113,9 +114,9 @@ const MANAGERS: [Manager; 9] = [
 
 /// The volume with the packages of all apps of a project. Projects share none: a repository is not trusted with what
 /// another one installs.
-pub(super) fn volume(project: &Project) -> VolumeSpec {
+pub(super) fn volume(project: &Project, user: User) -> VolumeSpec {
     VolumeSpec {
-        name: project.name(&["packages"]),
+        name: super::build::name_of_cache(project, "packages", user),
         labels: project.new_labels(None, None, Kind::Packages),
         directory_of: None,
         memory: None,
