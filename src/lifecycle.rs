@@ -99,7 +99,7 @@ pub enum Error {
         limit: std::time::Duration,
     },
     /// Several apps failed at once.
-    #[error("{}", lines(.0))]
+    #[error("{} apps failed:{}", .0.len(), lines(.0))]
     Several(Vec<Error>),
     /// The repository's settings name an image that they may not name.
     #[error("`images` of the repository's settings names `{image}`, which is refused: {reason}")]
@@ -279,10 +279,12 @@ fn listed(mounts: &[String]) -> String {
     format!("the mount{plural} {}", names.join(", "))
 }
 
-/// Errors, one below the other.
+/// Errors, each on lines of its own below what comes before.
 fn lines(errors: &[Error]) -> String {
-    let lines: Vec<String> = errors.iter().map(Error::to_string).collect();
-    lines.join("\n")
+    let lines = errors
+        .iter()
+        .map(|err| format!("\n  {}", err.to_string().replace('\n', "\n  ")));
+    lines.collect()
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -67,6 +67,10 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "packages of a composable image come from Debian, under the same name where there is one",
     ),
     (
+        "packages",
+        "what package managers download during a build is kept outside the app, so the app has no `.npm` or `.cache/pip`; `--no-cache` builds without that",
+    ),
+    (
         "resources",
         "CPU and disk sizes are not limited; each container may take half of the engine's memory (`resources.memory` in .upsun-local.yaml), whatever its size on Upsun; `/tmp` holds 8 GB, but at most half of that; `instance` and `tmp` mounts have no 8 GB limit",
     ),

@@ -1,5 +1,6 @@
 //! Options that several commands take.
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -140,6 +141,12 @@ impl From<PullChoice> for Pull {
             PullChoice::Never => Pull::Never,
         }
     }
+}
+
+/// How many of something may be done at once.
+pub(super) fn at_once(text: &str) -> Result<NonZeroU8, String> {
+    text.parse()
+        .map_err(|_| format!("write a number from 1 to {}", NonZeroU8::MAX))
 }
 
 /// A time limit, in seconds.

@@ -20,8 +20,7 @@ use self::progress::Progress;
 use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
-use super::options::PullChoice;
-use super::options::seconds;
+use super::options::{PullChoice, at_once, seconds};
 use upsun_local::actions::suite::{self, Case, PlannedTests, Request, Tested};
 use upsun_local::failure::Failure;
 use upsun_local::shutdown::Urgency;
@@ -45,7 +44,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     fail_fast: bool,
     /// Number of containers to test at once; tests of the same container run one after the other
-    #[arg(short, long, value_name = "COUNT", default_value = "1")]
+    #[arg(short, long, value_name = "COUNT", default_value = "1", value_parser = at_once)]
     jobs: NonZeroU8,
     /// Stop a test after this many seconds, unless the test or its operation sets another limit
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]

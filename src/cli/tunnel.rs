@@ -17,7 +17,7 @@ use super::options::{Acting, Target};
 use upsun_local::actions::tunnel::{Opened, Request, Wanted};
 use upsun_local::config::document::Document;
 use upsun_local::failure::{BUSY, Failure};
-use upsun_local::text::count;
+use upsun_local::text::{count, quote};
 use upsun_local::tunnels::{ROUTES, Store, Tunnel};
 use upsun_local::workspace::Workspace;
 use upsun_local::workspace::permission::permit;
@@ -140,9 +140,15 @@ async fn open_all(context: &Context, arguments: &OpenArguments) -> Result<u8, Fa
         return Ok(0);
     }
     let has_services = |tunnel: &Tunnel| tunnel.payload.is_some();
-    let mut text = "\nList tunnels with `upsun-local tunnel list`, close them with `upsun-local tunnel close`\n".to_owned();
+    let program = match &context.global.environment {
+        Some(name) => format!("upsun-local -e {}", quote(name)),
+        None => "upsun-local".to_owned(),
+    };
+    let mut text = format!(
+        "\nList tunnels with `{program} tunnel list`, close them with `{program} tunnel close`\n"
+    );
     if opened.opened.iter().any(has_services) {
-        text.push_str("Give them to a program on this machine with:\n  export PLATFORM_RELATIONSHIPS=\"$(upsun-local tunnel info --encode)\"\n");
+        text.push_str(&format!("Give them to a program on this machine with:\n  export PLATFORM_RELATIONSHIPS=\"$({program} tunnel info --encode)\"\n"));
     }
     context.talk(&text);
     Ok(0)

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::context::{Context, Hearing};
 use super::opened::open_for_builds;
-use super::options::{Format, PullChoice};
+use super::options::{Format, PullChoice, at_once};
 use super::plans::print_plans;
 use super::tunnel;
 use upsun_local::actions::up::{Request, Up};
@@ -26,8 +26,8 @@ pub(super) struct Arguments {
     /// Build again, and without the packages that earlier builds downloaded
     #[arg(long)]
     no_cache: bool,
-    /// How many apps to build and start at once [default: the number of processors, at most 4]
-    #[arg(short, long, value_name = "N")]
+    /// Number of apps to build and start at once [default: the number of processors, at most 4]
+    #[arg(short, long, value_name = "N", value_parser = at_once)]
     jobs: Option<NonZeroU8>,
     /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]

@@ -311,6 +311,18 @@ impl<E: Engine> Sandbox<'_, E> {
             let hint = "move that command to `hooks.deploy`, where relationships answer";
             self.events.warn(message, Some(hint.to_owned())).await;
         }
+        if let Some(packages) = &planned.plan.build.packages
+            && tail.speaks_of_kept_packages()
+        {
+            let message = format!(
+                "the build of `{app}` could not use the packages that earlier builds downloaded"
+            );
+            let hint = format!(
+                "`upsun-local up --no-cache` builds without them; delete the volume `{}` to download them again",
+                packages.name
+            );
+            self.events.warn(message, Some(hint)).await;
+        }
         // Every file of the app can be written during a build, so look only for missing commands and known causes.
         let output = tail.text();
         if not_started::read(exit_code, "").is_some()

@@ -35,14 +35,19 @@ impl<E: Engine> Sandbox<'_, E> {
             Ok(None) => {}
             Err(err) => return Err(err),
         }
-        if is_there {
-            self.warn_emptied(&planned.plan.app).await;
-        }
         let again = Planned {
-            rebuild: true,
+            rebuild: is_there,
+            is_built: false,
             ..planned.clone()
         };
-        let surplus = self.ensure_build(&again, volumes).await?;
+        let surplus = if is_there {
+            self.warn_emptied(&planned.plan.app).await;
+            self.ensure_build(&again, volumes).await?
+        } else {
+            // Another environment may be building the app right now. That build is as good as one more, so wait for it
+            // and look at the volumes then.
+            self.ensure_build(&again, &[]).await?
+        };
         let (started, ()) = tokio::join!(
             self.create_and_start(planned, plan, &title),
             self.prune_builds(planned, surplus),

@@ -1,5 +1,7 @@
 //! Keeps the end of a command's output, which is searched for an explanation if the command fails.
 
+use crate::layout::PACKAGES_DIRECTORY;
+
 /// How much of the end of the output is kept, in bytes.
 const KEEP: usize = 64 * 1024;
 
@@ -52,6 +54,29 @@ impl Tail {
             .any(|line| has(line, &REFUSED) && has(line, &SERVICES))
     }
 
+    /// Whether the output says that the packages that earlier builds downloaded cannot be used.
+    pub(super) fn speaks_of_kept_packages(&self) -> bool {
+        // In lower case. npm, pip, Composer, Yarn, uv and the kernel use these words.
+        const UNUSABLE: [&str; 10] = [
+            "eacces",
+            "eperm",
+            "enotdir",
+            "eexist",
+            "erofs",
+            "permission denied",
+            "not permitted",
+            "not a directory",
+            "not writable",
+            "corrupt",
+        ];
+        let text = String::from_utf8_lossy(&self.bytes).to_lowercase();
+        // npm names its log, which is in that directory, whenever it fails.
+        let mut lines = text.lines();
+        let is_named =
+            lines.any(|line| line.contains(PACKAGES_DIRECTORY) && !line.contains("_logs"));
+        is_named && UNUSABLE.iter().any(|word| text.contains(word))
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
@@ -77,6 +102,33 @@ mod tests {
             let mut tail = Tail::default();
             tail.push(text.as_bytes());
             assert_eq!(tail.speaks_of_a_service(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn kept_packages_that_cannot_be_used_are_told_from_other_failures() {
+        for (text, expected) in [
+            (
+                "npm error code EACCES\nnpm error path /var/cache/upsun-local/npm/_cacache/tmp/x",
+                true,
+            ),
+            (
+                "error: failed to open file `/var/cache/upsun-local/uv/sdists-v9/.git`: Permission denied",
+                true,
+            ),
+            (
+                "npm error code EACCES\nnpm error path /srv/x\nnpm error A complete log of this run can be found in: \
+                 /var/cache/upsun-local/npm/_logs/x.log",
+                false,
+            ),
+            (
+                "Stored in directory: /var/cache/upsun-local/pip/wheels/d6\nerror: subprocess-exited-with-error",
+                false,
+            ),
+        ] {
+            let mut tail = Tail::default();
+            tail.push(text.as_bytes());
+            assert_eq!(tail.speaks_of_kept_packages(), expected, "{text}");
         }
     }
 

@@ -91,6 +91,7 @@ struct World {
     told: Arc<Mutex<Vec<Event>>>,
     /// Images that a stranger named.
     foreign: BTreeSet<String>,
+    user: User,
 }
 
 /// What the repository asks for at one time.
@@ -128,6 +129,7 @@ impl World {
             ends_the_rest: false,
             told: Arc::default(),
             foreign: BTreeSet::new(),
+            user: User::default(),
         }
     }
 
@@ -168,10 +170,7 @@ impl World {
                 has_file: &|_| false,
                 says: &|_, _| false,
                 keeps_packages: true,
-                user: User {
-                    uid: 10_000,
-                    gid: 10_000,
-                },
+                user: self.user,
                 build_relevant: &crate::variables::build_relevant(app),
                 build_variables: BTreeMap::new(),
                 runtime_variables: vec![BTreeMap::new(); 1 + app.workers.len()],

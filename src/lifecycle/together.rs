@@ -1,8 +1,9 @@
 //! Builds several apps at once, and starts their services meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{self, BoxFuture, FutureExt};
 use futures_util::stream::{self, StreamExt};
 
 use super::build::is_built;
@@ -16,8 +17,8 @@ use crate::services::ServicePlan;
 type Numbered = (usize, Result<Option<Surplus>>);
 
 impl<E: Engine> Sandbox<'_, E> {
-    /// Makes sure that the apps are built and their services are up. At most `jobs` apps are built at once. Where a
-    /// build fails, those that have begun go on to their end, and the error names all that failed. `containers` are
+    /// Makes sure that the apps are built and their services are up. At most `jobs` apps are built at once. After a
+    /// build has failed, those that have begun go on to their end, no other begins, and the error names all that failed. `containers` are
     /// the containers of the environment. Returns what the builds made superfluous.
     pub(crate) async fn build_together(
         &self,
@@ -75,30 +76,40 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let making = stream::iter(making).buffer_unordered(jobs);
         all_of(making.collect().await)?;
-        let mut building: Vec<BoxFuture<'_, Numbered>> = Vec::new();
+        let has_failed = AtomicBool::new(false);
+        let mut building: Vec<BoxFuture<'_, Option<Numbered>>> = Vec::new();
         for (at, planned) in missing {
-            building.push(self.build_numbered(at, planned, volumes).boxed());
+            let build = self.build_numbered(at, planned, volumes, &has_failed);
+            building.push(build.boxed());
         }
         let building = stream::iter(building).buffer_unordered(jobs);
-        let mut built: Vec<_> = building.collect().await;
+        let mut built: Vec<_> = building.filter_map(future::ready).collect().await;
         built.sort_by_key(|(at, _)| *at);
         let built = built.into_iter();
         let surplus = built.map(|(at, result)| Ok(result?.map(|surplus| (at, surplus))));
         Ok(all_of(surplus.collect())?.into_iter().flatten().collect())
     }
 
+    /// Builds an app, unless the build of another app has failed.
     async fn build_numbered(
         &self,
         number: usize,
         planned: &Planned<'_>,
         volumes: &[Volume],
-    ) -> Numbered {
+        has_failed: &AtomicBool,
+    ) -> Option<Numbered> {
+        if has_failed.load(Ordering::Relaxed) {
+            return None;
+        }
         // After a Ctrl-C, no build begins.
         let result = match self.checkpoint() {
             Ok(()) => self.ensure_build(planned, volumes).await,
             Err(err) => Err(err),
         };
-        (number, result)
+        if result.is_err() {
+            has_failed.store(true, Ordering::Relaxed);
+        }
+        Some((number, result))
     }
 }
 

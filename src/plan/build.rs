@@ -11,6 +11,7 @@ use crate::labels::Kind;
 use crate::labels::LABEL_BUILD;
 use crate::php_ini;
 use crate::project::{self, Project};
+use crate::settings::User;
 
 /// Changes whenever an earlier version's builds must not be taken for this version's.
 const BUILD_VERSION: u32 = 1;
@@ -49,8 +50,10 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         memory: None,
     };
     let (volume, mark) = (volume_of(Kind::Build), volume_of(Kind::Built));
-    let cache = cache(project);
-    let packages = inputs.keeps_packages.then(|| packages::volume(project));
+    let cache = cache(project, *user);
+    let packages = inputs
+        .keeps_packages
+        .then(|| packages::volume(project, *user));
     let network = build_network(project);
     let mut container = ContainerSpec {
         name: project.name(&[&app.name, "building", short]),
@@ -131,11 +134,21 @@ fn id(inputs: &Inputs<'_>, steps: &[BuildStep], mount_points: &BTreeSet<String>)
 }
 
 /// One cache for all apps of the project, as the documentation of `PLATFORM_CACHE_DIR` says.
-fn cache(project: &Project) -> VolumeSpec {
+fn cache(project: &Project, user: User) -> VolumeSpec {
     VolumeSpec {
-        name: project.name(&["cache"]),
+        name: name_of_cache(project, "cache", user),
         labels: project.new_labels(None, None, Kind::Cache),
         directory_of: None,
         memory: None,
+    }
+}
+
+/// The name of a volume that outlasts builds. The files of one user cannot be replaced by another one, so a user with
+/// other ids than usual has a volume of its own.
+pub(super) fn name_of_cache(project: &Project, name: &str, user: User) -> String {
+    if user == User::default() {
+        project.name(&[name])
+    } else {
+        project.name(&[name, &user.uid.to_string(), &user.gid.to_string()])
     }
 }

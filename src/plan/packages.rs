@@ -12,6 +12,7 @@ use crate::engine::spec::VolumeSpec;
 use crate::labels::Kind;
 use crate::layout::PACKAGES_DIRECTORY;
 use crate::project::Project;
+use crate::settings::User;
 
 /// A package manager.
 struct Manager {
@@ -21,8 +22,8 @@ struct Manager {
     directory: &'static [&'static str],
     /// Further variables that it needs then.
     besides: &'static [(&'static str, &'static str)],
-    /// The file of the source that may name another directory, and the word by which it does.
-    setting: (&'static str, &'static str),
+    /// The files of the source that may rule the directory out, and the word by which they do.
+    settings: &'static [(&'static str, &'static str)],
     /// A file without which the variables are left out.
     needs: Option<&'static str>,
     /// A file with which the variables are left out.
@@ -33,7 +34,7 @@ const USUAL: Manager = Manager {
     name: "",
     directory: &[],
     besides: &[],
-    setting: ("", ""),
+    settings: &[],
     needs: None,
     unless: None,
 };
@@ -47,13 +48,13 @@ const MANAGERS: [Manager; 9] = [
     Manager {
         name: "npm",
         directory: &["npm_config_cache"],
-        setting: (".npmrc", "cache"),
+        settings: &[(".npmrc", "cache")],
         ..USUAL
     },
     Manager {
         name: "pnpm",
         directory: &["npm_config_store_dir", "pnpm_config_store_dir"],
-        setting: (".npmrc", "store-dir"),
+        settings: &[(".npmrc", "store-dir")],
         // npm complains about a setting that only pnpm has.
         needs: Some("pnpm-lock.yaml"),
         ..USUAL
@@ -61,21 +62,26 @@ const MANAGERS: [Manager; 9] = [
     Manager {
         name: "yarn",
         directory: &["YARN_CACHE_FOLDER"],
-        setting: (".yarnrc", "cache-folder"),
         // Later versions of Yarn may start an app from their cache.
+        settings: &[
+            (".yarnrc", "cache-folder"),
+            ("package.json", "\"yarn@2"),
+            ("package.json", "\"yarn@3"),
+            ("package.json", "\"yarn@4"),
+        ],
         unless: Some(".yarnrc.yml"),
         ..USUAL
     },
     Manager {
         name: "composer",
         directory: &["COMPOSER_CACHE_DIR"],
-        setting: ("composer.json", "\"cache-dir\""),
+        settings: &[("composer.json", "\"cache-dir\"")],
         ..USUAL
     },
     Manager {
         name: "pip",
         directory: &["PIP_CACHE_DIR"],
-        setting: ("pip.conf", "cache-dir"),
+        settings: &[("pip.conf", "cache-dir")],
         ..USUAL
     },
     Manager {
@@ -83,7 +89,7 @@ const MANAGERS: [Manager; 9] = [
         directory: &["UV_CACHE_DIR"],
         // The cache is in another file system than the app, so files cannot be linked.
         besides: &[("UV_LINK_MODE", "copy")],
-        setting: ("uv.toml", "cache-dir"),
+        settings: &[("uv.toml", "cache-dir"), ("pyproject.toml", "cache-dir")],
         ..USUAL
     },
     Manager {
@@ -94,14 +100,14 @@ const MANAGERS: [Manager; 9] = [
             "POETRY_VIRTUALENVS_PATH",
             "/app/.cache/pypoetry/virtualenvs",
         )],
-        setting: ("poetry.toml", "cache-dir"),
+        settings: &[("poetry.toml", "cache-dir")],
         ..USUAL
     },
     Manager {
         name: "bundler",
         directory: &["BUNDLE_USER_CACHE"],
         besides: &[("BUNDLE_GLOBAL_GEM_CACHE", "true")],
-        setting: (".bundle/config", "CACHE"),
+        settings: &[(".bundle/config", "CACHE")],
         ..USUAL
     },
     Manager {
@@ -113,9 +119,9 @@ const MANAGERS: [Manager; 9] = [
 
 /// The volume with the packages of all apps of a project. Projects share none: a repository is not trusted with what
 /// another one installs.
-pub(super) fn volume(project: &Project) -> VolumeSpec {
+pub(super) fn volume(project: &Project, user: User) -> VolumeSpec {
     VolumeSpec {
-        name: project.name(&["packages"]),
+        name: super::build::name_of_cache(project, "packages", user),
         labels: project.new_labels(None, None, Kind::Packages),
         directory_of: None,
         memory: None,
@@ -135,11 +141,11 @@ fn choose(
     let is_own = |name: &str| own.keys().any(|known| known.eq_ignore_ascii_case(name));
     let mut variables = BTreeMap::new();
     for manager in &MANAGERS {
-        let (file, word) = manager.setting;
+        let mut settings = manager.settings.iter();
         let is_wanted = manager.needs.is_none_or(has_file)
             && !manager.unless.is_some_and(has_file)
             && !manager.directory.iter().any(|name| is_own(name))
-            && (file.is_empty() || !says(file, word));
+            && !settings.any(|(file, word)| says(file, word));
         if !is_wanted {
             continue;
         }
@@ -211,6 +217,11 @@ mod tests {
             ),
             (
                 &[],
+                &[("package.json", r#"{"packageManager": "yarn@3.8.7"}"#)],
+                "YARN_CACHE_FOLDER",
+            ),
+            (
+                &[],
                 &[("composer.json", r#"{"config":{"cache-dir":"x"}}"#)],
                 "COMPOSER_CACHE_DIR",
             ),
@@ -219,10 +230,17 @@ mod tests {
             assert!(!has(&told, name), "{told:?}");
             assert_eq!(told.len(), usual - 1, "{told:?}");
         }
+        let first = r#"{"packageManager": "yarn@1.22.22"}"#;
+        assert!(has(
+            &told(&[], &[("package.json", first)]),
+            "YARN_CACHE_FOLDER"
+        ));
         assert!(has(
             &told(&[], &[("pnpm-lock.yaml", "")]),
             "pnpm_config_store_dir"
         ));
+        let own = told(&[], &[("pyproject.toml", "[tool.uv]\ncache-dir = \"x\"")]);
+        assert!(!has(&own, "UV_") && own.len() == usual - 2, "{own:?}");
         // A place of one's own for virtual environments stays.
         let own = told(&[("POETRY_VIRTUALENVS_PATH", "/app/env")], &[]);
         assert!(!has(&own, "POETRY_VIRTUALENVS_PATH") && has(&own, "POETRY_CACHE_DIR"));

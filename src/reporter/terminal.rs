@@ -24,7 +24,7 @@ pub use self::screen::{Screen, Streams};
 use super::Reporter;
 use super::style::Style;
 use super::{printable, wrapped};
-use crate::event::{Envelope, Event};
+use crate::event::{Envelope, Event, Notice};
 
 /// The indentation of further lines when a sentence after a verb is wrapped.
 const AFTER_VERB: usize = 10;
@@ -59,6 +59,8 @@ pub struct Terminal<S = Streams> {
     last: u8,
     /// Whether the user can press Ctrl-C a second time.
     is_reached: bool,
+    /// The last line about a cancellation, if nothing has been printed since: one Ctrl-C may cancel several builds.
+    cancelling: Option<String>,
     /// Whether the current operation is a source operation, which works on a clone and needs no mounts.
     is_on_clone: bool,
 }
@@ -96,6 +98,7 @@ impl<S: Screen> Terminal<S> {
             width: None,
             last: b'\n',
             is_reached: true,
+            cancelling: None,
             is_on_clone: false,
         }
     }
@@ -156,6 +159,9 @@ impl<S: Screen> Terminal<S> {
 
     /// Prints one event. An error means that standard output is closed or full.
     pub fn tell(&mut self, event: Event) -> io::Result<()> {
+        if !matches!(event, Event::Notice(Notice::Cancelling { .. })) {
+            self.cancelling = None;
+        }
         match event {
             Event::Notice(event) => self.notice(event),
             Event::Image(event) => self.image(event),

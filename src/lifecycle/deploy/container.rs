@@ -67,7 +67,9 @@ impl<E: Engine> Sandbox<'_, E> {
         self.ensure_volumes(planned, plan, volumes).await?;
         self.ensure_network(&planned.plan.network).await?;
         self.checkpoint()?;
-        let is_reused = !planned.rebuild && is_built(&planned.plan.build, volumes);
+        // A build that was there earlier may have been given up or replaced for another environment.
+        let is_reused =
+            !planned.rebuild && (planned.is_built || is_built(&planned.plan.build, volumes));
         self.start_on_build(planned, plan, is_reused, volumes).await
     }
 

@@ -274,3 +274,32 @@ fn warnings(world: &World) -> Vec<(String, Option<String>)> {
     });
     warnings.collect()
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_user_with_other_ids_has_caches_of_its_own() {
+    let mut world = World::new(BARE);
+    let caches = |world: &World| -> BTreeSet<String> {
+        let store = world.engine.store();
+        let caches = store.volumes.iter().filter(|(_, held)| {
+            matches!(
+                Kind::of(&held.spec.labels),
+                Some(Kind::Cache | Kind::Packages)
+            )
+        });
+        caches.map(|(name, _)| name.clone()).collect()
+    };
+    world.commit("a").await.unwrap();
+    let usual = caches(&world);
+    assert_eq!(usual.len(), 2);
+    world.user = User {
+        uid: 1000,
+        gid: 1000,
+    };
+    world.commit("b").await.unwrap();
+    let both = caches(&world);
+    assert!(both.is_superset(&usual) && both.len() == 4, "{both:?}");
+    // The ids of earlier builds find the caches of earlier builds.
+    world.user = User::default();
+    world.commit("c").await.unwrap();
+    assert_eq!(caches(&world), both);
+}

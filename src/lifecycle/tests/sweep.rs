@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::Engine;
 use crate::engine::fake::Fault;
+use crate::event;
 use crate::labels::{LABEL_BUILD, LABEL_VOLUMES};
 use crate::lifecycle::Down;
 
@@ -207,4 +208,39 @@ async fn a_container_on_a_build_that_was_given_up_meanwhile_is_made_on_a_new_bui
             .any(|event| matches!(event, Event::Notice(crate::event::Notice::Warning { .. }))),
         "{told:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_that_goes_while_others_of_the_same_up_are_made_is_made_again() {
+    let world = World::new(BARE);
+    let build = world.hasty_commit("a").await;
+    world
+        .on(async |sandbox| sandbox.down(Down::KeepVolumes).await)
+        .await
+        .unwrap();
+    let prepared = world.prepare();
+    let plan = &prepared.plans[0];
+    world.take_told();
+    world
+        .on(async |sandbox| {
+            // What `--rebuild` in another environment does first.
+            sandbox.engine.remove_volume(&plan.build.mark.name).await?;
+            sandbox
+                .engine
+                .remove_volume(&plan.build.volume.name)
+                .await?;
+            let planned = Planned {
+                is_built: true,
+                ..world.planned(&prepared, plan)
+            };
+            sandbox
+                .ensure_container(&planned, &plan.containers[0], &[])
+                .await
+        })
+        .await
+        .unwrap();
+    assert!(world.has_volume("build", &build) && world.has_volume("built", &build));
+    let told = world.take_told();
+    let is_start = |event: &&Event| matches!(event, Event::Build(event::Build::Started { .. }));
+    assert_eq!(told.iter().filter(is_start).count(), 1, "{told:?}");
 }

@@ -82,10 +82,28 @@ async fn a_build_that_fails_lets_the_others_end_and_all_failures_are_named() {
     let (result, _) = world.build_together(3).await;
     assert_eq!(
         result.unwrap_err().to_string(),
-        "the build of `one` failed: `hooks.build` ended with code 3\n\
+        "2 apps failed:\n  \
+         the build of `one` failed: `hooks.build` ended with code 3\n  \
          the build of `two` failed: `hooks.build` ended with code 4"
     );
     assert_eq!(world.finished_builds(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_build_has_failed_no_other_begins() {
+    let config = THREE.replacen("sleep 5", "exit 3", 1);
+    let world = World::new(&config);
+    let (result, _) = world.build_together(1).await;
+    assert!(
+        matches!(&result, Err(Error::Build { app, .. }) if app == "one"),
+        "{result:?}"
+    );
+    let told = world.take_told();
+    let begun = told.iter().filter_map(|event| match event {
+        Event::Build(event::Build::Started { app, .. }) => Some(app.as_str()),
+        _ => None,
+    });
+    assert_eq!(begun.collect::<Vec<_>>(), ["one"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,7 +29,10 @@ impl<S: Screen> Terminal<S> {
                     self.style.warning("cancelling"),
                     grace.as_secs()
                 );
-                self.insist(&line);
+                if self.cancelling.as_ref() != Some(&line) {
+                    self.insist(&line);
+                    self.cancelling = Some(line);
+                }
             }
             Notice::Advice {
                 subject,

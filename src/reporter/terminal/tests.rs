@@ -51,6 +51,29 @@ fn who_cannot_press_ctrl_c_again_is_not_told_to() {
 }
 
 #[test]
+fn a_ctrl_c_that_cancels_several_builds_is_reported_once() {
+    let cancelling = || {
+        Event::Notice(event::Notice::Cancelling {
+            reason: "Ctrl-C".to_owned(),
+            grace: Duration::from_secs(2),
+        })
+    };
+    let warning = Event::Notice(event::Notice::Warning {
+        message: "something else".to_owned(),
+        hint: None,
+    });
+    let mut terminal = Terminal::log(Page::default());
+    for event in [cancelling(), cancelling(), warning, cancelling()] {
+        terminal.tell(event).unwrap();
+    }
+    let line = "cancelling because of Ctrl-C: it has 2 s to end (press Ctrl-C again to kill it)\n";
+    assert_eq!(
+        terminal.screen_mut().0,
+        format!("{line}warning: something else\n{line}")
+    );
+}
+
+#[test]
 fn mounts_are_not_said_to_be_unchanged_where_they_could_not_be_read() {
     for (lost, end) in [
         (0, "on them\n"),
