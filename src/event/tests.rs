@@ -170,6 +170,19 @@ fn images_and_builds() -> Vec<Event> {
             bytes: 4,
         }
         .into(),
+        Build::Cache {
+            app: app(),
+            cache: owned("build/assets"),
+            directory: owned("build/assets"),
+            result: CacheResult::Stale,
+        }
+        .into(),
+        Build::Carried {
+            app: app(),
+            build: build(),
+            duration: TIME,
+        }
+        .into(),
         Build::Finished {
             app: app(),
             build: build(),
