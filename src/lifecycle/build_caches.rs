@@ -41,7 +41,8 @@ impl<E: Engine> Sandbox<'_, E> {
                 Ok(result) => result,
                 Err(why) => {
                     self.warn_cache(app, cache, "restored", &why).await;
-                    CacheResult::Miss
+                    unsaved.push(cache);
+                    continue;
                 }
             };
             if result != CacheResult::Hit {

@@ -61,6 +61,25 @@ async fn the_watched_files_alone_decide_what_a_build_finds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn apps_find_the_caches_of_each_other_only_if_they_share_them() {
+    for (more, expected) in [
+        ("", CacheResult::Miss),
+        (", share_between_apps: true", CacheResult::Hit),
+    ] {
+        let app = format!(
+            "type: nodejs:24, source: {{ root: / }}, hooks: {{ build: echo building }}, build: {{ caches: {{ made: {{ watch: lock{more} }} }} }}"
+        );
+        let world = World::new(&format!(
+            "applications:\n  a: {{ {app} }}\n  b: {{ {app} }}\n"
+        ));
+        world.file("lock", "1");
+        world.up().await.unwrap();
+        let made = |result| ("made".to_owned(), result);
+        assert_eq!(results(&world), [made(CacheResult::Miss), made(expected)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_build_that_fails_saves_nothing() {
     let world = World::new(&CACHED.replace("echo building", "exit 1"));
     world.file("lock.json", "1");
