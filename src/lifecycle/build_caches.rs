@@ -149,5 +149,6 @@ fn result(printed: &str) -> std::result::Result<CacheResult, String> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -198,7 +198,7 @@ fn what_a_killed_build_was_saving_counts_as_nothing() {
     let script = format!("PATH={}:$PATH\n{SAVE}", programs.display());
     assert!(!world.run(&script, "a", "made", "").status.success());
     let left = world.archives();
-    assert!(left.len() == 1 && left[0].ends_with(".part"), "{left:?}");
+    assert!(left.len() == 1 && left[0].contains(".part"), "{left:?}");
     assert_eq!(world.restore("a", "elsewhere", "stale"), "miss");
     // It is removed once nobody can be writing to it.
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
