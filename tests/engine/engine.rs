@@ -52,7 +52,7 @@ pub(crate) fn docker(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn label(project: &TestProject) -> String {
+pub(crate) fn label(project: &TestProject) -> String {
     let root = std::fs::canonicalize(project.root()).expect("a repository");
     format!("label=local.upsun.repository={}", root.display())
 }
