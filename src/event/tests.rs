@@ -163,12 +163,6 @@ fn images_and_builds() -> Vec<Event> {
             build: build(),
         }
         .into(),
-        Build::Carried {
-            app: app(),
-            build: build(),
-            duration: Duration::from_secs(2),
-        }
-        .into(),
         Build::Started {
             app: app(),
             build: build(),
