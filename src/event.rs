@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 pub use self::advice::{
     Advice, Hidden, KnownCause, NotStarted, ReadOnlyWrite, Refusal, Unstartable,
 };
-pub use self::build::Build;
+pub use self::build::{Build, CacheResult};
 pub use self::channel::{Events, Permit, Receiver};
 pub use self::commit::Commit;
 pub use self::cron::Cron;

@@ -5,6 +5,7 @@ mod abandoned;
 mod advice;
 mod archive;
 mod build;
+mod build_caches;
 mod carry;
 mod crons;
 mod data;

@@ -2,6 +2,7 @@
 //! Pure: nothing here talks to an engine, reads a clock or the environment.
 
 mod build;
+mod build_caches;
 mod container;
 pub mod front;
 mod packages;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::build::build_network;
+pub use self::build_caches::CachePlan;
 pub(crate) use self::container::tmpfs;
 use self::front::FrontPlan;
 use crate::config::app::App;
@@ -38,6 +40,9 @@ pub struct Environment {
     pub kind: String,
 }
 
+/// The files of the app whose paths are wanted, each with the id of its content.
+pub type Matching<'a> = &'a dyn Fn(&dyn Fn(&[u8]) -> bool) -> Vec<(Vec<u8>, String)>;
+
 /// Everything that a plan is made from.
 #[derive(Clone)]
 pub struct Inputs<'a> {
@@ -54,6 +59,8 @@ pub struct Inputs<'a> {
     pub has_file: &'a dyn Fn(&str) -> bool,
     /// Whether a file there contains a text.
     pub says: &'a dyn Fn(&str, &str) -> bool,
+    /// The files of the app's source, by their paths below its root.
+    pub matching: Matching<'a>,
     /// Whether builds keep the packages that they download.
     pub keeps_packages: bool,
     /// Who everything runs as.
@@ -157,6 +164,9 @@ pub struct BuildPlan {
     pub cache: VolumeSpec,
     /// The packages that earlier builds downloaded; `None` for a build without them.
     pub packages: Option<VolumeSpec>,
+    /// `build.caches`, in the same volume.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub caches: Vec<CachePlan>,
     /// The container that it runs in.
     pub container: ContainerSpec,
     /// The network of that container.

@@ -21,6 +21,7 @@ mod git;
 mod hash;
 pub(crate) mod line_ends;
 mod listing;
+mod matching;
 mod snapshot;
 pub mod soundness;
 mod stamp;

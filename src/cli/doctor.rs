@@ -116,7 +116,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "new keys",
-        "`authorizations`, `build.caches`, `image` and `container_profile` are accepted, and have no effect",
+        "`authorizations`, `image` and `container_profile` are accepted, and have no effect",
     ),
 ];
 

@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
-    /// Build again, and without the packages that earlier builds downloaded
+    /// Build again, without build caches and without packages that earlier builds downloaded
     #[arg(long)]
     no_cache: bool,
     /// Restore all mounts afterwards, and list what the operation changed on them

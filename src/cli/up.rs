@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// Build again, even if nothing changed
     #[arg(long)]
     rebuild: bool,
-    /// Build again, and without the packages that earlier builds downloaded
+    /// Build again, without build caches and without packages that earlier builds downloaded
     #[arg(long)]
     no_cache: bool,
     /// Number of apps to build and start at once [default: the number of processors, at most 4]

@@ -27,6 +27,8 @@ pub struct App {
     pub source_root: String,
     /// What happens between checking out the source and the build hook.
     pub flavor: Flavor,
+    /// `build.caches`.
+    pub build_caches: Vec<BuildCache>,
     /// Global dependencies: language (`nodejs`, `python3`, `php`, `ruby`) to packages and versions, as written.
     pub dependencies: IndexMap<String, IndexMap<String, Value>>,
     /// The build, deploy and post-deploy scripts.
@@ -109,6 +111,21 @@ pub enum Flavor {
     None,
     /// Another flavor, by its name (`composer`, …).
     Named(String),
+}
+
+/// One entry of `build.caches`: a directory of the app that later builds find again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildCache {
+    pub name: String,
+    /// Relative to the app's root, without slashes at its ends; empty for the whole app. The cache's name unless
+    /// `directory` is given.
+    pub directory: String,
+    /// Patterns of files relative to the app's root, without a slash at the start: their contents are the key.
+    pub watch: Vec<String>,
+    /// Whether a build whose watched files have other contents begins with the last cache.
+    pub allow_stale: bool,
+    /// Whether all apps of the project use one cache.
+    pub share_between_apps: bool,
 }
 
 /// The scripts of `hooks`. Each is run by dash.

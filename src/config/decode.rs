@@ -1,5 +1,6 @@
 //! From a tree to the typed model. What does not fit was reported before; here it is passed over.
 
+pub(super) mod caches;
 mod web;
 
 use std::time::Duration;
@@ -90,6 +91,7 @@ fn app(entry: &Entry, report: &Report) -> App {
             Some("none") => Flavor::None,
             Some(flavor) => Flavor::Named(flavor.to_owned()),
         },
+        build_caches: caches::decode(node.get("build")),
         dependencies: groups(node.get("dependencies")),
         hooks: node.get("hooks").map(hooks).unwrap_or_default(),
         mounts: mounts(web_or_app("mounts"), name, report),

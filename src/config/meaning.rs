@@ -4,6 +4,7 @@
 //! passed over.
 
 mod build;
+mod caches;
 mod crons;
 mod images;
 mod mounts;
@@ -32,6 +33,7 @@ pub(crate) fn check(merged: &Merged, repository: &Repository, report: &mut Repor
         images::application(entry, report);
         source::check(entry, repository, report);
         mounts::check(entry, merged, partial, report);
+        caches::check(entry, report);
         web::check(entry, report);
         served::check(entry, repository, report);
         crons::check(entry, report);

@@ -157,6 +157,8 @@ pub const RULES: &[Rule] = &[
     rule("U313", Meaning, Error, "EmptyWorker", "a worker with an empty command", WORKERS),
     rule("U314", Meaning, Warning, "OperationTimeout", "a `timeout` of an operation, which Upsun's own linter refuses", OPERATIONS),
     rule("U315", Meaning, Both, "ShellSyntax", "a shell syntax error", HOOKS),
+    rule("U316", Meaning, Error, "BuildCachePath", "a build cache outside the application", APP),
+    rule("U317", Meaning, Warning, "BuildCacheWatch", "a build cache that watches no file, or something that is not a pattern", APP),
     rule("U320", Meaning, Both, "UnknownType", "an unknown runtime or service", TYPES),
     rule("U321", Meaning, Error, "BadType", "a `type` with a wrong form", TYPES),
     rule("U322", Meaning, Warning, "UnsupportedVersion", "a version that Upsun does not support", TYPES),

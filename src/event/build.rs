@@ -23,6 +23,17 @@ pub enum Build {
         /// The size of the source in bytes.
         bytes: u64,
     },
+    /// A directory of `build.caches` was put into the app of a build, or there was nothing to put there.
+    #[serde(rename = "build-cache")]
+    Cache {
+        app: String,
+        /// The name of the cache.
+        cache: String,
+        /// The directory, relative to the app's root.
+        directory: String,
+        /// `hit`, `stale` or `miss`.
+        result: CacheResult,
+    },
     /// A build was copied from another engine.
     #[serde(rename = "build-carried")]
     Carried {
@@ -41,4 +52,16 @@ pub enum Build {
         #[serde(with = "seconds")]
         duration: Duration,
     },
+}
+
+/// What a build found of a directory of `build.caches`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheResult {
+    /// The cache of the same watched files.
+    Hit,
+    /// The last cache, of other watched files.
+    Stale,
+    /// Nothing.
+    Miss,
 }

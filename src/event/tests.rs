@@ -163,17 +163,24 @@ fn images_and_builds() -> Vec<Event> {
             build: build(),
         }
         .into(),
-        Build::Carried {
-            app: app(),
-            build: build(),
-            duration: Duration::from_secs(2),
-        }
-        .into(),
         Build::Started {
             app: app(),
             build: build(),
             files: 3,
             bytes: 4,
+        }
+        .into(),
+        Build::Cache {
+            app: app(),
+            cache: owned("build/assets"),
+            directory: owned("build/assets"),
+            result: CacheResult::Stale,
+        }
+        .into(),
+        Build::Carried {
+            app: app(),
+            build: build(),
+            duration: TIME,
         }
         .into(),
         Build::Finished {

@@ -16,6 +16,7 @@ pub(crate) fn app(image: Image, raw: Value) -> App {
         image,
         source_root: String::new(),
         flavor: Flavor::Default,
+        build_caches: Vec::new(),
         dependencies: IndexMap::new(),
         hooks: Hooks::default(),
         mounts: Vec::new(),

@@ -126,6 +126,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if !build.steps.is_empty() {
             self.checkpoint()?;
             self.start_on(&build.network, &container).await?;
+            let unsaved = self.restore_caches(planned, &container).await?;
             let deadline = Instant::now() + BUILD_LIMIT;
             for step in &build.steps {
                 self.checkpoint()?;
@@ -133,6 +134,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.build_step(planned, &container, step.step, &step.script, left)
                     .await?;
             }
+            self.save_caches(&plan.app, &container, &unsaved).await?;
             finished = self.make_mount_points(planned, &container).await?;
         }
         self.emit(event::Build::Finished {

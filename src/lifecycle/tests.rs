@@ -2,6 +2,7 @@
 //! says which.
 
 mod builds;
+mod caches;
 mod crons;
 mod faults;
 mod foreign;
@@ -169,6 +170,7 @@ impl World {
                 tree: &tree.id(&app.source_root).unwrap().to_string(),
                 has_file: &|_| false,
                 says: &|_, _| false,
+                matching: &|is_wanted| tree.matching(&app.source_root, is_wanted),
                 keeps_packages: true,
                 user: self.user,
                 build_relevant: &crate::variables::build_relevant(app),

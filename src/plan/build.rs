@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, host_name, packages, steps};
+use super::{
+    BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, build_caches, host_name, packages, steps,
+};
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
 use crate::labels::Kind;
 use crate::labels::LABEL_BUILD;
@@ -95,6 +97,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         mark,
         cache,
         packages,
+        caches: build_caches::plan(inputs, &steps),
         container,
         network,
         steps,

@@ -19,6 +19,7 @@ fn app(raw: Value) -> App {
         }),
         source_root: String::new(),
         flavor: Flavor::Default,
+        build_caches: Vec::new(),
         dependencies: IndexMap::new(),
         hooks: Hooks::default(),
         mounts: Vec::new(),

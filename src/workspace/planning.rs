@@ -69,6 +69,7 @@ impl Workspace {
             tree: &build_tree,
             has_file: &has_file,
             says: &says,
+            matching: &|is_wanted| tree.matching(&app.source_root, is_wanted),
             keeps_packages: self.keeps_packages,
             user: self.user(),
             build_relevant: &variables::build_relevant(app),

@@ -13,6 +13,7 @@ mod process;
 mod activities;
 mod bad_days;
 mod build;
+mod build_caches;
 mod clients;
 mod commands;
 mod crashes;

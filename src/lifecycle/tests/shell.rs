@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::engine::fake::{Living, Process};
 use crate::images::SUPERVISE;
+use crate::lifecycle::build_caches::{RESTORE, SAVE};
 use crate::lifecycle::memory::OUT_OF_MEMORY;
 
 const COMMAND: &str = include_str!("../scripts/command.sh");
@@ -57,6 +58,13 @@ pub(super) async fn run(process: Process) -> i64 {
                 process.print("1\n").await;
             }
             0
+        }
+        RESTORE => restore_cache(&process, &command[5..]).await,
+        SAVE => {
+            let made = process
+                .store()
+                .touch(process.container(), &archive(&command[5], &command[6]));
+            i64::from(made.is_err())
         }
         CANCEL => cancel(&process, &command[6], &command[7]).await,
         _ => 0,
@@ -179,4 +187,38 @@ fn stoppers(process: &Process) -> Vec<Arc<Living>> {
             && !std::ptr::eq(&raw const **other, process.living())
     });
     all
+}
+
+/// The archive of a build cache. The shell keeps all archives side by side.
+fn archive(store: &str, key: &str) -> String {
+    let (directory, name) = store.split_once("/build-caches/").unwrap();
+    format!("{directory}/{name}-{key}.tar")
+}
+
+/// What `restore_cache.sh` comes to, without the files. The arguments are the store, the key, the directory, and `stale`.
+async fn restore_cache(process: &Process, arguments: &[String]) -> i64 {
+    let [store, key, _, stale] = arguments else {
+        return 1;
+    };
+    let wanted = archive(store, key);
+    let is_there = process.store().file(process.container(), &wanted).is_some();
+    let any = archive(store, "");
+    let any = any
+        .trim_end_matches(".tar")
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let mounted = process
+        .store()
+        .volumes
+        .values()
+        .any(|volume| volume.files.iter().any(|(path, _)| path.starts_with(&any)));
+    let result = match (is_there, mounted && stale == "stale") {
+        (true, _) => "hit",
+        (false, true) => "stale",
+        (false, false) => "miss",
+    };
+    process.print(result).await;
+    0
 }

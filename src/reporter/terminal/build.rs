@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::printed::Printed;
 use super::{Screen, Terminal};
-use crate::event::{Build, Script, Step};
+use crate::event::{Build, CacheResult, Script, Step};
 use crate::text::{self, safe_line};
 
 impl<S: Screen> Terminal<S> {
@@ -30,6 +30,29 @@ impl<S: Screen> Terminal<S> {
                     text::bytes(bytes)
                 );
                 self.step("Building", &what);
+            }
+            Build::Cache {
+                app, cache, result, ..
+            } => {
+                let cache = format!(
+                    "the build cache `{}` of {}",
+                    safe_line(&cache),
+                    safe_line(&app)
+                );
+                match result {
+                    CacheResult::Hit => self.step("Restored", &cache),
+                    CacheResult::Stale => {
+                        let what = format!(
+                            "{cache} of an earlier build: the files that it watches have changed"
+                        );
+                        self.step("Restored", &what);
+                    }
+                    CacheResult::Miss => {
+                        let what =
+                            format!("without {cache}: no kept build had the same watched files");
+                        self.step("Starting", &what);
+                    }
+                }
             }
             Build::Carried { app, duration, .. } => {
                 let what = format!("the build of {}", safe_line(&app));

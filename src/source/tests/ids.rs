@@ -44,6 +44,27 @@ fn a_build_of_the_whole_repository_does_not_depend_on_the_configuration_nor_on_o
 }
 
 #[test]
+fn wanted_files_are_named_from_the_root_of_the_app_with_the_ids_of_their_contents() {
+    let repo = Repo::new();
+    repo.write("lock", "0").write("app/lock", "1");
+    repo.write("app/d/lock", "1").write("app/d/other", "2");
+    repo.write("app2/lock", "3");
+    let tree = repo.scan();
+    let locks = |root: &str| {
+        let files = tree.matching(root, &|path| path.ends_with(b"lock"));
+        let named = files
+            .into_iter()
+            .map(|(path, id)| (String::from_utf8(path).unwrap(), id));
+        named.collect::<Vec<_>>()
+    };
+    let one = repo.git(["hash-object", "app/lock"]);
+    let expected = ["lock", "d/lock"].map(|path| (path.to_owned(), one.trim().to_owned()));
+    assert_eq!(locks("app"), expected);
+    assert_eq!(locks("").len(), 4);
+    assert_eq!(locks("nowhere"), []);
+}
+
+#[test]
 fn executables_and_links_have_their_modes() {
     let repo = Repo::new();
     repo.write("run", "#!/bin/sh\n").write("d/x", "");
