@@ -121,7 +121,13 @@ impl DockerEngine {
                 },
             );
         let security = info.security_options.unwrap_or_default();
+        let init = if name.starts_with("Podman") {
+            "/run/podman-init"
+        } else {
+            "/sbin/docker-init"
+        };
         Ok(EngineInfo {
+            init: init.to_owned(),
             address: self.address.clone(),
             name,
             version: version.version.unwrap_or_default(),

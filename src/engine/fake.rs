@@ -176,6 +176,7 @@ impl Engine for FakeEngine {
     async fn info(&self) -> Result<EngineInfo> {
         self.ask("info", "", |_| {
             Ok(EngineInfo {
+                init: "/sbin/docker-init".to_owned(),
                 address: "fake".to_owned(),
                 name: "Fake Engine".to_owned(),
                 ..EngineInfo::default()

@@ -315,6 +315,8 @@ pub struct EngineInfo {
     pub memory: u64,
     /// The number of processors of the engine's machine.
     pub processors: u64,
+    /// The program that the engine puts into each container as its first process.
+    pub init: String,
 }
 
 #[cfg(test)]

@@ -44,9 +44,6 @@ const LISTEN: &str = include_str!("engine_trial/listen.sh");
 /// The port at which the other container takes connections.
 const INNER_PORT: u16 = 8888;
 
-/// Where Docker puts the program that is the first process of a container: the only one in an empty image.
-const INIT: &str = "/sbin/docker-init";
-
 /// What `check.sh` ends with, so that an exit code is seen to come through.
 const CODE: i64 = 3;
 
@@ -217,7 +214,12 @@ impl<E: Engine> Run<'_, E> {
         let upload = engine.upload(&other.name, "/mnt/0", archive::whole(files.into()));
         self.call(UPLOAD, upload).await?;
         self.notes.works(UPLOAD);
-        let app = self.objects.app_container(&image, self.image.is_none());
+        // The first process of a container is the only program in an empty image.
+        let init = match self.image {
+            Some(_) => None,
+            None => Some(self.call(CREATE, engine.info()).await?.init),
+        };
+        let app = self.objects.app_container(&image, init.as_deref());
         let directory = self.objects.volume(
             &self.objects.directory,
             Some(VolumeDirectory {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{EngineTrial, INIT, INNER_PORT, LISTEN};
+use super::{EngineTrial, INNER_PORT, LISTEN};
 use crate::config::app::Runtime;
 use crate::engine::spec::{
     ContainerSpec, Image, ImageFile, ImagePlan, Link, MemoryLimit, Network, Port, VolumeDirectory,
@@ -127,11 +127,11 @@ impl Objects {
     }
 
     /// A container with the options of an app's.
-    pub(super) fn app_container(&self, image: &str, is_empty: bool) -> ContainerSpec {
-        let command: &[&str] = if is_empty {
-            &[INIT, "--version"]
-        } else {
-            &["sleep", "60"]
+    /// In an empty image it can run only `init`.
+    pub(super) fn app_container(&self, image: &str, init: Option<&str>) -> ContainerSpec {
+        let command = match init {
+            Some(init) => [init, "--version"],
+            None => ["sleep", "60"],
         };
         ContainerSpec {
             name: self.app.clone(),

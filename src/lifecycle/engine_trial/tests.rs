@@ -113,7 +113,7 @@ async fn an_image_of_upsun_local_comes_before_that_of_a_runtime_and_none_is_pull
 async fn an_engine_without_images_gets_an_empty_one() {
     let state = tempfile::tempdir().unwrap();
     let engine = FakeEngine::new(&["node:24-bookworm"]);
-    engine.program(|command| command[0] == INIT, |_| async { 0 });
+    engine.program(|command| command[0] == "/sbin/docker-init", |_| async { 0 });
     let tried = tried(&engine, state.path(), &Shutdown::new()).await;
     assert_eq!(failed(&tried), []);
     assert_eq!(tried.image, None);
