@@ -1,5 +1,8 @@
 //! Removes the objects of one environment, or all objects of a project.
 
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, StreamExt};
+
 use super::trial;
 use super::{Result, Sandbox};
 use crate::config::Config;
@@ -29,6 +32,9 @@ pub enum Down {
 pub struct Kept {
     pub removed: usize,
 }
+
+/// How many volumes are removed at once.
+const AT_ONCE: usize = 4;
 
 /// The kinds of volumes that contain the data of mounts.
 const DATA: [Kind; 7] = [
@@ -139,7 +145,6 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn remove_volumes(&self, labels: &Labels, down: Down) -> Result<usize> {
-        let mut removed = 0;
         let mut volumes = self.engine.volumes(labels).await?;
         volumes.retain(|volume| {
             let kind = Kind::of(&volume.labels);
@@ -154,21 +159,29 @@ impl<E: Engine> Sandbox<'_, E> {
         });
         // Remove a volume that stands for a directory before the volume that contains the directory, and the mark of
         // a build before the build: a removal of the build may leave a part of it.
-        volumes.sort_by_key(|volume| {
+        let (first, rest): (Vec<_>, Vec<_>) = volumes.into_iter().partition(|volume| {
             let kind = Kind::of(&volume.labels);
-            !matches!(kind, Some(Kind::Directory | Kind::Built))
-                && !volume.name.ends_with(trial::DIRECTORY)
+            matches!(kind, Some(Kind::Directory | Kind::Built))
+                || volume.name.ends_with(trial::DIRECTORY)
         });
-        for volume in volumes {
-            self.engine.remove_volume(&volume.name).await?;
-            self.emit(event::Notice::Removed {
-                kind: "volume".into(),
-                name: volume.name,
-            })
-            .await;
-            removed += 1;
+        let removed = first.len() + rest.len();
+        for volumes in [first, rest] {
+            let mut removals: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
+            for volume in volumes {
+                removals.push(self.remove_told(volume.name).boxed());
+            }
+            let removals = stream::iter(removals).buffer_unordered(AT_ONCE);
+            let results: Vec<_> = removals.collect().await;
+            results.into_iter().collect::<Result<()>>()?;
         }
         Ok(removed)
+    }
+
+    async fn remove_told(&self, name: String) -> Result<()> {
+        self.engine.remove_volume(&name).await?;
+        let kind = "volume".into();
+        self.emit(event::Notice::Removed { kind, name }).await;
+        Ok(())
     }
 
     /// Removes the containers of this environment whose app, worker or service is no longer in the configuration.
