@@ -349,29 +349,50 @@ impl AsyncRead for SshStream {
     }
 }
 
+impl SshStream {
+    /// The result of a write, or `done` for a pipe that broke before the engine said anything: the next read tells why
+    /// `ssh` ended.
+    fn unless_broken<T>(has_begun: bool, result: io::Result<T>, done: T) -> io::Result<T> {
+        match result {
+            Err(err) if !has_begun && err.kind() == io::ErrorKind::BrokenPipe => Ok(done),
+            other => other,
+        }
+    }
+}
+
 impl AsyncWrite for SshStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let has_begun = self.has_begun;
         match &mut self.stdin {
-            Some(stdin) => Pin::new(stdin).poll_write(context, bytes),
+            Some(stdin) => {
+                let written = ready!(Pin::new(stdin).poll_write(context, bytes));
+                Poll::Ready(Self::unless_broken(has_begun, written, bytes.len()))
+            }
             None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let has_begun = self.has_begun;
         match &mut self.stdin {
-            Some(stdin) => Pin::new(stdin).poll_flush(context),
+            Some(stdin) => {
+                let flushed = ready!(Pin::new(stdin).poll_flush(context));
+                Poll::Ready(Self::unless_broken(has_begun, flushed, ()))
+            }
             None => Poll::Ready(Ok(())),
         }
     }
 
     /// The other side gets to know the end of the data when the pipe is closed.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let has_begun = self.has_begun;
         if let Some(stdin) = &mut self.stdin {
-            ready!(Pin::new(stdin).poll_flush(context))?;
+            let flushed = ready!(Pin::new(stdin).poll_flush(context));
+            Self::unless_broken(has_begun, flushed, ())?;
         }
         self.stdin = None;
         Poll::Ready(Ok(()))
