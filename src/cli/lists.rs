@@ -234,7 +234,7 @@ fn named(
     print(context, &arguments.options, titles, rows, what)
 }
 
-/// Prints a list. `what` names its items, where there is none.
+/// Prints a list. `what` names its items in the message for an empty list.
 pub(super) fn print(
     context: &Context,
     options: &Options,

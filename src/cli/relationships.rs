@@ -34,7 +34,22 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let services = workspace.services(app)?;
     let payloads = workspace.payloads(app, worker, &services)?;
     let whole = Document::from(payloads);
-    let part = match &arguments.property {
+    print(
+        context,
+        whole,
+        arguments.property.as_deref(),
+        arguments.format,
+    )
+}
+
+/// Prints relationships, or the value at a path of keys in them.
+pub(super) fn print(
+    context: &Context,
+    whole: Document,
+    property: Option<&str>,
+    format: Format,
+) -> Result<u8, Failure> {
+    let part = match property {
         None => whole,
         Some(property) => whole.get(property).ok_or_else(|| {
             let names: Vec<&str> = whole.keys().collect();
@@ -42,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 .hint(format!("the relationships are: {}", names.join(", ")))
         })?,
     };
-    let text = match arguments.format {
+    let text = match format {
         Format::Json => part.json(),
         Format::Yaml => match part.plain() {
             Some(text) => format!("{text}\n"),

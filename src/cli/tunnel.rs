@@ -14,6 +14,7 @@ use super::context::{Context, Hearing};
 use super::lists;
 use super::opened::{open, open_lenient};
 use super::options::{Acting, Target};
+use super::relationships::print;
 use upsun_local::actions::tunnel::{Opened, Request, Wanted};
 use upsun_local::config::document::Document;
 use upsun_local::failure::{BUSY, Failure};
@@ -225,22 +226,12 @@ fn info(context: &Context, arguments: &InfoArguments) -> Result<u8, Failure> {
         return context.print(&format!("{text}\n")).map(|()| 0);
     }
     let whole = Document::from(relationships);
-    let part = match &arguments.property {
-        None => whole,
-        Some(property) => whole.get(property).ok_or_else(|| {
-            let names: Vec<&str> = whole.keys().collect();
-            Failure::usage(format!("there is no property `{property}`"))
-                .hint(format!("the relationships are: {}", names.join(", ")))
-        })?,
-    };
-    let text = match arguments.format {
-        Format::Json => part.json(),
-        Format::Yaml => match part.plain() {
-            Some(text) => format!("{text}\n"),
-            None => part.yaml(),
-        },
-    };
-    context.print(&text).map(|()| 0)
+    print(
+        context,
+        whole,
+        arguments.property.as_deref(),
+        arguments.format,
+    )
 }
 
 /// Opens tunnels in the background to the routes of an engine on another machine.

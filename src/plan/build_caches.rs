@@ -24,7 +24,7 @@ pub struct CachePlan {
     pub store: String,
     /// The name of the archive that fits the source.
     pub key: String,
-    /// Whether the last archive will do if there is none with that name.
+    /// Whether the last archive is used if no archive has that name.
     pub allow_stale: bool,
     /// How many files of the source decide about the key.
     pub watched: usize,

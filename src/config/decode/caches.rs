@@ -4,7 +4,7 @@ use super::super::app::BuildCache;
 use super::super::node::{Entry, Node, Value};
 use super::normalize;
 
-/// The caches of `build`. A cache that watches no file has no key, so there is none.
+/// The caches of `build`. A cache that watches no file has no key, so it is left out.
 pub(super) fn decode(build: Option<&Node>) -> Vec<BuildCache> {
     let caches = build.and_then(|build| build.get("caches"));
     let entries = caches.map(Node::entries).unwrap_or_default();

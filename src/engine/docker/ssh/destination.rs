@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Why an address is none of `ssh`.
+/// Why an address is not one for `ssh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::engine::docker) enum BadAddress {
     #[error("it is not an address of the form `ssh://user@host:port`")]
