@@ -37,6 +37,7 @@ mod snapshots;
 pub mod soundness;
 mod source_operation;
 mod sweep;
+mod synced;
 mod teardown;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -62,6 +63,8 @@ pub use self::operation::{OperationRun, Report};
 pub use self::output::Tail;
 pub use self::snapshots::{Restored, Undo};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
+pub(crate) use self::synced::synced_of;
+pub use self::synced::{Frame, Session, SyncState, SyncStore, Synced};
 pub use self::teardown::{Down, Kept};
 pub(crate) use self::together::all_of;
 pub use self::trial::{Tried, Trying};
@@ -331,6 +334,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.clear_unfinished();
         }
         self.end_old_visits().await?;
+        self.end_old_dev().await?;
         self.mend_running().await?;
         Ok(lock)
     }

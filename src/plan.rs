@@ -8,6 +8,7 @@ pub mod front;
 mod packages;
 pub mod router;
 pub mod steps;
+pub mod synced;
 
 use std::collections::BTreeMap;
 

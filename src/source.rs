@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 mod archive;
 mod branch;
 mod cache;
+mod changes;
 mod children;
 mod examine;
 mod git;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use branch::branch;
 use cache::Cached;
+pub use changes::Changes;
 pub(crate) use children::Child;
 use examine::{Listed, examine};
 pub use git::Git;

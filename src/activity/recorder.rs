@@ -113,6 +113,12 @@ impl Recorder {
         Some(self.store.request_file(&current.open.activity.id))
     }
 
+    /// Begins the activity that another recorder expects, with the next event.
+    pub(super) fn follow(&mut self, other: Recorder) {
+        self.next = other.next;
+        self.secrets = other.secrets;
+    }
+
     fn begin_next(&mut self) -> Option<Trouble> {
         let draft = self.next.take()?;
         self.begin(draft)

@@ -92,7 +92,10 @@ impl Found<'_> {
     fn is_routed(&self, environment: &str) -> bool {
         self.all.iter().any(|container| {
             container.running
-                && Kind::of(&container.labels) == Some(Kind::Router)
+                && matches!(
+                    Kind::of(&container.labels),
+                    Some(Kind::Router | Kind::SyncedRouter)
+                )
                 && container.labels.get(LABEL_ENVIRONMENT).map(String::as_str) == Some(environment)
         })
     }

@@ -47,7 +47,7 @@ pub(super) struct Arguments {
 }
 
 /// The number of processors, but at most four: more builds at once wait for each other's disk and network.
-fn usual_jobs() -> usize {
+pub(super) fn usual_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
 }
 
