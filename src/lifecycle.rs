@@ -7,6 +7,7 @@ mod archive;
 mod build;
 mod build_caches;
 mod carry;
+mod copy_on_write;
 mod crons;
 mod data;
 mod decisions;

@@ -273,6 +273,7 @@ mod tests {
                 labels,
                 directory_of: None,
                 memory: None,
+                layers: None,
             };
             engine.create_volume(&volume).await.unwrap();
         }
