@@ -16,7 +16,7 @@ use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{self, MountCheck, Outcome};
 use crate::event::{NewMount, Suggestion};
-use crate::labels::Kind;
+use crate::labels::{Kind, Labels};
 use crate::mount_advice::messages::Complaint;
 use crate::mount_suggestion::configured;
 use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
@@ -217,8 +217,8 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Makes and fills the volumes. Returns the files of the app in the copy.
     async fn fill(&self, title: &str, copies: &Copies) -> Result<Files> {
-        // Files left by a crash would be mistaken for files of the operation.
-        self.remove_trials().await?;
+        // The volumes of another copy have other names, and are removed with this copy.
+        self.remove_trial_containers().await?;
         for volume in &copies.volumes {
             self.engine.create_volume(volume).await?;
         }
@@ -330,11 +330,7 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Removes all objects of trials in this environment, also those of a killed `upsun-local`. The caller must hold
     /// the lock of the environment.
     pub(super) async fn remove_trials(&self) -> Result<()> {
-        let mut labels = self.project.environment_labels(&self.environment.name);
-        labels.extend([Kind::Trial.label()]);
-        for container in self.engine.containers(&labels).await? {
-            self.engine.remove_container(&container.id).await?;
-        }
+        let labels = self.remove_trial_containers().await?;
         let volumes = self.engine.volumes(&labels).await?;
         let (showing, copies): (Vec<_>, Vec<_>) = volumes
             .iter()
@@ -346,5 +342,15 @@ impl<E: Engine> Sandbox<'_, E> {
         let copies = copies.map(|volume| volume.name.clone()).collect();
         self.discard(None, copies).await;
         Ok(())
+    }
+
+    /// Removes the containers of trials. Returns the labels of the objects of trials.
+    async fn remove_trial_containers(&self) -> Result<Labels> {
+        let mut labels = self.project.environment_labels(&self.environment.name);
+        labels.extend([Kind::Trial.label()]);
+        for container in self.engine.containers(&labels).await? {
+            self.engine.remove_container(&container.id).await?;
+        }
+        Ok(labels)
     }
 }
