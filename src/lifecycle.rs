@@ -53,7 +53,7 @@ pub use self::advice::{Ended, Source};
 pub use self::crons::CronRun;
 pub use self::deploy::Deployed;
 pub use self::engine_trial::{Check, EngineTrial, EngineTried, Verdict, try_engine};
-pub use self::everywhere::{Extent, Sandboxes, everywhere};
+pub use self::everywhere::{Extent, Sandboxes, everywhere, packages_size};
 pub use self::execute::{Command, End, shell_command};
 pub use self::image::Pull;
 pub use self::mark::Mark;
