@@ -23,7 +23,6 @@ use crate::event::Dev as DevEvent;
 use crate::failure::{self, Failure};
 use crate::lifecycle::{self, Pull, SyncState as State, SyncStore as Store, Synced};
 use crate::lock::{self, Lock};
-use crate::plan::synced;
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::{Tree, TreeId};
 use crate::user_variables::UserVariables;
@@ -231,17 +230,12 @@ impl<E: Engine> Session<'_, E> {
             let Some(app) = workspace.config.apps.get(&plan.app) else {
                 continue;
             };
-            let edited = edited(&workspace, app, up.tree());
-            let token = lock::new_token();
-            let environment = &workspace.environment.name;
-            let Some(edited) = edited
-                .as_ref()
-                .and_then(|edited| synced::plan(&workspace.project, environment, edited, &token))
-            else {
+            let Some(edited) = edited(&workspace, app, up.tree()) else {
                 continue;
             };
             let planned = planned(plan, image, up.tree(), self.request.pull, false);
-            made.push(sandbox.make_synced(&planned, edited).await?);
+            let token = lock::new_token();
+            made.push(sandbox.make_synced(&planned, &edited, &token).await?);
         }
         let mut old = Vec::new();
         for synced in made {

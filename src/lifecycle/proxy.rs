@@ -40,12 +40,12 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn fill_and_start(&self, plan: &ProxyPlan, id: &str) -> Result<()> {
-        self.fill(plan, id).await?;
+        self.put_files(plan, id).await?;
         Ok(self.engine.start_container(id).await?)
     }
 
     /// Puts the files of a web server into its container.
-    pub(super) async fn fill(&self, plan: &ProxyPlan, id: &str) -> Result<()> {
+    pub(super) async fn put_files(&self, plan: &ProxyPlan, id: &str) -> Result<()> {
         let files = plan
             .files
             .iter()

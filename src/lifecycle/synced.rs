@@ -7,17 +7,17 @@ mod state;
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 pub use self::session::{Frame, Session};
 pub use self::state::{SyncState, SyncStore};
+use super::copy_on_write::{is_overlay, same_root, writable_copy};
 use super::{Error, Planned, Result, Sandbox};
-use crate::engine::spec::{Container, ExecSpec};
+use crate::engine::spec::{Container, ExecSpec, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::labels::{Kind, LABEL_APP};
 use crate::lock::{self, Lock};
+use crate::plan::AppPlan;
 use crate::plan::router::RouterPlan;
-use crate::plan::synced::{FROM, SyncedPlan};
+use crate::plan::synced::{self, FROM, SyncedPlan};
 
 const SYNC: &str = include_str!("scripts/sync.sh");
 
@@ -112,6 +112,12 @@ impl<E: Engine> Sandbox<'_, E> {
             .filter(|volume| is_unwanted(&volume.name))
             .collect();
         let is_any = !old.is_empty() || !volumes.is_empty();
+        let (showing, volumes): (Vec<_>, Vec<_>) = volumes
+            .into_iter()
+            .partition(|volume| is_overlay(&volume.name));
+        for volume in showing {
+            self.engine.remove_volume(&volume.name).await?;
+        }
         let volumes = self.not_swept(volumes).await.into_iter();
         self.discard(None, volumes.map(|volume| volume.name.clone()).collect())
             .await;
@@ -122,7 +128,8 @@ impl<E: Engine> Sandbox<'_, E> {
     pub(crate) async fn remove_synced(&self, synced: &Synced) -> Result<()> {
         let containers = self.containers().await?;
         let plan = &synced.plan;
-        let mut names = vec![plan.volume.name.as_str(), plan.helper.name.as_str()];
+        let mut names = vec![plan.helper.name.as_str()];
+        names.extend(plan.volumes.iter().map(|volume| volume.name.as_str()));
         if let Some(container) = plan.container() {
             names.push(&container.container.name);
             names.extend(container.socket.as_ref().map(|socket| socket.name.as_str()));
@@ -134,25 +141,23 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
-    /// Makes the copy of a build that is there, and starts the app on it. `planned` is the plan of the deployed app.
+    /// Makes a writable copy of a build that is there, and starts the app on it. `planned` is the plan of the deployed
+    /// app, `edited` that of the app with the command that runs while it is edited.
     pub(crate) async fn make_synced(
         &self,
         planned: &Planned<'_>,
-        plan: SyncedPlan,
+        edited: &AppPlan,
+        token: &str,
     ) -> Result<Synced> {
-        let title = &plan.app.app;
+        let title = &edited.app;
+        let (plan, helper) = self.copied(edited, token).await?;
+        self.checkpoint()?;
         let Some(web) = plan.container() else {
-            let message = format!("`{title}` has no container that could be edited");
-            return Err(EngineError::Other(message).into());
+            return Err(without_container(title));
         };
-        self.engine.create_volume(&plan.volume).await?;
         if let Some(socket) = &web.socket {
             self.engine.create_volume(socket).await?;
         }
-        let helper = self.create_anew(&plan.helper).await?;
-        self.engine.start_container(&helper).await?;
-        self.copy_build(&helper, title).await?;
-        self.checkpoint()?;
         let container = self.create_anew(&web.container).await?;
         self.start_checked(&container, title).await?;
         if plan.app.front.is_some() {
@@ -166,6 +171,62 @@ impl<E: Engine> Sandbox<'_, E> {
         })
     }
 
+    /// Makes the copy and starts its helper: a layer above the build where the engine can have that, else a copy of
+    /// every file.
+    async fn copied(&self, edited: &AppPlan, token: &str) -> Result<(SyncedPlan, String)> {
+        let environment = &self.environment.name;
+        let name = synced::name(self.project, environment, &edited.app, token);
+        let labels = synced::volume_labels(self.project, environment, &edited.app);
+        let plan_with = |volumes| {
+            let plan = synced::plan(self.project, environment, edited, token, volumes);
+            plan.ok_or_else(|| without_container(&edited.app))
+        };
+        let layered = plan_with(writable_copy(&name, &labels, &edited.build.volume.name).into())?;
+        match self.fill_copy(&layered, &same_root(FROM, "/app")).await {
+            Ok(helper) => return Ok((layered, helper)),
+            Err(Error::Engine(because @ EngineError::Other(_))) => {
+                tracing::debug!(%because, "the app is copied: the engine cannot lay volumes over each other");
+                self.remove_named(&layered.helper.name).await?;
+            }
+            Err(err) => return Err(err),
+        }
+        let whole = plan_with(vec![VolumeSpec {
+            name,
+            labels,
+            directory_of: None,
+            memory: None,
+            layers: None,
+        }])?;
+        let script = format!("cp -a --reflink=auto {FROM}/. /app/");
+        let helper = self.fill_copy(&whole, &script).await?;
+        Ok((whole, helper))
+    }
+
+    /// Makes the volumes of a copy and runs a script in its helper.
+    async fn fill_copy(&self, plan: &SyncedPlan, script: &str) -> Result<String> {
+        let title = &plan.app.app;
+        for volume in &plan.volumes {
+            self.engine.create_volume(volume).await?;
+        }
+        let helper = self.create_anew(&plan.helper).await?;
+        self.engine.start_container(&helper).await?;
+        let spec = ExecSpec {
+            command: ["/bin/dash", "-c", script].map(str::to_owned).to_vec(),
+            ..ExecSpec::default()
+        };
+        let (code, _, errors) = self.capture(&helper, &spec).await?;
+        if code == 0 {
+            return Ok(helper);
+        }
+        let reason = format!("`{title}` cannot be copied: {}", errors.trim());
+        let err = if errors.contains("No space left on device") {
+            EngineError::DiskFull { reason, hint: None }
+        } else {
+            EngineError::Other(reason)
+        };
+        Err(err.into())
+    }
+
     /// Starts the container of an edited app again, with its front, which has lost the network that it shared.
     pub(crate) async fn start_synced(&self, synced: &Synced) -> Result<()> {
         let plan = &synced.plan.app;
@@ -174,35 +235,6 @@ impl<E: Engine> Sandbox<'_, E> {
         let pull = super::Pull::Missing;
         self.ensure_front(plan, &synced.container, &containers, true, pull)
             .await
-    }
-
-    /// Copies the build into the volume that is written.
-    async fn copy_build(&self, helper: &str, title: &str) -> Result<()> {
-        let began = Instant::now();
-        let spec = ExecSpec {
-            command: [
-                "/bin/dash",
-                "-c",
-                &format!("cp -a --reflink=auto {FROM}/. /app/"),
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            ..ExecSpec::default()
-        };
-        let (code, _, errors) = self.capture(helper, &spec).await?;
-        tracing::debug!(app = title, elapsed = ?began.elapsed(), "the build is copied");
-        if code == 0 {
-            return Ok(());
-        }
-        if errors.contains("No space left on device") {
-            return Err(EngineError::DiskFull {
-                reason: format!("`{title}` cannot be copied"),
-                hint: None,
-            }
-            .into());
-        }
-        let message = format!("`{title}` cannot be copied: {}", errors.trim());
-        Err(EngineError::Other(message).into())
     }
 
     /// Starts to write what is edited. A helper that was killed is started again.
@@ -263,7 +295,7 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn reload(&self, plan: &RouterPlan, id: &str) -> Result<()> {
-        self.fill(&plan.proxy, id).await?;
+        self.put_files(&plan.proxy, id).await?;
         let mut command = plan.proxy.container.command.clone();
         // The configuration is where the start of the router says; the last word starts it.
         if let Some(last) = command.last_mut() {
@@ -281,6 +313,11 @@ impl<E: Engine> Sandbox<'_, E> {
             Err(_) => Err(EngineError::Other("the router does not answer".to_owned()).into()),
         }
     }
+}
+
+fn without_container(app: &str) -> Error {
+    let message = format!("`{app}` has no container that could be edited");
+    EngineError::Other(message).into()
 }
 
 /// The running container of an app as it is edited. `containers` are the containers of the environment.

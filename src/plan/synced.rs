@@ -23,8 +23,8 @@ const CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 pub struct SyncedPlan {
     /// The plan of the app with one container: the edited one, with its front.
     pub app: AppPlan,
-    /// The copy of the build.
-    pub volume: VolumeSpec,
+    /// The volumes of the copy of the build, in the order in which they are made. The last one is the copy.
+    pub volumes: Vec<VolumeSpec>,
     /// The container that copies the build, and then writes what is edited.
     pub helper: ContainerSpec,
 }
@@ -35,26 +35,33 @@ impl SyncedPlan {
     }
 }
 
-/// Plans the edited containers of an app. `plan` is the plan of the app, with the command that is to run; objects
-/// with different tokens have different names. `None` for a plan without a web container.
-pub fn plan(
+/// The name of the copy of an app, or the beginning of the names of its volumes. Copies with different tokens have
+/// different names.
+pub(crate) fn name(project: &Project, environment: &str, app: &str, token: &str) -> String {
+    project.name(&[environment, app, "+synced", token])
+}
+
+/// The labels of the volumes of a copy.
+pub(crate) fn volume_labels(project: &Project, environment: &str, app: &str) -> Labels {
+    project.new_labels(Some(environment), Some(app), Kind::Synced)
+}
+
+/// Plans the edited containers of an app. `plan` is the plan of the app, with the command that is to run; the last of
+/// `volumes` is the copy of its build. `None` for a plan without a web container, and without a copy.
+pub(crate) fn plan(
     project: &Project,
     environment: &str,
     plan: &AppPlan,
     token: &str,
+    volumes: Vec<VolumeSpec>,
 ) -> Option<SyncedPlan> {
     let web = plan.containers.first()?;
+    let copy = volumes.last()?.name.clone();
     let name = |part: &str| project.name(&[environment, &plan.app, part, token]);
     let labels = |old: &Labels, kind: Kind| {
         let mut labels = old.clone();
         labels.extend([kind.label()]);
         labels
-    };
-    let volume = VolumeSpec {
-        name: name("+synced"),
-        labels: project.new_labels(Some(environment), Some(&plan.app), Kind::Synced),
-        directory_of: None,
-        memory: None,
     };
     let socket = web.socket.as_ref().map(|socket| VolumeSpec {
         name: name("+synced-run"),
@@ -65,7 +72,7 @@ pub fn plan(
         let mut mounts = mounts.to_vec();
         for mount in &mut mounts {
             if mount.volume == plan.build.volume.name {
-                mount.volume.clone_from(&volume.name);
+                mount.volume.clone_from(&copy);
             }
             if let (Some(old), Some(socket)) = (&web.socket, &socket)
                 && mount.volume == old.name
@@ -109,7 +116,7 @@ pub fn plan(
         working_dir: "/".to_owned(),
         labels: labels(&web.container.labels, Kind::Syncing),
         volumes: vec![
-            mounted(&volume.name, "/app", false),
+            mounted(&copy, "/app", false),
             mounted(&plan.build.volume.name, FROM, true),
         ],
         tmpfs: super::tmpfs(plan.build.user, 1 << 30, false),
@@ -132,7 +139,7 @@ pub fn plan(
             front,
             ..plan.clone()
         },
-        volume,
+        volumes,
         helper,
     })
 }
