@@ -19,6 +19,7 @@ mod shell;
 pub mod source_operation;
 mod suggested;
 pub mod suite;
+mod synced;
 pub mod tunnel;
 pub mod up;
 

@@ -328,6 +328,11 @@ impl Failure {
                 .hint("no action is needed: the next command makes the container again"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
+            E::NotEdited { .. } => Failure::new(BUSY, message).hint(
+                "`--synced` needs `upsun-local dev` in another terminal; it keeps the app's own container in step, not those of workers",
+            ),
+            E::NotInStep { .. } => Failure::new(BUSY, message)
+                .hint("the terminal of `upsun-local dev` says more; without `--synced`, a clean build is used"),
             E::NotUndone { snapshot, flags, .. } => Failure::new(BUSY, message).hint(format!(
                 "`upsun-local mount restore{flags} {snapshot}` puts them back; `upsun-local mount snapshot{flags} --delete {snapshot}` leaves them as they are"
             )),

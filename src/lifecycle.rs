@@ -254,6 +254,15 @@ pub enum Error {
         /// The mounts, relative to the app's root.
         mounts: Vec<String>,
     },
+    /// The app as it is edited is wanted, and `dev` does not run for it.
+    #[error("`{container}` is not being edited")]
+    NotEdited {
+        /// The app or `app--worker`.
+        container: String,
+    },
+    /// The copy of an app is not in step with the working tree.
+    #[error("what was edited is not in the container of `{app}`: {why}")]
+    NotInStep { app: String, why: String },
     /// A snapshot belongs to mounts that the container does not have.
     #[error("`{container}` has other mounts now")]
     OtherMounts {
@@ -450,6 +459,8 @@ pub struct Planned<'a> {
     pub routed: bool,
     /// Whether this command has made sure of the build already.
     pub is_built: bool,
+    /// Whether the app as it is edited is meant, which `dev` keeps up.
+    pub is_synced: bool,
 }
 
 impl Planned<'_> {

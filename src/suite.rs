@@ -31,6 +31,8 @@ pub struct Report {
     pub partition: Option<Part>,
     /// The engines that did the tests, if there were several.
     pub engines: Vec<EngineUse>,
+    /// Whether the apps were tested as they were edited, not as clean builds.
+    pub synced: bool,
     pub verdicts: Vec<Verdict>,
 }
 

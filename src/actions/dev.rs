@@ -23,6 +23,7 @@ use crate::event::Dev as DevEvent;
 use crate::failure::{self, Failure};
 use crate::lifecycle::{self, Pull, SyncState as State, SyncStore as Store, Synced};
 use crate::lock::{self, Lock};
+use crate::plan::router::RouterPlan;
 use crate::shutdown::{Shutdown, Urgency};
 use crate::source::{Tree, TreeId};
 use crate::user_variables::UserVariables;
@@ -245,7 +246,10 @@ impl<E: Engine> Session<'_, E> {
                 None => self.copies.push(copy),
             }
         }
-        let router = self.lead_here(&sandbox).await?;
+        let router = match self.router() {
+            Some(router) => Some(sandbox.lead_to_synced(&router).await?),
+            None => None,
+        };
         for old in old {
             sandbox.remove_synced(&old.synced).await?;
         }
@@ -256,11 +260,8 @@ impl<E: Engine> Session<'_, E> {
         Ok(())
     }
 
-    /// Lets the routes lead to the edited apps. Returns the id of the router.
-    async fn lead_here(
-        &self,
-        sandbox: &lifecycle::Sandbox<'_, E>,
-    ) -> lifecycle::Result<Option<String>> {
+    /// The router that leads to the edited apps.
+    fn router(&self) -> Option<RouterPlan> {
         let edited: BTreeMap<String, String> = self
             .copies
             .iter()
@@ -269,11 +270,9 @@ impl<E: Engine> Session<'_, E> {
                 Some((copy.app.clone(), container.container.name.clone()))
             })
             .collect();
-        // A configuration without a router has been refused before.
-        let Some(router) = self.workspace().router_to(&edited).ok().flatten() else {
-            return Ok(None);
-        };
-        Ok(Some(sandbox.lead_to_synced(&router.plan).await?))
+        // A configuration whose routes cannot be planned has been refused before.
+        let router = self.workspace().router_to(&edited).ok().flatten();
+        router.map(|router| router.plan)
     }
 
     /// Writes what is edited into the apps until the user stops.
@@ -466,7 +465,7 @@ impl<E: Engine> Session<'_, E> {
         Ok(again)
     }
 
-    async fn tell(&self, failure: &Failure) {
+    async fn tell(&mut self, failure: &Failure) {
         let secrets = self.workspace().secrets();
         let text = failure.text(crate::reporter::style::Style::default(), Some(&secrets));
         let text = text.trim().trim_start_matches("error: ").to_owned();

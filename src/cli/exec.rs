@@ -28,6 +28,9 @@ use upsun_local::workspace::permission::permit;
 pub(super) struct Arguments {
     #[command(flatten)]
     access: Access,
+    /// Use the app as it is edited, beside `upsun-local dev`, not a clean build
+    #[arg(long)]
+    synced: bool,
     /// Command to run; without one, open a shell
     #[arg(
         value_name = "COMMAND",
@@ -56,6 +59,8 @@ pub(super) struct Invocation {
     pub(super) command: Vec<String>,
     /// Variables beside those of the container.
     pub(super) variables: BTreeMap<String, String>,
+    /// Whether it runs in the app as it is edited.
+    pub(super) synced: bool,
     /// Where its standard output goes instead of to this process's.
     pub(super) into: Option<File>,
 }
@@ -65,6 +70,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let workspace = open(context)?;
     let invocation = Invocation {
         command: arguments.command,
+        synced: arguments.synced,
         ..Invocation::default()
     };
     invoke(context, &workspace, &arguments.access, invocation).await
@@ -81,7 +87,13 @@ pub(super) async fn invoke(
     refuse(workspace, arguments, &invocation, app, worker)?;
     let worker_name = worker.map(|worker| worker.name.as_str());
     let (actions, listening) = context.actions(workspace, Hearing::default()).await?;
-    let id = match actions.ensure_up(app, worker_name).await {
+    let synced = invocation.synced;
+    let up = if synced {
+        actions.synced_container(app, worker_name).await
+    } else {
+        actions.ensure_up(app, worker_name).await
+    };
+    let id = match up {
         Ok(id) => id,
         Err(failure) => {
             listening.finish(actions);
@@ -149,6 +161,9 @@ pub(super) async fn invoke(
         .await;
     }
     listening.finish(actions);
+    if synced && is_command && !context.global.quiet {
+        context.talk("That ran in the app as edited, not in a clean build\n");
+    }
     Ok(u8::try_from(code).unwrap_or(255))
 }
 

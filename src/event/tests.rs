@@ -309,6 +309,7 @@ fn runs() -> Vec<Event> {
             exit_code: 126,
             result: Outcome::Failure,
             duration: TIME,
+            synced: false,
             read_only: Some(read_only()),
             not_started: Some(not_started()),
             known: Some(KnownCause::PhpExtension {

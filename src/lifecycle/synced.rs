@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use self::session::{Frame, Session};
 pub use self::state::{SyncState, SyncStore};
 use super::copy_on_write::{is_overlay, same_root, writable_copy};
-use super::{Error, Planned, Result, Sandbox};
+use super::{Deployed, Error, Planned, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::labels::{Kind, LABEL_APP};
@@ -235,6 +235,24 @@ impl<E: Engine> Sandbox<'_, E> {
         let pull = super::Pull::Missing;
         self.ensure_front(plan, &synced.container, &containers, true, pull)
             .await
+    }
+
+    /// The container of an app as it is edited. It is up, or there is none.
+    pub(super) fn deployed_as_edited(
+        &self,
+        planned: &Planned<'_>,
+        containers: &[Container],
+    ) -> Result<Deployed> {
+        let app = &planned.plan.app;
+        let found = synced_of(app, containers).ok_or_else(|| Error::NotEdited {
+            container: app.clone(),
+        })?;
+        Ok(Deployed {
+            id: found.id.clone(),
+            fresh: false,
+            failed_hooks: Vec::new(),
+            silence: None,
+        })
     }
 
     /// Starts to write what is edited. A helper that was killed is started again.

@@ -361,6 +361,7 @@ impl World {
             rebuild: self.rebuild,
             routed: false,
             is_built: false,
+            is_synced: false,
         }
     }
 
