@@ -160,6 +160,10 @@ impl<E: Engine> Sandbox<'_, E> {
         }
         let container = self.create_anew(&web.container).await?;
         self.start_checked(&container, title).await?;
+        if let Some(address) = &plan.listens_at {
+            self.wait_until_listening(&container, title, address)
+                .await?;
+        }
         if plan.app.front.is_some() {
             self.ensure_front(&plan.app, &container, &[], true, planned.pull)
                 .await?;

@@ -25,6 +25,8 @@ pub struct SyncedPlan {
     pub app: AppPlan,
     /// The volumes of the copy of the build, in the order in which they are made. The last one is the copy.
     pub volumes: Vec<VolumeSpec>,
+    /// The port or socket at which the app has to listen before requests are sent to it, if it gets any.
+    pub listens_at: Option<String>,
     /// The container that copies the build, and then writes what is edited.
     pub helper: ContainerSpec,
 }
@@ -100,9 +102,14 @@ pub(crate) fn plan(
             .insert(LABEL_FRONT_OF.to_owned(), container.name.clone());
         FrontPlan {
             proxy,
-            ..front.clone()
+            on_demand: front.on_demand,
+            listens_at: None,
         }
     });
+    let listens_at = plan
+        .front
+        .as_ref()
+        .and_then(|front| front.listens_at.clone());
     let mounted = |volume: &str, target: &str, read_only| VolumeMount {
         volume: volume.to_owned(),
         target: target.to_owned(),
@@ -140,6 +147,7 @@ pub(crate) fn plan(
             ..plan.clone()
         },
         volumes,
+        listens_at,
         helper,
     })
 }
