@@ -19,6 +19,7 @@ mod commands;
 mod crashes;
 mod crons;
 mod deploy;
+mod dev;
 mod doctor;
 mod file_system;
 mod fronts;

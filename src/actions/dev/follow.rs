@@ -260,28 +260,45 @@ impl<'a, E: Engine> Session<'a, E> {
         let Some((app, synced)) = found else {
             return Ok(());
         };
-        let state = self.actions.engine.container_state(container).await?;
-        let Some(state) = state else {
+        let sandbox = self.actions.sandbox();
+        let result = async {
+            if self
+                .actions
+                .engine
+                .container_state(container)
+                .await?
+                .is_none()
+            {
+                return Ok(None);
+            }
+            // Whatever stopped the container may be about to remove it, as `down` does.
+            let lock = sandbox.lock("dev").await?;
+            match self.actions.engine.container_state(container).await? {
+                None => {
+                    lock.release();
+                    return Ok(None);
+                }
+                Some(state) if state.running => {}
+                Some(_) => {
+                    let message =
+                        format!("the container of `{app}` has ended, and is started again");
+                    self.actions.events.warn(message, None).await;
+                    sandbox.start_synced(&synced).await?;
+                }
+            }
+            lock.release();
+            sandbox.containers().await.map(Some)
+        };
+        let containers = result
+            .await
+            .map_err(|err| Failure::of(err, &self.actions.shutdown))?;
+        let Some(containers) = containers else {
             return Err(Failure::new(
                 failure::CANNOT_MAKE,
                 format!("something removed the container of `{app}` while it was edited"),
             )
             .hint("`upsun-local down` does that, for example; `upsun-local dev` starts again"));
         };
-        let sandbox = self.actions.sandbox();
-        let result = async {
-            if !state.running {
-                let message = format!("the container of `{app}` has ended, and is started again");
-                self.actions.events.warn(message, None).await;
-                let lock = sandbox.lock("dev").await?;
-                sandbox.start_synced(&synced).await?;
-                lock.release();
-            }
-            sandbox.containers().await
-        };
-        let containers = result
-            .await
-            .map_err(|err| Failure::of(err, &self.actions.shutdown))?;
         self.view
             .follow(sandbox.engine, &containers, &self.copies, None);
         Ok(())

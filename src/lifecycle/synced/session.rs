@@ -1,6 +1,9 @@
 //! What is edited, on its way into a container: one command there reads it from its standard input. That is quicker
 //! than an upload, for which an engine starts a program of its own each time.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use base64::Engine as _;
