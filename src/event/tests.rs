@@ -391,6 +391,59 @@ fn crons() -> Vec<Event> {
     ]
 }
 
+fn edits() -> Vec<Event> {
+    let (app, path) = (|| owned("app"), || owned("src/a.js"));
+    vec![
+        Dev::Ready {
+            apps: vec![app()],
+            files: 3,
+        }
+        .into(),
+        Dev::Synced {
+            app: app(),
+            files: 1,
+            deleted: 0,
+            path: path(),
+            duration: TIME,
+        }
+        .into(),
+        Dev::Failed {
+            app: app(),
+            message: owned("no space"),
+        }
+        .into(),
+        Dev::Restarted {
+            app: app(),
+            path: path(),
+        }
+        .into(),
+        Dev::Rebuilding {
+            app: app(),
+            path: path(),
+        }
+        .into(),
+        Dev::Switched {
+            app: app(),
+            duration: TIME,
+        }
+        .into(),
+        Dev::Output {
+            container: app(),
+            output: text("."),
+        }
+        .into(),
+        Dev::Request {
+            method: owned("GET"),
+            host: owned("localhost"),
+            path: owned("/"),
+            status: 200,
+            duration: TIME,
+        }
+        .into(),
+        Dev::Finished {}.into(),
+    ]
+}
+
 /// One of every type at least.
 fn all() -> Vec<Event> {
     [
@@ -399,6 +452,7 @@ fn all() -> Vec<Event> {
         deploys_and_mounts(),
         runs(),
         crons(),
+        edits(),
     ]
     .concat()
 }
@@ -409,6 +463,7 @@ fn types() -> BTreeSet<String> {
         include_str!("build.rs"),
         include_str!("cron.rs"),
         include_str!("deploy.rs"),
+        include_str!("dev.rs"),
         include_str!("image.rs"),
         include_str!("mounts.rs"),
         include_str!("notice.rs"),

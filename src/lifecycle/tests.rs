@@ -15,6 +15,7 @@ mod services;
 mod shell;
 mod stopping;
 mod sweep;
+mod synced;
 mod teardown;
 mod together;
 mod tunnel;

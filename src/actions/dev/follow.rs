@@ -68,6 +68,16 @@ impl<'a, E: Engine> Session<'a, E> {
 
     /// Brings everything up for the first time.
     pub(super) async fn begin(&mut self) -> Result<(), Failure> {
+        let sandbox = self.actions.sandbox();
+        let left = async {
+            let lock = sandbox.lock("dev").await?;
+            // A file that says that an earlier one was killed may have been deleted.
+            sandbox.leave_dev().await?;
+            lock.release();
+            Ok(())
+        };
+        left.await
+            .map_err(|err| Failure::of(err, &self.actions.shutdown))?;
         let made = make(&self.actions, self.request, None).await?;
         let switched = self.switch(made).await;
         switched.map_err(|err| Failure::of(err, &self.actions.shutdown))
