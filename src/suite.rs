@@ -13,7 +13,7 @@ mod verdict;
 
 pub use self::document::json;
 pub use self::printed::Printed;
-pub use self::report::{github, junit, line, summary, summary_of_engines};
+pub use self::report::{github, junit, line, summary, summary_of, summary_of_engines};
 pub use self::verdict::{Observed, again, judge, notes};
 
 use std::time::Duration;

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How often to look.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// After so many looks, the files are read again: they may have changed since.
+/// After this many looks, the files are read again: they may have changed since.
 const SCAN: u32 = 20;
 
 impl<E: Engine> Actions<E> {

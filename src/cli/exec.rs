@@ -14,6 +14,7 @@ use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::{Acting, Target};
+use upsun_local::actions::Actions;
 use upsun_local::actions::advice::{self, Place};
 use upsun_local::config::app::{App, Worker};
 use upsun_local::engine::Engine;
@@ -85,15 +86,8 @@ pub(super) async fn invoke(
 ) -> Result<u8, Failure> {
     let (app, worker) = workspace.target(&arguments.target.named())?;
     refuse(workspace, arguments, &invocation, app, worker)?;
-    let worker_name = worker.map(|worker| worker.name.as_str());
     let (actions, listening) = context.actions(workspace, Hearing::default()).await?;
-    let synced = invocation.synced;
-    let up = if synced {
-        actions.synced_container(app, worker_name).await
-    } else {
-        actions.ensure_up(app, worker_name).await
-    };
-    let id = match up {
+    let id = match container(&actions, app, worker, invocation.synced).await {
         Ok(id) => id,
         Err(failure) => {
             listening.finish(actions);
@@ -161,10 +155,29 @@ pub(super) async fn invoke(
         .await;
     }
     listening.finish(actions);
-    if synced && is_command && !context.global.quiet {
+    say_edited(context, invocation.synced && is_command);
+    Ok(u8::try_from(code).unwrap_or(255))
+}
+
+/// The id of the container, as it is deployed or as it is edited.
+async fn container<E: Engine>(
+    actions: &Actions<E>,
+    app: &App,
+    worker: Option<&Worker>,
+    synced: bool,
+) -> Result<String, Failure> {
+    let worker = worker.map(|worker| worker.name.as_str());
+    if synced {
+        actions.synced_container(app, worker).await
+    } else {
+        actions.ensure_up(app, worker).await
+    }
+}
+
+fn say_edited(context: &Context, synced: bool) {
+    if synced && !context.global.quiet {
         context.talk("That ran in the app as edited, not in a clean build\n");
     }
-    Ok(u8::try_from(code).unwrap_or(255))
 }
 
 /// Refuses what the role may not do, and what cannot be done.

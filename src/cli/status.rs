@@ -65,6 +65,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         return Ok(0);
     }
     let mut text = super::table::aligned(&found.table(), true, true, context.out_style);
+    if found.is_edited() {
+        text.push_str("`dev` runs: the routes lead to the apps as they are edited\n");
+    }
     let addresses = found.where_to_find();
     text.push_str(&addresses);
     context.print(&text)?;
@@ -98,6 +101,11 @@ impl Found<'_> {
                 )
                 && container.labels.get(LABEL_ENVIRONMENT).map(String::as_str) == Some(environment)
         })
+    }
+
+    fn is_edited(&self) -> bool {
+        let mut all = self.all.iter();
+        all.any(|found| found.running && Kind::of(&found.labels) == Some(Kind::Synced))
     }
 
     /// The URLs of a container, each with whether it leads there without any route.

@@ -137,12 +137,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
     let engines = spread::names(context, &workspace);
-    if arguments.synced && !engines.is_empty() {
-        return Err(
-            Failure::usage("`--synced` works on the engine of `upsun-local dev` only")
-                .hint("give `--engine` once"),
-        );
-    }
+    spread::permit(engines, arguments.synced)?;
     let at_once = usize::from(arguments.jobs.get()) * engines.len().max(1);
     let audience = Progress::new(context, at_once, is_shown);
     let (tested, code) = tested(context, &workspace, &chosen, &arguments, &audience).await?;
@@ -166,14 +161,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         return Err(failure);
     }
     if !context.global.quiet {
-        let how = if arguments.synced {
-            "; as edited, not a clean build"
-        } else {
-            ""
-        };
         context.talk(&format!(
-            "{}{how}\n{}",
-            tests::summary(&whole.verdicts),
+            "{}\n{}",
+            tests::summary_of(&whole),
             tests::summary_of_engines(&whole.engines)
         ));
     }

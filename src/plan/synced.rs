@@ -58,87 +58,35 @@ pub(crate) fn plan(
     volumes: Vec<VolumeSpec>,
 ) -> Option<SyncedPlan> {
     let web = plan.containers.first()?;
-    let copy = volumes.last()?.name.clone();
     let name = |part: &str| project.name(&[environment, &plan.app, part, token]);
-    let labels = |old: &Labels, kind: Kind| {
-        let mut labels = old.clone();
-        labels.extend([kind.label()]);
-        labels
-    };
     let socket = web.socket.as_ref().map(|socket| VolumeSpec {
         name: name("+synced-run"),
         labels: labels(&socket.labels, Kind::Synced),
         ..socket.clone()
     });
-    let own = |mounts: &[VolumeMount]| {
-        let mut mounts = mounts.to_vec();
-        for mount in &mut mounts {
-            if mount.volume == plan.build.volume.name {
-                mount.volume.clone_from(&copy);
-            }
-            if let (Some(old), Some(socket)) = (&web.socket, &socket)
-                && mount.volume == old.name
-            {
-                mount.volume.clone_from(&socket.name);
-            }
-        }
-        mounts
+    let own = Own {
+        build: &plan.build.volume.name,
+        copy: volumes.last()?.name.clone(),
+        sockets: web.socket.as_ref().zip(socket.as_ref()),
     };
     let container = ContainerSpec {
         name: name("+synced"),
         labels: labels(&web.container.labels, Kind::Synced),
-        volumes: own(&web.container.volumes),
+        volumes: own.mounts(&web.container.volumes),
         ..web.container.clone()
     };
-    let front = plan.front.as_ref().map(|front| {
-        let mut proxy = front.proxy.clone();
-        proxy.container.name = name("+synced-front");
-        proxy.container.network_of = Some(container.name.clone());
-        proxy.container.volumes = own(&proxy.container.volumes);
-        proxy.container.labels = labels(&proxy.container.labels, Kind::SyncedFront);
-        proxy
-            .container
-            .labels
-            .insert(LABEL_FRONT_OF.to_owned(), container.name.clone());
-        FrontPlan {
-            proxy,
-            on_demand: front.on_demand,
-            listens_at: None,
-        }
+    let front = plan.front.as_ref();
+    let listens_at = front.and_then(|front| front.listens_at.clone());
+    let front = front.map(|front| {
+        let name = name("+synced-front");
+        own.front(front, name, &container.name)
     });
-    let listens_at = plan
-        .front
-        .as_ref()
-        .and_then(|front| front.listens_at.clone());
-    let mounted = |volume: &str, target: &str, read_only| VolumeMount {
-        volume: volume.to_owned(),
-        target: target.to_owned(),
-        read_only,
-    };
-    let helper = ContainerSpec {
-        name: name("+syncing"),
-        image: web.container.image.clone(),
-        command: ["sleep", "1000000000"].map(str::to_owned).to_vec(),
-        user: "0:0".to_owned(),
-        working_dir: "/".to_owned(),
-        labels: labels(&web.container.labels, Kind::Syncing),
-        volumes: vec![
-            mounted(&copy, "/app", false),
-            mounted(&plan.build.volume.name, FROM, true),
-        ],
-        tmpfs: super::tmpfs(plan.build.user, 1 << 30, false),
-        read_only: true,
-        capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
-        pids_limit: Some(PIDS),
-        memory: web.container.memory,
-        stop_grace: Duration::ZERO,
-        ..ContainerSpec::default()
-    };
+    let helper = own.helper(plan, web, name("+syncing"));
     Some(SyncedPlan {
         app: AppPlan {
             containers: vec![ContainerPlan {
                 container,
-                socket,
+                socket: socket.clone(),
                 // What they did for the deployed container holds for this one too.
                 hooks: Vec::new(),
                 ..web.clone()
@@ -150,4 +98,78 @@ pub(crate) fn plan(
         listens_at,
         helper,
     })
+}
+
+fn labels(old: &Labels, kind: Kind) -> Labels {
+    let mut labels = old.clone();
+    labels.extend([kind.label()]);
+    labels
+}
+
+/// The volumes that take the place of those of the deployed app.
+struct Own<'a> {
+    build: &'a str,
+    copy: String,
+    /// The volume of the app's socket, and the one instead of it.
+    sockets: Option<(&'a VolumeSpec, &'a VolumeSpec)>,
+}
+
+impl Own<'_> {
+    fn mounts(&self, mounts: &[VolumeMount]) -> Vec<VolumeMount> {
+        let mut mounts = mounts.to_vec();
+        for mount in &mut mounts {
+            if mount.volume == self.build {
+                mount.volume.clone_from(&self.copy);
+            }
+            if let Some((_, own)) = self.sockets.filter(|(old, _)| old.name == mount.volume) {
+                mount.volume.clone_from(&own.name);
+            }
+        }
+        mounts
+    }
+
+    /// The front of the container `of`.
+    fn front(&self, front: &FrontPlan, name: String, of: &str) -> FrontPlan {
+        let mut proxy = front.proxy.clone();
+        let container = &mut proxy.container;
+        container.name = name;
+        container.network_of = Some(of.to_owned());
+        container.volumes = self.mounts(&container.volumes);
+        container.labels = labels(&container.labels, Kind::SyncedFront);
+        let of = (LABEL_FRONT_OF.to_owned(), of.to_owned());
+        container.labels.extend([of]);
+        FrontPlan {
+            proxy,
+            on_demand: front.on_demand,
+            // It is waited for elsewhere, without a warning.
+            listens_at: None,
+        }
+    }
+
+    fn helper(&self, plan: &AppPlan, web: &ContainerPlan, name: String) -> ContainerSpec {
+        let mounted = |volume: &str, target: &str, read_only| VolumeMount {
+            volume: volume.to_owned(),
+            target: target.to_owned(),
+            read_only,
+        };
+        ContainerSpec {
+            name,
+            image: web.container.image.clone(),
+            command: ["sleep", "1000000000"].map(str::to_owned).to_vec(),
+            user: "0:0".to_owned(),
+            working_dir: "/".to_owned(),
+            labels: labels(&web.container.labels, Kind::Syncing),
+            volumes: vec![
+                mounted(&self.copy, "/app", false),
+                mounted(self.build, FROM, true),
+            ],
+            tmpfs: super::tmpfs(plan.build.user, 1 << 30, false),
+            read_only: true,
+            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            pids_limit: Some(PIDS),
+            memory: web.container.memory,
+            stop_grace: Duration::ZERO,
+            ..ContainerSpec::default()
+        }
+    }
 }

@@ -204,7 +204,7 @@ impl Pair<'_> {
             let at = new.find_directory(path);
             let is_left = at.is_some_and(|at| new.directories[at].id.is_some());
             let relative = self.relative(path);
-            // A file in place of the directory is told of as one that replaces it.
+            // A file in place of the directory is one that replaces it.
             if !is_left && !relative.is_empty() && new.find(path).is_none() {
                 changes.emptied.push(relative.to_vec());
             }

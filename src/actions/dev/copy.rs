@@ -27,6 +27,8 @@ pub(super) struct Copy {
     session: Option<Session>,
     /// The files of the last build, if it failed.
     failed: Option<Arc<Tree>>,
+    /// What could not be written the last time.
+    trouble: Option<String>,
 }
 
 impl Copy {
@@ -40,6 +42,7 @@ impl Copy {
             again: BTreeSet::new(),
             session: None,
             failed: None,
+            trouble: None,
         }
     }
 
@@ -57,6 +60,14 @@ impl Copy {
     pub(super) fn changes_since_failure(&self, tree: &Tree) -> Option<Changes> {
         let failed = self.failed.as_ref()?;
         Some(tree.changes_since(failed, &self.root, &BTreeSet::new()))
+    }
+
+    /// Notes what came of writing. Returns what could not be written, if that is new.
+    pub(super) fn news(&mut self, written: &Result<(), String>) -> Option<String> {
+        let now = written.as_ref().err().cloned();
+        let is_new = now != self.trouble;
+        self.trouble.clone_from(&now);
+        now.filter(|_| is_new)
     }
 
     /// Whether all files are as the last tree says.

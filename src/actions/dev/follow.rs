@@ -11,6 +11,7 @@ use super::copy::Copy;
 use super::make::make;
 use super::view::{Said, View};
 use super::{Actions, Reopen, Request};
+use crate::bounded::{self, MEBIBYTE};
 use crate::engine::Engine;
 use crate::event::Dev as DevEvent;
 use crate::failure::{self, Failure};
@@ -18,6 +19,7 @@ use crate::lifecycle::{SyncState, SyncStore};
 use crate::shutdown::Urgency;
 use crate::source::{Tree, TreeId};
 use crate::watch::Watch;
+use crate::workspace::Workspace;
 
 /// How often to look whether the machine slept.
 const TICK: Duration = Duration::from_secs(2);
@@ -32,8 +34,8 @@ const AGAIN_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// The directory and the file at the top of a repository that say how apps are built and run.
 const CONFIGURATION: [&str; 2] = [".upsun", crate::project::SETTINGS_FILE];
 
-/// The id of the directory of the configuration, and the settings.
-type Configuration = (Option<TreeId>, Option<Vec<u8>>);
+/// The id of the directory of the configuration, the settings, and the file of variables.
+type Configuration = (Option<TreeId>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// What `dev` works with.
 pub(super) struct Session<'a, E> {
@@ -51,7 +53,7 @@ pub(super) struct Session<'a, E> {
 
 impl<'a, E: Engine> Session<'a, E> {
     pub(super) fn new(actions: Actions<E>, request: &'a Request, watch: &Watch) -> Self {
-        let configuration = configuration(&actions.workspace.project.root, watch.tree());
+        let configuration = configuration(&actions.workspace, watch.tree());
         Session {
             actions,
             request,
@@ -164,15 +166,26 @@ impl<'a, E: Engine> Session<'a, E> {
         tree: &Tree,
         reopen: Reopen<'_>,
     ) -> BTreeMap<String, String> {
-        let now = configuration(&self.actions.workspace.project.root, tree);
+        let now = configuration(&self.actions.workspace, tree);
         if now == self.configuration {
             return BTreeMap::new();
         }
-        let path = CONFIGURATION[usize::from(now.0 == self.configuration.0)];
+        let [directory, settings] = CONFIGURATION;
+        let env_file = self.actions.workspace.settings.env_file.as_ref();
+        let env_file = env_file.map_or_else(String::new, |path| path.display().to_string());
+        let path = if now.0 != self.configuration.0 {
+            directory
+        } else if now.1 != self.configuration.1 {
+            settings
+        } else {
+            &env_file
+        };
         self.configuration = now;
         match reopen() {
             Ok(workspace) => {
                 self.actions = self.actions.again(workspace);
+                // The settings may name another file of variables.
+                self.configuration = configuration(&self.actions.workspace, tree);
                 let names = self.names().into_iter();
                 names.map(|app| (app, path.to_owned())).collect()
             }
@@ -218,7 +231,7 @@ impl<'a, E: Engine> Session<'a, E> {
                 tokio::select! {
                     biased;
                     made = &mut work => break made,
-                    // An error is told by the next look.
+                    // The next look reports an error.
                     changed = watch.changed() => if changed.is_ok() {
                         let tree = Arc::clone(watch.tree());
                         let _ = write_all(actions, copies, &tree, &names).await;
@@ -316,10 +329,17 @@ impl<'a, E: Engine> Session<'a, E> {
 }
 
 /// What decides how everything is planned.
-fn configuration(root: &Path, tree: &Tree) -> Configuration {
+fn configuration(workspace: &Workspace, tree: &Tree) -> Configuration {
     // Git may ignore the settings.
     let [directory, settings] = CONFIGURATION;
-    (tree.id(directory), std::fs::read(root.join(settings)).ok())
+    let root = &workspace.project.root;
+    let read = |path: &Path| bounded::read_named(root, path, MEBIBYTE).ok();
+    let env_file = workspace.settings.env_file.as_deref();
+    (
+        tree.id(directory),
+        read(Path::new(settings)),
+        env_file.and_then(read),
+    )
 }
 
 fn store<E: Engine>(actions: &Actions<E>) -> SyncStore {
@@ -357,12 +377,17 @@ async fn write_all<E: Engine>(
         let written = copy.write(&sandbox, &changes, tree).await;
         let app = copy.app.clone();
         let is_rebuilt = rebuilt.contains(&app);
-        if let Err(message) = written {
-            if !is_rebuilt {
-                store.write(&app, &SyncState::Failed(message.clone()));
-            }
+        // It is tried again and again, and said once.
+        let news = copy.news(&written);
+        if let Some(message) = news {
+            let app = app.clone();
             let event = DevEvent::Failed { app, message };
             actions.events.send(event).await;
+        }
+        if let Err(message) = written {
+            if !is_rebuilt {
+                store.write(&app, &SyncState::Failed(message));
+            }
             again = Some(AGAIN_AFTER_FAILURE);
             continue;
         }

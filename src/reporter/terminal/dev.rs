@@ -1,6 +1,8 @@
 //! Apps that are edited while they run: what was written, requests, and what the containers print, in one view.
 
-use super::{Screen, Terminal};
+use std::time::Duration;
+
+use super::{Screen, Terminal, Verbosity};
 use crate::event::Dev;
 use crate::output::Output;
 use crate::reporter::lines::Lines;
@@ -35,12 +37,7 @@ impl<S: Screen> Terminal<S> {
                 path,
                 duration,
             } => {
-                let what = match files + deleted {
-                    1 if deleted == 1 => format!("{} (deleted)", safe_line(&path)),
-                    1 => safe_line(&path),
-                    _ if deleted == 0 => text::count(files, "file"),
-                    _ => format!("{}, {deleted} deleted", text::count(files, "file")),
-                };
+                let what = written(files, deleted, &path);
                 let millis = duration.as_millis();
                 self.step(
                     "Synced",
@@ -85,25 +82,30 @@ impl<S: Screen> Terminal<S> {
                 status,
                 duration,
             } => {
-                let code = status.to_string();
-                let code = match status {
-                    500.. => self.style.error(code),
-                    400.. => self.style.warning(code),
-                    _ => self.style.good(code),
-                };
-                let request = format!(
-                    "{} {}{}",
-                    safe_line(&method),
-                    safe_line(&host),
-                    safe_line(&path)
-                );
-                let line = format!("      {code} {request} in {} ms", duration.as_millis());
-                self.say(&line);
+                let request = format!("{method} {host}{path}");
+                self.answered(&request, status, duration);
             }
             Dev::Finished {} => {
-                self.step("Left", "the routes lead to the deployed apps, as before");
+                self.step(
+                    "Left",
+                    "dev: the routes lead to the deployed apps, as before",
+                );
             }
         }
+    }
+
+    fn answered(&mut self, request: &str, status: u16, duration: Duration) {
+        let code = status.to_string();
+        let code = match status {
+            500.. => self.style.error(code),
+            400.. => self.style.warning(code),
+            _ => self.style.good(code),
+        };
+        let millis = duration.as_millis();
+        self.say(&format!(
+            "      {code} {} in {millis} ms",
+            safe_line(request)
+        ));
     }
 
     /// Prints the lines of a container, each behind its name.
@@ -127,8 +129,22 @@ impl<S: Screen> Terminal<S> {
         let width = widths.max().unwrap_or_default().min(NAMES);
         let name = text::pad(&text::cut(&safe_line(container), NAMES), width);
         let before = self.style.of_many(number, format!("{name} |"));
-        for line in lines {
-            self.say(&format!("{before} {line}"));
+        if self.verbosity == Verbosity::Quiet {
+            return;
         }
+        for line in lines {
+            self.insist_indented(&format!("{before} {line}"), width + 3);
+        }
+    }
+}
+
+/// What was written, in a few words.
+fn written(files: usize, deleted: usize, path: &str) -> String {
+    match (files, deleted) {
+        (1, 0) => safe_line(path),
+        (0, 1) => format!("{} (deleted)", safe_line(path)),
+        (0, _) => format!("{} (deleted)", text::count(deleted, "file")),
+        (_, 0) => text::count(files, "file"),
+        _ => format!("{}, {deleted} deleted", text::count(files, "file")),
     }
 }
