@@ -20,6 +20,7 @@ use upsun_local::engine::Engine;
 use upsun_local::engine::spec::ExecSpec;
 use upsun_local::failure::Failure;
 use upsun_local::lifecycle::{Mark, shell_command};
+use upsun_local::shutdown::Urgency;
 use upsun_local::workspace::Workspace;
 use upsun_local::workspace::permission::permit;
 
@@ -109,6 +110,11 @@ pub(super) async fn invoke(
     // What a test changes while it runs is put back by it.
     if !sandbox.is_busy() {
         tell_not_undone(context, workspace);
+    }
+    // From here on the terminal is the command's.
+    tokio::select! {
+        () = listening.events.settled() => {}
+        () = shutdown.reached(Urgency::Leave) => {}
     }
     let exec = engine.exec(&id, &spec).await?;
     let outlet = Outlet {

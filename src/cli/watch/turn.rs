@@ -68,6 +68,7 @@ fn options(global: &Global) -> Vec<OsString> {
         quiet,
         verbose,
         color,
+        progress,
         engines,
         environment,
         environment_type,
@@ -76,7 +77,10 @@ fn options(global: &Global) -> Vec<OsString> {
     } = global;
     let color = (*color != ColorChoice::Auto).then(|| color.to_possible_value());
     let color = color.flatten().map(|value| value.get_name().to_owned());
+    let progress = progress.to_possible_value();
+    let progress = progress.map(|value| value.get_name().to_owned());
     let values = [
+        ("--progress", progress.as_deref().map(OsStr::new)),
         ("--dir", dir.as_deref().map(std::path::Path::as_os_str)),
         ("--color", color.as_deref().map(OsStr::new)),
         ("--environment", environment.as_deref().map(OsStr::new)),
