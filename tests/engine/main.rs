@@ -9,6 +9,7 @@ mod support;
 mod engine;
 mod php_settings;
 mod process;
+mod pseudo_terminal;
 
 mod activities;
 mod bad_days;
@@ -31,6 +32,7 @@ mod mount_snapshots;
 mod mounts;
 mod operation_tests;
 mod php;
+mod progress;
 mod queueing;
 mod readers;
 mod roles;
