@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Begins a line, and clears everything from there on.
 const ERASE: &str = "\r\x1b[J";
 
+/// What leaves the cursor at the beginning of an empty line: a line break, a cleared line, a cleared screen.
+const ENDS: [&[u8]; 3] = [b"\n", b"\r\x1b[K", b"\x1b[H\x1b[2J"];
+
 /// The size of a terminal that does not tell it.
 const USUAL: Size = Size {
     columns: 80,
@@ -122,8 +125,8 @@ impl Painter {
         let result = write();
         let mut state = self.state();
         state.writers -= 1;
-        if let Some(last) = bytes.last() {
-            state.is_midline = *last != b'\n';
+        if !bytes.is_empty() {
+            state.is_midline = !ENDS.iter().any(|end| bytes.ends_with(end));
         }
         let is_due = state.drawn_at.is_none_or(|at| at.elapsed() >= PERIOD);
         if is_due {
@@ -143,15 +146,17 @@ impl Painter {
     pub fn close(&self) {
         let until = Instant::now() + PATIENCE;
         loop {
-            match self.0.state.try_lock() {
-                Ok(mut state) => {
-                    state.is_closed = true;
-                    return self.erase(&state);
-                }
-                Err(TryLockError::Poisoned(_)) => return,
+            let mut state = match self.0.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) if Instant::now() > until => return,
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PERIOD / 20),
-            }
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(PERIOD / 20);
+                    continue;
+                }
+            };
+            state.is_closed = true;
+            return self.erase(&state);
         }
     }
 
@@ -167,7 +172,11 @@ impl Painter {
         while !state.is_closed {
             state = if state.has_lines() {
                 self.draw(&mut state);
-                let waited = self.0.changed.wait_timeout(state, PERIOD);
+                let since = state.drawn_at.map(|at| at.elapsed());
+                // The lines may have been erased a moment after they were drawn.
+                let pause = since.map_or(PERIOD, |since| PERIOD.saturating_sub(since));
+                let pause = if pause.is_zero() { PERIOD } else { pause };
+                let waited = self.0.changed.wait_timeout(state, pause);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             } else {
                 let waited = self.0.changed.wait(state);
@@ -215,6 +224,13 @@ impl Painter {
 impl State {
     fn has_lines(&self) -> bool {
         self.boards.values().any(|board| !board.is_empty())
+    }
+}
+
+/// A listener may also end by a panic.
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
