@@ -17,6 +17,7 @@ mod everywhere;
 mod execute;
 mod finished;
 mod foreign;
+mod hold;
 mod image;
 mod leftovers;
 mod mail;

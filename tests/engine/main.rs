@@ -23,6 +23,7 @@ mod deploy;
 mod doctor;
 mod file_system;
 mod fronts;
+mod held_requests;
 mod hints;
 mod in_one_process;
 mod isolation;
