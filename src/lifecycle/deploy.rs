@@ -213,9 +213,8 @@ impl<E: Engine> Sandbox<'_, E> {
             None => self.hold_requests(app, containers).await,
             Some(_) => None,
         };
-        let deployed = self
-            .deploy_held(planned, plan, containers, volumes, wants_front)
-            .await;
+        let held = self.deploy_held(planned, plan, containers, volumes, wants_front);
+        let deployed = Box::pin(held).await;
         if let Some(router) = router {
             self.release_requests(&router, app).await;
         }

@@ -48,6 +48,14 @@ impl<S: Screen> Terminal<S> {
         if self.verbosity != Verbosity::Normal {
             return text;
         }
+        if let Event::Script(Script::Finished { app, exit_code, .. }) = event
+            && self.fold(app, event)
+        {
+            if *exit_code != 0 {
+                self.unfold(app);
+            }
+            return Text::Folded;
+        }
         match event {
             Event::Notice(Notice::Waited { holder, duration }) => {
                 let time = text::duration(*duration);
@@ -68,14 +76,6 @@ impl<S: Screen> Terminal<S> {
                 }
                 _ => self.unfold(app),
             },
-            Event::Script(Script::Finished { app, exit_code, .. }) => {
-                if self.fold(app, event) {
-                    if *exit_code != 0 {
-                        self.unfold(app);
-                    }
-                    return Text::Folded;
-                }
-            }
             Event::Build(Build::Cache { app, .. })
             | Event::Script(Script::Started { app, .. } | Script::Output { app, .. })
                 if text == Text::Folded =>
