@@ -7,7 +7,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::options::Format;
 use super::{ColorChoice, Global, ProgressChoice, diagnostics};
 use upsun_local::actions::Actions;
 use upsun_local::activity::{Recorded, Recording};
@@ -74,6 +73,14 @@ pub(super) struct Hearing {
 }
 
 impl Listening {
+    /// Waits until everything that has happened so far is printed, so that the terminal is free for a command.
+    pub(super) async fn settled(&self) {
+        tokio::select! {
+            () = self.events.settled() => {}
+            () = self.shutdown.reached(Urgency::Leave) => {}
+        }
+    }
+
     /// Waits until the listener has printed everything. `spent` is dropped first, as it holds the last senders of
     /// events. After a signal the wait ends after [`PATIENCE`], because the reader of standard output may be blocked.
     pub(super) fn finish<T>(self, spent: T) -> Shutdown {
@@ -225,8 +232,8 @@ impl Context {
     }
 
     /// Whether events are printed as JSON. `--progress json` asks for that as `--format json` does.
-    pub(super) fn wants_json(&self, format: Format) -> bool {
-        format == Format::Json || self.global.progress == ProgressChoice::Json
+    pub(super) fn wants_json(&self, has_format_json: bool) -> bool {
+        has_format_json || self.global.progress == ProgressChoice::Json
     }
 
     /// What draws lines that move, if they are wanted and possible.

@@ -84,7 +84,7 @@ impl Running {
 
     /// Whether one JSON document a line is wanted.
     pub(super) fn json(&self, context: &Context) -> bool {
-        context.wants_json(self.format)
+        context.wants_json(self.format == Format::Json)
     }
 
     /// Says that `--no-wait` has no effect.
