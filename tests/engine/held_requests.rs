@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::engine::{container, docker};
+use crate::engine::{container, docker, label};
 use crate::process::Running;
 use crate::support::TestProject;
 
@@ -78,9 +78,8 @@ fn requests_wait_for_the_new_container_and_those_with_a_body_are_told_to_come_ag
         "{held}"
     );
     assert_eq!(up.wait().code, 0);
-    // After the deploy, an app that is gone is not waited for.
-    docker(&["rm", "--force", &container(&project)]);
-    let absent = answer(send(url, "GET", ""));
-    assert!(absent.starts_with("HTTP/1.1 502 "), "{absent}");
-    assert!(absent.contains("`upsun-local up` starts it"), "{absent}");
+    // After the deploy nothing waits for the app, should it end.
+    let kind = "label=local.upsun.kind=router";
+    let router = docker(&["ps", "-q", "--filter", &label(&project), "--filter", kind]);
+    assert_eq!(docker(&["exec", &router, "ls", "/tmp/deploys"]), "");
 }

@@ -79,6 +79,8 @@ pub(super) fn write_server(absent: &str, writer: &mut Writer) {
         writer.block(&format!("location @try-{at}"), |writer| {
             writer.line("error_log stderr crit");
             writer.line("proxy_pass $route_upstream");
+            // The address of a container that is gone may take long to fail.
+            writer.line("proxy_connect_timeout 3s");
             let next = match at + 1 {
                 next if next < PAUSES.len() => format!("@hold-{next}"),
                 _ => "@deploying".to_owned(),
