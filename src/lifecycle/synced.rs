@@ -169,9 +169,9 @@ impl<E: Engine> Sandbox<'_, E> {
                 .await?;
         }
         Ok(Synced {
+            plan,
             container,
             helper,
-            plan,
         })
     }
 
@@ -321,7 +321,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let mut command = plan.proxy.container.command.clone();
         // The configuration is where the start of the router says; the last word starts it.
         if let Some(last) = command.last_mut() {
-            *last = crate::plan::router::RELOAD.to_owned();
+            crate::plan::router::RELOAD.clone_into(last);
         }
         let spec = ExecSpec {
             command,

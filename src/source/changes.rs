@@ -225,7 +225,7 @@ impl Pair<'_> {
             if directory.id.is_none() || (self.is_same(path) && !has_again) {
                 continue;
             }
-            for entry in new.entries[directory.entries.clone()].iter() {
+            for entry in &new.entries[directory.entries.clone()] {
                 let path = new.entry_path(directory, entry);
                 let relative = self.relative(&path);
                 if !entry.kind.is_there() {

@@ -47,7 +47,7 @@ impl Dev {
         let said = dev.said();
         let line = said.lines().find(|line| line.contains(" Open http"));
         let url = line.and_then(|line| line.split_whitespace().nth(1));
-        dev.url = url.expect("an address").to_owned();
+        url.expect("an address").clone_into(&mut dev.url);
         dev
     }
 

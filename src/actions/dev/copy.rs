@@ -133,7 +133,7 @@ impl Copy {
             match tokio::time::timeout(LIMIT, session.apply(frame)).await {
                 Ok(Ok(written)) => return written,
                 Ok(Err(err)) => last = err.to_string(),
-                Err(_) => last = "the container engine does not answer".to_owned(),
+                Err(_) => "the container engine does not answer".clone_into(&mut last),
             }
             self.session = None;
         }
