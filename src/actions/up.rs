@@ -207,10 +207,15 @@ impl<E: Engine> Actions<E> {
         if let Some(router) = &up.router {
             let containers = sandbox.containers().await?;
             let pull = up.request.pull;
-            // `dev` has another router at the same port, and puts this one back at its end.
-            if !sandbox.is_dev_running() {
+            let (plan, services) = (&router.plan, &router.services);
+            if sandbox.is_dev_running() {
+                // `dev` has another router at the same port, and puts this one back at its end.
                 sandbox
-                    .ensure_router(&router.plan, &router.services, &containers, pull)
+                    .ensure_routed(plan, services, &containers, pull)
+                    .await?;
+            } else {
+                sandbox
+                    .ensure_router(plan, services, &containers, pull)
                     .await?;
             }
             sandbox.remove_swept(&containers).await;

@@ -19,24 +19,46 @@ impl<E: Engine> Sandbox<'_, E> {
         containers: &[Container],
         pull: Pull,
     ) -> Result<()> {
+        self.ensure_routed(plan, routed, containers, pull).await?;
+        self.start_router(plan, containers, false, pull).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the services are up to which a router leads.
+    pub(crate) async fn ensure_routed(
+        &self,
+        plan: &RouterPlan,
+        routed: &[ServicePlan],
+        containers: &[Container],
+        pull: Pull,
+    ) -> Result<()> {
         self.ensure_network(&plan.network).await?;
-        if !routed.is_empty() {
-            let volumes = self.engine.volumes(&self.project.labels()).await?;
-            let around = services::Surroundings {
-                network: &plan.network,
-                containers,
-                volumes: &volumes,
-                pull,
-            };
-            let routed: Vec<&ServicePlan> = routed.iter().collect();
-            self.ensure_services(&routed, around).await?;
+        if routed.is_empty() {
+            return Ok(());
         }
-        let started = self
-            .ensure_proxy(&plan.proxy, containers, false, pull)
-            .await;
+        let volumes = self.engine.volumes(&self.project.labels()).await?;
+        let around = services::Surroundings {
+            network: &plan.network,
+            containers,
+            volumes: &volumes,
+            pull,
+        };
+        let routed: Vec<&ServicePlan> = routed.iter().collect();
+        self.ensure_services(&routed, around).await
+    }
+
+    /// Starts a router and waits until it listens. Returns the id of its container if it was made now.
+    pub(super) async fn start_router(
+        &self,
+        plan: &RouterPlan,
+        containers: &[Container],
+        anew: bool,
+        pull: Pull,
+    ) -> Result<Option<String>> {
+        let started = self.ensure_proxy(&plan.proxy, containers, anew, pull).await;
         let id = match started {
             Ok(Some(id)) => id,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(None),
             Err(Error::Engine(EngineError::PortTaken(_))) => {
                 return Err(Error::RouterPort { port: plan.port });
             }
@@ -50,7 +72,7 @@ impl<E: Engine> Sandbox<'_, E> {
             ..ExecSpec::default()
         };
         if matches!(self.capture(&id, &spec).await, Ok((0, ..))) {
-            return Ok(());
+            return Ok(Some(id));
         }
         let state = self.engine.container_state(&id).await?;
         let log = self.log_tail(&id).await;

@@ -304,16 +304,8 @@ impl<E: Engine> Sandbox<'_, E> {
             self.engine.stop_container(&router.id).await?;
         }
         let pull = super::Pull::Missing;
-        let started = self
-            .ensure_proxy(&plan.proxy, &containers, true, pull)
-            .await;
-        match started {
-            Ok(id) => Ok(id.unwrap_or_default()),
-            Err(Error::Engine(EngineError::PortTaken(_))) => {
-                Err(Error::RouterPort { port: plan.port })
-            }
-            Err(err) => Err(err),
-        }
+        let id = self.start_router(plan, &containers, true, pull).await?;
+        Ok(id.unwrap_or_default())
     }
 
     async fn reload(&self, plan: &RouterPlan, id: &str) -> Result<()> {
