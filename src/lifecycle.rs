@@ -19,6 +19,7 @@ mod execute;
 mod finished;
 mod foreign;
 mod image;
+mod kept_source;
 mod leftovers;
 mod mail;
 mod mark;

@@ -25,6 +25,7 @@ mod fronts;
 mod hints;
 mod in_one_process;
 mod isolation;
+mod kept_source;
 mod mail;
 mod mount_commands;
 mod mount_snapshots;
