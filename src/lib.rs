@@ -6,6 +6,7 @@
 //!
 //! ```text floors
 //! front ends      | cli
+//!                 | server
 //! use cases       | actions
 //!                 | push_hook
 //!                 | failure
@@ -72,6 +73,7 @@ pub mod routes;
 pub mod runtimes;
 pub mod schedule;
 pub mod scratch;
+pub mod server;
 pub mod services;
 pub mod settings;
 pub mod shutdown;

@@ -1,0 +1,63 @@
+//! `serve`: Upsun's API and the console, for as long as the command runs.
+
+use clap::Args;
+
+use super::context::Context;
+use super::opened::root;
+use upsun_local::engine::docker::DockerEngine;
+use upsun_local::failure::Failure;
+use upsun_local::server::{Caller, Connecting, Place, Server};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Port of this machine [default: any that is free]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Open the console in a browser
+    #[arg(long)]
+    open: bool,
+    /// Print the variables that lead the `upsun` command here, for a shell
+    #[arg(long)]
+    print_env: bool,
+    /// Role of the `upsun` command: `viewer`, `contributor` or `admin`
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// User of the `upsun` command, one of `users` in .upsun-local.yaml
+    #[arg(long = "as", alias = "user", value_name = "USER")]
+    user: Option<String>,
+}
+
+/// Serves until Ctrl-C.
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
+    let server = open(context, arguments.port).await?;
+    let caller = Caller {
+        role: arguments.role,
+        user: arguments.user,
+        names_app: false,
+    };
+    let console = format!("{}/#{}", server.address(), server.token(&Caller::default()));
+    if !context.global.quiet {
+        context.talk_as_it_is(&format!("The console is at {console}\n"));
+    }
+    if arguments.open {
+        super::browser::open(context, &console);
+    }
+    let _ = (arguments.print_env, caller);
+    server.serve().await;
+    Ok(0)
+}
+
+/// A server for the repository at hand.
+pub(super) async fn open(
+    context: &Context,
+    port: Option<u16>,
+) -> Result<Server<DockerEngine>, Failure> {
+    let shutdown = context.shutdown()?;
+    let state = context.surroundings.home.state_dir();
+    let state = state.map_err(|err| Failure::no_state(&err))?.path;
+    let connecting = context.connecting()?;
+    let connect: Connecting<DockerEngine> = Box::new(move |setting| connecting(setting));
+    let place = Place::new(root(context)?, context.surroundings.clone(), connect);
+    Server::open(place, &state, port, shutdown).await
+}
