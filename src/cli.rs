@@ -40,6 +40,7 @@ mod test;
 mod tools;
 mod tunnel;
 mod up;
+mod upsun;
 mod upsun_names;
 mod url;
 mod variables;
@@ -47,7 +48,6 @@ mod variables;
 mod opened;
 mod options;
 mod watch;
-mod wildcard;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -242,6 +242,8 @@ enum Command {
     Tunnel(tunnel::Command),
     /// Serve Upsun's API for the `upsun` command, and the console for a browser, on this machine
     Serve(serve::Arguments),
+    /// Run Upsun's own command, `upsun`, on the sandbox
+    Upsun(upsun::Arguments),
     /// Print the addresses of the environment
     Url(url::Arguments),
     /// Check this machine and the engine, and list every known difference from Upsun
@@ -312,6 +314,7 @@ fn run(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Routes(arguments) => lists::routes(context, &arguments),
         Command::Tunnel(command) => wait(tunnel::run(context, command)),
         Command::Serve(arguments) => wait_on_threads(serve::run(context, arguments)),
+        Command::Upsun(arguments) => wait_on_threads(upsun::run(context, arguments)),
         Command::Url(arguments) => url::run(context, &arguments),
         Command::Doctor(arguments) => wait(doctor::run(context, &arguments)),
         Command::Clean(arguments) => wait(clean::run(context, &arguments)),

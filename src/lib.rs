@@ -24,7 +24,7 @@
 //!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
-//!                 | bounded image_ref json labels mask output pieces private runtimes schedule shutdown suggestion text user_variables
+//!                 | bounded image_ref json labels mask output pieces private runtimes schedule shutdown suggestion text user_variables wildcard
 //! ```
 //!
 //! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
@@ -88,4 +88,5 @@ pub mod user_variables;
 pub mod variables;
 pub mod watch;
 pub mod web;
+pub mod wildcard;
 pub mod workspace;

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request};
+use tokio::sync::watch;
 
 use self::answer::{Answer, Problem};
 use self::guard::Guard;
@@ -55,8 +56,21 @@ struct Shared<E> {
     guard: Guard,
     hub: Hub,
     runs: Runs,
-    /// Ends the server.
+    /// Ends the server, and the activities that run.
     shutdown: Shutdown,
+    /// Ends the server, once the activities that run have ended.
+    closing: watch::Sender<bool>,
+}
+
+/// Ends a server from outside of it.
+#[derive(Debug)]
+pub struct Closing(watch::Sender<bool>);
+
+impl Closing {
+    /// Takes no calls from now on. Activities that run go on to their ends.
+    pub fn close(&self) {
+        self.0.send_replace(true);
+    }
 }
 
 impl<E: Engine + 'static> Server<E> {
@@ -80,6 +94,7 @@ impl<E: Engine + 'static> Server<E> {
             guard,
             runs: Runs::default(),
             shutdown,
+            closing: watch::Sender::new(false),
         };
         Ok(Server {
             shared: Arc::new(shared),
@@ -103,6 +118,11 @@ impl<E: Engine + 'static> Server<E> {
         self.key_file.path()
     }
 
+    /// Ends the server from outside of it.
+    pub fn closing(&self) -> Closing {
+        Closing(self.shared.closing.clone())
+    }
+
     /// Answers until the first request to stop. Activities that run then are cancelled as by Ctrl-C, and get their
     /// time.
     pub async fn serve(self) {
@@ -118,9 +138,11 @@ impl<E: Engine + 'static> Server<E> {
                 async move { shared.answer(request).await }
             }
         };
+        let mut closing = shared.closing.subscribe();
         tokio::select! {
             () = listener.serve(answer) => {}
             () = shared.shutdown.reached(Urgency::Cancel) => {}
+            _ = closing.wait_for(|is_closing| *is_closing) => {}
         }
         key_file.remove();
         shared.runs.end(&shared.shutdown).await;

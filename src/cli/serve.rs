@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::opened::root;
+use super::upsun::client::Client;
 use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::Failure;
 use upsun_local::server::{Caller, Connecting, Place, Server};
@@ -31,21 +32,34 @@ pub(super) struct Arguments {
 /// Serves until Ctrl-C.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let server = open(context, arguments.port).await?;
-    let caller = Caller {
-        role: arguments.role,
-        user: arguments.user,
-        names_app: false,
-    };
     let console = format!("{}/#{}", server.address(), server.token(&Caller::default()));
+    if arguments.print_env {
+        let caller = Caller {
+            role: arguments.role,
+            user: arguments.user,
+            names_app: false,
+        };
+        let client = Client::for_a_shell(context, &server, &caller)?;
+        context.print(&client.for_shell())?;
+        // A shell that reads the variables goes on at the end of this output: `source <(upsun-local serve --print-env)`.
+        close_stdout()?;
+    }
     if !context.global.quiet {
         context.talk_as_it_is(&format!("The console is at {console}\n"));
     }
     if arguments.open {
         super::browser::open(context, &console);
     }
-    let _ = (arguments.print_env, caller);
     server.serve().await;
+    // Ctrl-C is how a server ends.
     Ok(0)
+}
+
+/// Gives up standard output.
+fn close_stdout() -> Result<(), Failure> {
+    let null = std::fs::File::options().write(true).open("/dev/null");
+    let closed = null.and_then(|null| Ok(rustix::stdio::dup2_stdout(null)?));
+    closed.map_err(|err| Failure::unwritten(&err))
 }
 
 /// A server for the repository at hand.

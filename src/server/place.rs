@@ -102,6 +102,29 @@ impl<E: Engine> Place<E> {
         })
     }
 
+    /// What the repository is opened with as another environment.
+    pub(super) fn surroundings_of(&self, environment: &str) -> Surroundings {
+        Surroundings {
+            environment: Some(environment.to_owned()),
+            ..self.surroundings.clone()
+        }
+    }
+
+    /// Reads the repository again, as the environment of a workspace that was read before.
+    pub(super) async fn open_as(&self, before: &Workspace) -> Result<Arc<Workspace>> {
+        let name = &before.environment.name;
+        let is_own = self
+            .last()
+            .as_ref()
+            .is_some_and(|last| last.environment.name == *name);
+        if is_own {
+            return self.open().await;
+        }
+        let (root, surroundings) = (self.root.clone(), self.surroundings_of(name));
+        let opened = blocking(move || Workspace::open(&root, &surroundings)).await?;
+        Ok(Arc::new(opened?))
+    }
+
     /// The engine. It is asked each time whether it is still there, by the call that needs it.
     pub(super) async fn engine(&self, workspace: &Workspace) -> Result<Arc<E>> {
         let mut engine = self.engine.lock().await;
