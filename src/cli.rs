@@ -34,6 +34,7 @@ mod schema;
 mod serve;
 
 mod source_operation;
+mod ssh_bridge;
 mod status;
 mod table;
 mod test;
@@ -244,6 +245,9 @@ enum Command {
     Serve(serve::Arguments),
     /// Run Upsun's own command, `upsun`, on the sandbox
     Upsun(upsun::Arguments),
+    /// Connect to a container as `ssh` does, for Upsun's own command
+    #[command(name = "ssh-bridge", hide = true, disable_help_flag = true)]
+    SshBridge(ssh_bridge::Arguments),
     /// Print the addresses of the environment
     Url(url::Arguments),
     /// Check this machine and the engine, and list every known difference from Upsun
@@ -315,6 +319,7 @@ fn run(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Tunnel(command) => wait(tunnel::run(context, command)),
         Command::Serve(arguments) => wait_on_threads(serve::run(context, arguments)),
         Command::Upsun(arguments) => wait_on_threads(upsun::run(context, arguments)),
+        Command::SshBridge(arguments) => wait(ssh_bridge::run(context, arguments)),
         Command::Url(arguments) => url::run(context, &arguments),
         Command::Doctor(arguments) => wait(doctor::run(context, &arguments)),
         Command::Clean(arguments) => wait(clean::run(context, &arguments)),

@@ -20,7 +20,7 @@
 //!                 | relationships
 //!                 | images mount_suggestion suite web
 //!                 | crons known_cause layout mount_advice revision routes settings
-//! facts           | config scratch
+//! facts           | config scratch variable_store
 //!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
@@ -85,6 +85,7 @@ pub mod suite;
 pub mod text;
 pub mod tunnels;
 pub mod user_variables;
+pub mod variable_store;
 pub mod variables;
 pub mod watch;
 pub mod web;

@@ -8,6 +8,8 @@ mod environment;
 mod log;
 mod operations;
 mod project;
+mod users;
+mod variables;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use self::environment::Environment;
+pub use self::environment::SSH_HOST;
 use super::answer::{Answer, Problem, Result, json_with};
 use super::key::Caller;
 use super::request::Call;
@@ -69,6 +72,12 @@ impl<E: Engine + 'static> Asked<'_, E> {
                 let activities = self.activities(workspace, None);
                 activities.route(rest).await
             }
+            (_, ["variables", rest @ ..]) => {
+                let variables = self.variables(workspace, true);
+                variables.route(rest, body).await
+            }
+            (&Method::GET, ["user-access"]) => Ok(users::list(workspace)),
+            (&Method::GET, ["user-access", id]) => users::get(workspace, id),
             (&Method::GET, ["environments"]) => self.environments(workspace).await,
             (_, ["environments", name, rest @ ..]) => {
                 let environment = self.environment(&seen, name).await?;
@@ -90,6 +99,14 @@ impl<E: Engine + 'static> Asked<'_, E> {
             (&Method::GET, ["deployments", "current"]) => environment.deployment(),
             (&Method::POST, ["deployments", "current", "operations"] | ["operations"]) => {
                 self.run_operation(environment, body).await
+            }
+            (&Method::GET, ["settings"]) => Ok(environment.settings()),
+            (_, ["variables", rest @ ..]) => {
+                let variables = self.variables(&environment.workspace, false);
+                variables.route(rest, body).await
+            }
+            (&Method::POST, ["source-operation"]) => {
+                self.run_source_operation(environment, body).await
             }
             (&Method::GET, ["source-operations"]) => Ok(environment.source_operations()),
             (&Method::GET, ["tasks"]) => Ok(super::answer::json(&json!([]))),

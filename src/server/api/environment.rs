@@ -85,6 +85,15 @@ impl Environment {
         path(&self.workspace)
     }
 
+    /// What Upsun's CLI asks of an environment's settings: a sandbox is deployed when that is needed.
+    pub(super) fn settings(&self) -> Answer {
+        let own = format!("{}/settings", self.path());
+        json(&json!({
+            "enable_manual_deployments": false,
+            "_links": links([("self", own)]),
+        }))
+    }
+
     pub(super) fn deployments(&self) -> Answer {
         json(&json!([deployment::shown(&self.workspace)]))
     }
@@ -200,19 +209,26 @@ fn links_of(workspace: &Workspace) -> Value {
         let workers = app.workers.iter().map(|worker| Some(worker.name.as_str()));
         for worker in std::iter::once(None).chain(workers) {
             let name = crate::text::container_name(&app.name, worker);
-            all.push((format!("pf:ssh:{name}"), ssh_address(workspace, &name)));
+            let address = ssh_address(workspace, &app.name, worker);
+            all.push((format!("pf:ssh:{name}"), address));
         }
     }
     links(all.iter().map(|(name, href)| (name.as_str(), href.clone())))
 }
 
-/// The address by which `ssh` on this machine finds a container: `upsun-local ssh-bridge` reads it.
-fn ssh_address(workspace: &Workspace, container: &str) -> String {
-    let environment = machine_name(workspace);
+/// The host name of all containers, for `ssh`.
+pub const SSH_HOST: &str = "ssh.sandbox.localhost";
+
+/// The address by which `ssh` on this machine finds a container: `upsun-local ssh-bridge` reads it. Two hyphens stand
+/// between its parts, so that the parts have none.
+fn ssh_address(workspace: &Workspace, app: &str, worker: Option<&str>) -> String {
+    let name = |text: &str| part(text).replace("--", "-%2D");
+    let environment = name(&workspace.environment.name);
+    let worker = worker.map(|worker| format!("--{}", name(worker)));
     format!(
-        "ssh://{environment}--{}@ssh.{}",
-        part(container),
-        super::project::REGION
+        "ssh://{environment}--{}{}@{SSH_HOST}",
+        name(app),
+        worker.unwrap_or_default()
     )
 }
 

@@ -1,5 +1,7 @@
-//! Runs operations.
+//! Runs operations and source operations.
 
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -11,8 +13,13 @@ use super::super::request::text;
 use super::environment::Environment;
 use super::{Asked, accepted};
 use crate::actions::operation::{Mounts, Operation, Request};
+use crate::actions::source_operation::{self, PlannedSourceOperation};
+use crate::config::{self, Config};
 use crate::engine::Engine;
+use crate::failure::{BAD_CONFIGURATION, Failure};
 use crate::lifecycle::Pull;
+use crate::revision::Revision;
+use crate::shutdown::Shutdown;
 use crate::user_variables::{UserVariable, UserVariables};
 use crate::workspace::{Target, Workspace, all_operations};
 
@@ -47,6 +54,39 @@ impl<E: Engine + 'static> Asked<'_, E> {
         };
         let run =
             move |actions: crate::actions::Actions<E>| async move { actions.run(&planned).await };
+        let activity = self.shared.start(&workspace, run).await?;
+        Ok(accepted(&[activity]))
+    }
+
+    /// `POST …/source-operation` with `operation` and `variables`. The repository stays as it is: the commits are
+    /// discarded, as without `--apply`.
+    pub(super) async fn run_source_operation(
+        &self,
+        environment: &Environment,
+        body: Incoming,
+    ) -> Result {
+        let body = self.call.json(body).await?;
+        let operation = text(&body, "operation").ok_or_else(|| {
+            Problem::bad("the name of the source operation is missing: `operation`")
+        })?;
+        let workspace = self.shared.place.open_as(&environment.workspace).await?;
+        let request = source_operation::Request {
+            operation: operation.to_owned(),
+            actor: actor(&workspace, &self.caller)?,
+            timeout: None,
+            variables: variables_by_prefix(&body)?,
+            pull: Pull::Missing,
+            diff: false,
+            is_stdout_taken: false,
+            apply: false,
+        };
+        let shutdown = Shutdown::new();
+        let planned =
+            PlannedSourceOperation::prepare(&workspace, request, committed, &shutdown).await?;
+        let workspace = Arc::clone(planned.workspace());
+        let run = move |actions: crate::actions::Actions<E>| async move {
+            actions.run_source_operation(&planned).await
+        };
         let activity = self.shared.start(&workspace, run).await?;
         Ok(accepted(&[activity]))
     }
@@ -97,6 +137,53 @@ fn target(workspace: &Workspace, service: &str) -> Target {
             worker: None,
         },
     }
+}
+
+/// The configuration of the last commit.
+fn committed(root: &Path) -> std::result::Result<Config, Failure> {
+    let revision = Revision::named(root, "HEAD")?;
+    if !revision.is_configured()? {
+        return Ok(Config::default());
+    }
+    let loaded = config::load_files(Rc::new(revision));
+    let count = loaded
+        .problems
+        .iter()
+        .filter(|problem| problem.is_error())
+        .count();
+    loaded.config.ok_or_else(|| {
+        let count = crate::text::count(count, "error");
+        let message = format!("the configuration at `HEAD` has {count}; Upsun would refuse it");
+        Failure::new(BAD_CONFIGURATION, message)
+            .hint("commit a configuration that `upsun-local check` accepts")
+    })
+}
+
+/// `variables`: by prefix, then by name, as `{"env": {"NAME": "value"}}`.
+fn variables_by_prefix(body: &Value) -> Result<UserVariables> {
+    let mut all = UserVariables::new();
+    let by_prefix = match body.get("variables") {
+        None | Some(Value::Null) => return Ok(all),
+        // PHP writes an empty object as a list.
+        Some(Value::Array(list)) if list.is_empty() => return Ok(all),
+        Some(Value::Object(map)) => map,
+        Some(_) => return Err(Problem::bad("`variables` must be an object")),
+    };
+    for (prefix, names) in by_prefix {
+        let names = names
+            .as_object()
+            .ok_or_else(|| Problem::bad(format!("`variables.{prefix}` must be an object")))?;
+        for (name, value) in names {
+            let name = format!("{prefix}:{name}");
+            if !crate::user_variables::is_name(&name) {
+                return Err(Problem::bad(format!(
+                    "`{name}` cannot be the name of a variable"
+                )));
+            }
+            all.insert(name, UserVariable::new(value.clone()));
+        }
+    }
+    Ok(all)
 }
 
 /// `parameters`: names with values, or a list of `name=value`. Each is a variable of the run.
