@@ -33,6 +33,19 @@ impl Runs {
         all.push(run);
     }
 
+    /// Keeps the server until something has ended that is not an activity of this server.
+    pub(super) fn stay(&self, until: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = Shutdown::new();
+        let stopping = shutdown.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = until => {}
+                () = stopping.reached(Urgency::Cancel) => {}
+            }
+        });
+        self.add(Run { shutdown, task });
+    }
+
     /// Passes the requests to stop the server on to all activities, and waits until they have ended.
     pub(super) async fn end(&self, server: &Shutdown) {
         let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

@@ -140,8 +140,8 @@ impl<E: Engine + 'static> Activities<'_, E> {
             return Err(Problem::fault("the activity cannot be asked to stop"));
         }
         let id = activity.id.clone();
-        tokio::spawn(async move {
-            // The request holds until the activity has heard it.
+        // The request holds until the activity has ended, so the server stays that long.
+        self.asked.shared.runs.stay(async move {
             while store.is_running(&id) {
                 tokio::time::sleep(log::POLL).await;
             }

@@ -116,8 +116,9 @@ impl<E: Engine + 'static> Asked<'_, E> {
         }
         let quoted: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
         let message = format!(
-            "the operation `{operation}` is defined on {}; say which one: `upsun-local upsun -- operation:run {operation} --app {service}`",
-            quoted.join(" and ")
+            "the operation `{operation}` is defined on {}; say which one, as in `upsun-local upsun -- operation:run {operation} {}`",
+            quoted.join(" and "),
+            options(&target(workspace, service))
         );
         Err(Problem::bad(message).detail(json!({ "service": places })))
     }
@@ -157,6 +158,15 @@ fn committed(root: &Path) -> std::result::Result<Config, Failure> {
         Failure::new(BAD_CONFIGURATION, message)
             .hint("commit a configuration that `upsun-local check` accepts")
     })
+}
+
+/// The options by which Upsun's CLI takes a target.
+fn options(target: &Target) -> String {
+    let app = target.app.as_ref().map(|app| format!("--app {app}"));
+    let worker = target.worker.as_ref();
+    let worker = worker.map(|worker| format!("--worker {worker}"));
+    let all: Vec<String> = app.into_iter().chain(worker).collect();
+    all.join(" ")
 }
 
 /// `variables`: by prefix, then by name, as `{"env": {"NAME": "value"}}`.
