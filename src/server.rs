@@ -180,10 +180,10 @@ impl<E: Engine + 'static> Shared<E> {
     }
 }
 
-/// Refuses a method or path that there is not.
+/// Refuses a method or path that a sandbox does not have.
 fn unknown(call: &Call) -> Problem {
     Problem::not_found(format!(
-        "a sandbox has no `{} /{}`",
+        "not in a sandbox: `{} /{}`",
         call.method,
         call.path.join("/")
     ))

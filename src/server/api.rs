@@ -8,6 +8,7 @@ mod environment;
 mod log;
 mod operations;
 mod project;
+mod redeploy;
 mod users;
 mod variables;
 
@@ -108,6 +109,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
             (&Method::POST, ["source-operation"]) => {
                 self.run_source_operation(environment, body).await
             }
+            (&Method::POST, ["redeploy"]) => self.redeploy(environment).await,
             (&Method::GET, ["source-operations"]) => Ok(environment.source_operations()),
             (&Method::GET, ["tasks"]) => Ok(super::answer::json(&json!([]))),
             (_, ["activities", rest @ ..]) => {

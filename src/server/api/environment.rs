@@ -199,6 +199,7 @@ fn links_of(workspace: &Workspace) -> Value {
         ("#manage-variables", below("variables")),
         ("#deployments", below("deployments")),
         ("#tasks", below("tasks")),
+        ("#redeploy", below("redeploy")),
     ]
     .map(|(name, href)| (name.to_owned(), href))
     .into();
