@@ -29,7 +29,7 @@ use hyper::{Method, Request};
 use tokio::sync::watch;
 
 use self::answer::{Answer, Problem};
-pub use self::api::SSH_HOST;
+pub use self::api::{GIT_HOST, SSH_HOST, project_id};
 use self::guard::Guard;
 use self::hub::Hub;
 use self::key::KeyFile;

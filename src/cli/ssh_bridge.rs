@@ -12,7 +12,7 @@ use super::context::Context;
 use super::upsun::client::{BRIDGE, BRIDGE_DIRECTORY};
 use super::{Cli, Command, exec};
 use upsun_local::failure::{CANNOT_MAKE, Failure};
-use upsun_local::server::SSH_HOST;
+use upsun_local::server::{GIT_HOST, SSH_HOST};
 
 /// The letters of options of `ssh` that have a value.
 const VALUED: &str = "BbcDEeFIiJLlmOoPpQRSWw";
@@ -54,6 +54,12 @@ struct Asked {
 /// Runs the command in the container, and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let asked = read(&arguments.words);
+    if asked.host == GIT_HOST {
+        return Err(Failure::usage(
+            "a sandbox has no repository to push to: it builds the working copy",
+        )
+        .hint("`upsun-local up`, or `upsun redeploy`, brings up what has changed"));
+    }
     if asked.host != SSH_HOST {
         return Err(real(context, &arguments.words));
     }

@@ -41,7 +41,7 @@ fn record(directory: &std::path::Path, id: &str, kind: &str, result: &str, envir
     std::fs::write(directory.join(format!("{id}.json")), record.to_string()).unwrap();
     std::fs::write(
         directory.join(format!("{id}.log")),
-        "one\n\u{1b}[31mtwo\u{1b}[0m\nthree",
+        "one\n\u{1b}[2J\u{1b}[31mtwo\u{1b}[0m\nthree",
     )
     .unwrap();
 }
@@ -155,8 +155,8 @@ fn a_log_is_lines_of_json_up_to_a_seal() {
         .iter()
         .filter_map(|line| line["data"]["message"].as_str())
         .collect();
-    // Without control sequences: the log of a script must not write on the terminal of its reader.
-    assert_eq!(messages, ["one\n", "two\n", "three"]);
+    // Colours stay, but the log of a script must not do anything else to the terminal of its reader.
+    assert_eq!(messages, ["one\n", "\u{1b}[31mtwo\u{1b}[0m\n", "three"]);
     assert!(lines[0]["data"]["timestamp"].is_string() && lines[0]["_id"] != lines[1]["_id"]);
     assert_eq!(lines.last(), Some(&json!({ "seal": true })));
 }

@@ -8,6 +8,8 @@ mod client;
 mod console;
 #[cfg(feature = "test-docker")]
 mod engine;
+#[cfg(feature = "test-docker")]
+mod every_command;
 mod safety;
 mod schema;
 mod upsun;

@@ -300,7 +300,6 @@ fn strange_requests_are_refused_and_the_server_goes_on() {
         assert_eq!(answer.header("set-cookie"), None, "{path}");
     }
     for raw in [
-        "\r\n\r\n",
         "GET\r\n\r\n",
         "GET / HTTP/9.9\r\n\r\n",
         "\u{1}\u{2}\u{3}\r\n\r\n",

@@ -183,14 +183,17 @@ fn answers_have_the_shapes_of_upsuns_description() {
     );
     let references = get("/ref/projects");
     let organizations = get("/ref/organizations");
-    assert!(references[&project.id]["organization_id"].is_string());
+    assert!(references[project.id.replace('-', "_")]["organization_id"].is_string());
     assert_eq!(organizations.as_object().map(Map::len), Some(1));
     let user = get("/users/me")["id"].clone();
     let access = get(&format!(
         "/users/{}/extended-access",
         user.as_str().unwrap()
     ));
-    assert_eq!(access["items"][0]["resource_id"], project.id.as_str());
+    assert_eq!(
+        access["items"][0]["resource_id"],
+        project.id.replace('-', "_")
+    );
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn lists_show_what_the_configuration_says() {
     let plain = ["--format", "plain", "--no-header"];
     for (words, expected) in [
         (
-            &["operation:list", "-A", "app", "--columns", "operation,role"][..],
+            &["operation:list", "-A", "app", "--columns", "name,role"][..],
             "both\tviewer",
         ),
         (&["app:list"], "app\tnodejs:24"),
@@ -127,7 +127,10 @@ fn lists_show_what_the_configuration_says() {
             &["environment:list", "--columns", "id,type"],
             "local\tdevelopment",
         ),
-        (&["project:list", "--columns", "id"], &project.id),
+        (
+            &["project:list", "--columns", "id"],
+            &project.id.replace('-', "_"),
+        ),
     ] {
         let arguments = [&["--"][..], words, &plain].concat();
         let listed = without_engine(&project, &directory, &arguments).expect(0);
@@ -155,7 +158,7 @@ fn a_role_that_is_too_low_gets_upsuns_own_words() {
             denied.stderr
         );
     }
-    // Whoever may run it gets as far as the engine, which is missing.
+    // An admin gets as far as the engine, which is missing.
     let run = ["--", "operation:run", "greet", "-A", "app", "--yes"];
     let failed = without_engine(&project, &directory, &run);
     assert_ne!(failed.code, 0);

@@ -11,7 +11,7 @@ use super::super::opened::open_lenient;
 use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::private;
-use upsun_local::server::{Caller, Server};
+use upsun_local::server::{Caller, Server, project_id};
 use upsun_local::text::quote;
 
 /// The names of Upsun's CLI, each with the prefix of its variables.
@@ -114,7 +114,7 @@ impl Client {
             set(&own("NO_INTERACTION"), "1".into());
         }
         // The CLI takes project and environment from the variables that a container of Upsun's has.
-        set("PLATFORM_PROJECT", workspace.project.id.clone().into());
+        set("PLATFORM_PROJECT", project_id(&workspace).into());
         set("PLATFORM_BRANCH", workspace.environment.name.clone().into());
         let variables = &context.surroundings.variables;
         for name in ["no_proxy", "NO_PROXY"] {

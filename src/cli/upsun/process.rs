@@ -45,14 +45,13 @@ pub(super) async fn run(
             if let Some(group) = &below {
                 group.end(Signal::TERM);
             }
-            match tokio::time::timeout(PATIENCE, child.wait()).await {
-                Ok(status) => status,
-                Err(_) => {
-                    if let Some(group) = &below {
-                        group.end(Signal::KILL);
-                    }
-                    child.wait().await
+            if let Ok(status) = tokio::time::timeout(PATIENCE, child.wait()).await {
+                status
+            } else {
+                if let Some(group) = &below {
+                    group.end(Signal::KILL);
                 }
+                child.wait().await
             }
         }
     };

@@ -72,7 +72,7 @@ try {
   const events = new EventSource("/console/events");
   events.addEventListener("message", (event) => {
     const what = JSON.parse(event.data);
-    if (what.type.endsWith("_finished")) refresh();
+    if (what.type.endsWith("-finished")) refresh();
   });
   events.addEventListener("reset", refresh);
 } catch (error) {
