@@ -43,7 +43,7 @@ use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 use crate::user_variables::UserVariables;
-use crate::variable_store::{self, VariableStore};
+use crate::variable_store;
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -101,7 +101,7 @@ impl Workspace {
     }
 
     fn read(root: &Path, surroundings: &Surroundings, lenient: bool) -> Result<Self, Error> {
-        let settings = if lenient {
+        let mut settings = if lenient {
             settings::of_lenient(root, surroundings)?
         } else {
             settings::of(root, surroundings)?
@@ -143,22 +143,10 @@ impl Workspace {
             settings::read_env_file(&project.root, &settings)?
         };
         environment_variables.extend(settings.variables.environment.clone());
-        let mut settings = settings;
-        let store = VariableStore::of(&project.state_dir);
-        match store.read() {
-            Ok(stored) => {
-                variable_store::apply(&stored.project, &mut settings.variables.project);
-                if let Some(stored) = stored.environments.get(&environment.name) {
-                    variable_store::apply(stored, &mut environment_variables);
-                }
-            }
-            // Commands that tidy up need no variables.
-            Err(_) if lenient => {}
-            Err(err) => {
-                let path = store.path().display();
-                return Err(Error::file(format!("{path}: {err}"))
-                    .hint("delete the file to go on without the variables that were set in it"));
-            }
+        let stored = settings::stored_variables(&project, lenient)?;
+        variable_store::apply(&stored.project, &mut settings.variables.project);
+        if let Some(stored) = stored.environments.get(&environment.name) {
+            variable_store::apply(stored, &mut environment_variables);
         }
         let proxy = images::Proxy::find(&settings.proxy, |name| surroundings.variables.get(name));
         if proxy.has_lost_credentials() {

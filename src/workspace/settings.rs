@@ -7,10 +7,12 @@ use super::{Error, Surroundings, Variables};
 use crate::bounded::{self, MEBIBYTE};
 use crate::image_ref::ImageRef;
 use crate::images::{self, Certificates};
+use crate::project::Project;
 use crate::settings::load::{self, Loaded, OwnFile};
 use crate::settings::{self, FILE_NAME, Settings};
 use crate::source;
 use crate::user_variables::UserVariables;
+use crate::variable_store::{Stored, VariableStore};
 
 /// A file of variables, above `env_file`.
 const ENV_FILE: &str = "UPSUN_LOCAL_ENV_FILE";
@@ -39,6 +41,21 @@ pub(crate) fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Set
         Ok(loaded.settings)
     } else {
         Err(refused(&surroundings.own_settings, &loaded))
+    }
+}
+
+/// The variables that were set through Upsun's API.
+pub(super) fn stored_variables(project: &Project, lenient: bool) -> Result<Stored, Error> {
+    let store = VariableStore::of(&project.state_dir);
+    match store.read() {
+        Ok(stored) => Ok(stored),
+        // Commands that tidy up need no variables.
+        Err(_) if lenient => Ok(Stored::default()),
+        Err(err) => {
+            let path = store.path().display();
+            Err(Error::file(format!("{path}: {err}"))
+                .hint("delete the file to go on without the variables that were set in it"))
+        }
     }
 }
 

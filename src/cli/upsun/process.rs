@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Command;
 
-use super::client::{Client, Program};
+use super::super::upsun_client::{Client, Program};
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::shutdown::{Shutdown, Urgency};
 
