@@ -43,7 +43,6 @@ use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 use crate::user_variables::UserVariables;
-use crate::variable_store;
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -136,18 +135,8 @@ impl Workspace {
             name,
             kind: environment_type.to_string(),
         };
-        // Commands that tidy up need no variables.
-        let mut environment_variables = if lenient {
-            UserVariables::new()
-        } else {
-            settings::read_env_file(&project.root, &settings)?
-        };
-        environment_variables.extend(settings.variables.environment.clone());
-        let stored = settings::stored_variables(&project, lenient)?;
-        variable_store::apply(&stored.project, &mut settings.variables.project);
-        if let Some(stored) = stored.environments.get(&environment.name) {
-            variable_store::apply(stored, &mut environment_variables);
-        }
+        let environment_variables =
+            settings::user_variables(&project, &environment.name, &mut settings, lenient)?;
         let proxy = images::Proxy::find(&settings.proxy, |name| surroundings.variables.get(name));
         if proxy.has_lost_credentials() {
             let (message, hint) = settings::without_credentials(surroundings);
