@@ -44,8 +44,10 @@ def talk(text):
 class Bench:
     """The projects that are measured, and how to remove all that was made for them."""
 
-    def __init__(self, binary, arguments):
+    def __init__(self, binary, repository, arguments):
         self.binary = binary
+        self.repository = repository
+        self.previous = arguments.previous
         self.runs = arguments.runs
         self.schema = arguments.schema
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="upsun-local-bench-")).resolve()

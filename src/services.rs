@@ -256,6 +256,7 @@ fn finish(inputs: &Inputs<'_>, draft: Draft) -> ServicePlan {
             labels,
             directory_of: None,
             memory: None,
+            layers: None,
         }
     });
     let mut container = draft.runs.then(|| ContainerSpec {

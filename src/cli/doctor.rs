@@ -192,10 +192,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     };
     // From here on Ctrl-C ends the trial and removes what it made.
     context.shutdown()?;
-    let mut tried = None;
+    let (mut tried, mut packages) = (None, None);
     let engine = match connect(context, workspace.as_deref()).await {
         Ok((engine, info)) => {
             tried = Some(trial(context, workspace.as_deref(), &engine, &info).await?);
+            if let Some(workspace) = &workspace {
+                packages = lifecycle::packages_size(&engine, &workspace.project)
+                    .await
+                    .unwrap_or_default();
+            }
             Ok(info)
         }
         Err(failure) => Err(failure),
@@ -210,6 +215,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
             "project": workspace.as_ref().map(|workspace| &workspace.project.id),
             "repository": workspace.as_ref().map(|workspace| &workspace.project.root),
             "state": workspace.as_ref().map(|workspace| &workspace.project.state_dir),
+            "packages_bytes": packages,
             "differences": DIFFERENCES.iter().map(|(topic, text)| json!({ "topic": topic, "text": text })).collect::<Vec<_>>(),
         });
         let text = upsun_local::json::pretty(&document);
@@ -227,6 +233,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     }
     if let Some(tried) = &tried {
         text.push_str(&trial::text(context, tried));
+    }
+    if let Some(bytes) = packages {
+        let kept = format!(
+            "{} of packages and build caches are kept for builds; `upsun-local clean` removes them\n",
+            text::bytes(bytes)
+        );
+        text.push_str(&context.sentences(&kept, 0));
     }
     text.push_str(&format!("{}\n", strong("known differences from Upsun")));
     for (topic, difference) in DIFFERENCES {

@@ -150,6 +150,7 @@ impl<E: Engine> Trial<'_, E> {
             labels: self.labels(),
             directory_of: None,
             memory: None,
+            layers: None,
         };
         self.engine.create_volume(&spec).await.unwrap();
         spec
@@ -330,6 +331,7 @@ on_every_engine! {
     storage::a_volume_is_shared_and_outlives_its_containers,
     storage::a_volume_in_use_stays_also_when_nothing_runs,
     storage::a_volume_can_stand_for_a_directory_of_another,
+    storage::a_volume_can_be_a_writable_copy_of_another,
     storage::a_directory_that_is_not_there_cannot_be_mounted,
     storage::a_volume_of_a_container_that_nobody_made_has_no_labels,
     storage::networks_are_made_once_and_removed_for_good,

@@ -190,6 +190,21 @@ pub struct VolumeSpec {
     /// with the volume see the same content, which is lost when the last of them stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
+    /// The volumes that this volume lays over each other; `None` for a volume with its own data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Layers>,
+}
+
+/// A writable copy of a volume: whatever is written goes to another volume. An engine may not be able to mount it,
+/// and then refuses to create or to start a container with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layers {
+    /// The volume whose files are seen and never written. They must not change while a container has the copy.
+    pub lower: String,
+    /// The volume for what is written.
+    pub upper: String,
+    /// A volume that the kernel needs; it must be on the same file system as `upper`.
+    pub work: String,
 }
 
 /// A directory inside a volume.

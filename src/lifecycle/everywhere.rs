@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -51,6 +52,9 @@ impl Extent {
     }
 }
 
+/// How long an engine may measure volumes for something that is only good to know.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// All objects on an engine, by project. The engine needs a while to measure sizes, so `with_sizes` asks for them.
 pub async fn everywhere<E: Engine>(engine: &E, with_sizes: bool) -> Result<Vec<Sandboxes>> {
     let labels = Labels::from([(LABEL_PROJECT.to_owned(), String::new())]);
@@ -72,6 +76,26 @@ pub async fn everywhere<E: Engine>(engine: &E, with_sizes: bool) -> Result<Vec<S
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// How many bytes the kept packages and the build caches of a project take; `None` if there are none, or if the engine
+/// needs too long to measure them: it measures all volumes at once.
+pub async fn packages_size<E: Engine>(engine: &E, project: &Project) -> Result<Option<u64>> {
+    let mut labels = project.labels();
+    labels.extend([Kind::Packages.label()]);
+    let volumes = engine.volumes(&labels).await?;
+    if volumes.is_empty() {
+        return Ok(None);
+    }
+    let Ok(sizes) = tokio::time::timeout(PATIENCE, engine.volume_sizes()).await else {
+        return Ok(None);
+    };
+    let sizes = sizes?;
+    let all: Vec<u64> = volumes
+        .iter()
+        .filter_map(|volume| sizes.get(&volume.name).copied())
+        .collect();
+    Ok((!all.is_empty()).then(|| all.iter().sum()))
 }
 
 fn count_container(extent: &mut Extent, container: &Container) {
@@ -273,6 +297,7 @@ mod tests {
                 labels,
                 directory_of: None,
                 memory: None,
+                layers: None,
             };
             engine.create_volume(&volume).await.unwrap();
         }

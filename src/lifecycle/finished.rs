@@ -217,6 +217,7 @@ mod tests {
             labels: Labels::new(),
             directory_of: None,
             memory: None,
+            layers: None,
         };
         finished.noted_on(&spec).labels
     }

@@ -95,6 +95,7 @@ impl<E: Engine> Sandbox<'_, E> {
             labels: mark.labels.clone(),
             directory_of: None,
             memory: None,
+            layers: None,
         };
         let _ = self.engine.create_volume(&again).await;
         false

@@ -3,7 +3,7 @@
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, StreamExt};
 
-use super::trial;
+use super::trial::shows_others;
 use super::{Result, Sandbox};
 use crate::config::Config;
 use crate::config::app::App;
@@ -157,12 +157,11 @@ impl<E: Engine> Sandbox<'_, E> {
                 Down::Everything => true,
             }
         });
-        // Remove a volume that stands for a directory before the volume that contains the directory, and the mark of
-        // a build before the build: a removal of the build may leave a part of it.
+        // Remove a volume that shows files of other volumes before those, and the mark of a build before the build: a
+        // removal of the build may leave a part of it.
         let (first, rest): (Vec<_>, Vec<_>) = volumes.into_iter().partition(|volume| {
             let kind = Kind::of(&volume.labels);
-            matches!(kind, Some(Kind::Directory | Kind::Built))
-                || volume.name.ends_with(trial::DIRECTORY)
+            matches!(kind, Some(Kind::Directory | Kind::Built)) || shows_others(&volume.name)
         });
         let removed = first.len() + rest.len();
         for volumes in [first, rest] {

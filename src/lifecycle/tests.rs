@@ -213,6 +213,7 @@ impl World {
             labels: labels(Kind::ServiceData),
             directory_of: None,
             memory: None,
+            layers: None,
         };
         let mut container = ContainerSpec {
             name: name("service"),

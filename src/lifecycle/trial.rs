@@ -7,21 +7,28 @@ mod copies;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::copies::{Copies, outside};
+use self::check::Checking;
+use self::copies::{Copies, Method, outside};
+use super::copy_on_write::is_overlay;
 use super::operation::Done;
 use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{self, MountCheck, Outcome};
 use crate::event::{NewMount, Suggestion};
-use crate::labels::Kind;
+use crate::labels::{Kind, Labels};
 use crate::mount_advice::messages::Complaint;
 use crate::mount_suggestion::configured;
 use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
 use crate::plan::ContainerPlan;
 
 /// The end of the name of a volume that stands for a directory of another volume.
-pub(super) const DIRECTORY: &str = "-directory";
+const DIRECTORY: &str = "-directory";
+
+/// Whether that volume of a trial shows the files of other volumes, and must be removed before them.
+pub(super) fn shows_others(name: &str) -> bool {
+    name.ends_with(DIRECTORY) || is_overlay(name)
+}
 
 /// After this time a message says that copying takes a while.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -79,8 +86,12 @@ impl<E: Engine> Sandbox<'_, E> {
         trying: &Trying<'_>,
     ) -> Result<Tried> {
         let title = run.container.title(&planned.plan.app);
-        let copies = Copies::writable(run.container);
-        let built = self.copy_app(&title, &copies).await?;
+        let (copies, built) = self
+            .copy_app(&title, Method::Overlay, &|method| {
+                Copies::writable(run.container, method)
+            })
+            .await?;
+        let method = copies.method;
         let id = self.create_anew(&copies.container).await?;
         self.engine.start_container(&id).await?;
         // The operation may need the files of a hook that could not write.
@@ -92,7 +103,11 @@ impl<E: Engine> Sandbox<'_, E> {
             self.wait_until_up(&id, &title, Some(address)).await?;
         }
         self.checkpoint()?;
-        let begun = self.files(&id, &copies.container.user).await?;
+        let files = || async {
+            let files = self.files(&id, &copies.container.user).await?;
+            Ok::<_, Error>(method.comparable(files, &built))
+        };
+        let begun = files().await?;
         let done = self.run_with_directories(&id, planned, run).await?;
         let mut report = Report {
             outcome: done.outcome,
@@ -107,7 +122,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if report.outcome == Outcome::Cancelled {
             return Ok(tried);
         }
-        let ended = self.files(&id, &copies.container.user).await?;
+        let ended = files().await?;
         let changed = self.engine.changed_paths(&id).await?;
         let outside = outside(&changed, &copies.container);
         let listings = Listings {
@@ -118,9 +133,15 @@ impl<E: Engine> Sandbox<'_, E> {
         tried.suggestion = suggest(&listings, trying.known, &outside);
         if report.outcome == Outcome::Success && tried.suggestion.wrote {
             let suggestion = &mut tried.suggestion;
-            tried.check = self
-                .check_mounts(planned, run, deployed, trying, &listings, suggestion)
-                .await?;
+            let checking = Checking {
+                planned,
+                run,
+                deployed,
+                trying,
+                listings: &listings,
+                method,
+            };
+            tried.check = self.check_mounts(&checking, suggestion).await?;
         }
         if let Some(check) = &tried.check
             && check.result == Outcome::Cancelled
@@ -172,16 +193,49 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(done)
     }
 
-    /// Makes the copies. Returns the files of the app in the copy.
-    async fn copy_app(&self, title: &str, copies: &Copies) -> Result<Files> {
-        // Files left by a crash would be mistaken for files of the operation.
-        self.remove_trials().await?;
+    /// Makes copies, by the given method if the engine can. Returns them with the files of the app.
+    async fn copy_app(
+        &self,
+        title: &str,
+        method: Method,
+        copies: &(dyn Fn(Method) -> Copies + Sync),
+    ) -> Result<(Copies, Files)> {
+        if method == Method::Overlay {
+            let layered = copies(Method::Overlay);
+            match self.fill(title, &layered).await {
+                Ok(files) => return Ok((layered, files)),
+                Err(Error::Engine(because @ EngineError::Other(_))) => {
+                    tracing::debug!(%because, "the app is copied: the engine cannot lay volumes over each other");
+                }
+                Err(err) => return Err(err),
+            }
+        }
+        let whole = copies(Method::Copy);
+        let files = self.fill(title, &whole).await?;
+        Ok((whole, files))
+    }
+
+    /// Makes and fills the volumes. Returns the files of the app in the copy.
+    async fn fill(&self, title: &str, copies: &Copies) -> Result<Files> {
+        // The volumes of another copy have other names, and are removed with this copy.
+        self.remove_trial_containers().await?;
         for volume in &copies.volumes {
             self.engine.create_volume(volume).await?;
         }
         let id = self.create_anew(&copies.copying).await?;
         self.engine.start_container(&id).await?;
-        let copying = self.ours(&id, &copies.copying.user, &copies.script);
+        self.copy_files(&id, title, copies).await?;
+        let files = self.files(&id, &copies.container.user).await?;
+        self.engine.remove_container(&id).await?;
+        for directory in &copies.directories {
+            self.engine.create_volume(directory).await?;
+        }
+        self.checkpoint()?;
+        Ok(copies.method.comparable_to_itself(files))
+    }
+
+    async fn copy_files(&self, id: &str, title: &str, copies: &Copies) -> Result<()> {
+        let copying = self.ours(id, &copies.copying.user, &copies.script);
         tokio::pin!(copying);
         let (code, _, errors) = tokio::select! {
             copied = &mut copying => copied?,
@@ -194,26 +248,20 @@ impl<E: Engine> Sandbox<'_, E> {
             line.contains("Permission denied") || line.contains("Operation not permitted")
         };
         match errors.trim() {
-            _ if code == 0 => {}
+            _ if code == 0 => Ok(()),
             errors if !errors.is_empty() && errors.lines().all(is_refused) => {
                 let count = errors.lines().count();
                 let first = errors.lines().next().unwrap_or_default();
                 let message = format!("not all of {title} could be copied ({count}): {first}");
                 let hint = "the operation is tried without that";
                 self.events.warn(message, Some(hint.to_owned())).await;
+                Ok(())
             }
             errors => {
                 let message = format!("the app cannot be copied: {errors}");
-                return Err(EngineError::Other(message).into());
+                Err(EngineError::Other(message).into())
             }
         }
-        let files = self.files(&id, &copies.container.user).await?;
-        self.engine.remove_container(&id).await?;
-        for directory in &copies.directories {
-            self.engine.create_volume(directory).await?;
-        }
-        self.checkpoint()?;
-        Ok(files)
     }
 
     /// Makes the directories below the app that an operation looked for in vain. Returns the directories that were
@@ -282,21 +330,27 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Removes all objects of trials in this environment, also those of a killed `upsun-local`. The caller must hold
     /// the lock of the environment.
     pub(super) async fn remove_trials(&self) -> Result<()> {
-        let mut labels = self.project.environment_labels(&self.environment.name);
-        labels.extend([Kind::Trial.label()]);
-        for container in self.engine.containers(&labels).await? {
-            self.engine.remove_container(&container.id).await?;
-        }
+        let labels = self.remove_trial_containers().await?;
         let volumes = self.engine.volumes(&labels).await?;
-        let (directories, copies): (Vec<_>, Vec<_>) = volumes
+        let (showing, copies): (Vec<_>, Vec<_>) = volumes
             .iter()
-            .partition(|volume| volume.name.ends_with(DIRECTORY));
-        for directory in directories {
-            self.engine.remove_volume(&directory.name).await?;
+            .partition(|volume| shows_others(&volume.name));
+        for volume in showing {
+            self.engine.remove_volume(&volume.name).await?;
         }
         let copies = self.not_swept(copies).await.into_iter();
         let copies = copies.map(|volume| volume.name.clone()).collect();
         self.discard(None, copies).await;
         Ok(())
+    }
+
+    /// Removes the containers of trials. Returns the labels of the objects of trials.
+    async fn remove_trial_containers(&self) -> Result<Labels> {
+        let mut labels = self.project.environment_labels(&self.environment.name);
+        labels.extend([Kind::Trial.label()]);
+        for container in self.engine.containers(&labels).await? {
+            self.engine.remove_container(&container.id).await?;
+        }
+        Ok(labels)
     }
 }

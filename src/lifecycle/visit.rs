@@ -75,6 +75,7 @@ impl<E: Engine> Sandbox<'_, E> {
             labels,
             directory_of: None,
             memory: None,
+            layers: None,
         };
         self.engine.create_volume(&volume).await?;
         Ok(Visit {

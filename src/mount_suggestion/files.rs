@@ -75,6 +75,22 @@ impl Files {
         Files(files.collect())
     }
 
+    /// The same files, where those whose number `built` has too are known by that number alone: a file that a kernel
+    /// copies before it is written keeps its number and gets another time of birth. A new file cannot get a number of
+    /// `built`, since the originals stay.
+    #[must_use]
+    pub fn without_births_of(mut self, built: &Files) -> Files {
+        let number = |file: &File| file.birth.rsplit(' ').next().unwrap_or_default().to_owned();
+        let numbers: BTreeSet<String> = built.0.values().map(number).collect();
+        for file in self.0.values_mut() {
+            let number = number(file);
+            if numbers.contains(&number) {
+                file.birth = number;
+            }
+        }
+        self
+    }
+
     pub(super) fn is_directory(&self, path: &str) -> bool {
         let file = self.0.get(path);
         file.is_some_and(|file| file.kind == Kind::Directory)

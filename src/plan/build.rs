@@ -50,6 +50,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         labels: labelled(kind),
         directory_of: None,
         memory: None,
+        layers: None,
     };
     let (volume, mark) = (volume_of(Kind::Build), volume_of(Kind::Built));
     let cache = cache(project, *user);
@@ -143,6 +144,7 @@ fn cache(project: &Project, user: User) -> VolumeSpec {
         labels: project.new_labels(None, None, Kind::Cache),
         directory_of: None,
         memory: None,
+        layers: None,
     }
 }
 

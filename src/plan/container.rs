@@ -214,6 +214,7 @@ impl Data {
                 labels: project.new_labels(Some(environment), of_app, kind),
                 directory_of: None,
                 memory: None,
+                layers: None,
             };
             if kind == Kind::Tmp {
                 volatile.insert(volume.name.clone());
@@ -231,6 +232,7 @@ impl Data {
                     path: mount.source_path.clone(),
                 }),
                 memory: None,
+                layers: None,
             };
             mounted.push((mount.path.clone(), directory.name.clone()));
             volumes.insert(volume.name.clone(), volume);

@@ -126,6 +126,7 @@ pub(super) fn socket_volume(inputs: &Inputs<'_>, app: &App) -> Option<VolumeSpec
             .new_labels(Some(environment), Some(&app.name), Kind::Run),
         directory_of: None,
         memory: Some(format!("mode=0755,{owner},size=64m")),
+        layers: None,
     })
 }
 

@@ -125,6 +125,7 @@ pub(super) fn volume(project: &Project, user: User) -> VolumeSpec {
         labels: project.new_labels(None, None, Kind::Packages),
         directory_of: None,
         memory: None,
+        layers: None,
     }
 }
 

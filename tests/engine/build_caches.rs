@@ -54,3 +54,18 @@ fn a_build_finds_the_directory_of_the_last_build_with_the_same_watched_files() {
         outcome.stderr
     );
 }
+
+#[test]
+fn doctor_tells_the_size_of_what_is_kept_for_builds() {
+    let project = TestProject::on_engine(&config(""));
+    project.file("lock", "1");
+    project.file("source", "first\n");
+    let size = || {
+        let shown = project.run(&["doctor", "--format", "json"]);
+        let document: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
+        document["packages_bytes"].as_u64()
+    };
+    assert_eq!(size(), None);
+    project.run(&["run", "show"]).expect(0);
+    assert!(size() > Some(0));
+}

@@ -175,6 +175,7 @@ pub(super) async fn what_carries_one_label_of_two_is_not_listed<E: Engine>(trial
             labels: labels.clone(),
             directory_of: None,
             memory: None,
+            layers: None,
         };
         engine.create_volume(&volume).await.unwrap();
         let tag = format!("upsun-local/{}:{part}", trial.id);

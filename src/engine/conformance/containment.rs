@@ -104,6 +104,7 @@ pub(super) async fn a_volume_in_memory_lasts_as_long_as_something_that_has_it_ru
         labels: trial.labels(),
         directory_of: None,
         memory: Some("mode=0777,size=1m".to_owned()),
+        layers: None,
     };
     trial.engine.create_volume(&volume).await.unwrap();
     let mut spec = trial.container("one");

@@ -1,7 +1,7 @@
 //! Volumes and networks.
 
 use super::*;
-use crate::engine::spec::{Network, VolumeDirectory};
+use crate::engine::spec::{Layers, Network, VolumeDirectory};
 
 pub(super) async fn volumes_are_made_once_and_removed_for_good<E: Engine>(trial: &Trial<'_, E>) {
     let engine = trial.engine;
@@ -55,6 +55,7 @@ fn directory<E: Engine>(trial: &Trial<'_, E>, of: &VolumeSpec, path: &str) -> Vo
             path: path.to_owned(),
         }),
         memory: None,
+        layers: None,
     }
 }
 
@@ -79,6 +80,65 @@ pub(super) async fn a_volume_can_stand_for_a_directory_of_another<E: Engine>(tri
     trial.engine.remove_container(&two).await.unwrap();
     trial.engine.remove_volume(&part.name).await.unwrap();
     assert_eq!(trial.run(&one, "cat /data/deep/down/x").await.1, "there");
+}
+
+/// Docker can always mount such a copy on Linux as root. Other engines may refuse, and must do so at once.
+pub(super) async fn a_volume_can_be_a_writable_copy_of_another<E: Engine>(trial: &Trial<'_, E>) {
+    let engine = trial.engine;
+    let lower = trial.volume("lower").await;
+    let mut spec = trial.container("one");
+    // Whom the files belong to.
+    spec.user = "10000:10000".to_owned();
+    spec.volumes = vec![mounted(&lower, "/data")];
+    let one = trial.start(&spec).await;
+    let files = [("deep/", ""), ("deep/x", "there")];
+    trial.upload(&one, "/data", &files).await.unwrap();
+    let (upper, work) = (trial.volume("upper").await, trial.volume("work").await);
+    let copy = VolumeSpec {
+        name: trial.name("copy"),
+        labels: trial.labels(),
+        directory_of: None,
+        memory: None,
+        layers: Some(Layers {
+            lower: lower.name.clone(),
+            upper: upper.name.clone(),
+            work: work.name.clone(),
+        }),
+    };
+    engine.create_volume(&copy).await.unwrap();
+    spec.name = trial.name("two");
+    spec.volumes = vec![mounted(&copy, "/data")];
+    let started = match engine.create_container(&spec).await {
+        Ok(id) => engine.start_container(&id).await.map(|()| id),
+        Err(err) => Err(err),
+    };
+    match started {
+        Ok(two) => {
+            assert_eq!(trial.run(&two, "cat /data/deep/x").await.1, "there");
+            assert_eq!(trial.run(&two, "touch /data/deep/y").await.0, 0);
+            // Both containers of the copy see the same files.
+            spec.name = trial.name("three");
+            let three = trial.start(&spec).await;
+            assert_eq!(trial.run(&three, "cat /data/deep/y").await.0, 0);
+            for id in [&two, &three] {
+                engine.remove_container(id).await.unwrap();
+            }
+        }
+        Err(err) => assert!(matches!(&err, Error::Other(_)), "{err:?}"),
+    }
+    assert_ne!(trial.run(&one, "cat /data/deep/y").await.0, 0);
+    let mut of_none = copy.clone();
+    of_none.name = trial.name("other-copy");
+    of_none.layers = Some(Layers {
+        lower: trial.name("none"),
+        upper: upper.name,
+        work: work.name,
+    });
+    let err = engine.create_volume(&of_none).await.unwrap_err();
+    assert!(matches!(&err, Error::NotFound(_)), "{err:?}");
+    for name in [&copy.name, &of_none.name] {
+        engine.remove_volume(name).await.unwrap();
+    }
 }
 
 pub(super) async fn a_directory_that_is_not_there_cannot_be_mounted<E: Engine>(
@@ -112,6 +172,7 @@ pub(super) async fn a_volume_of_a_container_that_nobody_made_has_no_labels<E: En
         labels: Labels::new(),
         directory_of: None,
         memory: None,
+        layers: None,
     };
     let mut spec = trial.container("one");
     spec.volumes = vec![mounted(&unmade, "/data")];

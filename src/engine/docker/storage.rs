@@ -62,29 +62,28 @@ impl DockerEngine {
             Some(options) if self.is_podman().await? => Some(podman::memory_options(options)),
             options => options.clone(),
         };
-        let options = match (&spec.directory_of, &memory) {
-            (None, None) => HashMap::new(),
-            (None, Some(options)) => HashMap::from(
-                [("type", "tmpfs"), ("device", "tmpfs"), ("o", options)]
-                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
-            ),
-            (Some(directory), _) => {
-                let parent = self
-                    .docker
-                    .inspect_volume(&directory.volume)
-                    .await
-                    .map_err(Error::from)?;
-                let device = if directory.path.is_empty() {
-                    parent.mountpoint
-                } else {
-                    format!("{}/{}", parent.mountpoint, directory.path)
-                };
-                HashMap::from([
-                    ("type".to_owned(), "none".to_owned()),
-                    ("o".to_owned(), "bind".to_owned()),
-                    ("device".to_owned(), device),
-                ])
-            }
+        let options = if let Some(directory) = &spec.directory_of {
+            let parent = self.place(&directory.volume).await?;
+            let device = if directory.path.is_empty() {
+                parent
+            } else {
+                format!("{parent}/{}", directory.path)
+            };
+            mounted("none", device, "bind".to_owned())
+        } else if let Some(layers) = &spec.layers {
+            let (lower, upper, work) = tokio::try_join!(
+                self.place(&layers.lower),
+                self.place(&layers.upper),
+                self.place(&layers.work),
+            )?;
+            // A directory of the lower layer can be renamed only if the kernel may leave a note in the upper one.
+            let options =
+                format!("lowerdir={lower},upperdir={upper},workdir={work},redirect_dir=on");
+            mounted("overlay", "overlay".to_owned(), options)
+        } else if let Some(options) = memory {
+            mounted("tmpfs", "tmpfs".to_owned(), options)
+        } else {
+            HashMap::new()
         };
         let request = VolumeCreateRequest {
             name: Some(spec.name.clone()),
@@ -94,6 +93,12 @@ impl DockerEngine {
         };
         self.docker.create_volume(request).await?;
         Ok(())
+    }
+
+    /// The directory of a volume on the engine's machine.
+    async fn place(&self, volume: &str) -> Result<String> {
+        let found = self.docker.inspect_volume(volume).await;
+        Ok(found.map_err(Error::from)?.mountpoint)
     }
 
     pub(super) async fn delete_volume(&self, name: &str) -> Result<()> {
@@ -175,4 +180,15 @@ impl DockerEngine {
     pub(super) async fn delete_network(&self, id: &str) -> Result<()> {
         gone_is_fine(self.docker.remove_network(id).await)
     }
+}
+
+/// The options of the local driver for what is to be mounted.
+fn mounted(kind: &str, device: String, options: String) -> HashMap<String, String> {
+    [
+        ("type", kind.to_owned()),
+        ("device", device),
+        ("o", options),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }

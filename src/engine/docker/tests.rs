@@ -248,6 +248,7 @@ async fn an_engine_that_refuses_everything_is_quoted() {
             labels: labels.clone(),
             directory_of: None,
             memory: None,
+            layers: None,
         };
         for err in [
             engine.info().await.unwrap_err(),

@@ -219,6 +219,7 @@ impl Store {
                     labels: Labels::new(),
                     directory_of: None,
                     memory: None,
+                    layers: None,
                 })?;
             }
         }

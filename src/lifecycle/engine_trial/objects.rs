@@ -88,6 +88,7 @@ impl Objects {
             labels: self.labels.clone(),
             directory_of,
             memory: None,
+            layers: None,
         }
     }
 

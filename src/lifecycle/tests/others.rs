@@ -111,6 +111,7 @@ impl World {
                     labels: other.labels.clone(),
                     directory_of: None,
                     memory: None,
+                    layers: None,
                 };
                 engine.create_volume(&spec).await.unwrap();
             }

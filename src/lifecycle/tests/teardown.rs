@@ -43,6 +43,7 @@ impl World {
                 labels: labels.clone(),
                 directory_of: None,
                 memory: None,
+                layers: None,
             };
             engine.create_volume(&volume).await.unwrap();
             engine.pull_image(BASE, &|_| {}).await.unwrap();

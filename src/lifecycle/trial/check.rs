@@ -7,7 +7,7 @@ use super::super::execute::Command;
 use super::super::operation::{Done, GRACE};
 use super::super::{Deployed, Mark, OperationRun, Planned, Result, Sandbox};
 use super::Trying;
-use super::copies::Copies;
+use super::copies::{Copies, Method};
 use crate::engine::Engine;
 use crate::event::{self, Event, MountCheck, Outcome, Text, Trouble};
 use crate::event::{NewMount, Suggestion};
@@ -21,36 +21,32 @@ const ROUNDS: usize = 4;
 /// How much of the output is searched for the cause of a failure, in bytes.
 const SEARCHED: usize = 16 * 1024;
 
+/// What all checks of one trial have in common.
+pub(super) struct Checking<'a> {
+    pub(super) planned: &'a Planned<'a>,
+    pub(super) run: &'a OperationRun<'a>,
+    pub(super) deployed: &'a Deployed,
+    pub(super) trying: &'a Trying<'a>,
+    pub(super) listings: &'a Listings<'a>,
+    /// How to copy the files of the app.
+    pub(super) method: Method,
+}
+
 impl<E: Engine> Sandbox<'_, E> {
     /// Runs the operation with the suggested mounts and, if it does not pass, with smaller and with larger mounts.
     /// `None` if the plan of the container with these mounts cannot be made.
     pub(super) async fn check_mounts(
         &self,
-        planned: &Planned<'_>,
-        run: &OperationRun<'_>,
-        deployed: &Deployed,
-        trying: &Trying<'_>,
-        listings: &Listings<'_>,
+        checking: &Checking<'_>,
         suggestion: &mut Suggestion,
     ) -> Result<Option<MountCheck>> {
-        let own = self
-            .check_layout(
-                planned,
-                run,
-                deployed,
-                trying,
-                listings,
-                &mut suggestion.mounts,
-            )
-            .await?;
+        let own = self.check_layout(checking, &mut suggestion.mounts).await?;
         let Some(own) = own else { return Ok(None) };
         if own.result != Outcome::Failure || suggestion.is_hopeless(&own) {
             return Ok(Some(own));
         }
         for mut mounts in std::mem::take(&mut suggestion.alternatives) {
-            let check = self
-                .check_layout(planned, run, deployed, trying, listings, &mut mounts)
-                .await?;
+            let check = self.check_layout(checking, &mut mounts).await?;
             let Some(check) = check else { continue };
             if matches!(check.result, Outcome::Success | Outcome::Cancelled) {
                 suggestion.mounts = mounts;
@@ -63,26 +59,21 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Checks one set of mounts, and adds mounts that the operation turns out to need as well.
     async fn check_layout(
         &self,
-        planned: &Planned<'_>,
-        run: &OperationRun<'_>,
-        deployed: &Deployed,
-        trying: &Trying<'_>,
-        listings: &Listings<'_>,
+        checking: &Checking<'_>,
         mounts: &mut Vec<NewMount>,
     ) -> Result<Option<MountCheck>> {
+        let (listings, known) = (checking.listings, checking.trying.known);
         let mut round = 1;
         loop {
-            let Some(plan) = (trying.with_mounts)(mounts) else {
+            let Some(plan) = (checking.trying.with_mounts)(mounts) else {
                 return Ok(None);
             };
-            let check = self
-                .check_once(planned, run, deployed, &plan, mounts.len())
-                .await?;
+            let check = self.check_once(checking, &plan, mounts.len()).await?;
             let another = check
                 .read_only
                 .as_ref()
                 .filter(|_| check.result == Outcome::Failure && round < ROUNDS)
-                .and_then(|write| suggest_another(write, mounts, listings, trying.known));
+                .and_then(|write| suggest_another(write, mounts, listings, known));
             let Some(another) = another else {
                 return Ok(Some(check));
             };
@@ -94,12 +85,11 @@ impl<E: Engine> Sandbox<'_, E> {
 
     async fn check_once(
         &self,
-        planned: &Planned<'_>,
-        run: &OperationRun<'_>,
-        deployed: &Deployed,
+        checking: &Checking<'_>,
         plan: &ContainerPlan,
         mounts: usize,
     ) -> Result<MountCheck> {
+        let Checking { planned, run, .. } = *checking;
         let title = plan.title(&planned.plan.app);
         self.emit(event::Mounts::CheckStarted {
             container: title.clone(),
@@ -107,8 +97,9 @@ impl<E: Engine> Sandbox<'_, E> {
             mounts,
         })
         .await;
-        let copies = Copies::read_only(run.container, plan, planned.plan.build.user);
-        self.copy_app(&title, &copies).await?;
+        let user = planned.plan.build.user;
+        let read_only = |method| Copies::read_only(run.container, plan, user, method);
+        let (copies, _) = self.copy_app(&title, checking.method, &read_only).await?;
         let id = self.create_anew(&copies.container).await?;
         self.engine.start_container(&id).await?;
         let said = Mutex::new(Vec::new());
@@ -124,8 +115,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 output: Text(output),
             })
         };
-        self.run_failed_hooks(&id, plan, planned, deployed, event)
-            .await?;
+        self.run_failed_hooks(&id, plan, checking, event).await?;
         if let Some(address) = run.listens_at {
             self.listens(&id, address).await?;
         }
@@ -160,14 +150,14 @@ impl<E: Engine> Sandbox<'_, E> {
         &self,
         id: &str,
         plan: &ContainerPlan,
-        planned: &Planned<'_>,
-        deployed: &Deployed,
+        checking: &Checking<'_>,
         event: impl Fn(Output) -> Event,
     ) -> Result<()> {
-        let title = plan.title(&planned.plan.app);
+        let title = plan.title(&checking.planned.plan.app);
         let none = BTreeMap::new();
         let hooks = plan.hooks.iter();
-        for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
+        let failed = &checking.deployed.failed_hooks;
+        for hook in hooks.filter(|hook| failed.contains(&hook.step)) {
             let command = Command {
                 container: id,
                 title: &title,

@@ -7,6 +7,8 @@ use crate::labels::Kind;
 use crate::labels::Labels;
 use crate::labels::{LABEL_BUILD, LABEL_DEPLOY};
 use crate::lifecycle::Mark;
+use crate::lifecycle::copy_on_write::{same_root, writable_copy};
+use crate::mount_suggestion::Files;
 use crate::plan::{ContainerPlan, User};
 use crate::text::quote;
 
@@ -29,9 +31,36 @@ const OF_ENGINE: [&str; 6] = [
     "/etc/resolv.conf",
 ];
 
+/// How the files of the app are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// What is written goes to a layer above the build.
+    Overlay,
+    /// Every file is copied.
+    Copy,
+}
+
+impl Method {
+    /// A list of files that can be compared with `built`, the files that the copy began with.
+    pub(super) fn comparable(self, files: Files, built: &Files) -> Files {
+        match self {
+            // A file of the lower layer is copied to the upper one when it changes, and has another time of birth then.
+            Method::Overlay => files.without_births_of(built),
+            Method::Copy => files,
+        }
+    }
+
+    pub(super) fn comparable_to_itself(self, files: Files) -> Files {
+        let built = files.clone();
+        self.comparable(files, &built)
+    }
+}
+
 /// The objects of one run of a trial. The volumes of each run have names of their own: those of an earlier run may
 /// still be on their way out.
 pub(super) struct Copies {
+    pub(super) method: Method,
+    /// In the order in which they are made.
     pub(super) volumes: Vec<VolumeSpec>,
     /// Directories of these volumes, which are made when the volumes are filled.
     pub(super) directories: Vec<VolumeSpec>,
@@ -44,11 +73,10 @@ pub(super) struct Copies {
 
 impl Copies {
     /// A copy in which every file can be written: the content of the mounts becomes a part of the app.
-    pub(super) fn writable(plan: &ContainerPlan) -> Copies {
+    pub(super) fn writable(plan: &ContainerPlan, method: Method) -> Copies {
         let labels = labels(plan);
-        let app = volume(plan, &labels, "app");
-        let mut volumes = vec![app.clone()];
-        let mut mounted = vec![at(&app, "/app")];
+        let mut volumes = app(plan, &labels, method);
+        let mut mounted = vec![at(copy(&volumes), "/app")];
         let mut copied = mounted.clone();
         for mount in &plan.container.volumes {
             if let Some(rest) = below_app(&mount.target) {
@@ -61,28 +89,48 @@ impl Copies {
                 mounted.push(other_volume(plan, &labels, mount, &mut volumes));
             }
         }
+        let script = match method {
+            Method::Copy => format!("cp -a {FROM}/. /app/"),
+            Method::Overlay => {
+                let mut script = format!("failed=0; {} || failed=1\n", same_root(FROM, "/app"));
+                for path in &plan.mounts {
+                    let (from, to) = (quote(&format!("{FROM}/{path}")), quote(path));
+                    // A mount hides what the build put in its place.
+                    script.push_str(&format!(
+                        "find {to} -mindepth 1 -delete && cp -a {from}/. {to}/ || failed=1\n"
+                    ));
+                }
+                script + "exit $failed"
+            }
+        };
         let container = ContainerSpec {
             volumes: mounted,
             read_only: false,
             ..container(plan, &labels)
         };
         Copies {
+            method,
             volumes,
             directories: Vec::new(),
             copying: copying(&container, copied),
-            script: format!("cp -a {FROM}/. /app/"),
+            script,
             container,
         }
     }
 
     /// A copy as a container of `plan` would have it, in which only mounts can be written. `there` is the container
     /// whose mounts are copied; mounts that only `plan` has are empty.
-    pub(super) fn read_only(there: &ContainerPlan, plan: &ContainerPlan, user: User) -> Copies {
+    pub(super) fn read_only(
+        there: &ContainerPlan,
+        plan: &ContainerPlan,
+        user: User,
+        method: Method,
+    ) -> Copies {
         let labels = labels(there);
-        let app = volume(there, &labels, "app");
+        let app = app(there, &labels, method);
         // A plan with other mounts has another build, which does not exist. The builds differ in their mount points
         // only.
-        let mut copied = vec![at(&app, "/app")];
+        let mut copied = vec![at(copy(&app), "/app")];
         copied.extend(
             there
                 .container
@@ -95,14 +143,22 @@ impl Copies {
                     ..mount.clone()
                 }),
         );
-        let mut script = format!("cp -a {FROM}/app/. /app/; failed=$?\n");
+        let from = format!("{FROM}/app");
+        let mut script = match method {
+            Method::Copy => format!("cp -a {from}/. /app/; failed=$?\n"),
+            Method::Overlay => format!("{}; failed=$?\n", same_root(&from, "/app")),
+        };
         for path in &plan.mounts {
             script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
         }
+        let mut mounted = vec![VolumeMount {
+            read_only: true,
+            ..at(copy(&app), "/app")
+        }];
         let mut filling = Filling {
             there,
             labels: &labels,
-            volumes: vec![app.clone()],
+            volumes: app,
             directories: Vec::new(),
             places: Vec::new(),
             copied,
@@ -124,10 +180,6 @@ impl Copies {
             script.push_str(&format!("chown -R --from=0 {owner} {TO} || failed=1\n"));
         }
         script.push_str("exit $failed");
-        let mut mounted = vec![VolumeMount {
-            read_only: true,
-            ..at(&app, "/app")
-        }];
         for mount in &plan.container.volumes {
             if below_app(&mount.target).is_none() {
                 mounted.push(other_volume(plan, &labels, mount, &mut volumes));
@@ -143,6 +195,7 @@ impl Copies {
             ..container(plan, &labels)
         };
         Copies {
+            method,
             volumes,
             directories,
             copying: copying(&container, copied),
@@ -226,12 +279,34 @@ fn labels(plan: &ContainerPlan) -> Labels {
     labels
 }
 
+/// The volumes with the copy of the app. The last of them is the copy.
+fn app(plan: &ContainerPlan, labels: &Labels, method: Method) -> Vec<VolumeSpec> {
+    let mut mounts = plan.container.volumes.iter();
+    let build = mounts.find(|mount| mount.target == "/app");
+    match (method, build) {
+        (Method::Overlay, Some(build)) => {
+            writable_copy(&name(plan, "app"), labels, &build.volume).into()
+        }
+        _ => vec![volume(plan, labels, "app")],
+    }
+}
+
+/// The copy of the app, which is the last of its volumes.
+fn copy(app: &[VolumeSpec]) -> &VolumeSpec {
+    &app[app.len() - 1]
+}
+
+fn name(plan: &ContainerPlan, part: &str) -> String {
+    format!("{}-trial-{}-{part}", plan.container.name, Mark::of_run())
+}
+
 fn volume(plan: &ContainerPlan, labels: &Labels, part: &str) -> VolumeSpec {
     VolumeSpec {
-        name: format!("{}-trial-{}-{part}", plan.container.name, Mark::of_run()),
+        name: name(plan, part),
         labels: labels.clone(),
         directory_of: None,
         memory: None,
+        layers: None,
     }
 }
 

@@ -228,9 +228,22 @@ impl Store {
                 of.volume
             )));
         }
+        if let Some(layers) = &spec.layers {
+            let all = [&layers.lower, &layers.upper, &layers.work];
+            if let Some(missing) = all
+                .into_iter()
+                .find(|name| !self.volumes.contains_key(*name))
+            {
+                return Err(Error::NotFound(format!("get {missing}: no such volume")));
+            }
+        }
         if self.volumes.contains_key(&spec.name) {
             return Ok(());
         }
+        // The lower volume does not change while there is a copy, so the copy may be made at once.
+        let lower = spec.layers.as_ref().map(|layers| &layers.lower);
+        let lower = lower.and_then(|lower| self.volumes.get(lower));
+        let files = lower.map(|lower| lower.files.clone()).unwrap_or_default();
         let number = self.next();
         let volume = HeldVolume {
             spec: spec.clone(),
@@ -240,7 +253,7 @@ impl Store {
                 number / 60 % 60,
                 number % 60
             ),
-            files: Files::default(),
+            files,
         };
         self.volumes.insert(spec.name.clone(), volume);
         Ok(())
