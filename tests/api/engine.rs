@@ -282,3 +282,38 @@ fn upsuns_command_runs_operations_and_connects_to_containers() {
     );
     upsun(&["redeploy", "--yes"]).expect(0);
 }
+
+/// The processes that have this text among their variables.
+fn processes_with(text: &str) -> usize {
+    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let variables = all.filter_map(|entry| std::fs::read(entry.path().join("environ")).ok());
+    variables
+        .filter(|bytes| String::from_utf8_lossy(bytes).contains(text))
+        .count()
+}
+
+#[test]
+fn a_signal_ends_upsuns_command_with_all_its_processes_and_the_operation() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let Some(directory) = upsun::directory() else {
+        return;
+    };
+    let project = TestProject::on_engine(CONFIG);
+    let run = ["--", "operation:run", "wait", "--yes"];
+    let mut command = upsun::command(&project, &directory, &run);
+    let mut child = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("waiting")));
+    let mark = format!("PLATFORM_PROJECT={}", project.id.replace('-', "_"));
+    // The command, and the PHP that it has started.
+    assert!(processes_with(&mark) >= 2);
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(crate::support::code(child.wait().unwrap()), 143);
+    assert_eq!(processes_with(&mark), 0);
+    let state = project.run(&["activity", "get", "-P", "state"]).expect(0);
+    assert_eq!(state.stdout.trim(), "cancelled");
+}

@@ -32,14 +32,14 @@ routes:
   "https://{default}/": { type: upstream, upstream: "app:http" }
 "#;
 
-/// What a command is given. `@` stands for a directory that exists.
+/// What a command is given. `<dir>` stands for a directory that exists.
 const ARGUMENTS: &[(&str, &[&str])] = &[
     ("app:config-get", &["-A", "app"]),
     ("completion", &["bash"]),
     ("console", &["--pipe"]),
     (
         "db:dump",
-        &["-A", "app", "-r", "database", "-f", "@/dump.sql"],
+        &["-A", "app", "-r", "database", "-f", "<dir>/dump.sql"],
     ),
     ("db:sql", &["-A", "app", "-r", "database", "select 1"]),
     ("decode", &["W10="]),
@@ -57,12 +57,12 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
     ("help", &["list"]),
     (
         "mount:download",
-        &["-A", "app", "-m", "data", "--target", "@"],
+        &["-A", "app", "-m", "data", "--target", "<dir>"],
     ),
     ("mount:list", &["-A", "app"]),
     (
         "mount:upload",
-        &["-A", "app", "-m", "data", "--source", "@"],
+        &["-A", "app", "-m", "data", "--source", "<dir>"],
     ),
     ("operation:list", &["-A", "app"]),
     ("operation:run", &["greet", "-A", "app"]),
@@ -190,7 +190,7 @@ fn row(project: &TestProject, directory: &Path, scratch: &Path, name: &str) -> S
     let scratch = scratch.to_string_lossy();
     let given: Vec<String> = given
         .iter()
-        .map(|word| word.replace('@', &scratch))
+        .map(|word| word.replace("<dir>", &scratch))
         .collect();
     let arguments: Vec<&str> = ["--", name, "--yes"]
         .into_iter()
