@@ -119,7 +119,8 @@ impl Recorder {
         self.secrets = other.secrets;
     }
 
-    fn begin_next(&mut self) -> Option<Trouble> {
+    /// Begins the expected activity, if it has not begun.
+    pub(super) fn begin_next(&mut self) -> Option<Trouble> {
         let draft = self.next.take()?;
         self.begin(draft)
     }
