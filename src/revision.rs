@@ -162,6 +162,14 @@ impl Revision {
         }
     }
 
+    /// The commit of that name; an error of its own says that a repository has no commit at all.
+    pub fn named(root: &Path, name: &str) -> Result<Revision, Error> {
+        match Self::open(root, name) {
+            Err(Error::Unknown { .. }) if !Self::is_any(root)? => Err(Error::Empty),
+            other => other,
+        }
+    }
+
     fn open_with(git: Git, root: &Path, name: &str) -> Result<Revision, Error> {
         let unknown = |is_shallow| Error::Unknown {
             name: name.to_owned(),

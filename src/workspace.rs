@@ -43,6 +43,7 @@ use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 use crate::user_variables::UserVariables;
+use crate::variable_store::{self, VariableStore};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -142,6 +143,23 @@ impl Workspace {
             settings::read_env_file(&project.root, &settings)?
         };
         environment_variables.extend(settings.variables.environment.clone());
+        let mut settings = settings;
+        let store = VariableStore::of(&project.state_dir);
+        match store.read() {
+            Ok(stored) => {
+                variable_store::apply(&stored.project, &mut settings.variables.project);
+                if let Some(stored) = stored.environments.get(&environment.name) {
+                    variable_store::apply(stored, &mut environment_variables);
+                }
+            }
+            // Commands that tidy up need no variables.
+            Err(_) if lenient => {}
+            Err(err) => {
+                let path = store.path().display();
+                return Err(Error::file(format!("{path}: {err}"))
+                    .hint("delete the file to go on without the variables that were set in it"));
+            }
+        }
         let proxy = images::Proxy::find(&settings.proxy, |name| surroundings.variables.get(name));
         if proxy.has_lost_credentials() {
             let (message, hint) = settings::without_credentials(surroundings);

@@ -113,7 +113,8 @@ impl Recorder {
         Some(self.store.request_file(&current.open.activity.id))
     }
 
-    fn begin_next(&mut self) -> Option<Trouble> {
+    /// Begins the expected activity, if it has not begun.
+    pub(super) fn begin_next(&mut self) -> Option<Trouble> {
         let draft = self.next.take()?;
         self.begin(draft)
     }

@@ -164,12 +164,7 @@ fn pushed(root: &Path) -> Result<Option<Revision>, revision::Error> {
 
 fn open(root: &Path, which: Which<'_>) -> Result<Opened, Failure> {
     let revision = match which {
-        Which::Named(name) => Some(match Revision::open(root, name) {
-            Err(revision::Error::Unknown { .. }) if !Revision::is_any(root)? => {
-                return Err(revision::Error::Empty.into());
-            }
-            other => other?,
-        }),
+        Which::Named(name) => Some(Revision::named(root, name)?),
         Which::Pushed => pushed(root)?,
     };
     let is_head = |revision: &Revision| revision.name == "HEAD";
