@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use self::environment::Environment;
 pub use self::environment::SSH_HOST;
+pub(super) use self::operations::{parameters, target};
 use super::answer::{Answer, Problem, Result, json_with};
 use super::key::Caller;
 use super::request::Call;
