@@ -16,6 +16,7 @@ pub mod operation;
 mod prepared;
 mod shell;
 pub mod source_operation;
+pub mod status;
 mod suggested;
 pub mod suite;
 pub mod tunnel;
