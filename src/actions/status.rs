@@ -8,9 +8,7 @@ use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::{Address, Events};
 use crate::failure::Failure;
-use crate::labels::{
-    Kind, LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_SERVICE, LABEL_WORKER,
-};
+use crate::labels::{Kind, LABEL_APP, LABEL_BUILD, LABEL_ENVIRONMENT, LABEL_SERVICE, LABEL_WORKER};
 use crate::shutdown::Shutdown;
 use crate::workspace::Workspace;
 

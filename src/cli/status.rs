@@ -33,7 +33,14 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let listening = context.listen(false, &shutdown);
     let environment = context.global.environment.as_ref();
     let environment = environment.map(|_| workspace.environment.name.as_str());
-    let found = status(&workspace, &engine, environment, &listening.events, &shutdown).await;
+    let found = status(
+        &workspace,
+        &engine,
+        environment,
+        &listening.events,
+        &shutdown,
+    )
+    .await;
     listening.finish(());
     let found = found?;
     if arguments.format == super::options::Format::Json {

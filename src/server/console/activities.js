@@ -25,7 +25,8 @@ export function Activities({ activities, path }) {
   const [query, search] = useState("");
   const [kind, setKind] = useState("");
   const [result, setResult] = useState("");
-  const chosen = activities.find((it) => it.id === path[0]);
+  // The newest one is shown until another one is chosen, where there is room for it.
+  const chosen = path[0] ? activities.find((it) => it.id === path[0]) : activities[0];
   if (!activities.length) {
     return html`<h1>Activities</h1><${Empty} title="Nothing has happened yet">Everything that is run, built and deployed is listed here, also from the command line.<//>`;
   }
@@ -46,10 +47,10 @@ export function Activities({ activities, path }) {
     ${found.length === 0 && html`<p class="soft pad">No activity fits. <button onClick=${() => { search(""); setKind(""); setResult(""); }}>Show all</button></p>`}
     <ul class="list">${found.map((it) => html`<${Row} key=${it.id} activity=${it} longest=${longest} isChosen=${it === chosen} />`)}</ul>
     ${activities.length >= 100 && html`<p class="soft pad">The newest 100 are shown; <code>upsun-local activity list</code> has the older ones.</p>`}`;
-  return html`<${Split} list=${list} chosen=${chosen}>
+  return html`<${Split} list=${list} chosen=${path[0]}>
     ${chosen
-      ? html`<article><a class="back narrow-only" href="#/activities">‹ Activities</a><${ActivityView} key=${chosen.id} activity=${chosen} isPage /></article>`
-      : html`<${Empty} title=${path[0] ? "There is no such activity" : "Choose an activity"}>to see how long it took, and its log.<//>`}
+      ? html`<article><h1 class="back narrow-only"><a href="#/activities">‹ Activities</a></h1><${ActivityView} key=${chosen.id} activity=${chosen} isPage isChosen=${Boolean(path[0])} /></article>`
+      : html`<${Empty} title="There is no such activity">It is not one of the newest 100 here.<//>`}
   <//>`;
 }
 
@@ -81,7 +82,7 @@ function again(activity) {
   return null;
 }
 
-export function ActivityView({ activity, isPage }) {
+export function ActivityView({ activity, isPage, isChosen }) {
   const [failed, fail] = useState(null);
   const [isAsked, ask] = useState(false);
   const repeat = again(activity);
@@ -113,7 +114,7 @@ export function ActivityView({ activity, isPage }) {
         <span class="number">${seconds === null ? html`<${Elapsed} activity=${activity} />` : duration(seconds)}</span>
         <span class="soft">${activity.description} · <${Ago} at=${activity.created_at} /></span></p></div>
       <span class="buttons">${isOpen(activity) && html`<button class="danger" disabled=${isAsked} onClick=${cancel}>${isAsked ? "Cancelling…" : "Cancel"}</button>`}
-      ${isPage && repeat && html`<button data-run disabled=${isOpen(activity)} onClick=${runAgain}>Run again</button>`}
+      ${isPage && repeat && html`<button data-run=${isChosen} disabled=${isOpen(activity)} onClick=${runAgain}>Run again</button>`}
       ${!isPage && html`<a class="plain" href="#/activities/${activity.id}">Activity</a>`}</span></header>
     ${failed && html`<div class="problem" role="alert"><p><strong>${failed.message}</strong></p>${failed.hint && html`<p>${failed.hint}</p>`}</div>`}
     ${sum > 0 && html`<div class="phases"><${Bar} timings=${activity.timings} whole=${sum} labels /></div>`}

@@ -7,8 +7,12 @@
 //!
 //! The other paths are those of the modules.
 
+mod access;
 mod activities;
+mod configuration;
 mod environment;
+mod logs;
+mod mounts;
 mod runs;
 
 use std::sync::Arc;
@@ -54,6 +58,12 @@ pub(super) async fn route<E: Engine + 'static>(
     match (&call.method, path) {
         (&Method::GET, ["environment"]) => asked.environment().await,
         (&Method::GET, ["now"]) => asked.now().await,
+        (&Method::GET, ["containers"]) => asked.containers().await,
+        (&Method::GET, ["logs", service]) => asked.logs(service).await,
+        (&Method::GET, ["access"]) => asked.access().await,
+        (&Method::GET, ["configuration"]) => asked.configuration().await,
+        (&Method::GET, ["variables", service]) => asked.variables(service).await,
+        (_, ["mounts", service, rest @ ..]) => asked.mounts(service, rest, body).await,
         (&Method::GET, ["activities", id, "log"]) => asked.log(id).await,
         (&Method::POST, ["operations"]) => asked.run_operation(body).await,
         (&Method::POST, ["crons"]) => asked.run_cron(body).await,

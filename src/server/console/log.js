@@ -191,7 +191,7 @@ class Lines {
 }
 
 /** Reads a log into `lines` up to its end; after a lost connection it goes on where it was, to the byte. */
-async function read(source, lines, signal, tell) {
+async function read(source, restarts, lines, signal, tell) {
   const decoder = new TextDecoder();
   let at = null;
   for (let wait = 300; ; wait = Math.min(wait * 2, 4000)) {
@@ -199,6 +199,7 @@ async function read(source, lines, signal, tell) {
       const response = await answered(await fetch(source(at, TAIL), { signal }));
       tell({ state: "open" });
       if (at === null) {
+        if (restarts) lines.clear();
         at = Number(response.headers.get("x-log-begins") ?? 0);
         lines.skipped = at;
       }
@@ -221,15 +222,17 @@ async function read(source, lines, signal, tell) {
         return;
       }
       tell({ state: "lost", error });
+      if (restarts) at = null;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
 }
 
 /**
- * A log. `source(from, tail)` is the address of its bytes. `name` says what it is. Another `key` is another log.
+ * A log. `source(from, tail)` is the address of its bytes. `name` says what it is. Another `key` is another log. With
+ * `restarts`, the address knows no `from`: after a lost connection the log begins anew.
  */
-export function Log({ source, name, empty = "No output yet.", tall = false }) {
+export function Log({ source, restarts, name, empty = "No output yet.", tall = false }) {
   const screen = useRef(null);
   const lines = useRef(null);
   const [, draw] = useState(0);
@@ -238,7 +241,7 @@ export function Log({ source, name, empty = "No output yet.", tall = false }) {
     const stop = new AbortController();
     lines.current = new Lines(screen.current, () => draw((number) => number + 1));
     if (globalThis.consoleLogs) globalThis.consoleLogs.push(lines.current);
-    read(source, lines.current, stop.signal, (now) => stop.signal.aborted || tell(now));
+    read(source, restarts, lines.current, stop.signal, (now) => stop.signal.aborted || tell(now));
     return () => {
       stop.abort();
       lines.current.end();

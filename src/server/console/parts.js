@@ -36,6 +36,7 @@ export function Words({ text }) {
 
 /** A hint: paragraphs, and code in lines that begin with four spaces. */
 export function Hint({ text }) {
+  text = text.replace(/^[a-z]/, (first) => first.toUpperCase());
   return html`<div class="hint">${text.split("\n\n").map((paragraph) => {
     if (!paragraph.split("\n").every((line) => line.startsWith("    "))) return html`<p><${Words} text=${paragraph} /></p>`;
     const code = paragraph.replace(/^ {4}/gm, "");
@@ -52,7 +53,7 @@ export function Code({ text, label = "Code" }) {
     });
   };
   return html`<div class="code"><pre tabindex="0" role="region" aria-label=${label}>${text}</pre>
-    <button class="plain" onClick=${copy} aria-label="Copy the code">${copied ? "Copied" : "Copy"}</button></div>`;
+    <button class="plain" onClick=${copy}>${copied ? "Copied" : "Copy"}</button></div>`;
 }
 
 export const Role = ({ role }) => html`<span class="badge role">${role}</span>`;
