@@ -47,9 +47,9 @@ export function Activities({ activities, path }) {
     ${found.length === 0 && html`<p class="soft pad">No activity fits. <button onClick=${() => { search(""); setKind(""); setResult(""); }}>Show all</button></p>`}
     <ul class="list">${found.map((it) => html`<${Row} key=${it.id} activity=${it} longest=${longest} isChosen=${it === chosen} />`)}</ul>
     ${activities.length >= 100 && html`<p class="soft pad">The newest 100 are shown; <code>upsun-local activity list</code> has the older ones.</p>`}`;
-  return html`<${Split} list=${list} chosen=${path[0]}>
+  return html`<${Split} list=${list} chosen=${path[0]} back="#/activities" title="Activities">
     ${chosen
-      ? html`<article><h1 class="back narrow-only"><a href="#/activities">‹ Activities</a></h1><${ActivityView} key=${chosen.id} activity=${chosen} isPage isChosen=${Boolean(path[0])} /></article>`
+      ? html`<article><${ActivityView} key=${chosen.id} activity=${chosen} isPage isChosen=${Boolean(path[0])} /></article>`
       : html`<${Empty} title="There is no such activity">It is not one of the newest 100 here.<//>`}
   <//>`;
 }

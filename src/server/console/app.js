@@ -135,6 +135,7 @@ function App() {
   const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${title} · ${store.environment?.project ?? "upsun-local"}`;
+    document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     if (isFirst.current) isFirst.current = false;
     else main.current?.focus({ preventScroll: true });
   }, [title, store.environment?.project]);

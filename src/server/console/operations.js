@@ -36,7 +36,7 @@ export function Operations({ environment, activities, who, path, isBroken }) {
     ${services.map((service) => html`<section key=${service}><h2 class="group">${service}</h2><ul class="list">
       ${found.filter((it) => it.service === service).map((it) => html`<${Row} key=${it.name} operation=${it} last=${lastOf(activities, it)} isChosen=${it === chosen} />`)}
     </ul></section>`)}`;
-  return html`<${Split} list=${list} chosen=${path[0]}>
+  return html`<${Split} list=${list} chosen=${path[0]} back="#/operations" title="Operations">
     ${chosen
       ? html`<${Detail} key=${hrefOf(chosen)} operation=${chosen} activities=${activities} who=${who} isBroken=${isBroken} asked=${path[2]} />`
       : path[0]
@@ -86,7 +86,7 @@ function Detail({ operation, activities, who, isBroken, asked }) {
   };
   const set = (at, key, value) => setVariables(variables.map((it, number) => (number === at ? (key ? [it[0], value] : [value, it[1]]) : it)));
   return html`<article>
-    <h1 class="back narrow-only"><a href="#/operations">‹ Operations</a></h1>
+    
     <header class="head"><div><h2>${operation.name}</h2>
       <p class="soft">on <strong>${operation.service}</strong> · needs <${Role} role=${operation.role} />${operation.timeout ? ` · at most ${duration(operation.timeout)}` : ""} · <span class="mono">${operation.place}</span></p></div>
       <button class="primary" data-run disabled=${Boolean(denied) || isBroken || isStarting} aria-describedby=${denied ? "denied" : null} onClick=${run}>${isStarting ? "Starting…" : "Run"}</button></header>

@@ -149,8 +149,8 @@ export function useAnswer(ask, inputs) {
 }
 
 /** A list and what is chosen of it, side by side where there is room. */
-export const Split = ({ list, children, chosen }) => html`<div class="split ${chosen ? "has-choice" : ""}">
-  <div class="split-list">${list}</div><div class="split-detail">${children}</div>
+export const Split = ({ list, children, chosen, back, title }) => html`<div class="split ${chosen ? "has-choice" : ""}">
+  <div class="split-list">${list}</div><div class="split-detail"><h1 class="back narrow-only"><a href=${back}>‹ ${title}</a></h1>${children}</div>
 </div>`;
 
 export const Search = ({ label, value, onInput }) => html`<label class="search">

@@ -120,6 +120,8 @@ function listen() {
 export function notify(message, hint, kind = "warning") {
   const notice = { id: Math.random(), message, hint, kind };
   change({ notices: [...store.notices.slice(-3), notice] });
+  // What went well needs no answer.
+  if (kind === "good") setTimeout(() => dismiss(notice.id), 6000);
 }
 
 export function dismiss(id) {
