@@ -131,7 +131,7 @@ async function picture(page, name) {
   const path = join(PICTURES, `${name}.png`);
   await page.locator(".notice").waitFor({ state: "detached" });
   await page.screenshot({ path });
-  spawnSync("pngquant", ["--force", "--nofs", "--speed=1", "--output", path, "32", path]);
+  spawnSync("pngquant", ["--force", "--nofs", "--speed=1", "--output", path, "64", path]);
 }
 
 const PAGES = [
@@ -170,6 +170,8 @@ async function axe() {
         await show(page, "#/operations/shop/rebuild-pages");
         await ready(page);
         await run(page);
+        await page.getByRole("heading", { name: "This run" }).waitFor();
+        await ended(page, "failed");
         await page.locator(".advice").waitFor();
         await check("a failure");
         await picture(page, "console-failure");
