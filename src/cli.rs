@@ -42,6 +42,7 @@ mod tools;
 mod tunnel;
 mod up;
 mod upsun;
+mod upsun_client;
 mod upsun_names;
 mod url;
 mod variables;

@@ -29,7 +29,7 @@ use hyper::{Method, Request};
 use tokio::sync::watch;
 
 use self::answer::{Answer, Problem};
-pub use self::api::SSH_HOST;
+pub use self::api::{GIT_HOST, SSH_HOST, project_id};
 use self::guard::Guard;
 use self::hub::Hub;
 use self::key::KeyFile;
@@ -180,10 +180,10 @@ impl<E: Engine + 'static> Shared<E> {
     }
 }
 
-/// Refuses a method or path that there is not.
+/// Refuses a method or path that a sandbox does not have.
 fn unknown(call: &Call) -> Problem {
     Problem::not_found(format!(
-        "a sandbox has no `{} /{}`",
+        "not in a sandbox: `{} /{}`",
         call.method,
         call.path.join("/")
     ))

@@ -43,7 +43,6 @@ use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::source::{self, Tree};
 use crate::user_variables::UserVariables;
-use crate::variable_store::{self, VariableStore};
 
 /// The environment's name unless one is given.
 const ENVIRONMENT: &str = "local";
@@ -101,7 +100,7 @@ impl Workspace {
     }
 
     fn read(root: &Path, surroundings: &Surroundings, lenient: bool) -> Result<Self, Error> {
-        let settings = if lenient {
+        let mut settings = if lenient {
             settings::of_lenient(root, surroundings)?
         } else {
             settings::of(root, surroundings)?
@@ -136,30 +135,8 @@ impl Workspace {
             name,
             kind: environment_type.to_string(),
         };
-        // Commands that tidy up need no variables.
-        let mut environment_variables = if lenient {
-            UserVariables::new()
-        } else {
-            settings::read_env_file(&project.root, &settings)?
-        };
-        environment_variables.extend(settings.variables.environment.clone());
-        let mut settings = settings;
-        let store = VariableStore::of(&project.state_dir);
-        match store.read() {
-            Ok(stored) => {
-                variable_store::apply(&stored.project, &mut settings.variables.project);
-                if let Some(stored) = stored.environments.get(&environment.name) {
-                    variable_store::apply(stored, &mut environment_variables);
-                }
-            }
-            // Commands that tidy up need no variables.
-            Err(_) if lenient => {}
-            Err(err) => {
-                let path = store.path().display();
-                return Err(Error::file(format!("{path}: {err}"))
-                    .hint("delete the file to go on without the variables that were set in it"));
-            }
-        }
+        let environment_variables =
+            settings::user_variables(&project, &environment.name, &mut settings, lenient)?;
         let proxy = images::Proxy::find(&settings.proxy, |name| surroundings.variables.get(name));
         if proxy.has_lost_credentials() {
             let (message, hint) = settings::without_credentials(surroundings);

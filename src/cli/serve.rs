@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::opened::root;
-use super::upsun::client::Client;
+use super::upsun_client::Client;
 use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::Failure;
 use upsun_local::server::{Caller, Connecting, Place, Server};

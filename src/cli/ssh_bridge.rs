@@ -3,16 +3,16 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use percent_encoding::percent_decode_str;
 
 use super::context::Context;
-use super::upsun::client::{BRIDGE, BRIDGE_DIRECTORY};
+use super::upsun_client::{BRIDGE, Bridge};
 use super::{Cli, Command, exec};
 use upsun_local::failure::{CANNOT_MAKE, Failure};
-use upsun_local::server::SSH_HOST;
+use upsun_local::server::{GIT_HOST, SSH_HOST};
 
 /// The letters of options of `ssh` that have a value.
 const VALUED: &str = "BbcDEeFIiJLlmOoPpQRSWw";
@@ -54,8 +54,17 @@ struct Asked {
 /// Runs the command in the container, and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let asked = read(&arguments.words);
+    let bridge = context.variable(BRIDGE);
+    let bridge = bridge.and_then(|text| serde_json::from_str::<Bridge>(&text).ok());
+    let bridge = bridge.unwrap_or_default();
+    if asked.host == GIT_HOST {
+        return Err(Failure::usage(
+            "a sandbox has no repository to push to: it builds the working copy",
+        )
+        .hint("`upsun-local up`, or `upsun redeploy`, brings up what has changed"));
+    }
     if asked.host != SSH_HOST {
-        return Err(real(context, &arguments.words));
+        return Err(real(context, &bridge, &arguments.words));
     }
     if let Some((letter, hint)) = asked.elsewhere {
         return Err(
@@ -72,9 +81,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let mut option = |name: &str, value: OsString| {
         words.extend([OsString::from(format!("--{name}")), value]);
     };
-    if let Some(root) = std::env::var_os(BRIDGE) {
-        option("dir", root);
-    }
+    option("dir", bridge.root.into());
     option("environment", environment.into());
     words.push("exec".into());
     let mut option = |name: &str, value: OsString| {
@@ -84,11 +91,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if let Some(worker) = worker {
         option("worker", worker.into());
     }
-    for (name, variable) in [
-        ("role", "UPSUN_LOCAL_BRIDGE_ROLE"),
-        ("as", "UPSUN_LOCAL_BRIDGE_USER"),
-    ] {
-        if let Some(value) = context.variable(variable) {
+    for (name, value) in [("role", bridge.role), ("as", bridge.user)] {
+        if let Some(value) = value {
             option(name, value.into());
         }
     }
@@ -162,12 +166,10 @@ fn read(words: &[String]) -> Asked {
 }
 
 /// Becomes the real `ssh`; returns only if there is none.
-fn real(context: &Context, words: &[String]) -> Failure {
+fn real(context: &Context, bridge: &Bridge, words: &[String]) -> Failure {
     let path = context.surroundings.variables.raw("PATH").cloned();
-    let own = std::env::var_os(BRIDGE_DIRECTORY);
     let directories = path.iter().flat_map(std::env::split_paths);
-    let is_other =
-        |directory: &std::path::PathBuf| own.as_deref().map(Path::new) != Some(directory);
+    let is_other = |directory: &PathBuf| *directory != bridge.directory;
     let kept = std::env::join_paths(directories.filter(is_other)).unwrap_or_default();
     let found = std::env::split_paths(&kept)
         .filter(|directory| directory.is_absolute())

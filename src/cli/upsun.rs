@@ -1,14 +1,13 @@
 //! `upsun`: Upsun's own command, on the sandbox. The server that answers it lives in this process, and as long as the
 //! command and the activities that it started.
 
-pub(super) mod client;
 mod process;
 
 use clap::Args;
 
-use self::client::{Client, Program};
 use super::context::Context;
 use super::serve;
+use super::upsun_client::{Client, Program, names_app};
 use upsun_local::failure::Failure;
 use upsun_local::server::Caller;
 
@@ -39,7 +38,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let program = Program::find(context)?;
     let caller = Caller {
-        names_app: client::names_app(&arguments.command),
+        names_app: names_app(&arguments.command),
         role: arguments.role,
         user: arguments.user,
     };

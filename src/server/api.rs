@@ -8,6 +8,7 @@ mod environment;
 mod log;
 mod operations;
 mod project;
+mod redeploy;
 mod users;
 mod variables;
 
@@ -18,8 +19,9 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use self::environment::Environment;
-pub use self::environment::SSH_HOST;
+pub use self::environment::{GIT_HOST, SSH_HOST};
 pub(super) use self::operations::{parameters, target};
+pub use self::project::id as project_id;
 use super::answer::{Answer, Problem, Result, json_with};
 use super::key::Caller;
 use super::request::Call;
@@ -58,10 +60,10 @@ impl<E: Engine + 'static> Asked<'_, E> {
     async fn project(&self, id: &str, path: &[&str], body: Incoming) -> Result {
         let seen = self.shared.place.see().await?;
         let workspace = &seen.workspace;
-        if workspace.project.id != id {
+        if workspace.project.id != id && project_id(workspace) != id {
             return Err(Problem::not_found(format!(
                 "this sandbox is the project `{}`, and not `{id}`",
-                workspace.project.id
+                project_id(workspace)
             )));
         }
         match (&self.call.method, path) {
@@ -109,6 +111,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
             (&Method::POST, ["source-operation"]) => {
                 self.run_source_operation(environment, body).await
             }
+            (&Method::POST, ["redeploy"]) => self.redeploy(environment).await,
             (&Method::GET, ["source-operations"]) => Ok(environment.source_operations()),
             (&Method::GET, ["tasks"]) => Ok(super::answer::json(&json!([]))),
             (_, ["activities", rest @ ..]) => {

@@ -45,7 +45,8 @@ pub(super) async fn route<E: Engine + 'static>(
 /// Exchanges the key for a cookie.
 async fn session<E: Engine>(shared: &Shared<E>, call: &Call, body: Incoming) -> Result {
     let body = call.json(body).await?;
-    if !text(&body, "token").is_some_and(|token| shared.guard.key.caller(token).is_some()) {
+    let caller = text(&body, "token").and_then(|token| shared.guard.key.caller(token));
+    if caller.is_none() {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "the key is not that of this server: it was started again since",

@@ -88,13 +88,12 @@ impl<E: Engine> Place<E> {
             Err(err) => err,
         };
         let before = self.last().clone();
-        let workspace = match before {
-            Some(workspace) => workspace,
-            None => {
-                let (root, surroundings) = (self.root.clone(), self.surroundings.clone());
-                let lenient = move || Workspace::open_lenient(&root, &surroundings);
-                Arc::new(blocking(lenient).await??)
-            }
+        let workspace = if let Some(workspace) = before {
+            workspace
+        } else {
+            let (root, surroundings) = (self.root.clone(), self.surroundings.clone());
+            let lenient = move || Workspace::open_lenient(&root, &surroundings);
+            Arc::new(blocking(lenient).await??)
         };
         Ok(Seen {
             workspace,

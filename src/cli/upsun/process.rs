@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Command;
 
-use super::client::{Client, Program};
+use super::super::upsun_client::{Client, Program};
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::shutdown::{Shutdown, Urgency};
 
@@ -45,14 +45,13 @@ pub(super) async fn run(
             if let Some(group) = &below {
                 group.end(Signal::TERM);
             }
-            match tokio::time::timeout(PATIENCE, child.wait()).await {
-                Ok(status) => status,
-                Err(_) => {
-                    if let Some(group) = &below {
-                        group.end(Signal::KILL);
-                    }
-                    child.wait().await
+            if let Ok(status) = tokio::time::timeout(PATIENCE, child.wait()).await {
+                status
+            } else {
+                if let Some(group) = &below {
+                    group.end(Signal::KILL);
                 }
+                child.wait().await
             }
         }
     };

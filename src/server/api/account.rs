@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::answer::{Problem, Result, json};
 use super::super::key::Caller;
 use super::super::unknown;
-use super::{Asked, links, object};
+use super::{Asked, links, object, project_id};
 use crate::engine::Engine;
 use crate::project::hash;
 use crate::roles::{EnvironmentType, Grants};
@@ -128,7 +128,7 @@ impl User {
             "picture": "https://sandbox.localhost/",
             "company": "",
             "website": "https://sandbox.localhost/",
-            "country": "",
+            "country": "ZZ",
             "mfa_enabled": false,
             "sso_enabled": false,
             "phone_number_verified": true,
@@ -177,7 +177,7 @@ impl User {
     }
 
     fn extended_access(&self, workspace: &Workspace) -> Value {
-        let id = &workspace.project.id;
+        let id = project_id(workspace);
         json!({
             "items": [{
                 "user_id": self.id(),
@@ -213,13 +213,13 @@ pub(super) fn permissions(grants: Option<&Grants>) -> Vec<String> {
 }
 
 fn project_references(workspace: &Workspace) -> Value {
-    let id = &workspace.project.id;
+    let id = project_id(workspace);
     let reference = json!({
         "id": id,
         "organization_id": ORGANIZATION,
         "subscription_id": "1",
         "region": super::project::REGION,
-        "title": id,
+        "title": workspace.project.id,
         "type": "grid",
         "plan": "upsun/flexible",
         "status": "active",
@@ -227,7 +227,7 @@ fn project_references(workspace: &Workspace) -> Value {
         "created_at": EPOCH,
         "updated_at": EPOCH,
     });
-    object([(id.clone(), reference)])
+    object([(id, reference)])
 }
 
 fn organization() -> Value {
@@ -239,7 +239,7 @@ fn organization() -> Value {
         "namespace": "sandbox",
         "name": "sandbox",
         "label": "Sandbox",
-        "country": "",
+        "country": "ZZ",
         "capabilities": [],
         "vendor": VENDOR,
         "status": "active",

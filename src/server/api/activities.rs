@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::answer::{Problem, Result, json, json_with};
 use super::super::place::{actor, blocking};
 use super::super::unknown;
-use super::{Asked, links, log, part};
+use super::{Asked, links, log, part, project};
 use crate::activity::{Activity, Selection, State, Store};
 use crate::engine::Engine;
 use crate::event::Outcome;
@@ -17,7 +17,8 @@ use crate::workspace::permission::permit;
 /// How many activities are listed unless the caller says it.
 const COUNT: usize = 10;
 
-/// The lowest role that may cancel an activity. **Assumption**: whoever may start most activities may end them.
+/// The lowest role that may cancel an activity. **Assumption**: the role that may start most activities may end
+/// them.
 const CANCEL: Role = Role::Contributor;
 
 /// The activities that a call is about.
@@ -154,11 +155,8 @@ impl<E: Engine + 'static> Activities<'_, E> {
 
 /// An activity as Upsun's API has it.
 pub(super) fn shown(activity: &Activity) -> Value {
-    let own = format!(
-        "/projects/{}/activities/{}",
-        part(&activity.project),
-        activity.id
-    );
+    let project = project::plain(&activity.project);
+    let own = format!("/projects/{}/activities/{}", part(&project), activity.id);
     let mut all = vec![("self", own.clone()), ("log", format!("{own}/log"))];
     if activity.state.is_open() {
         all.push(("#cancel", format!("{own}/cancel")));
@@ -175,7 +173,7 @@ pub(super) fn shown(activity: &Activity) -> Value {
         "updated_at": activity.updated_at,
         "type": activity.kind,
         "parameters": activity.parameters,
-        "project": activity.project,
+        "project": project,
         "environments": activity.environments,
         "state": activity.state,
         "result": activity.result,

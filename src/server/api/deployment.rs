@@ -6,7 +6,7 @@ mod web;
 use serde_json::{Map, Value, json};
 
 use super::account::{ORGANIZATION, permissions};
-use super::{links, object, part};
+use super::{links, object, part, project_id};
 use crate::config::Service;
 use crate::config::app::{App, Commands, Mount, MountSource, Operation, Relationship, Worker};
 use crate::crons;
@@ -30,7 +30,7 @@ pub(super) fn shown(workspace: &Workspace) -> Value {
     });
     let path = format!(
         "/projects/{}/environments/{}/deployments/current",
-        part(&workspace.project.id),
+        part(&project_id(workspace)),
         part(name)
     );
     let users = workspace.settings.users.iter();
@@ -48,7 +48,7 @@ pub(super) fn shown(workspace: &Workspace) -> Value {
         "cluster_name": "sandbox",
         "project_info": {
             "title": workspace.project.id,
-            "name": workspace.project.id,
+            "name": project_id(workspace),
             "namespace": "sandbox",
             "organization": ORGANIZATION,
             "capabilities": {},

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::answer::{Answer, Problem, Result, json};
 use super::super::place::{Seen, actor, blocking};
 use super::account::EPOCH;
-use super::{Asked, deployment, links, part};
+use super::{Asked, deployment, links, part, project_id};
 use crate::engine::Engine;
 use crate::labels::LABEL_ENVIRONMENT;
 use crate::project::hash;
@@ -123,10 +123,10 @@ impl Environment {
 }
 
 fn path(workspace: &Workspace) -> String {
-    let (project, environment) = (&workspace.project.id, &workspace.environment.name);
+    let (project, environment) = (project_id(workspace), &workspace.environment.name);
     format!(
         "/projects/{}/environments/{}",
-        part(project),
+        part(&project),
         part(environment)
     )
 }
@@ -171,7 +171,7 @@ fn shown(workspace: &Workspace, is_main: bool) -> Value {
         "max_instance_count": 1,
         "last_active_at": null,
         "last_backup_at": null,
-        "project": workspace.project.id,
+        "project": project_id(workspace),
         "is_main": is_main,
         "is_dirty": false,
         "has_staged_activities": false,
@@ -199,6 +199,7 @@ fn links_of(workspace: &Workspace) -> Value {
         ("#manage-variables", below("variables")),
         ("#deployments", below("deployments")),
         ("#tasks", below("tasks")),
+        ("#redeploy", below("redeploy")),
     ]
     .map(|(name, href)| (name.to_owned(), href))
     .into();
@@ -215,6 +216,9 @@ fn links_of(workspace: &Workspace) -> Value {
     }
     links(all.iter().map(|(name, href)| (name.as_str(), href.clone())))
 }
+
+/// The host name of the repository, where nothing can be pushed.
+pub const GIT_HOST: &str = "git.sandbox.localhost";
 
 /// The host name of all containers, for `ssh`.
 pub const SSH_HOST: &str = "ssh.sandbox.localhost";

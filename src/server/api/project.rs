@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, json};
+use super::GIT_HOST;
 use super::account::{EPOCH, ORGANIZATION, User};
 use super::{links, part};
 use crate::roles::EnvironmentType;
@@ -12,16 +13,28 @@ use crate::workspace::Workspace;
 /// The region of all sandboxes.
 pub(super) const REGION: &str = "sandbox.localhost";
 
+/// The id of the project in the API. Upsun's command takes an id with a hyphen for an address.
+pub fn id(workspace: &Workspace) -> String {
+    plain(&workspace.project.id)
+}
+
+/// An id as the API has it.
+pub(super) fn plain(id: &str) -> String {
+    id.replace('-', "_")
+}
+
 pub(super) fn get(workspace: &Workspace) -> Answer {
-    let id = &workspace.project.id;
-    let own = format!("/projects/{}", part(id));
+    let id = id(workspace);
+    let own = format!("/projects/{}", part(&id));
+    // An address that leads nowhere: a push to the repository itself would change it.
+    let repository = format!("{id}@{GIT_HOST}:{id}.git");
     let below = |name: &str| format!("{own}/{name}");
     json(&json!({
         "id": id,
         "created_at": EPOCH,
         "updated_at": EPOCH,
         "attributes": {},
-        "title": id,
+        "title": workspace.project.id,
         "description": workspace.project.root.to_string_lossy(),
         "owner": User::of(&Caller::default()).id(),
         "namespace": "sandbox",
@@ -30,7 +43,7 @@ pub(super) fn get(workspace: &Workspace) -> Answer {
         "status": { "code": "provisioned", "message": "ok" },
         "timezone": "UTC",
         "region": REGION,
-        "repository": { "url": workspace.project.root.to_string_lossy(), "client_ssh_key": null },
+        "repository": { "url": repository, "client_ssh_key": null },
         "default_domain": null,
         "subscription": subscription(),
         "maintenance": null,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Problem, Result, json};
 use super::account::{EPOCH, ORGANIZATION, User, permissions};
-use super::{links, part};
+use super::{links, part, project_id};
 use crate::roles::Grants;
 use crate::workspace::Workspace;
 
@@ -33,13 +33,13 @@ pub(super) fn get(workspace: &Workspace, id: &str) -> Result {
 }
 
 fn path(workspace: &Workspace) -> String {
-    format!("/projects/{}/user-access", part(&workspace.project.id))
+    format!("/projects/{}/user-access", part(&project_id(workspace)))
 }
 
 fn shown(workspace: &Workspace, user: &User, grants: &Grants) -> Value {
     json!({
         "user_id": user.id(),
-        "project_id": workspace.project.id,
+        "project_id": project_id(workspace),
         "organization_id": ORGANIZATION,
         "permissions": permissions(Some(grants)),
         "granted_at": EPOCH,

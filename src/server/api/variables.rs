@@ -11,7 +11,7 @@ use super::super::place::{actor, blocking};
 use super::super::request::text;
 use super::super::unknown;
 use super::account::EPOCH;
-use super::{Asked, links, part};
+use super::{Asked, links, part, project_id};
 use crate::activity::Stamp;
 use crate::engine::Engine;
 use crate::roles::Role;
@@ -72,7 +72,8 @@ impl<E: Engine + 'static> Variables<'_, E> {
     /// What was set here, of the level of the call.
     async fn stored(&self) -> Result<StoredVariables> {
         let store = self.store();
-        let mut stored = blocking(move || store.read()).await?.map_err(failed)?;
+        let stored = blocking(move || store.read()).await?;
+        let mut stored = stored.map_err(|err| failed(&err))?;
         Ok(std::mem::take(self.level(&mut stored)))
     }
 
@@ -198,11 +199,11 @@ impl<E: Engine + 'static> Variables<'_, E> {
                 }
             })
         });
-        changed.await?.map_err(failed)
+        changed.await?.map_err(|err| failed(&err))
     }
 
     fn shown(&self, name: &str, variable: &StoredVariable) -> Value {
-        let project = part(&self.workspace.project.id);
+        let project = part(&project_id(self.workspace));
         let environment = &self.workspace.environment.name;
         let path = if self.is_of_project {
             format!("/projects/{project}/variables/{}", part(name))
@@ -230,7 +231,7 @@ impl<E: Engine + 'static> Variables<'_, E> {
             shown["value"] = variables::text_of(&variable.value).into();
         }
         if !self.is_of_project {
-            shown["project"] = json!(self.workspace.project.id);
+            shown["project"] = json!(project_id(self.workspace));
             shown["environment"] = json!(environment);
             shown["inherited"] = false.into();
             shown["is_enabled"] = variable.is_enabled.into();
@@ -313,6 +314,6 @@ fn done(status: StatusCode, entity: Option<&Value>) -> Value {
     body
 }
 
-fn failed(err: std::io::Error) -> Problem {
+fn failed(err: &std::io::Error) -> Problem {
     Problem::fault(format!("the variables cannot be kept: {err}"))
 }

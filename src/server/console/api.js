@@ -59,5 +59,5 @@ export async function enter(token) {
 
 export const part = encodeURIComponent;
 
-/** The path of Upsun's API for the project at hand. */
-export const upsun = (environment, path) => `upsun/projects/${part(environment.project)}/${path}`;
+/** The path of Upsun's API for the project at hand, which has an id of its own there. */
+export const upsun = (environment, path) => `upsun/projects/${part(environment.id)}/${path}`;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::super::answer::{Problem, Result, json};
+use super::super::super::api::project_id;
 use super::super::super::key::Caller;
 use super::super::super::place::{Seen, blocking};
 use super::Asked;
@@ -86,6 +87,7 @@ fn shown(seen: &Seen, caller: &Caller) -> Value {
     let settings = &workspace.settings;
     json!({
         "project": workspace.project.id,
+        "id": project_id(workspace),
         "name": workspace.environment.name,
         "type": workspace.environment.kind,
         "root": workspace.project.root,

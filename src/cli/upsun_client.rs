@@ -1,4 +1,4 @@
-//! What leads Upsun's CLI to a server on this machine: variables, and a directory of its own.
+//! What leads Upsun's command to a server on this machine: variables, and a directory of its own.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,12 +6,13 @@ use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::super::context::Context;
-use super::super::opened::open_lenient;
+use super::context::Context;
+use super::opened::open_lenient;
+use serde::{Deserialize, Serialize};
 use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::private;
-use upsun_local::server::{Caller, Server};
+use upsun_local::server::{Caller, Server, project_id};
 use upsun_local::text::quote;
 
 /// The names of Upsun's CLI, each with the prefix of its variables.
@@ -20,13 +21,23 @@ const PROGRAMS: [(&str, &str); 2] = [("upsun", "UPSUN_CLI_"), ("platform", "PLAT
 /// The program that the bridge for `ssh` is called by.
 const SSH: &str = "ssh";
 
-/// Tells the bridge which repository and which directory of `PATH` it belongs to.
-pub(in super::super) const BRIDGE: &str = "UPSUN_LOCAL_BRIDGE";
-pub(in super::super) const BRIDGE_DIRECTORY: &str = "UPSUN_LOCAL_BRIDGE_DIRECTORY";
+/// Tells the bridge what it belongs to, as JSON.
+pub(super) const BRIDGE: &str = "UPSUN_LOCAL_BRIDGE";
+
+/// What the bridge for `ssh` belongs to.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Bridge {
+    /// The root of the repository.
+    pub(super) root: PathBuf,
+    /// The directory of `PATH` that holds the bridge.
+    pub(super) directory: PathBuf,
+    pub(super) role: Option<String>,
+    pub(super) user: Option<String>,
+}
 
 /// Upsun's CLI on this machine.
 #[derive(Debug)]
-pub(in super::super) struct Program {
+pub(super) struct Program {
     pub(super) path: PathBuf,
     prefix: &'static str,
 }
@@ -60,7 +71,7 @@ fn is_program(path: &Path) -> bool {
 
 /// The variables for a client, by name.
 #[derive(Debug)]
-pub(in super::super) struct Client(BTreeMap<String, OsString>);
+pub(super) struct Client(BTreeMap<String, OsString>);
 
 impl Client {
     /// The variables that lead a program to a server.
@@ -74,7 +85,7 @@ impl Client {
     }
 
     /// The variables for `upsun`.
-    pub(in super::super) fn for_a_shell(
+    pub(super) fn for_a_shell(
         context: &Context,
         server: &Server<DockerEngine>,
         caller: &Caller,
@@ -114,7 +125,7 @@ impl Client {
             set(&own("NO_INTERACTION"), "1".into());
         }
         // The CLI takes project and environment from the variables that a container of Upsun's has.
-        set("PLATFORM_PROJECT", workspace.project.id.clone().into());
+        set("PLATFORM_PROJECT", project_id(&workspace).into());
         set("PLATFORM_BRANCH", workspace.environment.name.clone().into());
         let variables = &context.surroundings.variables;
         for name in ["no_proxy", "NO_PROXY"] {
@@ -128,15 +139,14 @@ impl Client {
         let path = std::env::split_paths(&path).filter(|directory| *directory != programs);
         let path = std::env::join_paths(std::iter::once(programs.clone()).chain(path));
         set("PATH", path.map_err(|err| failed(&err))?);
-        set(BRIDGE, workspace.project.root.clone().into());
-        set(BRIDGE_DIRECTORY, programs.into());
-        let actor = [
-            ("UPSUN_LOCAL_BRIDGE_ROLE", &caller.role),
-            ("UPSUN_LOCAL_BRIDGE_USER", &caller.user),
-        ];
-        for (name, value) in actor {
-            set(name, value.clone().unwrap_or_default().into());
-        }
+        let bridge = Bridge {
+            root: workspace.project.root.clone(),
+            directory: programs,
+            role: caller.role.clone(),
+            user: caller.user.clone(),
+        };
+        let bridge = serde_json::to_string(&bridge).map_err(|err| failed(&err))?;
+        set(BRIDGE, bridge.into());
         Ok(Client(all))
     }
 
@@ -145,7 +155,7 @@ impl Client {
     }
 
     /// The variables as commands of a shell.
-    pub(in super::super) fn for_shell(&self) -> String {
+    pub(super) fn for_shell(&self) -> String {
         let lines = self.0.iter().map(|(name, value)| {
             let value = value.to_string_lossy();
             format!("export {name}={}\n", quote(&value))
