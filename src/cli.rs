@@ -113,6 +113,16 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     color: ColorChoice,
+    /// How to show work in progress
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOW",
+        default_value = "auto",
+        env = "UPSUN_LOCAL_PROGRESS",
+        help_heading = "Global options"
+    )]
+    progress: ProgressChoice,
     /// Container engine: an address (`unix:///…`, `tcp://…`, `ssh://…`) or a docker context; `test` takes several
     #[arg(
         long = "engine",
@@ -159,6 +169,17 @@ pub(crate) enum ColorChoice {
     Always,
     /// Never
     Never,
+}
+
+/// How to show work in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressChoice {
+    /// With lines that move on a terminal; otherwise as `plain`
+    Auto,
+    /// Each step and all output of builds, line by line
+    Plain,
+    /// As `--format json`, on commands that print events with it
+    Json,
 }
 
 /// Reads an environment type.

@@ -18,6 +18,7 @@ mod everywhere;
 mod execute;
 mod finished;
 mod foreign;
+mod hold;
 mod image;
 mod leftovers;
 mod mail;

@@ -172,14 +172,23 @@ impl Lock {
         }
         // Without a queue, waiting processes get the lock in no particular order.
         let mut ticket = Ticket::draw(path, &note(what)).ok();
-        let mut told = None;
+        let mut told: Option<String> = None;
+        let began = tokio::time::Instant::now();
         loop {
             let turn = ticket.as_mut().map_or(Turn::Now, Ticket::turn);
             let (holder, pause) = match turn {
                 Turn::After(first, count) => (holder_of(path).unwrap_or(first), count),
                 Turn::Now => match Lock::snatch(path, what) {
                     Err(Error::Busy { holder }) => (holder, 0),
-                    other => return other,
+                    other => {
+                        if let (Ok(_), Some(holder)) = (&other, told) {
+                            let duration = began.elapsed();
+                            events
+                                .send(event::Notice::Waited { holder, duration })
+                                .await;
+                        }
+                        return other;
+                    }
                 },
             };
             if told.as_ref() != Some(&holder) {

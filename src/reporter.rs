@@ -1,10 +1,12 @@
 //! Consumers of events. They know terminals and formats; the code that sends events does not know them.
 
+pub mod board;
 pub mod fanout;
 pub mod hints;
 pub mod json;
 pub mod lines;
 pub mod masked;
+pub mod painter;
 pub mod printable;
 pub mod style;
 pub mod terminal;

@@ -8,9 +8,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use indicatif::MultiProgress;
 
-use super::{ColorChoice, Global, diagnostics};
+use super::{ColorChoice, Global, ProgressChoice, diagnostics};
 use upsun_local::actions::Actions;
 use upsun_local::activity::{Recorded, Recording};
 use upsun_local::engine::docker::{DockerEngine, Surroundings};
@@ -21,6 +20,7 @@ use upsun_local::project::Home;
 use upsun_local::reporter;
 use upsun_local::reporter::json::Json;
 use upsun_local::reporter::masked::Masked;
+use upsun_local::reporter::painter::{self, Painter};
 use upsun_local::reporter::style::Style;
 use upsun_local::reporter::terminal::{Terminal, Verbosity};
 use upsun_local::reporter::wrapped::{width_of, wrapped};
@@ -42,8 +42,8 @@ pub(super) struct Context {
     pub surroundings: workspace::Surroundings,
     /// The sensitive values that messages must not contain, once the settings are read.
     pub secrets: diagnostics::Known,
-    /// Lets progress bars and log messages take turns on standard error.
-    progress: MultiProgress,
+    /// Draws what is in progress, in turns with everything else on the terminal.
+    painter: Painter,
     /// The request to stop, once signals are caught.
     stopping: OnceLock<Shutdown>,
 }
@@ -75,6 +75,14 @@ pub(super) struct Hearing {
 }
 
 impl Listening {
+    /// Waits until everything that has happened so far is printed, so that the terminal is free for a command.
+    pub(super) async fn settled(&self) {
+        tokio::select! {
+            () = self.events.settled() => {}
+            () = self.shutdown.reached(Urgency::Leave) => {}
+        }
+    }
+
     /// Waits until the listener has printed everything. `spent` is dropped first, as it holds the last senders of
     /// events. After a signal the wait ends after [`PATIENCE`], because the reader of standard output may be blocked.
     pub(super) fn finish<T>(self, spent: T) -> Shutdown {
@@ -149,7 +157,7 @@ impl Context {
             out_style,
             surroundings,
             secrets: diagnostics::Known::default(),
-            progress: MultiProgress::new(),
+            painter: Painter::default(),
             stopping: OnceLock::new(),
         }
     }
@@ -172,8 +180,8 @@ impl Context {
             None => diagnostics::Filter::of_verbosity(self.global.verbose),
         };
         if let Some(filter) = filter {
-            let (known, progress) = (self.secrets.clone(), self.progress.clone());
-            diagnostics::install(&filter, self.style.color, known, progress);
+            let (known, painter) = (self.secrets.clone(), self.painter.clone());
+            diagnostics::install(&filter, self.style.color, known, painter);
         }
     }
 
@@ -193,8 +201,7 @@ impl Context {
 
     /// Prints text on standard error that fits the terminal's width already.
     pub(super) fn talk_as_it_is(&self, text: &str) {
-        let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes());
+        self.painter.talk(text.as_bytes());
     }
 
     /// Prints a failure as an error message.
@@ -214,8 +221,15 @@ impl Context {
 
     /// Prints data on standard output that need not be text.
     pub(super) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        let write = || {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes).and_then(|()| stdout.flush())
+        };
+        let written = if io::stdout().is_terminal() {
+            self.painter.around(bytes, write)
+        } else {
+            write()
+        };
         written.map_err(|err| Failure::unwritten(&err))
     }
 
@@ -225,6 +239,18 @@ impl Context {
             (_, 0) => Verbosity::Normal,
             _ => Verbosity::Verbose,
         }
+    }
+
+    /// Whether events are printed as JSON. `--progress json` asks for that as `--format json` does.
+    pub(super) fn wants_json(&self, has_format_json: bool) -> bool {
+        has_format_json || self.global.progress == ProgressChoice::Json
+    }
+
+    /// What draws lines that move, if they are wanted and possible.
+    fn moving(&self) -> Option<&Painter> {
+        let is_wanted = self.global.progress == ProgressChoice::Auto;
+        let term = self.variable("TERM");
+        (is_wanted && painter::is_possible(term.as_deref())).then_some(&self.painter)
     }
 
     /// Starts a listener that prints events as text on standard error, or as JSON on standard output.
@@ -249,8 +275,7 @@ impl Context {
             let reporter = Recorded::new(reporter, recording.clone());
             reporter::spawn(reporter, receiver, shutdown.clone())
         } else {
-            let mut terminal =
-                Terminal::new(self.style, self.verbosity()).drawing_on(self.progress.clone());
+            let mut terminal = Terminal::new(self.style, self.verbosity(), self.moving());
             if self.variable(IN_HOOK).is_some() {
                 terminal = terminal.out_of_reach();
             }
@@ -277,7 +302,7 @@ impl Context {
     pub(super) fn with_options(&self, global: Global) -> Self {
         let context = Context {
             secrets: self.secrets.clone(),
-            progress: self.progress.clone(),
+            painter: self.painter.clone(),
             ..Context::new(global)
         };
         // The log is installed once for the process.
@@ -310,6 +335,7 @@ impl Context {
     /// then shows the same code, and a script that calls `upsun-local` in a loop ends too.
     /// Source: <https://www.cons.org/cracauer/sigint.html>
     pub(super) fn end(&self, code: u8) -> ExitCode {
+        self.painter.close();
         let stopping = self.stopping.get();
         // Output that could not be written makes a success a failure.
         let is_unwritten = code == 0 && stopping.is_some_and(Shutdown::is_unwritten);

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -13,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use upsun_local::mask::Secrets;
+use upsun_local::reporter::painter::Painter;
 use upsun_local::reporter::printable;
 
 /// The variable that says what to log.
@@ -102,10 +102,10 @@ impl FromStr for Filter {
 }
 
 /// Logs from now on. A second call changes nothing.
-pub(super) fn install(filter: &Filter, color: bool, known: Known, progress: MultiProgress) {
+pub(super) fn install(filter: &Filter, color: bool, known: Known, painter: Painter) {
     let lines = Lines {
         known,
-        progress,
+        painter,
         stream: io::stderr,
     };
     let layer = tracing_subscriber::fmt::layer()
@@ -116,11 +116,11 @@ pub(super) fn install(filter: &Filter, color: bool, known: Known, progress: Mult
     let _ = subscriber.with(layer).try_init();
 }
 
-/// Writes lines, without sensitive values as far as they are known, and in turns with progress bars.
+/// Writes lines, without sensitive values as far as they are known, and in turns with the lines that move.
 #[derive(Debug, Clone)]
 struct Lines<S> {
     known: Known,
-    progress: MultiProgress,
+    painter: Painter,
     stream: S,
 }
 
@@ -145,7 +145,7 @@ impl<S: Fn() -> W, W: Write> Write for Lines<S> {
         let line = format!("{}\n", printable::lines(&text));
         let stream = &self.stream;
         // There is nowhere to tell that it failed.
-        self.progress.suspend(|| {
+        self.painter.around(line.as_bytes(), || {
             let _ = stream().write_all(line.as_bytes());
         });
         Ok(bytes.len())
@@ -222,7 +222,7 @@ mod tests {
         let (known, written) = (Known::default(), page.clone());
         let lines = Lines {
             known: known.clone(),
-            progress: MultiProgress::new(),
+            painter: Painter::default(),
             stream: move || page.clone(),
         };
         let layer = tracing_subscriber::fmt::layer()

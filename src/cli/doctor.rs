@@ -40,7 +40,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "routes",
-        "routes answer by http at names below `localhost`; nothing is cached, and `tls` and `sticky` have no effect",
+        "routes answer by http at names below `localhost`; nothing is cached, and `tls` and `sticky` have no effect; during a deploy, requests wait for 15 seconds at most, and those with a body do not wait",
     ),
     (
         "crons",

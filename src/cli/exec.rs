@@ -60,6 +60,13 @@ pub(super) struct Invocation {
     pub(super) into: Option<File>,
 }
 
+impl Invocation {
+    /// Whether the user types what the command reads, and reads what it prints.
+    fn is_on_terminal(&self) -> bool {
+        self.into.is_none() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+    }
+}
+
 /// Runs it and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let workspace = open(context)?;
@@ -90,11 +97,8 @@ pub(super) async fn invoke(
     };
     let (engine, shutdown) = (Arc::clone(&actions.engine), actions.shutdown.clone());
     let maskers = context.maskers(workspace, arguments.mask);
-    let terminal = invocation.into.is_none()
-        && std::io::stdin().is_terminal()
-        && std::io::stdout().is_terminal();
     // What is typed comes back from a terminal piece by piece, and would be held.
-    let interactive = terminal && !arguments.mask;
+    let interactive = invocation.is_on_terminal() && !arguments.mask;
     let is_command = !invocation.command.is_empty();
     let words = invocation.command.join(" ");
     let mark = Mark::of_shell();
@@ -110,6 +114,7 @@ pub(super) async fn invoke(
     if !sandbox.is_busy() {
         tell_not_undone(context, workspace);
     }
+    listening.settled().await;
     let exec = engine.exec(&id, &spec).await?;
     let outlet = Outlet {
         maskers,

@@ -83,8 +83,8 @@ impl Running {
     }
 
     /// Whether one JSON document a line is wanted.
-    pub(super) fn json(&self) -> bool {
-        self.format == Format::Json
+    pub(super) fn json(&self, context: &Context) -> bool {
+        context.wants_json(self.format == Format::Json)
     }
 
     /// Says that `--no-wait` has no effect.

@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     };
     let actor = arguments.acting.actor(&workspace)?;
     let running = &arguments.running;
-    let json = running.json();
+    let json = running.json(context);
     let request = Request {
         target: found.target(),
         operation: found.operation.name.clone(),

@@ -22,7 +22,7 @@ pub(super) enum Command {
 /// Does it.
 pub(super) async fn run(context: &Context, command: Command) -> Result<u8, Failure> {
     match command {
-        Command::Run(arguments) => run::run(context, &arguments).await,
+        Command::Run(arguments) => Box::pin(run::run(context, &arguments)).await,
         Command::List(arguments) => list::run(context, &arguments),
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         opens_tunnels: arguments.open,
     };
     let up = Up::prepare(&workspace, request)?;
-    let json = arguments.format == Format::Json;
+    let json = context.wants_json(arguments.format == Format::Json);
     if arguments.dry_run {
         let plans: Vec<_> = up.plans().collect();
         return print_plans(context, &workspace, &plans, json);

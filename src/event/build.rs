@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{Outcome, seconds};
 
 /// Builds of apps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,17 @@ pub enum Build {
         app: String,
         build: String,
         /// How long the copy took, in seconds.
+        #[serde(with = "seconds")]
+        duration: Duration,
+    },
+    /// A build ended without a result.
+    #[serde(rename = "build-failed")]
+    Failed {
+        app: String,
+        build: String,
+        /// `failure`, `cancelled` or `timeout`.
+        result: Outcome,
+        /// How long the build took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
     },

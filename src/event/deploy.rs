@@ -40,6 +40,12 @@ pub enum Deploy {
         /// The app, or `app--worker`.
         container: String,
     },
+    /// A container or a service was started, and has to answer before the deploy goes on.
+    #[serde(rename = "ready-awaited")]
+    ReadyAwaited {
+        /// The service, the app, or `app--worker`.
+        container: String,
+    },
     /// A container runs and its hooks are through.
     #[serde(rename = "deploy-finished")]
     Finished {

@@ -21,6 +21,15 @@ pub enum Notice {
         /// How the other activity describes itself: `run next-build (process 4711)`.
         holder: String,
     },
+    /// The other activity has ended, and this one goes on.
+    #[serde(rename = "waited")]
+    Waited {
+        /// How the last activity that was waited for describes itself.
+        holder: String,
+        /// How long the wait took, in seconds.
+        #[serde(with = "seconds")]
+        duration: Duration,
+    },
     /// Something that deserves a look but stops nothing.
     #[serde(rename = "warning")]
     Warning {

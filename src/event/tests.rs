@@ -104,6 +104,11 @@ fn notices() -> Vec<Event> {
             holder: owned("`up` (process 7)"),
         }
         .into(),
+        Notice::Waited {
+            holder: owned("`up` (process 7)"),
+            duration: TIME,
+        }
+        .into(),
         Event::warning("look", some("there")),
         Event::warning("look", None),
         Notice::Cancelling {
@@ -183,6 +188,13 @@ fn images_and_builds() -> Vec<Event> {
             duration: TIME,
         }
         .into(),
+        Build::Failed {
+            app: app(),
+            build: build(),
+            result: Outcome::Timeout,
+            duration: TIME,
+        }
+        .into(),
         Build::Finished {
             app: app(),
             build: build(),
@@ -216,6 +228,10 @@ fn deploys_and_mounts() -> Vec<Event> {
         Deploy::Finished {
             container: container(),
             duration: TIME,
+        }
+        .into(),
+        Deploy::ReadyAwaited {
+            container: container(),
         }
         .into(),
         Deploy::ServiceStarted {

@@ -98,9 +98,27 @@ impl<E: Engine> Sandbox<'_, E> {
 
     /// Builds an app, and returns the mark of the finished build.
     async fn build(&self, planned: &Planned<'_>) -> Result<VolumeSpec> {
+        let began = Instant::now();
+        let made = self.make_build(planned, began).await;
+        if let Err(error) = &made {
+            self.emit(event::Build::Failed {
+                app: planned.plan.app.clone(),
+                build: planned.plan.build.id.clone(),
+                result: match error {
+                    Error::Interrupted => event::Outcome::Cancelled,
+                    Error::BuildTimeout { .. } => event::Outcome::Timeout,
+                    _ => event::Outcome::Failure,
+                },
+                duration: began.elapsed(),
+            })
+            .await;
+        }
+        made
+    }
+
+    async fn make_build(&self, planned: &Planned<'_>, began: Instant) -> Result<VolumeSpec> {
         let plan = planned.plan;
         let build = &plan.build;
-        let began = Instant::now();
         let (files, bytes) = planned.tree.size(&plan.source_root);
         self.emit(event::Build::Started {
             app: plan.app.clone(),

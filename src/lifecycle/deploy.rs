@@ -208,6 +208,28 @@ impl<E: Engine> Sandbox<'_, E> {
         volumes: &[Volume],
         wants_front: bool,
     ) -> Result<Deployed> {
+        let app = planned.plan.app.as_str();
+        let router = match plan.worker {
+            None => self.hold_requests(app, containers).await,
+            Some(_) => None,
+        };
+        let held = self.deploy_held(planned, plan, containers, volumes, wants_front);
+        let deployed = Box::pin(held).await;
+        if let Some(router) = router {
+            self.release_requests(&router, app).await;
+        }
+        deployed
+    }
+
+    /// Deploys while the router lets requests wait.
+    async fn deploy_held(
+        &self,
+        planned: &Planned<'_>,
+        plan: &ContainerPlan,
+        containers: &[Container],
+        volumes: &[Volume],
+        wants_front: bool,
+    ) -> Result<Deployed> {
         let is_web = plan.worker.is_none();
         let began = Instant::now();
         let title = plan.title(&planned.plan.app);

@@ -3,6 +3,7 @@
 use super::{Error, Result, Sandbox};
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
+use crate::event;
 use crate::shutdown::Urgency;
 
 const PROCESS: &str = include_str!("scripts/process.sh");
@@ -51,6 +52,10 @@ impl<E: Engine> Sandbox<'_, E> {
         title: &str,
         address: Option<&str>,
     ) -> Result<()> {
+        self.emit(event::Deploy::ReadyAwaited {
+            container: title.to_owned(),
+        })
+        .await;
         let readiness = self.readiness(container, address, Enough::Port).await?;
         self.tell_unready(container, title, address, &readiness)
             .await;

@@ -200,6 +200,10 @@ impl<E: Engine> Sandbox<'_, E> {
             .map(str::to_owned)
             .to_vec(),
         };
+        self.emit(event::Deploy::ReadyAwaited {
+            container: plan.name.clone(),
+        })
+        .await;
         let spec = ExecSpec {
             command,
             ..ExecSpec::default()

@@ -109,17 +109,16 @@ impl<E: Engine> Sandbox<'_, E> {
         };
         let begun = files().await?;
         let done = self.run_with_directories(&id, planned, run).await?;
-        let mut report = Report {
-            outcome: done.outcome,
-            exit_code: done.exit_code,
-            hooks_failed: false,
-        };
         let mut tried = Tried {
-            report: report.clone(),
+            report: Report {
+                outcome: done.outcome,
+                exit_code: done.exit_code,
+                hooks_failed: false,
+            },
             suggestion: Suggestion::default(),
             check: None,
         };
-        if report.outcome == Outcome::Cancelled {
+        if done.outcome == Outcome::Cancelled {
             return Ok(tried);
         }
         let ended = files().await?;
@@ -131,7 +130,7 @@ impl<E: Engine> Sandbox<'_, E> {
             ended: &ended,
         };
         tried.suggestion = suggest(&listings, trying.known, &outside);
-        if report.outcome == Outcome::Success && tried.suggestion.wrote {
+        if done.outcome == Outcome::Success && tried.suggestion.wrote {
             let suggestion = &mut tried.suggestion;
             let checking = Checking {
                 planned,
@@ -143,11 +142,9 @@ impl<E: Engine> Sandbox<'_, E> {
             };
             tried.check = self.check_mounts(&checking, suggestion).await?;
         }
-        if let Some(check) = &tried.check
-            && check.result == Outcome::Cancelled
-        {
-            report.outcome = Outcome::Cancelled;
-            tried.report = report;
+        let check = tried.check.as_ref();
+        if check.is_some_and(|check| check.result == Outcome::Cancelled) {
+            tried.report.outcome = Outcome::Cancelled;
             return Ok(tried);
         }
         self.emit(event::Mounts::Suggested {

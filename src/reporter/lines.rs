@@ -54,6 +54,11 @@ impl Lines {
         Some(text)
     }
 
+    /// The current line as it stands, which has not ended yet.
+    pub(super) fn unfinished(&self) -> Option<String> {
+        (!self.line.is_empty()).then(|| super::printable::line(&self.line))
+    }
+
     /// Adds to the current line. A carriage return redraws the line on a terminal, so only the last version is kept.
     fn add(&mut self, piece: &[u8]) {
         #[cfg(test)]

@@ -3,6 +3,7 @@
 mod build;
 mod deploy;
 mod ending;
+mod folded;
 mod image;
 mod mounts;
 mod notice;
@@ -15,13 +16,14 @@ mod suggested;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, IsTerminal};
+use std::io;
 
-use indicatif::{MultiProgress, ProgressBar};
-
+use self::folded::Folded;
 use self::printed::Printed;
 pub use self::screen::{Screen, Streams};
 use super::Reporter;
+use super::board::Text;
+use super::painter::Painter;
 use super::style::Style;
 use super::{printable, wrapped};
 use crate::event::{Envelope, Event, Notice};
@@ -46,11 +48,12 @@ pub struct Terminal<S = Streams> {
     screen: S,
     style: Style,
     verbosity: Verbosity,
-    /// Whether standard error is a terminal, on which progress can be redrawn.
+    /// Whether lines that move show what is in progress.
     moving: bool,
-    /// Draws progress bars, in turns with the other output on standard error.
-    progress: MultiProgress,
-    bars: HashMap<String, ProgressBar>,
+    /// The sizes of the images that are pulled, in bytes.
+    sizes: HashMap<String, u64>,
+    /// What was printed for work that a moving line stands for, by app.
+    folded: BTreeMap<String, Terminal<Folded>>,
     /// The output of scripts that run, by app; that of other scripts has no name.
     printed: BTreeMap<String, Printed>,
     /// The number of columns of standard error, if it is a terminal.
@@ -66,10 +69,11 @@ pub struct Terminal<S = Streams> {
 }
 
 impl Terminal {
-    /// A reporter for the standard streams of this process.
-    pub fn new(style: Style, verbosity: Verbosity) -> Self {
-        let moving = io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        let mut terminal = Terminal::on(Streams::of_process(), style, verbosity, moving);
+    /// A reporter for the standard streams of this process. If `painter` is given, it shows what is in progress.
+    pub fn new(style: Style, verbosity: Verbosity, painter: Option<&Painter>) -> Self {
+        let painter = painter.filter(|_| verbosity > Verbosity::Quiet);
+        let screen = Streams::of_process(painter, style);
+        let mut terminal = Terminal::on(screen, style, verbosity, painter.is_some());
         terminal.width = wrapped::width_of(&io::stderr());
         terminal
     }
@@ -86,14 +90,14 @@ impl<S: Screen> Terminal<S> {
         &mut self.screen
     }
 
-    fn on(screen: S, style: Style, verbosity: Verbosity, moving: bool) -> Self {
+    pub(super) fn on(screen: S, style: Style, verbosity: Verbosity, moving: bool) -> Self {
         Terminal {
             screen,
             style,
             verbosity,
             moving,
-            progress: MultiProgress::new(),
-            bars: HashMap::new(),
+            sizes: HashMap::new(),
+            folded: BTreeMap::new(),
             printed: BTreeMap::new(),
             width: None,
             last: b'\n',
@@ -101,13 +105,6 @@ impl<S: Screen> Terminal<S> {
             cancelling: None,
             is_on_clone: false,
         }
-    }
-
-    /// Draws progress bars on `progress`, which other code shares to write in between.
-    #[must_use]
-    pub fn drawing_on(mut self, progress: MultiProgress) -> Self {
-        self.progress = progress;
-        self
     }
 
     /// For a run whose parent process ends on the first Ctrl-C, such as Git with its hooks: the user is back at the
@@ -138,7 +135,8 @@ impl<S: Screen> Terminal<S> {
     fn insist_indented(&mut self, line: &str, indent: usize) {
         // Names are made printable where they are put into a message. Doing it here again covers a place that forgets
         // to.
-        let line = wrapped::wrapped(&printable::lines(line), self.width, indent);
+        let width = self.screen.columns().or(self.width);
+        let line = wrapped::wrapped(&printable::lines(line), width, indent);
         let mut text = String::new();
         if self.last != b'\n' {
             text.push('\n');
@@ -162,6 +160,14 @@ impl<S: Screen> Terminal<S> {
         if !matches!(event, Event::Notice(Notice::Cancelling { .. })) {
             self.cancelling = None;
         }
+        let folds = self.moving && self.verbosity == Verbosity::Normal;
+        match self.hear(&event) {
+            Text::Folded if folds => Ok(()),
+            _ => self.print(event),
+        }
+    }
+
+    fn print(&mut self, event: Event) -> io::Result<()> {
         match event {
             Event::Notice(event) => self.notice(event),
             Event::Image(event) => self.image(event),
@@ -183,8 +189,6 @@ impl<S: Screen> Reporter for Terminal<S> {
     }
 
     fn finish(&mut self) {
-        for (_, bar) in self.bars.drain() {
-            bar.finish_and_clear();
-        }
+        self.screen.end();
     }
 }

@@ -2,6 +2,7 @@
 //! in front of the apps. They get there with the headers of <https://docs.upsun.com/development/headers.html>,
 //! and neither requests nor answers are kept back until they are whole.
 
+pub(crate) mod hold;
 mod redirect;
 
 use std::collections::BTreeSet;
@@ -75,6 +76,7 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
         writer.line("default $scheme");
     });
     redirect::write_maps(&mut writer);
+    hold::write_common(&mut writer);
     write_rests(entrance, &mut writer);
     let port = entrance.port;
     let mut hosts: Vec<&str> = Vec::new();
@@ -114,6 +116,9 @@ pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<Strin
 pub(crate) const PAGE_TEXT: &str =
     "no route has this address; `upsun-local status` lists the routes\n";
 
+/// The answer if an upstream is not up.
+const ABSENT: &str = "what this route leads to does not answer; `upsun-local up` starts it\n";
+
 fn has_top(entrance: &Entrance, host: &str) -> bool {
     let top = |route: &Route| route.host == host && route.path == "/";
     entrance.routes.iter().any(top)
@@ -127,14 +132,7 @@ fn server(host: &str, port: u16, writer: &mut Writer, write: impl FnOnce(&mut Wr
         writer.line("set $route_upstream \"\"");
         writer.line("set $route_host $http_host");
         writer.line("set $route_encoding $http_accept_encoding");
-        writer.line("error_page 502 504 @not-up");
-        writer.block("location @not-up", |writer| {
-            writer.line("default_type text/plain");
-            writer.line(&format!(
-                "return 502 {}",
-                quote("what this route leads to does not answer; `upsun-local up` starts it\n")
-            ));
-        });
+        hold::write_server(ABSENT, writer);
         write(writer);
     });
 }
@@ -162,6 +160,8 @@ fn write_route(route: &Route, address: &dyn Fn(&str) -> Option<String>, writer: 
                         writer.line("ssi on");
                         // What is compressed cannot be looked through.
                         writer.line("set $route_encoding \"\"");
+                        // A further attempt would not look at the answer.
+                        writer.line("set $route_wait no-");
                     }
                     pass_on(name, &route.original_url, address, writer);
                 }
@@ -195,6 +195,7 @@ fn pass_on(
         "set $route_upstream {}",
         quote(&literal(&format!("http://{address}")))
     ));
+    hold::write_upstream(name, writer);
     // Without a path of its own, the request's is passed on as it came.
     writer.line("proxy_pass $route_upstream");
 }

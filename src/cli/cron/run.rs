@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     };
     let cron = PlannedCron::prepare(&workspace, request)?;
     running.warn(context);
-    let json = running.json();
+    let json = running.json(context);
     if arguments.dry_run {
         return print_plans(context, &workspace, &[&cron.prepared().shown()], json);
     }

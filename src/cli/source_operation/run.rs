@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     let shutdown = context.shutdown()?;
     let workspace = open(context)?;
     let running = &arguments.running;
-    let json = running.json();
+    let json = running.json(context);
     let request = Request {
         operation: arguments.operation.clone(),
         actor: arguments.acting.actor(&workspace)?,

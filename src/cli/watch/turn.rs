@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::super::context::Context;
-use super::super::{Cli, ColorChoice, Command as Chosen, Global, check, run, test};
+use super::super::{Cli, ColorChoice, Command as Chosen, Global, ProgressChoice, check, run, test};
 use super::Arguments;
 use upsun_local::failure::Failure;
 use upsun_local::shutdown::Shutdown;
@@ -68,6 +68,7 @@ fn options(global: &Global) -> Vec<OsString> {
         quiet,
         verbose,
         color,
+        progress,
         engines,
         environment,
         environment_type,
@@ -76,7 +77,10 @@ fn options(global: &Global) -> Vec<OsString> {
     } = global;
     let color = (*color != ColorChoice::Auto).then(|| color.to_possible_value());
     let color = color.flatten().map(|value| value.get_name().to_owned());
+    let progress = (*progress != ProgressChoice::Auto).then(|| progress.to_possible_value());
+    let progress = progress.flatten().map(|value| value.get_name().to_owned());
     let values = [
+        ("--progress", progress.as_deref().map(OsStr::new)),
         ("--dir", dir.as_deref().map(std::path::Path::as_os_str)),
         ("--color", color.as_deref().map(OsStr::new)),
         ("--environment", environment.as_deref().map(OsStr::new)),
@@ -190,6 +194,7 @@ mod tests {
             ("-q", "--quiet"),
             ("-v", "--verbose"),
             ("--color never", "--color=never"),
+            ("--progress plain", "--progress=plain"),
             ("--engine=unix:///e", "--engine=unix:///e"),
             ("--engine a --engine b", "--engine=a --engine=b"),
             ("-e second", "--environment=second"),

@@ -143,14 +143,7 @@ impl Copies {
                     ..mount.clone()
                 }),
         );
-        let from = format!("{FROM}/app");
-        let mut script = match method {
-            Method::Copy => format!("cp -a {from}/. /app/; failed=$?\n"),
-            Method::Overlay => format!("{}; failed=$?\n", same_root(&from, "/app")),
-        };
-        for path in &plan.mounts {
-            script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
-        }
+        let script = beginning(method, &plan.mounts);
         let mut mounted = vec![VolumeMount {
             read_only: true,
             ..at(copy(&app), "/app")
@@ -203,6 +196,19 @@ impl Copies {
             container,
         }
     }
+}
+
+/// The beginning of the script that fills a read-only copy: the files of the app, and the mount points.
+fn beginning(method: Method, mounts: &[String]) -> String {
+    let from = format!("{FROM}/app");
+    let mut script = match method {
+        Method::Copy => format!("cp -a {from}/. /app/; failed=$?\n"),
+        Method::Overlay => format!("{}; failed=$?\n", same_root(&from, "/app")),
+    };
+    for path in mounts {
+        script.push_str(&format!("mkdir -p {} || failed=1\n", quote(path)));
+    }
+    script
 }
 
 /// How the volumes of mounts are filled.

@@ -59,6 +59,7 @@ impl<S: Screen> Terminal<S> {
                 let time = text::duration(duration);
                 self.step("Copied", &format!("{what} from another engine in {time}"));
             }
+            Build::Failed { .. } => {}
             Build::Finished { app, duration, .. } => {
                 self.step(
                     "Built",

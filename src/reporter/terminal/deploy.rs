@@ -21,7 +21,7 @@ impl<S: Screen> Terminal<S> {
                     self.address(&address);
                 }
             }
-            Deploy::Started { .. } => {}
+            Deploy::Started { .. } | Deploy::ReadyAwaited { .. } => {}
             Deploy::Finished {
                 container,
                 duration,

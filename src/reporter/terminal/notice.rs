@@ -10,6 +10,7 @@ impl<S: Screen> Terminal<S> {
             Notice::Waiting { holder } => {
                 self.step("Waiting", &format!("for {}", safe_line(&holder)));
             }
+            Notice::Waited { .. } => {}
             Notice::Warning { message, hint } => {
                 let mut text = format!("{}: {}", self.style.warning("warning"), safe(&message));
                 if let Some(hint) = hint {
