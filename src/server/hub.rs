@@ -272,4 +272,22 @@ mod tests {
         let mut events = Box::pin(hub.events(Some("b-8"), true));
         assert!(!next(&mut events).await.contains("reset"));
     }
+
+    #[tokio::test]
+    async fn output_is_left_out_for_a_console_that_reads_it_in_the_logs() {
+        use crate::event::{Run, Text};
+        use crate::output::Output;
+        let hub = Hub::new("c".to_owned());
+        let mut events = Box::pin(hub.events(None, false));
+        next(&mut events).await;
+        let mut reporter = hub.reporter();
+        let output = Text(Output::Stdout("loud\n".into()));
+        let loud = Envelope::now(Event::Run(Run::Output { output }));
+        reporter.report(loud).unwrap();
+        reporter.finish();
+        say(&hub, "quiet");
+        let heard = next(&mut events).await;
+        assert_eq!(ids(&heard), ["c-2"]);
+        assert!(!heard.contains("loud"), "{heard}");
+    }
 }

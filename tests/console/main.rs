@@ -132,35 +132,19 @@ fn chromium() -> Result<PathBuf, &'static str> {
     found.ok_or("there is no Chromium; Debian's package `chromium` has it")
 }
 
-/// The directory of the npm packages, which is made once.
+/// The directory of the npm packages, where `scripts/test` puts them.
 fn tools() -> Result<PathBuf, &'static str> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("console-tools");
-    std::fs::create_dir_all(&directory).expect("a directory");
-    // Several tests may come here at once.
-    let lock = std::fs::File::create(directory.join("lock")).expect("a file");
-    lock.lock().expect("a lock");
-    let wanted = include_str!("package.json");
-    let mark = directory.join("installed.json");
-    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-        return Ok(directory);
-    }
-    std::fs::write(directory.join("package.json"), wanted).expect("a file");
-    let installed = Command::new("npm")
-        .args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--loglevel=error",
-        ])
-        .current_dir(&directory)
-        .stdin(Stdio::null())
-        .status();
-    if !installed.is_ok_and(|status| status.success()) {
-        return Err("npm is missing, or cannot install playwright-core and axe-core");
-    }
-    std::fs::write(&mark, wanted).expect("a file");
-    Ok(directory)
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME");
+    let cache = cache.or_else(|| Some(variable("HOME")?.join(".cache")));
+    let directory = cache
+        .map(|cache| cache.join("upsun-local-tests/console"))
+        .filter(|directory| {
+            let is_there = |name| directory.join("node_modules").join(name).exists();
+            is_there("playwright-core") && is_there("axe-core")
+        });
+    directory
+        .ok_or("there are no playwright-core and axe-core; `scripts/test` installs them from npm")
 }
 
 #[test]

@@ -1,10 +1,10 @@
 // Activities: what was run, built and deployed, when, how long each phase took, and what it printed.
 
-import { address, part, post, upsun } from "./api.js";
+import { address, post, upsun } from "./api.js";
 import { Log } from "./log.js";
 import { Ago, Elapsed, Empty, Hint, Outcome, Search, Split, duration, isOpen, outcome, total } from "./parts.js";
 import { placeOf } from "./operations.js";
-import { notify, refresh, store } from "./store.js";
+import { refresh, store } from "./store.js";
 import { html, useState } from "./vendor/preact-htm.js";
 
 export const KINDS = {

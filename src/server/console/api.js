@@ -25,7 +25,15 @@ export class Refused extends Error {
   }
 }
 
+// The clock of the browser may be wrong: times are those of the server.
+let ahead = 0;
+
+export const now = () => Date.now() + ahead;
+
 export async function answered(response) {
+  const time = Date.parse(response.headers.get("date"));
+  // The header has whole seconds.
+  if (time && Math.abs(time - now()) > 1500) ahead = time - Date.now();
   if (response.ok) return response;
   throw new Refused(response.status, await response.json().catch(() => ({})));
 }

@@ -2,7 +2,7 @@
 
 import { get, part, post } from "./api.js";
 import { Empty, Loading, Problem, useAnswer } from "./parts.js";
-import { notify, refresh, useStore } from "./store.js";
+import { notify, refresh } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
 const WIDTH = 210;

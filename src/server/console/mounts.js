@@ -1,7 +1,7 @@
 // Mounts: how much is on them, the files, and snapshots that can be compared and put back.
 
 import { address, get, part, post } from "./api.js";
-import { Ago, Empty, Loading, Problem, Search, bytes, useAnswer } from "./parts.js";
+import { Ago, Empty, Hint, Loading, Problem, Search, bytes, useAnswer } from "./parts.js";
 import { notify } from "./store.js";
 import { html, useState } from "./vendor/preact-htm.js";
 
@@ -12,14 +12,25 @@ export function Mounts({ environment, activities, path: [chosen] }) {
   ]);
   const withMounts = all.filter((it) => it.mounts.length);
   if (!withMounts.length) {
-    return html`<h1>Mounts</h1><${Empty} title="No mounts are defined">At run time everything is read-only but <code>/tmp</code>. An operation that fails because of that says which mount it needs.<//>`;
+    return html`<h1>Mounts</h1><${Empty} title="No mounts are defined">At run time everything is read-only but <code>/tmp</code>. An operation that fails because of that says which mount it needs.<//><${Suggestion} activities=${activities} />`;
   }
   const it = withMounts.find(({ service }) => service === chosen) ?? (chosen ? null : withMounts[0]);
   const newest = activities[0];
   return html`<header class="head"><h1>Mounts</h1>
       <label class="field who"><span>of</span><select value=${it?.service} onChange=${(event) => { location.hash = `#/mounts/${part(event.target.value)}`; }}>
         ${!it && html`<option value="">choose</option>`}${withMounts.map(({ service }) => html`<option value=${service}>${service}</option>`)}</select></label></header>
-    ${it ? html`<${Container} key=${it.service} service=${it.service} tag=${`${newest?.id} ${newest?.state}`} />` : html`<${Empty} title="${chosen} has no mounts">Choose another app or worker.<//>`}`;
+    ${it ? html`<${Container} key=${it.service} service=${it.service} tag=${`${newest?.id} ${newest?.state}`} />` : html`<${Empty} title="${chosen} has no mounts">Choose another app or worker.<//>`}
+    <${Suggestion} activities=${activities} />`;
+}
+
+/** The mount that the last failure of a write needs. */
+function Suggestion({ activities }) {
+  const needs = (hint) => hint.includes("    mounts:");
+  const failed = activities.find((it) => it.hints?.some(needs));
+  if (!failed) return null;
+  return html`<section class="block advice"><h2>Needed by the last write that was refused</h2>
+    <p><a href="#/activities/${failed.id}">${failed.description}</a> <span class="soft"><${Ago} at=${failed.created_at} /></span></p>
+    ${failed.hints.filter(needs).map((hint) => html`<${Hint} text=${hint} />`)}</section>`;
 }
 
 function Container({ service, tag }) {

@@ -2,8 +2,8 @@
 
 import { ActivityView } from "./activities.js";
 import { part, post } from "./api.js";
-import { Ago, Code, Empty, Outcome, Role, Search, Split, Words, duration, total } from "./parts.js";
-import { notify, refresh } from "./store.js";
+import { Ago, Code, Empty, Outcome, Role, Search, Split, Words, duration } from "./parts.js";
+import { refresh } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
 export const placeOf = (activity) => {

@@ -1,5 +1,6 @@
 // What all pages are made of.
 
+import { now } from "./api.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
 const PATHS = {
@@ -84,16 +85,16 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-const since = (text) => (Date.now() - Date.parse(text)) / 1000;
+const since = (text) => Math.max(0, (now() - Date.parse(text)) / 1000);
 
-/** How long ago, with the time itself as its title. A clock of the browser that is wrong never shows the future. */
+/** How long ago, with the time itself as its title. */
 export function Ago({ at }) {
   const [, draw] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => draw((number) => number + 1), 20_000);
     return () => clearInterval(timer);
   }, []);
-  const seconds = Math.max(0, since(at));
+  const seconds = since(at);
   const words =
     seconds < 45 ? "just now"
     : seconds < 3600 ? `${Math.round(seconds / 60)} min ago`
@@ -102,15 +103,14 @@ export function Ago({ at }) {
   return html`<time dateTime=${at} title=${new Date(at).toLocaleString("en")}>${words}</time>`;
 }
 
-/** The seconds that an activity has run by the clock of this page, which began to count when it first saw it. */
+/** The seconds that an activity has taken up to now. */
 export function Elapsed({ activity }) {
-  const [began] = useState(() => performance.now());
-  const [now, set] = useState(began);
+  const [, draw] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => set(performance.now()), 100);
+    const timer = setInterval(() => draw((number) => number + 1), 100);
     return () => clearInterval(timer);
   }, [activity.id]);
-  return html`<span class="number">${((now - began) / 1000).toFixed(1)} s</span>`;
+  return html`<span class="number">${since(activity.created_at).toFixed(1)} s</span>`;
 }
 
 export function total(activity) {
