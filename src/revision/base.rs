@@ -119,7 +119,7 @@ impl Opened {
     }
 
     /// What to compare with. A configuration with errors is what was read, with its places named at the commit.
-    pub fn base(self) -> Result<Base, Loaded> {
+    pub fn base(self) -> Result<Base, Box<Loaded>> {
         let name = self.name();
         let Opened {
             revision,
@@ -138,7 +138,7 @@ impl Opened {
                 is_configured,
                 is_assumed,
             }),
-            None => Err(loaded.named_at(&name)),
+            None => Err(Box::new(loaded.named_at(&name))),
         }
     }
 }

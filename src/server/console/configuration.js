@@ -12,6 +12,8 @@ export function Configuration({ environment, path }) {
     ${page === "variables" ? html`<${Variables} environment=${environment} chosen=${path[1]} />` : html`<${Files} environment=${environment} isMerged=${page === "merged"} />`}`;
 }
 
+const plural = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
 const KINDS = { error: "bad", warning: "warn", note: "" };
 
 function Files({ environment, isMerged }) {
@@ -29,7 +31,7 @@ function Files({ environment, isMerged }) {
   const isKnown = (problem) => files.some((file) => file.name === problem.file);
   return html`<p class="pad">${count("error") + count("warning") === 0
       ? html`<span class="badge good">no problems</span> in ${files.length} ${files.length === 1 ? "file" : "files"}`
-      : html`<span class="badge ${count("error") ? "bad" : ""}">${count("error")} errors</span> <span class="badge ${count("warning") ? "warn" : ""}">${count("warning")} warnings</span> in ${files.length} ${files.length === 1 ? "file" : "files"}`}</p>
+      : html`<span class="badge ${count("error") ? "bad" : ""}">${plural(count("error"), "error")}</span> <span class="badge ${count("warning") ? "warn" : ""}">${plural(count("warning"), "warning")}</span> in ${files.length} ${files.length === 1 ? "file" : "files"}`}</p>
     ${problems.filter((it) => !isKnown(it)).map((it) => html`<${Note} problem=${it} />`)}
     ${files.map((file) => html`<${Source} key=${file.name} name=${file.name} text=${file.text} problems=${problems.filter((it) => it.file === file.name)} />`)}`;
 }

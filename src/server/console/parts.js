@@ -31,13 +31,12 @@ export const Problem = ({ error, again, children }) => html`<div class="problem"
 
 /** Text with names in backticks, as messages have it. */
 export function Words({ text }) {
-  const parts = String(text ?? "").split("`");
+  const parts = String(text ?? "").replace(/^[a-z]/, (first) => first.toUpperCase()).split("`");
   return parts.map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
 }
 
 /** A hint: paragraphs, and code in lines that begin with four spaces. */
 export function Hint({ text }) {
-  text = text.replace(/^[a-z]/, (first) => first.toUpperCase());
   return html`<div class="hint">${text.split("\n\n").map((paragraph) => {
     if (!paragraph.split("\n").every((line) => line.startsWith("    "))) return html`<p><${Words} text=${paragraph} /></p>`;
     const code = paragraph.replace(/^ {4}/gm, "");

@@ -1,6 +1,6 @@
 //! The configuration: its files with their problems, all of it merged, and the variables of containers.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn phase(call: &Call) -> Phase {
     }
 }
 
-fn files(root: &PathBuf, ignored: &[String]) -> Value {
+fn files(root: &Path, ignored: &[String]) -> Value {
     let (loaded, document) = config::resolve(root, ignored);
     let problems: Value = serde_json::from_str(&render::json(&loaded.problems)).unwrap_or_default();
     let files = loaded.texts.iter();

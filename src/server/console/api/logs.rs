@@ -11,7 +11,7 @@ use crate::actions::status::status;
 use crate::engine::spec::{Container, LogRange};
 use crate::engine::{Engine, OutputStream};
 use crate::event::Events;
-use crate::failure::{Failure, NO_ENGINE};
+use crate::failure::{BUSY, Failure, NO_ENGINE};
 use crate::mask::Masker;
 use crate::shutdown::Shutdown;
 use crate::workspace::Workspace;
@@ -85,9 +85,12 @@ pub(super) async fn running<E: Engine>(
     engine: &E,
     service: &str,
 ) -> Result<Container> {
-    let container = container(workspace, engine, service).await?;
-    if container.running {
-        return Ok(container);
+    match container(workspace, engine, service).await {
+        Ok(container) if container.running => return Ok(container),
+        // There is none, or it has stopped.
+        Ok(_) => {}
+        Err(failure) if failure.code == BUSY => {}
+        Err(failure) => return Err(failure.into()),
     }
     let message = format!("`{service}` is not running");
     Err(Problem::new(hyper::StatusCode::CONFLICT, message)
