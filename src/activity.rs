@@ -85,6 +85,10 @@ pub struct Activity {
     /// A remark about the record itself, such as that its log was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What helps with what went wrong, as in the log: paragraphs with an empty line between them, and code in lines
+    /// that begin with four spaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 //!
 //! No work tree is touched and nothing is checked out: one `git cat-file` answers everything.
 
+pub mod base;
 mod batch;
 mod changes;
 mod left_out;

@@ -29,9 +29,9 @@ pub(super) async fn route<E: Engine + 'static>(
 ) -> Result {
     let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (&call.method, parts.as_slice()) {
-        (&Method::GET | &Method::HEAD, [""]) => Ok(assets::page()),
+        (&Method::GET | &Method::HEAD, [""]) => Ok(assets::page(call)),
         (&Method::GET | &Method::HEAD, ["console", "assets", name @ ..]) => {
-            assets::file(&name.join("/")).ok_or_else(|| unknown(call))
+            assets::file(call, &name.join("/")).ok_or_else(|| unknown(call))
         }
         (&Method::POST, ["console", "session"]) => session(shared, call, body).await,
         (_, ["console", ..]) => {
@@ -69,7 +69,8 @@ async fn inside<E: Engine + 'static>(
     match (&call.method, path) {
         (&Method::GET, ["events"]) => {
             let after = call.header(LAST_EVENT).or(call.parameter("after"));
-            let events = shared.hub.events(after);
+            let with_output = call.parameter("output") != Some("no");
+            let events = shared.hub.events(after, with_output);
             Ok(answer::stream("text/event-stream", events))
         }
         (_, ["api", rest @ ..]) => api::route(shared, call, rest, body).await,

@@ -40,9 +40,16 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Ring {
     numbering: Numbering,
-    /// The kept events with their numbers, without gaps.
-    events: VecDeque<(u64, Arc<str>)>,
+    /// The kept events, without gaps.
+    events: VecDeque<Kept>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    number: u64,
+    line: Arc<str>,
+    is_output: bool,
 }
 
 /// The place of a console in the stream.
@@ -55,6 +62,8 @@ struct Reading {
     /// Whether to begin with a notice that events are missing.
     is_gap: bool,
     is_new: bool,
+    /// Whether the output of scripts is sent too.
+    with_output: bool,
 }
 
 impl Hub {
@@ -83,22 +92,32 @@ impl Hub {
         let mut ring = self.ring();
         let envelope = ring.numbering.next(envelope);
         let number = envelope.sequence;
+        let is_output = envelope.event.text().is_some();
         let Ok(line) = crate::json::line(&envelope) else {
             return;
         };
         ring.bytes += line.len();
-        ring.events.push_back((number, line.into()));
+        ring.events.push_back(Kept {
+            number,
+            line: line.into(),
+            is_output,
+        });
         while ring.bytes > KEPT && ring.events.len() > 1 {
-            if let Some((_, dropped)) = ring.events.pop_front() {
-                ring.bytes -= dropped.len();
+            if let Some(dropped) = ring.events.pop_front() {
+                ring.bytes -= dropped.line.len();
             }
         }
         self.0.last.send_replace(number);
     }
 
     /// The stream as server-sent events. `after` is the `Last-Event-ID` of a console that had a connection before;
-    /// without one, the stream begins now. Where events are missing in between, an event `reset` says so.
-    pub(super) fn events(&self, after: Option<&str>) -> impl Stream<Item = Bytes> + Send + use<> {
+    /// without one, the stream begins now. Where events are missing in between, an event `reset` says so. Without
+    /// `with_output`, the output of scripts is left out: it is in the logs of activities.
+    pub(super) fn events(
+        &self,
+        after: Option<&str>,
+        with_output: bool,
+    ) -> impl Stream<Item = Bytes> + Send + use<> {
         let mut last = self.0.last.subscribe();
         let now = *last.borrow_and_update();
         let number = after.map(|id| {
@@ -112,6 +131,7 @@ impl Hub {
             last,
             is_gap: number == Some(None),
             is_new: true,
+            with_output,
         };
         stream::unfold(reading, |mut reading| async move {
             let piece = reading.next().await?;
@@ -143,7 +163,7 @@ impl Reading {
     fn collect(&mut self, text: &mut String) {
         let name = &self.hub.0.name;
         let ring = self.hub.ring();
-        let first = ring.events.front().map_or(self.at + 1, |(first, _)| *first);
+        let first = ring.events.front().map_or(self.at + 1, |kept| kept.number);
         if first > self.at + 1 {
             (self.is_gap, self.at) = (true, first - 1);
         }
@@ -154,9 +174,13 @@ impl Reading {
             ));
         }
         let begin = usize::try_from(self.at + 1 - first).unwrap_or(usize::MAX);
-        for (number, line) in ring.events.iter().skip(begin) {
+        for kept in ring.events.iter().skip(begin) {
+            let (number, line) = (kept.number, &kept.line);
+            self.at = number;
+            if kept.is_output && !self.with_output {
+                continue;
+            }
             text.push_str(&format!("id: {name}-{number}\ndata: {line}\n\n"));
-            self.at = *number;
             if text.len() > PIECE {
                 break;
             }
@@ -217,7 +241,7 @@ mod tests {
     async fn a_console_that_comes_back_hears_everything_in_between_once() {
         let hub = Hub::new("a".to_owned());
         say(&hub, "before");
-        let mut events = Box::pin(hub.events(None));
+        let mut events = Box::pin(hub.events(None, true));
         assert_eq!(ids(&next(&mut events).await), ["a-1"]);
         say(&hub, "one");
         let heard = next(&mut events).await;
@@ -229,7 +253,7 @@ mod tests {
         drop(events);
         say(&hub, "two");
         say(&hub, "three");
-        let mut events = Box::pin(hub.events(Some("a-2")));
+        let mut events = Box::pin(hub.events(Some("a-2"), true));
         let heard = next(&mut events).await;
         assert_eq!(ids(&heard), ["a-2", "a-3", "a-4"]);
         assert!(!heard.contains("reset"));
@@ -241,11 +265,29 @@ mod tests {
         let long = "x".repeat(KEPT / 4);
         (0..8).for_each(|_| say(&hub, &long));
         for id in ["a-1", "b-1", "b-99", "nonsense", "b-"] {
-            let mut events = Box::pin(hub.events(Some(id)));
+            let mut events = Box::pin(hub.events(Some(id), true));
             let heard = next(&mut events).await;
             assert!(heard.contains("event: reset"), "{id}: {}", &heard[..200]);
         }
-        let mut events = Box::pin(hub.events(Some("b-8")));
+        let mut events = Box::pin(hub.events(Some("b-8"), true));
         assert!(!next(&mut events).await.contains("reset"));
+    }
+
+    #[tokio::test]
+    async fn output_is_left_out_for_a_console_that_reads_it_in_the_logs() {
+        use crate::event::{Run, Text};
+        use crate::output::Output;
+        let hub = Hub::new("c".to_owned());
+        let mut events = Box::pin(hub.events(None, false));
+        next(&mut events).await;
+        let mut reporter = hub.reporter();
+        let output = Text(Output::Stdout("loud\n".into()));
+        let loud = Envelope::now(Event::Run(Run::Output { output }));
+        reporter.report(loud).unwrap();
+        reporter.finish();
+        say(&hub, "quiet");
+        let heard = next(&mut events).await;
+        assert_eq!(ids(&heard), ["c-2"]);
+        assert!(!heard.contains("loud"), "{heard}");
     }
 }

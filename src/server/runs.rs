@@ -1,5 +1,6 @@
 //! Activities that a server started. Each runs by itself, whether or not a client still waits for it.
 
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
@@ -65,16 +66,8 @@ impl Runs {
 }
 
 impl<E: Engine + 'static> Shared<E> {
-    /// Starts an activity, and returns its record as soon as there is one. `act` is the use case; what it returns is
-    /// in the record.
-    pub(super) async fn start<T: Send, F>(
-        self: &Arc<Self>,
-        workspace: &Arc<Workspace>,
-        act: impl FnOnce(Actions<E>) -> F + Send + 'static,
-    ) -> Result<Activity>
-    where
-        F: Future<Output = std::result::Result<T, Failure>> + Send + 'static,
-    {
+    /// What a use case is called with. Consoles hear its events; the channel is closed when they have all been heard.
+    async fn actions(&self, workspace: &Arc<Workspace>) -> Result<(Actions<E>, Receiver<()>)> {
         let engine = self.place.engine(workspace).await?;
         let shutdown = Shutdown::new();
         let (events, receiver) = Events::channel();
@@ -86,10 +79,52 @@ impl<E: Engine + 'static> Shared<E> {
             workspace: Arc::clone(workspace),
             engine,
             events,
-            recording: recording.clone(),
-            shutdown: shutdown.clone(),
+            recording,
+            shutdown,
             is_quiet: false,
         };
+        Ok((actions, ended))
+    }
+
+    /// Does something that is no activity, and waits for it. It goes on to its end also if the caller does not wait.
+    pub(super) async fn act<T: Send + 'static, F>(
+        self: &Arc<Self>,
+        workspace: &Arc<Workspace>,
+        act: impl FnOnce(Actions<E>) -> F + Send + 'static,
+    ) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, Failure>> + Send + 'static,
+    {
+        let (actions, _ended) = self.actions(workspace).await?;
+        let shutdown = actions.shutdown.clone();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let acting = act(actions);
+        let task = tokio::spawn(async move {
+            let _ = tell.send(acting.await);
+        });
+        self.runs.add(Run { shutdown, task });
+        let result = told.await;
+        let result = result.map_err(|_| Problem::fault("a task of the server ended early"))?;
+        if let Err(failure) = &result
+            && failure.code == crate::failure::NO_ENGINE
+        {
+            self.place.forget_engine().await;
+        }
+        Ok(result?)
+    }
+
+    /// Starts an activity, and returns its record as soon as there is one. `act` is the use case; what it returns is
+    /// in the record.
+    pub(super) async fn start<T: Send, F>(
+        self: &Arc<Self>,
+        workspace: &Arc<Workspace>,
+        act: impl FnOnce(Actions<E>) -> F + Send + 'static,
+    ) -> Result<Activity>
+    where
+        F: Future<Output = std::result::Result<T, Failure>> + Send + 'static,
+    {
+        let (actions, ended) = self.actions(workspace).await?;
+        let (recording, shutdown) = (actions.recording.clone(), actions.shutdown.clone());
         let shared = Arc::clone(self);
         let (tell, failed) = tokio::sync::oneshot::channel();
         let acting = act(actions);

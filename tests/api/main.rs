@@ -15,6 +15,7 @@ mod support;
 mod activities;
 mod client;
 mod console;
+mod console_calls;
 #[cfg(feature = "test-docker")]
 mod engine;
 #[cfg(feature = "test-docker")]

@@ -126,7 +126,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
 }
 
 /// What Upsun's API calls a service: the app, or `app--worker`.
-fn target(workspace: &Workspace, service: &str) -> Target {
+pub(in crate::server) fn target(workspace: &Workspace, service: &str) -> Target {
     let is_app = workspace.config.apps.contains_key(service);
     let worker = service.split_once("--").filter(|_| !is_app);
     match worker {
@@ -198,7 +198,7 @@ fn variables_by_prefix(body: &Value) -> Result<UserVariables> {
 }
 
 /// `parameters`: names with values, or a list of `name=value`. Each is a variable of the run.
-fn parameters(body: &Value) -> Result<UserVariables> {
+pub(in crate::server) fn parameters(body: &Value) -> Result<UserVariables> {
     let mut all = UserVariables::new();
     let mut add = |name: &str, value: Value| {
         if !crate::user_variables::is_name(name) {

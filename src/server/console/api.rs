@@ -1,21 +1,38 @@
-//! What only the console asks for, below `/console/api/`. All of it needs the cookie of the console.
+//! What only the console asks for, below `/console/api/`. All of it needs the cookie of the console. The parameters
+//! `user` and `role` say who acts, as `--as` and `--role` do.
 //!
-//! - `GET environment` is what the environment consists of.
-//! - `…/upsun/<path>` is Upsun's API at `/<path>`, for the user or role of the parameters `user` and `role`.
+//! - `GET environment` is what the environment consists of, and what the actor may run in it.
+//! - `GET now` has the same, and the activities, each only if it is not what the console has already.
+//! - `…/upsun/<path>` is Upsun's API at `/<path>`.
+//!
+//! The other paths are those of the modules.
+
+mod access;
+mod activities;
+mod configuration;
+mod environment;
+mod logs;
+mod mounts;
+mod runs;
 
 use std::sync::Arc;
 
 use hyper::Method;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
 
-use super::super::answer::{Result, json};
+use super::super::answer::Result;
 use super::super::api;
 use super::super::key::Caller;
 use super::super::request::Call;
 use super::super::{Shared, unknown};
 use crate::engine::Engine;
-use crate::workspace::{Workspace, all_operations};
+
+/// A call of the console.
+struct Asked<'a, E> {
+    shared: &'a Arc<Shared<E>>,
+    call: &'a Call,
+    caller: Caller,
+}
 
 /// `path` is what follows `/console/api`.
 pub(super) async fn route<E: Engine + 'static>(
@@ -24,49 +41,34 @@ pub(super) async fn route<E: Engine + 'static>(
     path: &[&str],
     body: Incoming,
 ) -> Result {
+    let parameter = |name| call.parameter(name).map(str::to_owned);
+    let caller = Caller {
+        role: parameter("role"),
+        user: parameter("user"),
+        names_app: true,
+    };
+    if let ["upsun", rest @ ..] = path {
+        return api::route(shared, call, rest, caller, body).await;
+    }
+    let asked = Asked {
+        shared,
+        call,
+        caller,
+    };
     match (&call.method, path) {
-        (&Method::GET, ["environment"]) => environment(shared).await,
-        (_, ["upsun", rest @ ..]) => {
-            let parameter = |name| call.parameter(name).map(str::to_owned);
-            let caller = Caller {
-                role: parameter("role"),
-                user: parameter("user"),
-                names_app: true,
-            };
-            api::route(shared, call, rest, caller, body).await
-        }
+        (&Method::GET, ["environment"]) => asked.environment().await,
+        (&Method::GET, ["now"]) => asked.now().await,
+        (&Method::GET, ["containers"]) => asked.containers().await,
+        (&Method::GET, ["logs", service]) => asked.logs(service).await,
+        (&Method::GET, ["access"]) => asked.access().await,
+        (&Method::GET, ["configuration"]) => asked.configuration().await,
+        (&Method::GET, ["variables", service]) => asked.variables(service).await,
+        (_, ["mounts", service, rest @ ..]) => asked.mounts(service, rest, body).await,
+        (&Method::GET, ["activities", id, "log"]) => asked.log(id).await,
+        (&Method::POST, ["operations"]) => asked.run_operation(body).await,
+        (&Method::POST, ["crons"]) => asked.run_cron(body).await,
+        (&Method::POST, ["up"]) => asked.up(body).await,
+        (&Method::POST, ["down"]) => asked.down(body).await,
         _ => Err(unknown(call)),
     }
-}
-
-async fn environment<E: Engine>(shared: &Shared<E>) -> Result {
-    let seen = shared.place.see().await?;
-    let mut shown = shown(&seen.workspace);
-    shown["problem"] = json!(seen.broken.map(|err| err.to_string()));
-    Ok(json(&shown))
-}
-
-fn shown(workspace: &Workspace) -> Value {
-    let config = &workspace.config;
-    let apps: Vec<_> = config.apps.values().collect();
-    let operations = all_operations(&apps).into_iter().map(|found| {
-        json!({
-            "service": found.place(),
-            "name": found.operation.name,
-            "role": found.operation.role.name(),
-        })
-    });
-    let routes = workspace.entrance.payload();
-    let routes = routes.as_object().into_iter().flatten();
-    json!({
-        "project": workspace.project.id,
-        "name": workspace.environment.name,
-        "type": workspace.environment.kind,
-        "apps": apps.iter().map(|app| json!({ "name": app.name, "type": app.raw["type"] })).collect::<Vec<_>>(),
-        "services": config.services.values().map(|service| json!({ "name": service.name, "type": service.r#type })).collect::<Vec<_>>(),
-        "operations": operations.collect::<Vec<_>>(),
-        "routes": routes.map(|(url, route)| {
-            json!({ "url": url, "type": route["type"], "upstream": route["upstream"], "to": route["to"] })
-        }).collect::<Vec<_>>(),
-    })
 }
