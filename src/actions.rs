@@ -6,6 +6,7 @@
 //! Several use cases can run in one process at the same time, each with a [`Shutdown`] of its own that stops it
 //! alone.
 
+pub mod access;
 pub mod advice;
 mod clean;
 pub mod cron;
@@ -17,6 +18,7 @@ pub mod operation;
 mod prepared;
 mod shell;
 pub mod source_operation;
+pub mod status;
 mod suggested;
 pub mod suite;
 mod synced;

@@ -8,6 +8,7 @@ mod draft;
 mod log;
 mod recorder;
 mod recording;
+mod selection;
 mod store;
 
 use std::str::FromStr;
@@ -23,6 +24,7 @@ pub use self::draft::{Draft, Place};
 pub use self::log::{LIMIT, Log};
 pub use self::recorder::{Ending, Recorder};
 pub use self::recording::{Recorded, Recording};
+pub use self::selection::Selection;
 pub use self::store::{ALL_LOGS, Error, Found, KEPT, Open, Store, Trouble};
 
 /// An activity. As JSON it has the names and shapes of Upsun's.
@@ -83,6 +85,10 @@ pub struct Activity {
     /// A remark about the record itself, such as that its log was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What helps with what went wrong, as in the log: paragraphs with an empty line between them, and code in lines
+    /// that begin with four spaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +112,17 @@ impl State {
             State::Complete => "complete",
             State::Cancelled => "cancelled",
         }
+    }
+
+    /// The state with that name in Upsun's API.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [
+            State::Pending,
+            State::InProgress,
+            State::Complete,
+            State::Cancelled,
+        ];
+        all.into_iter().find(|state| state.name() == name)
     }
 
     /// Whether the activity has not ended.

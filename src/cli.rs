@@ -32,14 +32,18 @@ mod plans;
 mod relationships;
 mod run;
 mod schema;
+mod serve;
 
 mod source_operation;
+mod ssh_bridge;
 mod status;
 mod table;
 mod test;
 mod tools;
 mod tunnel;
 mod up;
+mod upsun;
+mod upsun_client;
 mod upsun_names;
 mod url;
 mod variables;
@@ -47,7 +51,6 @@ mod variables;
 mod opened;
 mod options;
 mod watch;
-mod wildcard;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -263,6 +266,13 @@ enum Command {
     /// Open ports of this machine that lead to the services of an app
     #[command(subcommand)]
     Tunnel(tunnel::Command),
+    /// Serve Upsun's API for the `upsun` command, and the console for a browser, on this machine
+    Serve(serve::Arguments),
+    /// Run Upsun's own command, `upsun`, on the sandbox
+    Upsun(upsun::Arguments),
+    /// Connect to a container as `ssh` does, for Upsun's own command
+    #[command(name = "ssh-bridge", hide = true, disable_help_flag = true)]
+    SshBridge(ssh_bridge::Arguments),
     /// Print the addresses of the environment
     Url(url::Arguments),
     /// Check this machine and the engine, and list every known difference from Upsun
@@ -279,6 +289,9 @@ enum Command {
     /// Print the manual page
     Man,
 }
+
+/// How many threads a server has: clients and activities mostly wait.
+const SERVING_THREADS: usize = 2;
 
 /// The whole program.
 pub(crate) fn main() -> ExitCode {
@@ -330,6 +343,9 @@ fn run(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Services(arguments) => lists::services(context, &arguments),
         Command::Routes(arguments) => lists::routes(context, &arguments),
         Command::Tunnel(command) => wait(tunnel::run(context, command)),
+        Command::Serve(arguments) => wait_on_threads(serve::run(context, arguments)),
+        Command::Upsun(arguments) => wait_on_threads(upsun::run(context, arguments)),
+        Command::SshBridge(arguments) => wait(ssh_bridge::run(context, arguments)),
         Command::Url(arguments) => url::run(context, &arguments),
         Command::Doctor(arguments) => wait(doctor::run(context, &arguments)),
         Command::Clean(arguments) => wait(clean::run(context, &arguments)),
@@ -344,7 +360,21 @@ fn run(context: &Context, command: Command) -> Result<u8, Failure> {
 fn wait(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
     // One thread is enough: it waits for the engine most of the time, and what blocks (reading files, writing
     // output) has threads of its own. Handing every piece of output from thread to thread costs more than it wins.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    wait_on(tokio::runtime::Builder::new_current_thread(), command)
+}
+
+/// Waits for a command that serves many at once.
+fn wait_on_threads(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(SERVING_THREADS);
+    wait_on(runtime, command)
+}
+
+fn wait_on(
+    mut runtime: tokio::runtime::Builder,
+    command: impl Future<Output = Result<u8, Failure>>,
+) -> Result<u8, Failure> {
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|err| Failure::fault(format!("the async runtime cannot be started: {err}")))?;

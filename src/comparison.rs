@@ -5,6 +5,7 @@ pub mod difference;
 pub mod mounts;
 pub mod push;
 pub mod services;
+pub mod sheet;
 pub mod users;
 
 use crate::config::Config;

@@ -96,6 +96,8 @@ pub enum Kind {
     Image,
     /// The container of a source operation.
     Source,
+    /// The volume with the source of an app, on an engine of another machine.
+    KeptSource,
     /// All objects of a trial of an operation.
     Trial,
     /// The volume whose existence says that tests on several engines use this engine.
@@ -113,7 +115,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -136,6 +138,7 @@ impl Kind {
         Kind::BuildNetwork,
         Kind::Image,
         Kind::Source,
+        Kind::KeptSource,
         Kind::Trial,
         Kind::Visit,
         Kind::Sweeper,
@@ -178,6 +181,7 @@ impl Kind {
             Kind::BuildNetwork => "build-network",
             Kind::Image => "image",
             Kind::Source => "source",
+            Kind::KeptSource => "kept-source",
             Kind::Trial => "trial",
             Kind::Visit => "visit",
             Kind::Sweeper => "sweeper",

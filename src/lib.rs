@@ -6,6 +6,7 @@
 //!
 //! ```text floors
 //! front ends      | cli
+//!                 | server
 //! use cases       | actions
 //!                 | push_hook
 //!                 | failure
@@ -19,11 +20,11 @@
 //!                 | relationships
 //!                 | images mount_suggestion suite web
 //!                 | crons known_cause layout mount_advice revision routes settings
-//! facts           | config scratch
+//! facts           | config scratch variable_store
 //!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
-//!                 | bounded image_ref json labels mask output pieces private runtimes schedule shutdown suggestion text user_variables
+//!                 | bounded image_ref json labels mask output pieces private runtimes schedule shutdown suggestion text user_variables wildcard
 //! ```
 //!
 //! `plan` and everything of "what it says" is pure: no tokio, no environment, no clock.
@@ -72,6 +73,7 @@ pub mod routes;
 pub mod runtimes;
 pub mod schedule;
 pub mod scratch;
+pub mod server;
 pub mod services;
 pub mod settings;
 pub mod shutdown;
@@ -83,7 +85,9 @@ pub mod suite;
 pub mod text;
 pub mod tunnels;
 pub mod user_variables;
+pub mod variable_store;
 pub mod variables;
 pub mod watch;
 pub mod web;
+pub mod wildcard;
 pub mod workspace;

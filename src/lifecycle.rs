@@ -20,6 +20,7 @@ mod finished;
 mod foreign;
 mod hold;
 mod image;
+mod kept_source;
 mod leftovers;
 mod mail;
 mod mark;

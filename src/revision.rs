@@ -2,6 +2,7 @@
 //!
 //! No work tree is touched and nothing is checked out: one `git cat-file` answers everything.
 
+pub mod base;
 mod batch;
 mod changes;
 mod left_out;
@@ -158,6 +159,14 @@ impl Revision {
                 Some(git) => Self::open_with(git, &root, name),
                 None => Err(Error::NoRepository { root }),
             },
+            other => other,
+        }
+    }
+
+    /// The commit of that name; an error of its own says that a repository has no commit at all.
+    pub fn named(root: &Path, name: &str) -> Result<Revision, Error> {
+        match Self::open(root, name) {
+            Err(Error::Unknown { .. }) if !Self::is_any(root)? => Err(Error::Empty),
             other => other,
         }
     }

@@ -22,6 +22,7 @@ mod git;
 mod hash;
 pub(crate) mod line_ends;
 mod listing;
+mod manifest;
 mod matching;
 mod snapshot;
 pub mod soundness;

@@ -62,6 +62,22 @@ pub enum Origin {
     Upsun,
 }
 
+impl Origin {
+    /// The name for users.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Container => "container",
+            Origin::Machine => "this machine",
+            Origin::Application => "application",
+            Origin::Project => "project",
+            Origin::Environment => "environment",
+            Origin::CommandLine => "command line",
+            Origin::Relationship => "relationship",
+            Origin::Upsun => "upsun",
+        }
+    }
+}
+
 /// One environment variable of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {

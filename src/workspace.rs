@@ -100,7 +100,7 @@ impl Workspace {
     }
 
     fn read(root: &Path, surroundings: &Surroundings, lenient: bool) -> Result<Self, Error> {
-        let settings = if lenient {
+        let mut settings = if lenient {
             settings::of_lenient(root, surroundings)?
         } else {
             settings::of(root, surroundings)?
@@ -135,13 +135,8 @@ impl Workspace {
             name,
             kind: environment_type.to_string(),
         };
-        // Commands that tidy up need no variables.
-        let mut environment_variables = if lenient {
-            UserVariables::new()
-        } else {
-            settings::read_env_file(&project.root, &settings)?
-        };
-        environment_variables.extend(settings.variables.environment.clone());
+        let environment_variables =
+            settings::user_variables(&project, &environment.name, &mut settings, lenient)?;
         let proxy = images::Proxy::find(&settings.proxy, |name| surroundings.variables.get(name));
         if proxy.has_lost_credentials() {
             let (message, hint) = settings::without_credentials(surroundings);

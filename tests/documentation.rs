@@ -363,7 +363,11 @@ fn every_setting_and_variable_is_documented() {
         assert!(is_there, "docs/settings.md does not name `{key}`");
     }
     // How `upsun-local` speaks to processes that it starts itself.
-    let internal = ["UPSUN_LOCAL_DUMP", "UPSUN_LOCAL_IN_HOOK"];
+    let internal = [
+        "UPSUN_LOCAL_BRIDGE",
+        "UPSUN_LOCAL_DUMP",
+        "UPSUN_LOCAL_IN_HOOK",
+    ];
     for path in files("src", "rs").iter().filter(|path| !is_for_tests(path)) {
         for rest in read(path).split("UPSUN_LOCAL_").skip(1) {
             let end = rest.find(|char: char| !char.is_ascii_uppercase() && char != '_');

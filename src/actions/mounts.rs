@@ -115,6 +115,19 @@ impl<E: Engine> Actions<E> {
         self.carry_out(act).await
     }
 
+    /// What is on the mounts of a container, which has to be up.
+    pub async fn files_on_mounts(
+        &self,
+        mounts: Mounts<'_>,
+        container: &str,
+    ) -> Result<Index, Failure> {
+        let sandbox = self.sandbox();
+        let paths = mounts.paths();
+        let nothing = Index::default();
+        let act = sandbox.index_of_mounts(container, &paths, &nothing);
+        self.carry_out(act).await
+    }
+
     /// Takes a snapshot of all mounts under a name, and returns its index.
     pub async fn take_snapshot(&self, mounts: Mounts<'_>, name: &str) -> Result<Index, Failure> {
         let store = self.workspace.snapshots(&mounts.container());

@@ -44,6 +44,11 @@ pub struct Request {
     pub crons: bool,
 }
 
+/// The number of processors, but at most four: more builds at once wait for each other's disk and network.
+pub fn usual_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
+}
+
 /// An environment, planned. The engine has not been called yet.
 #[derive(Debug)]
 pub struct Up {

@@ -168,6 +168,7 @@ impl Draft {
             commands: Vec::new(),
             process: std::process::id(),
             note: None,
+            hints: Vec::new(),
         }
     }
 }

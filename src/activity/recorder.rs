@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use super::log::{LIMIT, Log};
 use super::store::{Open, Store, Trouble};
 use super::{Draft, Place, Ran, Stamp, State, seconds};
-use crate::event::{Build, Cron, Deploy, Envelope, Event, Notice, Outcome, Run, Script};
+use crate::event::{Advice, Build, Cron, Deploy, Envelope, Event, Notice, Outcome, Run, Script};
 use crate::mask::Secrets;
 use crate::reporter::Reporter;
+use crate::reporter::hints;
 use crate::reporter::masked::Masked;
 use crate::reporter::terminal::Terminal;
 use crate::suite::{Status, Verdict};
@@ -119,7 +120,8 @@ impl Recorder {
         self.secrets = other.secrets;
     }
 
-    fn begin_next(&mut self) -> Option<Trouble> {
+    /// Begins the expected activity, if it has not begun.
+    pub(super) fn begin_next(&mut self) -> Option<Trouble> {
         let draft = self.next.take()?;
         self.begin(draft)
     }
@@ -312,6 +314,7 @@ impl Current {
     fn write(&mut self, event: &Event) -> Option<Trouble> {
         let waited = self.wait(event);
         self.measure(event);
+        self.advise(event);
         // The output of an operation may be much longer than a log may be.
         if !self.log().is_closed() {
             // Writing to a log returns no error; `trouble` below reports whether it failed.
@@ -386,6 +389,47 @@ impl Current {
             }
             _ => {}
         }
+    }
+
+    /// Keeps what helps with a failure, or with a write that was refused although the script succeeded.
+    fn advise(&mut self, event: &Event) {
+        let (subject, result, advice) = match event {
+            Event::Run(Run::Finished {
+                result,
+                read_only,
+                not_started,
+                known,
+                ..
+            }) => ("the operation", result, (read_only, not_started, known)),
+            Event::Cron(Cron::Finished {
+                result,
+                read_only,
+                not_started,
+                known,
+                ..
+            }) => ("the cron", result, (read_only, not_started, known)),
+            Event::Notice(Notice::Advice {
+                subject,
+                result,
+                read_only,
+                not_started,
+                known,
+                ..
+            }) => (subject.as_str(), result, (read_only, not_started, known)),
+            _ => return,
+        };
+        let subject = match result {
+            Outcome::Success => Some(subject),
+            Outcome::Failure => None,
+            Outcome::Cancelled | Outcome::Timeout => return,
+        };
+        let advice = Advice {
+            read_only: advice.0.clone(),
+            not_started: advice.1.clone(),
+            known: advice.2.clone().filter(|_| subject.is_none()),
+        };
+        let texts = hints::texts(&advice, subject);
+        self.open.activity.hints.extend(texts);
     }
 
     fn ran(&mut self, app: &str, kind: &str, name: Option<&String>, exit_code: i64) {

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::{Ending, Recorder, Trouble};
 use crate::event::{Envelope, Event, Numbering};
 use crate::reporter::Reporter;
+use tokio::sync::watch;
 
 /// The recorder of a command, once the command knows which activity it is.
 #[derive(Debug, Clone, Default)]
-pub struct Recording(Arc<OnceLock<Mutex<Recorder>>>);
+pub struct Recording(Arc<OnceLock<Mutex<Recorder>>>, watch::Sender<bool>);
 
 impl Recording {
     /// Calls `note` with the recorder, if there is one. Returns the warning to print if the activity cannot be
@@ -94,6 +95,17 @@ impl Recording {
     /// Records the events from now on. A command has one recorder: further calls do nothing.
     pub fn begin(&self, recorder: Recorder) {
         let _ = self.0.set(Mutex::new(recorder));
+        self.1.send_replace(true);
+    }
+
+    /// Waits until the use case knows which activity it is, and makes the record without waiting for the first event.
+    /// Returns the id, or the warning that the activity cannot be recorded.
+    pub async fn begun(&self) -> Result<String, Option<Event>> {
+        let mut begun = self.1.subscribe();
+        // The sender lives in `self`.
+        let _ = begun.wait_for(|begun| *begun).await;
+        let warning = self.with(Recorder::begin_next);
+        self.activity().ok_or(warning)
     }
 
     /// Records the events from now on as the next activity, also if there was one before.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::log::LIMIT;
-use super::{Activity, Draft, Place, Stamp, State};
+use super::{Activity, Draft, Place, Selection, Stamp, State};
 use crate::event::Outcome;
 use crate::stop_request::StopRequest;
 
@@ -152,7 +152,7 @@ impl Store {
             .map_err(|err| self.trouble(err))?;
         let mut activity = draft.activity(place);
         let log = loop {
-            activity.id = new_id(activity.created_at.0, self.newest());
+            activity.id = new_id(activity.created_at.0, self.newest_number());
             let path = self.log(&activity.id);
             let made = OpenOptions::new()
                 .append(true)
@@ -195,8 +195,16 @@ impl Store {
         Ok(ids)
     }
 
+    /// The newest activities that fit, at most `limit`. An activity that cannot be read is left out.
+    pub fn newest(&self, limit: usize, selection: &Selection) -> Result<Vec<Activity>, Trouble> {
+        let ids = self.ids()?;
+        let all = ids.iter().filter_map(|id| self.read(id));
+        let fitting = all.filter(|activity| selection.fits(activity));
+        Ok(fitting.take(limit).collect())
+    }
+
     /// The number of the newest id, whether or not its record can be read.
-    fn newest(&self) -> Option<u128> {
+    fn newest_number(&self) -> Option<u128> {
         let names = self.names(|name| name.split_once('.').map(|(stem, _)| stem));
         names.ok()?.iter().filter_map(|id| number(id)).max()
     }

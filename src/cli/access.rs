@@ -4,23 +4,22 @@ mod fit;
 mod sheet;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use clap::Args;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use self::sheet::{Column, Line, Sheet, user_json, usual_columns};
+use self::sheet::{Column, cell, user_cell, usual_columns};
 use super::against::{self, Base, Here, Which};
 use super::context::Context;
 use super::options::ListFormat as Format;
+use upsun_local::actions::access::{renamed, users_since};
 use upsun_local::comparison::access::{Change, changes, rights};
-use upsun_local::comparison::pairs;
-use upsun_local::comparison::users::{UserChange, of_users};
+use upsun_local::comparison::sheet::{Line, Sheet, user_json};
+use upsun_local::comparison::users::UserChange;
 use upsun_local::config::Config;
 use upsun_local::config::app::App;
-use upsun_local::config::files::{Files, ReadError};
-use upsun_local::failure::{BAD_FILE, DENIED, Failure};
+use upsun_local::failure::{DENIED, Failure};
 use upsun_local::roles::{self, EnvironmentType, Grants};
 use upsun_local::settings::{self, FILE_NAME};
 use upsun_local::suggestion::nearest;
@@ -82,7 +81,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     };
     let lines = lines(arguments, &here.config, base.as_ref())?;
     let users = match &base {
-        Some(base) => users(&here, base, &sheet.types)?,
+        Some(base) => users_since(&here.root, &here.settings, base, &sheet.types)?,
         None => None,
     };
     if arguments.format == Format::Json {
@@ -136,57 +135,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     // The process ends here: it is not worth a tenth of its time to give back piece by piece what goes with it.
     std::mem::forget((here, base));
     result
-}
-
-/// The apps that seem to have another name now: the name before, and the one of now.
-fn renamed<'a>(config: &'a Config, base: &'a Base) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let pairs = pairs(&base.config, config).into_iter();
-    pairs.filter_map(|pair| Some((pair.renamed_from()?, pair.now?.name.as_str())))
-}
-
-/// The users who are not what they were. Nothing is known of them where no commit has the settings, nor where there
-/// was nothing that anybody could have done.
-fn users(
-    here: &Here,
-    base: &Base,
-    types: &[EnvironmentType],
-) -> Result<Option<Vec<UserChange>>, Failure> {
-    let Some(revision) = base.revision.as_ref().filter(|_| base.is_configured) else {
-        return Ok(None);
-    };
-    let before = match revision.read(Path::new(FILE_NAME)) {
-        Ok(bytes) => {
-            let name = format!("{}:{FILE_NAME}", revision.name);
-            settings::users_of(&String::from_utf8_lossy(&bytes), &name).map_err(|err| {
-                let failure = Failure::new(BAD_FILE, err.to_string());
-                match err.hint() {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
-            })?
-        }
-        // Nothing but that is worth a question: a file that is not there says nothing about users.
-        Err(ReadError::Missing)
-            if here.root.join(FILE_NAME).exists() && revision.is_tracked(FILE_NAME)? =>
-        {
-            IndexMap::new()
-        }
-        Err(_) => return Ok(None),
-    };
-    let types = if types.is_empty() {
-        &EnvironmentType::ALL
-    } else {
-        types
-    };
-    // Users of the machine's own settings are in no commit, so a push does not add them.
-    let now: IndexMap<String, Grants> = here
-        .settings
-        .users
-        .iter()
-        .filter(|(name, _)| !here.settings.own_users.contains(*name))
-        .map(|(name, grants)| (name.clone(), grants.clone()))
-        .collect();
-    Ok(Some(of_users(&before, &now, types)))
 }
 
 /// Users with the place where they are written.
@@ -312,13 +260,11 @@ fn table(
         titles.collect()
     });
     let rows = lines.iter().map(|line| {
-        let cells = columns.iter().map(|column| sheet.cell(*column, line));
+        let cells = columns.iter().map(|column| cell(sheet, *column, line));
         cells.collect()
     });
     let of_users = users.iter().map(|(user, place)| {
-        let cells = columns
-            .iter()
-            .map(|column| sheet.user_cell(*column, user, place));
+        let cells = columns.iter().map(|column| user_cell(*column, user, place));
         cells.collect()
     });
     let rows: Vec<Vec<String>> = header.into_iter().chain(rows).chain(of_users).collect();

@@ -9,8 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::context::Context;
 use super::opened::open_lenient;
-use super::wildcard::is_like;
-use upsun_local::activity::{Activity, Error, State, Store, Trouble};
+use upsun_local::activity::{Activity, Error, Selection, State, Store, Trouble};
 use upsun_local::event::Outcome;
 use upsun_local::failure::{BAD_FILE, Failure};
 
@@ -133,33 +132,30 @@ impl From<ResultChoice> for Outcome {
 }
 
 impl Types {
-    fn fits(&self, activity: &Activity, environment: &str) -> bool {
-        let is = |pattern: &String| is_type(pattern, &activity.kind);
-        let here = self.all || activity.environments.iter().any(|name| name == environment);
-        here && (self.wanted.is_empty() || self.wanted.iter().any(is))
-            && !self.excluded.iter().any(is)
+    /// The activities of these types, in an environment or in all.
+    fn selection(&self, environment: &str) -> Selection {
+        Selection {
+            types: self.wanted.clone(),
+            excluded: self.excluded.clone(),
+            environment: (!self.all).then(|| environment.to_owned()),
+            ..Selection::default()
+        }
     }
 }
 
 impl Filter {
-    fn fits(&self, activity: &Activity, environment: &str) -> bool {
-        let state = activity.state;
-        let is_state =
-            self.state.is_empty() || self.state.iter().any(|it| State::from(*it) == state);
-        let wanted = self.result.map(Outcome::from);
-        self.types.fits(activity, environment)
-            && is_state
-            && (wanted.is_none() || wanted == activity.result)
-            && (!self.incomplete || state.is_open())
+    fn selection(&self, environment: &str) -> Selection {
+        let states = if self.incomplete {
+            vec![State::Pending, State::InProgress]
+        } else {
+            self.state.iter().map(|it| State::from(*it)).collect()
+        };
+        Selection {
+            states,
+            result: self.result.map(Outcome::from),
+            ..self.types.selection(environment)
+        }
     }
-}
-
-/// Whether a type is meant. As with Upsun's CLI, the first part of the name may be left out, and `%` and `*` stand
-/// for anything.
-fn is_type(pattern: &str, kind: &str) -> bool {
-    let pattern = pattern.trim();
-    let rest = kind.split_once('.').map_or(kind, |(_, rest)| rest);
-    is_like(pattern, kind) || is_like(pattern, rest)
 }
 
 /// Does it.
@@ -187,14 +183,8 @@ struct History {
 
 impl History {
     /// The newest activities that match, at most `limit`.
-    fn newest(
-        &self,
-        limit: usize,
-        fits: impl Fn(&Activity) -> bool,
-    ) -> Result<Vec<Activity>, Failure> {
-        let ids = self.store.ids().map_err(unreadable)?;
-        let all = ids.iter().filter_map(|id| self.store.read(id));
-        Ok(all.filter(fits).take(limit).collect())
+    fn newest(&self, limit: usize, selection: &Selection) -> Result<Vec<Activity>, Failure> {
+        self.store.newest(limit, selection).map_err(unreadable)
     }
 
     /// The one that is named, or the newest that fits.
@@ -202,7 +192,7 @@ impl History {
         if let Some(id) = id {
             return self.store.find(id).map_err(|err| not_found(&err));
         }
-        let mut newest = self.newest(1, |it| filter.fits(it, &self.environment))?;
+        let mut newest = self.newest(1, &filter.selection(&self.environment))?;
         newest.pop().ok_or_else(|| {
             Failure::usage("there is no such activity yet").hint(
                 "`upsun-local activity list --all` shows those of all environments; `run`, `up`, `cron run` and `test` make one",
@@ -224,30 +214,5 @@ fn not_found(err: &Error) -> Failure {
         Error::Damaged { .. } => Failure::new(BAD_FILE, message)
             .hint("`activity list` leaves it out too; it is removed once it is among the oldest"),
         Error::Ambiguous { .. } => Failure::usage(message).hint("give more of its id"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_named_as_with_upsuns_cli() {
-        for (pattern, kind, expected) in [
-            ("environment.cron", "environment.cron", true),
-            ("cron", "environment.cron", true),
-            ("ron", "environment.cron", false),
-            ("%ron", "environment.cron", true),
-            ("*operation", "environment.source-operation", true),
-            ("operation", "environment.source-operation", false),
-            ("environment.*", "environment.push", true),
-            ("e%t.p*h", "environment.push", true),
-            ("*.push*", "environment.push", true),
-            ("push*push", "environment.push", false),
-            ("*", "environment.push", true),
-            ("", "environment.push", false),
-        ] {
-            assert_eq!(is_type(pattern, kind), expected, "{pattern} {kind}");
-        }
     }
 }

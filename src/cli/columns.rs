@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::wildcard::is_like;
 use upsun_local::failure::Failure;
+use upsun_local::wildcard::is_like;
 
 /// The columns that are wanted.
 #[derive(Debug, Default, Args)]

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt};
+
 use super::{ColorChoice, Global, ProgressChoice, diagnostics};
 use upsun_local::actions::Actions;
 use upsun_local::activity::{Recorded, Recording};
@@ -98,6 +100,14 @@ impl Listening {
         }
         self.shutdown
     }
+}
+
+/// The engine, or why it does not answer.
+type Connected = Result<DockerEngine, Failure>;
+
+fn several_engines() -> Failure {
+    Failure::usage("this command works on one engine")
+        .hint("give `--engine` once; only `test` takes several")
 }
 
 /// A style without colours.
@@ -387,8 +397,7 @@ impl Context {
         match self.global.engines.as_slice() {
             [] => self.engine_of(setting).await,
             [one] => self.engine_of(Some(one)).await,
-            _ => Err(Failure::usage("this command works on one engine")
-                .hint("give `--engine` once; only `test` takes several")),
+            _ => Err(several_engines()),
         }
     }
 
@@ -403,6 +412,28 @@ impl Context {
                 None => err.into(),
             },
         )
+    }
+
+    /// Connects as [`Context::engine`] does, also after this context is gone.
+    pub(super) fn connecting(
+        &self,
+    ) -> Result<impl Fn(Option<String>) -> BoxFuture<'static, Connected> + use<>, Failure> {
+        if self.global.engines.len() > 1 {
+            return Err(several_engines());
+        }
+        let named = self.global.engines.first().cloned();
+        let usual = self.engine_surroundings(None);
+        let stopping = self.stopping.get().cloned();
+        Ok(move |setting: Option<String>| {
+            let wanted = named.clone().or(setting);
+            let surroundings = Surroundings {
+                wanted: wanted.filter(|name| name != "docker"),
+                ..usual.clone()
+            };
+            let stopping = stopping.clone();
+            let connect = async move { Ok(DockerEngine::connect(&surroundings, stopping).await?) };
+            connect.boxed()
+        })
     }
 
     /// The machine of the engine that [`Context::engine`] would try first, unless it is this machine.

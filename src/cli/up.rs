@@ -9,7 +9,7 @@ use super::opened::open_for_builds;
 use super::options::{Format, PullChoice, at_once};
 use super::plans::print_plans;
 use super::tunnel;
-use upsun_local::actions::up::{Request, Up};
+use upsun_local::actions::up::{Request, Up, usual_jobs};
 use upsun_local::engine::Engine;
 use upsun_local::event::Notice;
 use upsun_local::failure::Failure;
@@ -44,11 +44,6 @@ pub(super) struct Arguments {
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-}
-
-/// The number of processors, but at most four: more builds at once wait for each other's disk and network.
-pub(super) fn usual_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
 }
 
 /// Brings everything up.

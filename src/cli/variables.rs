@@ -7,10 +7,9 @@ use super::context::Context;
 use super::opened::open;
 use super::options::ListFormat as Format;
 use upsun_local::failure::Failure;
-use upsun_local::images;
 use upsun_local::mask::MASK;
 use upsun_local::user_variables::UserVariables;
-use upsun_local::variables::{Origin, Phase, Prefixed, Variable, text_of};
+use upsun_local::variables::{Phase, Variable};
 
 /// Arguments of `variables`.
 #[derive(Debug, Args)]
@@ -50,28 +49,12 @@ enum PhaseChoice {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
     let workspace = open(context)?;
     let (app, worker) = workspace.target(&arguments.target.named())?;
-    let tree = workspace.scan()?;
-    let tree_id = tree
-        .id(&app.source_root)
-        .map(|id| id.to_string())
-        .unwrap_or_default();
     let phase = match arguments.phase {
         PhaseChoice::Build => Phase::Build,
         PhaseChoice::Runtime => Phase::Runtime,
     };
     let command_line: UserVariables = workspace.parse_variables(&arguments.variables)?;
-    let relationships = workspace.payloads(app, worker, &workspace.services(app)?)?;
-    let mut all =
-        workspace.all_variables(app, worker, phase, &tree_id, &command_line, &relationships);
-    // Variables with a prefix are not environment variables, but keys of `PLATFORM_VARIABLES`.
-    let prefixed = workspace.prefixed_variables(app, worker, phase, &command_line);
-    all.extend(prefixed.into_iter().map(shown));
-    for variable in &mut all {
-        let name = variable.name.to_ascii_lowercase();
-        if ["http_proxy", "https_proxy", "all_proxy", "ftp_proxy"].contains(&name.as_str()) {
-            variable.value = images::proxy::shown(&variable.value);
-        }
-    }
+    let mut all = workspace.listed_variables(app, worker, phase, &command_line)?;
     if let Some(name) = &arguments.name {
         all.retain(|variable| variable.name == *name);
         if all.is_empty() {
@@ -86,7 +69,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
                 json!({
                     "name": variable.name,
                     "value": (!variable.sensitive).then_some(&variable.value),
-                    "from": origin(variable.origin),
+                    "from": variable.origin.name(),
                     "sensitive": variable.sensitive,
                 })
             })
@@ -114,15 +97,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     context.print(&text).map(|()| 0)
 }
 
-fn shown(variable: Prefixed) -> Variable {
-    Variable {
-        value: text_of(&variable.value),
-        name: variable.name,
-        origin: variable.origin,
-        sensitive: variable.sensitive,
-    }
-}
-
 fn row(variable: &Variable) -> [String; 3] {
     let value = if variable.sensitive {
         MASK.to_owned()
@@ -132,19 +106,6 @@ fn row(variable: &Variable) -> [String; 3] {
     [
         variable.name.clone(),
         value,
-        origin(variable.origin).to_owned(),
+        variable.origin.name().to_owned(),
     ]
-}
-
-fn origin(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Container => "container",
-        Origin::Machine => "this machine",
-        Origin::Application => "application",
-        Origin::Project => "project",
-        Origin::Environment => "environment",
-        Origin::CommandLine => "command line",
-        Origin::Relationship => "relationship",
-        Origin::Upsun => "upsun",
-    }
 }

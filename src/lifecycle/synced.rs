@@ -19,7 +19,7 @@ use crate::plan::AppPlan;
 use crate::plan::router::RouterPlan;
 use crate::plan::synced::{self, FROM, SyncedPlan};
 
-const SYNC: &str = include_str!("scripts/sync.sh");
+pub(super) const SYNC: &str = include_str!("scripts/sync.sh");
 
 /// How long nginx may take over its new configuration.
 const RELOAD: Duration = Duration::from_secs(5);

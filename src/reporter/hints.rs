@@ -113,6 +113,18 @@ fn hidden_by_mount(write: &ReadOnlyWrite, path: &str, mount: &str) -> String {
     text
 }
 
+/// The hints for something that ended, whole. `subject` is what succeeded, if it did.
+pub fn texts(advice: &Advice, succeeded: Option<&str>) -> Vec<String> {
+    let not_started = advice.not_started.as_ref().map(not_started);
+    let known = advice.known.as_ref().map(known);
+    let read_only = advice.read_only.as_ref();
+    let read_only = read_only.map(|write| explained(write, succeeded));
+    [not_started, known, read_only]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// The hints as one sentence each, for places with little room.
 pub fn sentences(advice: &Advice) -> Vec<String> {
     in_short(advice, None)

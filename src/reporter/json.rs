@@ -1,4 +1,4 @@
-//! Events as JSON on standard output, one per line.
+//! Events as JSON, one per line: on standard output, or wherever a front end sends them.
 
 use std::io::{self, Write};
 
@@ -11,12 +11,33 @@ use crate::output::Output;
 /// Prints every event as one line of JSON.
 #[derive(Debug, Default)]
 pub struct Json {
-    /// Output that ended inside of a character, for each stream: JSON can only hold complete characters.
-    held: [Option<Envelope>; 2],
+    whole: WholeCharacters,
     numbering: Numbering,
 }
 
-impl Json {
+/// Makes JSON possible of output that arrives in pieces: JSON can only hold complete characters.
+#[derive(Debug, Default)]
+pub(crate) struct WholeCharacters {
+    /// Output that ended inside of a character, for each stream.
+    held: [Option<Envelope>; 2],
+}
+
+impl WholeCharacters {
+    /// The events to print for one that has arrived: those that were held back go first.
+    pub(crate) fn take(&mut self, envelope: Envelope) -> impl Iterator<Item = Envelope> + use<> {
+        let released = match envelope.event.text() {
+            Some(_) => [None, None],
+            None => self.release(),
+        };
+        let whole = self.whole(envelope);
+        released.into_iter().flatten().chain(whole)
+    }
+
+    /// What is left at the end, or before an event that is not output.
+    pub(crate) fn release(&mut self) -> [Option<Envelope>; 2] {
+        std::mem::take(&mut self.held)
+    }
+
     /// Puts the held bytes in front of the output, and holds back an incomplete character at its end. `None` if no
     /// complete character is left.
     fn whole(&mut self, envelope: Envelope) -> Option<Envelope> {
@@ -37,24 +58,15 @@ impl Json {
         }
         (!bytes.is_empty()).then(|| with(&envelope, at, bytes))
     }
+}
 
-    fn print(&mut self, envelope: Option<Envelope>) -> io::Result<()> {
-        let Some(envelope) = envelope else {
-            return Ok(());
-        };
+impl Json {
+    fn print(&mut self, envelope: Envelope) -> io::Result<()> {
         let mut line = crate::json::line(&self.numbering.next(envelope))?;
         line.push('\n');
         let mut stdout = io::stdout().lock();
         stdout.write_all(line.as_bytes())?;
         stdout.flush()
-    }
-
-    fn release(&mut self) -> io::Result<()> {
-        for at in 0..self.held.len() {
-            let held = self.held[at].take();
-            self.print(held)?;
-        }
-        Ok(())
     }
 }
 
@@ -90,16 +102,17 @@ fn unfinished(bytes: &[u8]) -> usize {
 
 impl Reporter for Json {
     fn report(&mut self, envelope: Envelope) -> io::Result<()> {
-        if envelope.event.text().is_none() {
-            self.release()?;
+        for envelope in self.whole.take(envelope) {
+            self.print(envelope)?;
         }
-        let whole = self.whole(envelope);
-        self.print(whole)
+        Ok(())
     }
 
     fn finish(&mut self) {
-        // If standard output is closed, there is no place to report the failure.
-        let _ = self.release();
+        for envelope in self.whole.release().into_iter().flatten() {
+            // If standard output is closed, there is no place to report the failure.
+            let _ = self.print(envelope);
+        }
     }
 }
 

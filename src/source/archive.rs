@@ -3,6 +3,7 @@
 //! What happens to files between scan and archive: one that shrank is filled with zeros and one that grew
 //! is cut, so that the stream stays whole; one that is gone, or no file any more, ends the archive with an error.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -149,6 +150,22 @@ impl<'a> Archive<'a> {
             }
             Kind::Absent | Kind::LeftOut => Ok(()),
         }
+    }
+
+    /// The directories above a path that are not among those made already.
+    pub(super) fn parents(
+        &mut self,
+        above: &str,
+        path: &[u8],
+        made: &mut BTreeSet<Vec<u8>>,
+    ) -> Result<(), Error> {
+        for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            if made.insert(path[..at].to_vec()) {
+                let name = [above.as_bytes(), &path[..=at]].concat();
+                self.header(EntryType::Directory, 0o755, 0, &name, b"")?;
+            }
+        }
+        Ok(())
     }
 
     /// A file whose content is known.

@@ -90,11 +90,12 @@ impl Tree {
         batches
     }
 
-    /// Writes an archive of some files below the directory `root`, owned by `uid` and `gid`. Returns the files that
-    /// are not in it, because they have changed since this tree was read.
+    /// Writes an archive of some files below the directory `root`, owned by `uid` and `gid`. Names stand below
+    /// `above`, which ends with a slash; with it, the archive holds the directories of the files too. Returns the
+    /// files that are not in it, because they have changed since this tree was read.
     pub(crate) fn write_changes(
         &self,
-        root: &str,
+        (root, above): (&str, &str),
         paths: &[Vec<u8>],
         (uid, gid): (u32, u32),
         out: &mut dyn Write,
@@ -119,11 +120,16 @@ impl Tree {
             })?;
         let mut archive = Archive::new(out, uid, gid, 0);
         let mut moved = Vec::new();
+        let mut made = BTreeSet::new();
         for (path, entry) in wanted {
             let full = whole(path);
+            let name = [above.as_bytes(), path].concat();
+            if !above.is_empty() {
+                archive.parents(above, path, &mut made)?;
+            }
             if entry.is_stored {
-                archive.stored(&entry, path, &full, &mut blobs, &self.root)?;
-            } else if !self.pack(&entry, path, &full, &mut archive)? {
+                archive.stored(&entry, &name, &full, &mut blobs, &self.root)?;
+            } else if !self.pack(&entry, &name, &full, &mut archive)? {
                 moved.push(path.clone());
             }
         }

@@ -55,6 +55,11 @@ impl Workspace {
             .chain(&self.environment_variables)
     }
 
+    /// What users set for the environment.
+    pub fn environment_variables(&self) -> &UserVariables {
+        &self.environment_variables
+    }
+
     /// The inputs of the variables that users set: without relationships, routes and a source tree.
     pub(crate) fn user_context<'a>(
         &'a self,

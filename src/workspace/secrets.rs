@@ -1,11 +1,12 @@
 //! Which values must not be shown.
 
-use super::Workspace;
+use super::{Error, Workspace};
 use crate::config::app::{App, Worker};
+use crate::images;
 use crate::mask::Secrets;
 use crate::php_ini;
 use crate::user_variables::UserVariables;
-use crate::variables::{self, Phase, Prefixed};
+use crate::variables::{self, Phase, Prefixed, Variable};
 
 impl Workspace {
     /// The values that must never appear in a message.
@@ -62,5 +63,36 @@ impl Workspace {
         command_line: &UserVariables,
     ) -> Vec<Prefixed> {
         variables::prefixed(&self.user_context(app, worker, phase, command_line))
+    }
+
+    /// The variables of a container as users see them: credentials of proxies are hidden, and variables with another
+    /// prefix than `env:`, which are keys of `PLATFORM_VARIABLES`, come last.
+    pub fn listed_variables(
+        &self,
+        app: &App,
+        worker: Option<&Worker>,
+        phase: Phase,
+        command_line: &UserVariables,
+    ) -> Result<Vec<Variable>, Error> {
+        let tree = self.scan()?;
+        let tree_id = tree.id(&app.source_root);
+        let tree_id = tree_id.map(|id| id.to_string()).unwrap_or_default();
+        let relationships = self.payloads(app, worker, &self.services(app)?)?;
+        let mut all =
+            self.all_variables(app, worker, phase, &tree_id, command_line, &relationships);
+        let prefixed = self.prefixed_variables(app, worker, phase, command_line);
+        all.extend(prefixed.into_iter().map(|variable| Variable {
+            value: variables::text_of(&variable.value),
+            name: variable.name,
+            origin: variable.origin,
+            sensitive: variable.sensitive,
+        }));
+        for variable in &mut all {
+            let name = variable.name.to_ascii_lowercase();
+            if ["http_proxy", "https_proxy", "all_proxy", "ftp_proxy"].contains(&name.as_str()) {
+                variable.value = images::proxy::shown(&variable.value);
+            }
+        }
+        Ok(all)
     }
 }

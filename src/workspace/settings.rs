@@ -7,10 +7,12 @@ use super::{Error, Surroundings, Variables};
 use crate::bounded::{self, MEBIBYTE};
 use crate::image_ref::ImageRef;
 use crate::images::{self, Certificates};
+use crate::project::Project;
 use crate::settings::load::{self, Loaded, OwnFile};
 use crate::settings::{self, FILE_NAME, Settings};
 use crate::source;
 use crate::user_variables::UserVariables;
+use crate::variable_store::{self, Stored, VariableStore};
 
 /// A file of variables, above `env_file`.
 const ENV_FILE: &str = "UPSUN_LOCAL_ENV_FILE";
@@ -39,6 +41,43 @@ pub(crate) fn of_lenient(root: &Path, surroundings: &Surroundings) -> Result<Set
         Ok(loaded.settings)
     } else {
         Err(refused(&surroundings.own_settings, &loaded))
+    }
+}
+
+/// The variables of the environment: those of `env_file`, those of the settings, and those that were set through
+/// Upsun's API. Those that were set there for the project become the settings'.
+pub(super) fn user_variables(
+    project: &Project,
+    environment: &str,
+    settings: &mut Settings,
+    lenient: bool,
+) -> Result<UserVariables, Error> {
+    // Commands that tidy up need no variables.
+    let mut variables = if lenient {
+        UserVariables::new()
+    } else {
+        read_env_file(&project.root, settings)?
+    };
+    variables.extend(settings.variables.environment.clone());
+    let stored = stored_variables(project, lenient)?;
+    variable_store::apply(&stored.project, &mut settings.variables.project);
+    if let Some(stored) = stored.environments.get(environment) {
+        variable_store::apply(stored, &mut variables);
+    }
+    Ok(variables)
+}
+
+/// The variables that were set through Upsun's API.
+fn stored_variables(project: &Project, lenient: bool) -> Result<Stored, Error> {
+    let store = VariableStore::of(&project.state_dir);
+    match store.read() {
+        Ok(stored) => Ok(stored),
+        Err(_) if lenient => Ok(Stored::default()),
+        Err(err) => {
+            let path = store.path().display();
+            Err(Error::file(format!("{path}: {err}"))
+                .hint("delete the file to go on without the variables that were set in it"))
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod held_requests;
 mod hints;
 mod in_one_process;
 mod isolation;
+mod kept_source;
 mod mail;
 mod mount_commands;
 mod mount_snapshots;

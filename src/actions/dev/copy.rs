@@ -96,7 +96,7 @@ impl Copy {
                 let packed = tokio::task::spawn_blocking(move || {
                     let mut archive = Vec::new();
                     let ids = (user.uid, user.gid);
-                    let moved = own.write_changes(&root, &batch, ids, &mut archive);
+                    let moved = own.write_changes((&root, ""), &batch, ids, &mut archive);
                     moved.map(|moved| (archive, moved))
                 });
                 let packed = packed.await.map_err(|err| err.to_string())?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::{History, Types, not_found};
-use upsun_local::activity::{Activity, State};
+use upsun_local::activity::{Activity, Selection, State};
 use upsun_local::event::Outcome;
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::text::safe;
@@ -79,9 +79,11 @@ pub(super) fn run(
 /// The newest that runs; where none does, the newest that waits for its turn.
 fn running(history: &History, types: &Types) -> Result<Activity, Failure> {
     let environment = &history.environment;
-    let mut open = history.newest(usize::MAX, |activity| {
-        activity.state.is_open() && types.fits(activity, environment)
-    })?;
+    let selection = Selection {
+        states: vec![State::Pending, State::InProgress],
+        ..types.selection(environment)
+    };
+    let mut open = history.newest(usize::MAX, &selection)?;
     let at = open
         .iter()
         .position(|activity| activity.state == State::InProgress)

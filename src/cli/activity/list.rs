@@ -10,7 +10,7 @@ use super::super::context::Context;
 use super::super::options::ListFormat as Format;
 use super::super::table;
 use super::{Dates, Filter, History};
-use upsun_local::activity::{Activity, Stamp};
+use upsun_local::activity::{Activity, Selection, Stamp};
 use upsun_local::failure::Failure;
 
 /// Arguments of `activity list`.
@@ -132,10 +132,11 @@ pub(super) fn run(
     let columns = arguments.columns.choose(&usual)?;
     arguments.dates.warn(context);
     let before = arguments.start.as_deref().map(time).transpose()?;
-    let found = history.newest(arguments.limit, |activity| {
-        let is_before = before.is_none_or(|time| activity.created_at.0 < time);
-        is_before && arguments.filter.fits(activity, &history.environment)
-    })?;
+    let selection = Selection {
+        before,
+        ..arguments.filter.selection(&history.environment)
+    };
+    let found = history.newest(arguments.limit, &selection)?;
     if arguments.format == Format::Json {
         let text = upsun_local::json::pretty(&found);
         return context.print(&format!("{text}\n")).map(|()| 0);

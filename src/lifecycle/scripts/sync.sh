@@ -1,8 +1,9 @@
-# Writes what is edited into the app. Each line of standard input has four sizes in bytes; behind it come as many bytes
-# of names to remove, of names of directories to remove with everything in them, of names of directories to remove if
-# they are empty, and of an archive. Names end with a zero byte. Answers `ok`, or `failed` and what was said in base64.
+# Writes what is edited into the app, or into the directory that is its argument. Each line of standard input has four
+# sizes in bytes; behind it come as many bytes of names to remove, of names of directories to remove with everything in
+# them, of names of directories to remove if they are empty, and of an archive. Names end with a zero byte. Answers `ok`,
+# or `failed` and what was said in base64.
 umask 022
-cd /app || exit 1
+cd "${1:-/app}" || exit 1
 # What the archive holds is complete before the first file is opened, so a reader finds a file half written for as
 # short as can be. A long one is not kept in memory.
 longest=67108864

@@ -57,7 +57,7 @@ impl Frame {
 }
 
 impl Session {
-    pub(super) fn new(exec: Exec) -> Self {
+    pub(crate) fn new(exec: Exec) -> Self {
         Session {
             exec,
             printed: Vec::new(),

@@ -1,7 +1,7 @@
 //! Names with wildcards, as Upsun's CLI takes them.
 
 /// Whether a text is what a pattern says, in which `*` and `%` stand for anything.
-pub(super) fn is_like(pattern: &str, text: &str) -> bool {
+pub fn is_like(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once(['*', '%']) else {
         return pattern == text;
     };

@@ -1,0 +1,74 @@
+//! What only the console asks for, below `/console/api/`. All of it needs the cookie of the console. The parameters
+//! `user` and `role` say who acts, as `--as` and `--role` do.
+//!
+//! - `GET environment` is what the environment consists of, and what the actor may run in it.
+//! - `GET now` has the same, and the activities, each only if it is not what the console has already.
+//! - `…/upsun/<path>` is Upsun's API at `/<path>`.
+//!
+//! The other paths are those of the modules.
+
+mod access;
+mod activities;
+mod configuration;
+mod environment;
+mod logs;
+mod mounts;
+mod runs;
+
+use std::sync::Arc;
+
+use hyper::Method;
+use hyper::body::Incoming;
+
+use super::super::answer::Result;
+use super::super::api;
+use super::super::key::Caller;
+use super::super::request::Call;
+use super::super::{Shared, unknown};
+use crate::engine::Engine;
+
+/// A call of the console.
+struct Asked<'a, E> {
+    shared: &'a Arc<Shared<E>>,
+    call: &'a Call,
+    caller: Caller,
+}
+
+/// `path` is what follows `/console/api`.
+pub(super) async fn route<E: Engine + 'static>(
+    shared: &Arc<Shared<E>>,
+    call: &Call,
+    path: &[&str],
+    body: Incoming,
+) -> Result {
+    let parameter = |name| call.parameter(name).map(str::to_owned);
+    let caller = Caller {
+        role: parameter("role"),
+        user: parameter("user"),
+        names_app: true,
+    };
+    if let ["upsun", rest @ ..] = path {
+        return api::route(shared, call, rest, caller, body).await;
+    }
+    let asked = Asked {
+        shared,
+        call,
+        caller,
+    };
+    match (&call.method, path) {
+        (&Method::GET, ["environment"]) => asked.environment().await,
+        (&Method::GET, ["now"]) => asked.now().await,
+        (&Method::GET, ["containers"]) => asked.containers().await,
+        (&Method::GET, ["logs", service]) => asked.logs(service).await,
+        (&Method::GET, ["access"]) => asked.access().await,
+        (&Method::GET, ["configuration"]) => asked.configuration().await,
+        (&Method::GET, ["variables", service]) => asked.variables(service).await,
+        (_, ["mounts", service, rest @ ..]) => asked.mounts(service, rest, body).await,
+        (&Method::GET, ["activities", id, "log"]) => asked.log(id).await,
+        (&Method::POST, ["operations"]) => asked.run_operation(body).await,
+        (&Method::POST, ["crons"]) => asked.run_cron(body).await,
+        (&Method::POST, ["up"]) => asked.up(body).await,
+        (&Method::POST, ["down"]) => asked.down(body).await,
+        _ => Err(unknown(call)),
+    }
+}

@@ -1,0 +1,119 @@
+//! What the console starts: operations, crons, and the environment itself.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::super::super::answer::{Answer, Problem, Result, json, json_with};
+use super::super::super::api::{parameters, target};
+use super::super::super::place::{actor, blocking};
+use super::super::super::request::text;
+use super::{Asked, environment};
+use crate::actions::Actions;
+use crate::actions::cron::{self, PlannedCron};
+use crate::actions::operation::{Mounts, Operation, Request};
+use crate::actions::up::{self, Up, usual_jobs};
+use crate::activity::Activity;
+use crate::engine::Engine;
+use crate::lifecycle::{Down, Pull};
+use crate::user_variables::UserVariables;
+
+impl<E: Engine + 'static> Asked<'_, E> {
+    /// `POST operations` with `service`, `operation`, `parameters`, and with `mounts`: `keep` what the operation
+    /// writes, `undo` it, or `suggest` the mounts that it needs.
+    pub(super) async fn run_operation(&self, body: Incoming) -> Result {
+        let body = self.call.json(body).await?;
+        let workspace = self.shared.place.open().await?;
+        let request = Request {
+            target: target(&workspace, named(&body, "service")?),
+            operation: named(&body, "operation")?.to_owned(),
+            actor: actor(&workspace, &self.caller)?,
+            timeout: None,
+            variables: parameters(&body)?,
+            pull: Pull::Missing,
+            rebuild: false,
+            synced: false,
+            mounts: match text(&body, "mounts") {
+                None | Some("keep") => Mounts::Keep,
+                Some("undo") => Mounts::Undo,
+                Some("suggest") => Mounts::Suggest { write: false },
+                Some(other) => {
+                    return Err(Problem::bad(format!(
+                        "`mounts` is `keep`, `undo` or `suggest`, and not `{other}`"
+                    )));
+                }
+            },
+        };
+        let planned = {
+            let workspace = Arc::clone(&workspace);
+            blocking(move || Operation::prepare(&workspace, request)).await??
+        };
+        let run = move |actions: Actions<E>| async move { actions.run(&planned).await };
+        Ok(started(&self.shared.start(&workspace, run).await?))
+    }
+
+    /// `POST crons` with `app` and `cron`.
+    pub(super) async fn run_cron(&self, body: Incoming) -> Result {
+        let body = self.call.json(body).await?;
+        let workspace = self.shared.place.open().await?;
+        let request = cron::Request {
+            app: text(&body, "app").map(str::to_owned),
+            cron: named(&body, "cron")?.to_owned(),
+            actor: actor(&workspace, &self.caller)?,
+            timeout: None,
+            variables: UserVariables::new(),
+            pull: Pull::Missing,
+            rebuild: false,
+        };
+        let planned = {
+            let workspace = Arc::clone(&workspace);
+            blocking(move || PlannedCron::prepare(&workspace, request)).await??
+        };
+        let run = move |actions: Actions<E>| async move { actions.run_cron(&planned).await };
+        Ok(started(&self.shared.start(&workspace, run).await?))
+    }
+
+    /// `POST up`; with `rebuild`, builds again although there are builds.
+    pub(super) async fn up(&self, body: Incoming) -> Result {
+        let body = self.call.json(body).await?;
+        let workspace = self.shared.place.open().await?;
+        let request = up::Request {
+            apps: Vec::new(),
+            pull: Pull::Missing,
+            rebuild: body["rebuild"] == true,
+            jobs: usual_jobs(),
+            crons: false,
+            opens_tunnels: false,
+        };
+        let planned = {
+            let workspace = Arc::clone(&workspace);
+            blocking(move || Up::prepare(&workspace, request)).await??
+        };
+        let run = move |actions: Actions<E>| async move { actions.up(&planned, || {}).await };
+        Ok(started(&self.shared.start(&workspace, run).await?))
+    }
+
+    /// `POST down`; with `force`, ends what runs first. The data of mounts stay.
+    pub(super) async fn down(&self, body: Incoming) -> Result {
+        let body = self.call.json(body).await?;
+        let force = body["force"] == true;
+        // A broken configuration keeps nobody from taking down what an earlier one started.
+        let seen = self.shared.place.see().await?;
+        let down =
+            move |actions: Actions<E>| async move { actions.down(Down::KeepVolumes, force).await };
+        let kept = self.shared.act(&seen.workspace, down).await?;
+        Ok(json(&json!({ "removed": kept.removed })))
+    }
+}
+
+fn named<'a>(body: &'a Value, key: &str) -> Result<&'a str> {
+    text(body, key).ok_or_else(|| Problem::bad(format!("`{key}` is missing")))
+}
+
+/// The answer to a call that has started an activity.
+fn started(activity: &Activity) -> Answer {
+    let body = json!({ "activity": environment::activity(activity) });
+    json_with(StatusCode::ACCEPTED, &body)
+}

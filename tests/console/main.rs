@@ -1,0 +1,175 @@
+//! The console in a real browser: Chromium drives the page of a real `upsun-local serve`, whose project runs on the
+//! engine. `drive.mjs` holds what the browser does.
+//!
+//! The tests need Chromium, Node.js and the npm packages of `package.json`, which `scripts/test` sets up where it can.
+//! Where one of them cannot be had, the tests say so and pass.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use support::TestProject;
+
+/// A project on the engine, with the server of its console.
+struct Console {
+    /// First, so that it ends before the project is removed.
+    server: Child,
+    url: String,
+    project: TestProject,
+    tools: PathBuf,
+    chromium: PathBuf,
+}
+
+impl Console {
+    /// `None` where a browser or its driver cannot be had.
+    fn start() -> Option<Self> {
+        let (chromium, tools) = match (chromium(), tools()) {
+            (Ok(chromium), Ok(tools)) => (chromium, tools),
+            (Err(why), _) | (_, Err(why)) => {
+                eprintln!("The console is not tried in a browser: {why}");
+                return None;
+            }
+        };
+        let project = TestProject::new(include_str!("project/config.yaml")).with_engine();
+        let settings = include_str!("project/settings.yaml");
+        project
+            .file(
+                ".upsun-local.yaml",
+                &format!("project: {}\n{settings}", project.id),
+            )
+            .file("server.js", include_str!("project/server.js"))
+            .file("work.js", include_str!("project/work.js"));
+        for arguments in [
+            &["init", "--quiet"][..],
+            &["add", "--all"],
+            &[
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.org",
+                "commit",
+                "--quiet",
+                "-m",
+                "first",
+            ],
+        ] {
+            let mut git = Command::new("git");
+            let status = git.args(arguments).current_dir(project.root()).status();
+            assert!(status.expect("git").success());
+        }
+        // What the pages show, before the browser opens them.
+        project.run(&["up", "--quiet"]).expect(0);
+        let mut server = project
+            .command(&["serve"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a server");
+        let mut lines = BufReader::new(server.stderr.take().expect("standard error")).lines();
+        let url = lines.find_map(|line| {
+            let line = line.expect("text");
+            line.strip_prefix("The console is at ").map(str::to_owned)
+        });
+        // The pipe stays open, so that the server can print.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Console {
+            server,
+            url: url.expect("an address"),
+            project,
+            tools,
+            chromium,
+        })
+    }
+
+    /// Lets the browser do one of the things that `drive.mjs` knows.
+    #[track_caller]
+    fn drive(&self, what: &str) {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console");
+        let output = Command::new("node")
+            .arg(directory.join("drive.mjs"))
+            .args([what, &self.url])
+            .env("TOOLS", &self.tools)
+            .env("CHROMIUM", &self.chromium)
+            .env("REPOSITORY", self.project.root())
+            .env("PICTURES", pictures())
+            .stdin(Stdio::null())
+            .output()
+            .expect("Node.js");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let failed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{what}:\n{said}\n{failed}");
+        print!("{said}");
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Where pictures go: into the documentation if they are wanted there (`CONSOLE_PICTURES=docs`).
+fn pictures() -> PathBuf {
+    match std::env::var_os("CONSOLE_PICTURES") {
+        Some(directory) => Path::new(env!("CARGO_MANIFEST_DIR")).join(directory),
+        None => Path::new(env!("CARGO_TARGET_TMPDIR")).join("console-pictures"),
+    }
+}
+
+fn chromium() -> Result<PathBuf, &'static str> {
+    let known = [
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ];
+    let found = known
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists());
+    found.ok_or("there is no Chromium; Debian's package `chromium` has it")
+}
+
+/// The directory of the npm packages, where `scripts/test` puts them.
+fn tools() -> Result<PathBuf, &'static str> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME");
+    let cache = cache.or_else(|| Some(variable("HOME")?.join(".cache")));
+    let directory = cache
+        .map(|cache| cache.join("upsun-local-tests/console"))
+        .filter(|directory| {
+            let is_there = |name| directory.join("node_modules").join(name).exists();
+            is_there("playwright-core") && is_there("axe-core")
+        });
+    directory
+        .ok_or("there are no playwright-core and axe-core; `scripts/test` installs them from npm")
+}
+
+#[test]
+fn an_admin_runs_and_cancels_a_viewer_is_denied_and_a_mount_is_restored_wide_and_narrow() {
+    let Some(console) = Console::start() else {
+        return;
+    };
+    console.drive("walk-1280");
+    console.drive("walk-390");
+}
+
+#[test]
+fn axe_finds_nothing_on_any_page_in_light_and_in_dark() {
+    let Some(console) = Console::start() else {
+        return;
+    };
+    console.drive("axe");
+}
+
+#[test]
+fn a_flood_of_output_a_lost_connection_and_a_broken_configuration_are_shown() {
+    let Some(console) = Console::start() else {
+        return;
+    };
+    console.drive("flood");
+    console.drive("lost");
+    console.drive("broken");
+}
