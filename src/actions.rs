@@ -11,6 +11,7 @@ pub mod advice;
 mod clean;
 pub mod cron;
 pub mod database;
+pub mod dev;
 mod down;
 mod mounts;
 pub mod operation;
@@ -20,6 +21,7 @@ pub mod source_operation;
 pub mod status;
 mod suggested;
 pub mod suite;
+mod synced;
 pub mod tunnel;
 pub mod up;
 
@@ -78,7 +80,7 @@ impl<E: Engine> Actions<E> {
         let store = Store::of(&workspace.project.state_dir);
         let mut recorder = Recorder::new(store, place, workspace.secrets_in_containers());
         recorder.expect(draft);
-        self.recording.begin(recorder);
+        self.recording.begin_or_go_on(recorder);
         let (recording, shutdown) = (self.recording.clone(), self.shutdown.clone());
         stop_request::heed(move || recording.request_file(), move || shutdown.request())
     }
@@ -173,6 +175,8 @@ mod tests {
         cron: &'a cron::PlannedCron,
         source_operation: &'a source_operation::PlannedSourceOperation,
         up: &'a up::Up,
+        dev: &'a dev::Request,
+        reopen: dev::Reopen<'a>,
         tunnels: &'a tunnel::Request,
         tests: &'a suite::PlannedTests,
         cases: &'a [suite::Case<'a>],
@@ -193,6 +197,7 @@ mod tests {
         send(&actions.run_cron(with.cron));
         send(&actions.run_source_operation(with.source_operation));
         send(&actions.up(with.up, || {}));
+        send(&actions.dev(with.dev, with.reopen));
         send(&actions.tunnel(with.tunnels, |_| {}));
         send(&actions.down(lifecycle::Down::KeepVolumes, false));
         send(&actions.test(with.tests, with.cases, with.request, with.audience, &[]));

@@ -15,6 +15,7 @@ mod context;
 mod cron;
 mod db;
 mod describe;
+mod dev;
 mod diagnostics;
 mod doctor;
 mod down;
@@ -240,6 +241,8 @@ enum Command {
     SourceOperation(source_operation::Command),
     /// Rerun an operation, the tests or the check whenever a file changes
     Watch(watch::Arguments),
+    /// Keep everything up and the apps in step with the files as you edit them
+    Dev(dev::Arguments),
     /// Test the operations: compare what each does with what the settings expect
     Test(test::Arguments),
     /// Check and test before every push, as Git's pre-push hook
@@ -329,6 +332,7 @@ fn run(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Cron(command) => wait(cron::run(context, &command)),
         Command::SourceOperation(command) => wait(source_operation::run(context, command)),
         Command::Watch(arguments) => wait(watch::run(context, arguments)),
+        Command::Dev(arguments) => wait(dev::run(context, arguments)),
         Command::Test(arguments) => wait(test::run(context, arguments)),
         Command::Hook(command) => hook::run(context, &command),
         Command::Activity(command) => activity::run(context, &command),

@@ -11,6 +11,7 @@ mod channel;
 mod commit;
 mod cron;
 mod deploy;
+mod dev;
 mod difference;
 mod envelope;
 mod image;
@@ -36,6 +37,7 @@ pub use self::channel::{Events, Permit, Receiver};
 pub use self::commit::Commit;
 pub use self::cron::Cron;
 pub use self::deploy::{Address, Deploy};
+pub use self::dev::Dev;
 pub use self::difference::{Change, Difference, on_one_line};
 pub use self::envelope::{Envelope, Numbering, VERSION};
 pub use self::image::Image;
@@ -73,6 +75,8 @@ pub enum Event {
     Source(Source),
     /// Crons that run.
     Cron(Cron),
+    /// Apps that are edited while they run.
+    Dev(Dev),
 }
 
 /// Converts the events of a group into [`Event`], so that senders name the group once.
@@ -86,7 +90,7 @@ macro_rules! belongs {
     };
 }
 
-belongs!(Notice Image Build Script Deploy Run Mounts Source Cron);
+belongs!(Notice Image Build Script Deploy Run Mounts Source Cron Dev);
 
 impl Event {
     pub fn warning(message: impl Into<String>, hint: Option<String>) -> Self {
@@ -102,7 +106,8 @@ impl Event {
             Event::Run(Run::Output { output })
             | Event::Mounts(Mounts::CheckOutput { output })
             | Event::Script(Script::Output { output, .. })
-            | Event::Cron(Cron::Output { output, .. }) => Some(output),
+            | Event::Cron(Cron::Output { output, .. })
+            | Event::Dev(Dev::Output { output, .. }) => Some(output),
             _ => None,
         }
     }
@@ -113,7 +118,8 @@ impl Event {
             Event::Run(Run::Output { output })
             | Event::Mounts(Mounts::CheckOutput { output })
             | Event::Script(Script::Output { output, .. })
-            | Event::Cron(Cron::Output { output, .. }) => Some(output),
+            | Event::Cron(Cron::Output { output, .. })
+            | Event::Dev(Dev::Output { output, .. }) => Some(output),
             _ => None,
         }
     }

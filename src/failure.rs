@@ -29,6 +29,11 @@ pub const BAD_CONFIGURATION: u8 = 78;
 pub const OPERATION_FAILED: u8 = 1;
 pub const BUILD_FAILED: u8 = 1;
 
+/// Hints about `--synced`.
+const NOT_EDITED: &str = "`--synced` needs `upsun-local dev` in another terminal; it keeps the app's own container in step, not those of workers";
+const NOT_IN_STEP: &str =
+    "the terminal of `upsun-local dev` says more; without `--synced`, a clean build is used";
+
 /// The end of a command that did not succeed.
 #[derive(Debug)]
 pub struct Failure {
@@ -328,6 +333,8 @@ impl Failure {
                 .hint("no action is needed: the next command makes the container again"),
             E::Interrupted => Failure::new(130, message),
             E::NotUp { .. } => Failure::new(BUSY, message).hint("`upsun-local up` starts it"),
+            E::NotEdited { .. } => Failure::new(BUSY, message).hint(NOT_EDITED),
+            E::NotInStep { .. } => Failure::new(BUSY, message).hint(NOT_IN_STEP),
             E::NotUndone { snapshot, flags, .. } => Failure::new(BUSY, message).hint(format!(
                 "`upsun-local mount restore{flags} {snapshot}` puts them back; `upsun-local mount snapshot{flags} --delete {snapshot}` leaves them as they are"
             )),

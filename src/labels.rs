@@ -96,16 +96,26 @@ pub enum Kind {
     Image,
     /// The container of a source operation.
     Source,
+    /// The volume with the source of an app, on an engine of another machine.
+    KeptSource,
     /// All objects of a trial of an operation.
     Trial,
     /// The volume whose existence says that tests on several engines use this engine.
     Visit,
     /// A container that deletes the files of volumes that nothing uses.
     Sweeper,
+    /// The container of an app as it is edited, and the volume with its files.
+    Synced,
+    /// The web server in front of such a container.
+    SyncedFront,
+    /// The proxy that answers at the routes while apps are edited.
+    SyncedRouter,
+    /// The container that writes the edited files.
+    Syncing,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 30] = [
         Kind::Web,
         Kind::Worker,
         Kind::Front,
@@ -128,9 +138,22 @@ impl Kind {
         Kind::BuildNetwork,
         Kind::Image,
         Kind::Source,
+        Kind::KeptSource,
         Kind::Trial,
         Kind::Visit,
         Kind::Sweeper,
+        Kind::Synced,
+        Kind::SyncedFront,
+        Kind::SyncedRouter,
+        Kind::Syncing,
+    ];
+
+    /// The kinds of objects that are there only while `dev` runs.
+    pub(crate) const OF_DEV: [Kind; 4] = [
+        Kind::Synced,
+        Kind::SyncedFront,
+        Kind::SyncedRouter,
+        Kind::Syncing,
     ];
 
     /// The value of the label `LABEL_KIND`.
@@ -158,9 +181,14 @@ impl Kind {
             Kind::BuildNetwork => "build-network",
             Kind::Image => "image",
             Kind::Source => "source",
+            Kind::KeptSource => "kept-source",
             Kind::Trial => "trial",
             Kind::Visit => "visit",
             Kind::Sweeper => "sweeper",
+            Kind::Synced => "synced",
+            Kind::SyncedFront => "synced-front",
+            Kind::SyncedRouter => "synced-router",
+            Kind::Syncing => "syncing",
         }
     }
 
@@ -168,6 +196,11 @@ impl Kind {
     pub fn of(labels: &Labels) -> Option<Kind> {
         let name = labels.get(LABEL_KIND)?;
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether objects of this kind are there only while `dev` runs.
+    pub(crate) fn is_of_dev(self) -> bool {
+        Kind::OF_DEV.contains(&self)
     }
 
     /// The label `LABEL_KIND` with this kind.

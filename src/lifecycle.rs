@@ -20,6 +20,7 @@ mod finished;
 mod foreign;
 mod hold;
 mod image;
+mod kept_source;
 mod leftovers;
 mod mail;
 mod mark;
@@ -39,6 +40,7 @@ mod snapshots;
 pub mod soundness;
 mod source_operation;
 mod sweep;
+mod synced;
 mod teardown;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -64,6 +66,8 @@ pub use self::operation::{OperationRun, Report};
 pub use self::output::Tail;
 pub use self::snapshots::{Restored, Undo};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
+pub(crate) use self::synced::synced_of;
+pub use self::synced::{Frame, Session, SyncState, SyncStore, Synced};
 pub use self::teardown::{Down, Kept};
 pub(crate) use self::together::all_of;
 pub use self::trial::{Tried, Trying};
@@ -252,6 +256,15 @@ pub enum Error {
         /// The mounts, relative to the app's root.
         mounts: Vec<String>,
     },
+    /// The app as it is edited is wanted, and `dev` does not run for it.
+    #[error("`{container}` is not being edited")]
+    NotEdited {
+        /// The app or `app--worker`.
+        container: String,
+    },
+    /// The copy of an app is not in step with the working tree.
+    #[error("what was edited is not in the container of `{app}`: {why}")]
+    NotInStep { app: String, why: String },
     /// A snapshot belongs to mounts that the container does not have.
     #[error("`{container}` has other mounts now")]
     OtherMounts {
@@ -333,6 +346,7 @@ impl<E: Engine> Sandbox<'_, E> {
             self.clear_unfinished();
         }
         self.end_old_visits().await?;
+        self.end_old_dev().await?;
         self.mend_running().await?;
         Ok(lock)
     }
@@ -447,6 +461,8 @@ pub struct Planned<'a> {
     pub routed: bool,
     /// Whether this command has made sure of the build already.
     pub is_built: bool,
+    /// Whether the app as it is edited is meant, which `dev` keeps up.
+    pub is_synced: bool,
 }
 
 impl Planned<'_> {

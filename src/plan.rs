@@ -5,9 +5,11 @@ mod build;
 mod build_caches;
 mod container;
 pub mod front;
+pub(crate) mod kept_source;
 mod packages;
 pub mod router;
 pub mod steps;
+pub mod synced;
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@
 //! [`load`](mod@load) holds the two apart. Flags and environment variables stand above both and are read elsewhere.
 
 mod decode;
+mod dev;
 mod explain;
 mod hidden;
 pub mod load;
@@ -24,6 +25,7 @@ use self::decode::{
     tests, user, users,
 };
 pub(crate) use self::decode::{one_or_more, variables};
+pub use self::dev::{AppDev, Dev};
 use self::explain::{explain, explain_yaml};
 pub(crate) use self::hidden::hidden;
 pub use self::operation_tests::{Definition, Expected, PathPattern, Tests, TextPattern};
@@ -83,6 +85,8 @@ pub struct Settings {
     pub mail: Option<Mail>,
     /// `resources`: how much memory containers may take, and how large `/tmp` is.
     pub resources: Resources,
+    /// `dev`: how apps run while they are edited.
+    pub dev: Dev,
     /// `check`: which warnings about the configuration are of no interest.
     pub check: Check,
     /// Images of `images` that only a file of the repository names: the engine's registry must know them.

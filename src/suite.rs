@@ -13,7 +13,7 @@ mod verdict;
 
 pub use self::document::json;
 pub use self::printed::Printed;
-pub use self::report::{github, junit, line, summary, summary_of_engines};
+pub use self::report::{github, junit, line, summary, summary_of, summary_of_engines};
 pub use self::verdict::{Observed, again, judge, notes};
 
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Report {
     pub partition: Option<Part>,
     /// The engines that did the tests, if there were several.
     pub engines: Vec<EngineUse>,
+    /// Whether the apps were tested as they were edited, not as clean builds.
+    pub synced: bool,
     pub verdicts: Vec<Verdict>,
 }
 

@@ -51,7 +51,7 @@ pub struct Watch {
     /// The fingerprint at the last report.
     state: Vec<u8>,
     /// The files as they were then.
-    tree: Tree,
+    tree: Arc<Tree>,
     events: UnboundedReceiver<()>,
     /// Whether an event arrived since the last look.
     is_pending: bool,
@@ -103,7 +103,7 @@ impl Interest {
 /// What there is to see.
 struct Seen {
     state: Vec<u8>,
-    tree: Tree,
+    tree: Arc<Tree>,
     /// Files that matter wherever they are.
     files: HashSet<PathBuf>,
 }
@@ -151,6 +151,20 @@ impl Watch {
     /// How many files there are that matter.
     pub fn files(&self) -> usize {
         self.tree.size("").0
+    }
+
+    /// The files as they were at the last report.
+    pub fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
+    /// Looks at once, also without an event: while a machine sleeps, events can be lost. Returns whether something
+    /// that matters has changed.
+    pub fn look_again(&mut self) -> Result<bool, source::Error> {
+        let seen = self.look()?;
+        let has_changed = seen.state != self.state;
+        (self.state, self.tree) = (seen.state, seen.tree);
+        Ok(has_changed)
     }
 
     /// Whether a file, relative to the repository, is one of them.
@@ -259,7 +273,7 @@ fn look(root: &Path, cache: &Path, fingerprint: &Fingerprint) -> Result<Seen, so
     files.insert(file);
     Ok(Seen {
         state: fingerprint(settings.as_bytes(), &tree),
-        tree,
+        tree: Arc::new(tree),
         files,
     })
 }

@@ -39,6 +39,8 @@ pub struct Request {
     pub rebuild: bool,
     /// What to do with the mounts.
     pub mounts: Mounts,
+    /// Whether to run in the app as it is edited, which `dev` keeps up.
+    pub synced: bool,
 }
 
 /// What to do with the mounts when an operation runs.
@@ -79,7 +81,10 @@ impl Operation {
         let found = find(workspace, &request.target, &request.operation)?;
         found.permit(&request.actor)?;
         let tree = workspace.scan()?;
-        let prepared = Prepared::of(workspace, found.app, found.worker, &tree)?;
+        let mut prepared = Prepared::of(workspace, found.app, found.worker, &tree)?;
+        if request.synced {
+            prepared = prepared.synced();
+        }
         // From now on the operation is known exactly.
         request.target = found.target();
         request.timeout = request.timeout.or(found.operation.timeout);
@@ -149,6 +154,9 @@ impl<E: Engine> Actions<E> {
             prepared,
         } = operation;
         let sandbox = self.sandbox();
+        if request.synced {
+            self.wait_until_synced(prepared).await?;
+        }
         let what = format!("run {}", found.operation.name);
         let lock = sandbox.lock(&what).await?;
         if request.mounts != Mounts::Undo {
@@ -157,11 +165,15 @@ impl<E: Engine> Actions<E> {
         let running = Running::Operation(found.operation);
         let before = sandbox.containers().await?;
         let leaves_copies = matches!(request.mounts, Mounts::Suggest { .. });
-        let deploys = !prepared.container().is_current(&before) || leaves_copies;
+        let is_up = request.synced || prepared.container().is_current(&before);
+        let deploys = !is_up || leaves_copies;
         let how = (request.pull, request.rebuild);
-        let containers = self
-            .reach(&sandbox, prepared, before.clone(), how, running)
-            .await?;
+        let containers = if request.synced {
+            before.clone()
+        } else {
+            self.reach(&sandbox, prepared, before.clone(), how, running)
+                .await?
+        };
         let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();
         let variables = workspace.run_variables(

@@ -26,6 +26,8 @@ pub struct Prepared {
     at: usize,
     /// Where the app accepts requests: a port or a socket.
     listens_at: Option<String>,
+    /// Whether the app as it is edited is meant.
+    pub is_synced: bool,
 }
 
 impl Prepared {
@@ -51,7 +53,17 @@ impl Prepared {
             reached,
             at,
             listens_at: listens_at(app, worker),
+            is_synced: false,
         })
+    }
+
+    /// The same for the app as it is edited.
+    #[must_use]
+    pub(crate) fn synced(self) -> Self {
+        Prepared {
+            is_synced: true,
+            ..self
+        }
     }
 
     pub fn container(&self) -> &ContainerPlan {
@@ -78,7 +90,10 @@ impl Prepared {
 
     /// The plan together with the options that carrying it out needs.
     pub fn planned(&self, pull: Pull, rebuild: bool) -> Planned<'_> {
-        planned(&self.plan, &self.image, &self.tree, pull, rebuild)
+        Planned {
+            is_synced: self.is_synced,
+            ..planned(&self.plan, &self.image, &self.tree, pull, rebuild)
+        }
     }
 
     /// The plans of the apps that the container reaches.
@@ -106,6 +121,7 @@ pub(super) fn planned<'a>(
         rebuild,
         routed: false,
         is_built: false,
+        is_synced: false,
     }
 }
 

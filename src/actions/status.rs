@@ -50,6 +50,8 @@ pub struct Found {
     pub containers: Vec<Status>,
     /// The routes that lead to other addresses, if the environment is routed.
     pub redirects: Vec<Address>,
+    /// Whether `dev` runs: the routes lead to the apps as they are edited.
+    pub is_edited: bool,
 }
 
 /// The containers of all environments of a project, or of one.
@@ -91,6 +93,9 @@ pub async fn status<E: Engine>(
         let ended = endings.remove(&container.id);
         shown(workspace, container, ended, &addresses, is_routed)
     });
+    let is_edited = all
+        .iter()
+        .any(|found| found.running && Kind::of(&found.labels) == Some(Kind::Synced));
     let redirects = addresses.iter().filter(|address| {
         let leads_on = address.redirects_to.is_some();
         is_routed && leads_on
@@ -98,6 +103,7 @@ pub async fn status<E: Engine>(
     Ok(Found {
         containers: shown.collect(),
         redirects: redirects.cloned().collect(),
+        is_edited,
     })
 }
 
@@ -141,7 +147,10 @@ fn shown(
 fn is_routed(all: &[Container], environment: &str) -> bool {
     all.iter().any(|container| {
         container.running
-            && Kind::of(&container.labels) == Some(Kind::Router)
+            && matches!(
+                Kind::of(&container.labels),
+                Some(Kind::Router | Kind::SyncedRouter)
+            )
             && label(container, LABEL_ENVIRONMENT) == environment
     })
 }

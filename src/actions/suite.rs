@@ -176,6 +176,16 @@ impl PlannedTests {
         }
         Ok(PlannedTests { tree, prepared })
     }
+
+    /// The same tests in the apps as they are edited.
+    #[must_use]
+    pub fn synced(mut self) -> Self {
+        let prepared = self.prepared.into_iter();
+        self.prepared = prepared
+            .map(|(place, prepared)| (place, prepared.synced()))
+            .collect();
+        self
+    }
 }
 
 impl<E: Engine> Actions<E> {
@@ -245,6 +255,11 @@ impl<E: Engine> Actions<E> {
         tell: &(dyn Fn(usize, Verdict) + Sync),
         uses: &Mutex<Vec<EngineUse>>,
     ) -> Result<(), Error> {
+        for prepared in planned.prepared.values() {
+            if prepared.is_synced {
+                self.wait_until_synced(prepared).await?;
+            }
+        }
         let lock = self.sandbox().lock("test").await?;
         let homes = self.homes(engines, uses).await?;
         let shared = Shared::new(cases, &planned.prepared, request, &homes, tell);

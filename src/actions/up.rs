@@ -102,6 +102,16 @@ impl Up {
         self.plans.iter().map(|(plan, _)| plan)
     }
 
+    /// The plans of the wanted apps, each with how its image is made.
+    pub(super) fn wanted_plans(&self) -> impl Iterator<Item = &(AppPlan, Recipe)> {
+        let plans = self.plans.iter();
+        plans.filter(|(plan, _)| self.wanted.contains(&plan.app))
+    }
+
+    pub(super) fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
     /// The apps that are to be built or started, if several are and may be at once. `containers` are the containers of
     /// the environment.
     fn stale(&self, containers: &[Container]) -> Vec<Planned<'_>> {
@@ -202,9 +212,12 @@ impl<E: Engine> Actions<E> {
         if let Some(router) = &up.router {
             let containers = sandbox.containers().await?;
             let pull = up.request.pull;
-            sandbox
-                .ensure_router(&router.plan, &router.services, &containers, pull)
-                .await?;
+            // `dev` has another router at the same port, and puts this one back at its end.
+            if !sandbox.is_dev_running() {
+                sandbox
+                    .ensure_router(&router.plan, &router.services, &containers, pull)
+                    .await?;
+            }
             sandbox.remove_swept(&containers).await;
             let event = Event::Deploy(event::Deploy::RoutesReady {
                 routes: self.workspace.entrance.addresses(),

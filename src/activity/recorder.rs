@@ -114,6 +114,12 @@ impl Recorder {
         Some(self.store.request_file(&current.open.activity.id))
     }
 
+    /// Begins the activity that another recorder expects, with the next event.
+    pub(super) fn follow(&mut self, other: Recorder) {
+        self.next = other.next;
+        self.secrets = other.secrets;
+    }
+
     /// Begins the expected activity, if it has not begun.
     pub(super) fn begin_next(&mut self) -> Option<Trouble> {
         let draft = self.next.take()?;

@@ -108,6 +108,19 @@ impl Recording {
         self.activity().ok_or(warning)
     }
 
+    /// Records the events from now on as the next activity, also if there was one before.
+    pub(crate) fn begin_or_go_on(&self, recorder: Recorder) {
+        if let Err(recorder) = self.0.set(Mutex::new(recorder)) {
+            let next = recorder
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.with(|known| {
+                known.follow(next);
+                None
+            });
+        }
+    }
+
     /// The file through which another process asks the current activity to stop, if there is an activity.
     pub(crate) fn request_file(&self) -> Option<PathBuf> {
         let recorder = self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner);

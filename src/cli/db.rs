@@ -153,6 +153,7 @@ async fn dump(
     }
     let (into, path) = file.unzip();
     let invocation = Invocation {
+        synced: false,
         command,
         variables: database.variables(),
         into,

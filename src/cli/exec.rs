@@ -14,6 +14,7 @@ use super::context::{Context, Hearing};
 use super::mount::snapshots::tell_not_undone;
 use super::opened::open;
 use super::options::{Acting, Target};
+use upsun_local::actions::Actions;
 use upsun_local::actions::advice::{self, Place};
 use upsun_local::config::app::{App, Worker};
 use upsun_local::engine::Engine;
@@ -28,6 +29,9 @@ use upsun_local::workspace::permission::permit;
 pub(super) struct Arguments {
     #[command(flatten)]
     access: Access,
+    /// Use the app as it is edited, beside `upsun-local dev`, not a clean build
+    #[arg(long)]
+    synced: bool,
     /// Command to run; without one, open a shell
     #[arg(
         value_name = "COMMAND",
@@ -56,6 +60,8 @@ pub(super) struct Invocation {
     pub(super) command: Vec<String>,
     /// Variables beside those of the container.
     pub(super) variables: BTreeMap<String, String>,
+    /// Whether it runs in the app as it is edited.
+    pub(super) synced: bool,
     /// Where its standard output goes instead of to this process's.
     pub(super) into: Option<File>,
 }
@@ -72,6 +78,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let workspace = open(context)?;
     let invocation = Invocation {
         command: arguments.command,
+        synced: arguments.synced,
         ..Invocation::default()
     };
     invoke(context, &workspace, &arguments.access, invocation).await
@@ -86,9 +93,8 @@ pub(super) async fn invoke(
 ) -> Result<u8, Failure> {
     let (app, worker) = workspace.target(&arguments.target.named())?;
     refuse(workspace, arguments, &invocation, app, worker)?;
-    let worker_name = worker.map(|worker| worker.name.as_str());
     let (actions, listening) = context.actions(workspace, Hearing::default()).await?;
-    let id = match actions.ensure_up(app, worker_name).await {
+    let id = match container(&actions, app, worker, invocation.synced).await {
         Ok(id) => id,
         Err(failure) => {
             listening.finish(actions);
@@ -154,7 +160,29 @@ pub(super) async fn invoke(
         .await;
     }
     listening.finish(actions);
+    say_edited(context, invocation.synced && is_command);
     Ok(u8::try_from(code).unwrap_or(255))
+}
+
+/// The id of the container, as it is deployed or as it is edited.
+async fn container<E: Engine>(
+    actions: &Actions<E>,
+    app: &App,
+    worker: Option<&Worker>,
+    synced: bool,
+) -> Result<String, Failure> {
+    let worker = worker.map(|worker| worker.name.as_str());
+    if synced {
+        actions.synced_container(app, worker).await
+    } else {
+        actions.ensure_up(app, worker).await
+    }
+}
+
+fn say_edited(context: &Context, synced: bool) {
+    if synced && !context.global.quiet {
+        context.talk("That ran in the app as edited, not in a clean build\n");
+    }
 }
 
 /// Refuses what the role may not do, and what cannot be done.

@@ -26,6 +26,11 @@ pub(super) fn open_for_builds(
     Ok(workspace)
 }
 
+/// Opens the repository once more, after its configuration has changed.
+pub(super) fn open_again(context: &Context) -> Result<Arc<Workspace>, Failure> {
+    open(context)
+}
+
 /// The same, without a word about the errors.
 pub(super) fn open_quietly(context: &Context) -> Result<Arc<Workspace>, Failure> {
     let workspace = Workspace::open(&root(context)?, &context.surroundings)?;

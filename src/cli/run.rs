@@ -52,6 +52,9 @@ pub(super) struct Arguments {
     /// Add the suggested mounts to the configuration if the operation passes with them
     #[arg(long, requires = "suggest_mounts")]
     write: bool,
+    /// Run the operation in the app as it is edited, beside `upsun-local dev`, not in a clean build
+    #[arg(long, conflicts_with_all = ["rebuild", "no_cache", "undo", "suggest_mounts", "dry_run"])]
+    synced: bool,
     /// Hide the values of sensitive variables in the output of scripts too
     #[arg(long)]
     mask: bool,
@@ -84,6 +87,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             },
             _ => Mounts::Keep,
         },
+        synced: arguments.synced,
         actor: actor.clone(),
     };
     let operation = Operation::prepare(&workspace, request)?;

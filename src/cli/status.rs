@@ -56,6 +56,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         return Ok(0);
     }
     let mut text = super::table::aligned(&table(&found), true, true, context.out_style);
+    if found.is_edited {
+        text.push_str("`dev` runs: the routes lead to the apps as they are edited\n");
+    }
     let addresses = where_to_find(&found);
     text.push_str(&addresses);
     context.print(&text)?;

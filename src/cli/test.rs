@@ -68,6 +68,9 @@ pub(super) struct Arguments {
         ]
     )]
     merge: Vec<PathBuf>,
+    /// Test the apps as they are edited, beside `upsun-local dev`, not clean builds
+    #[arg(long, conflicts_with_all = ["merge", "pull"])]
+    synced: bool,
     /// When to pull images from their registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pull: PullChoice,
@@ -134,6 +137,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let output = arguments.output.as_deref().map(File::open).transpose()?;
     let is_shown = arguments.format == Format::Text || output.is_some();
     let engines = spread::names(context, &workspace);
+    spread::permit(engines, arguments.synced)?;
     let at_once = usize::from(arguments.jobs.get()) * engines.len().max(1);
     let audience = Progress::new(context, at_once, is_shown);
     let (tested, code) = tested(context, &workspace, &chosen, &arguments, &audience).await?;
@@ -145,6 +149,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let whole = Report {
         verdicts,
         engines,
+        synced: arguments.synced,
         ..whole
     };
     let root = workspace.project.root.as_path();
@@ -158,7 +163,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     if !context.global.quiet {
         context.talk(&format!(
             "{}\n{}",
-            tests::summary(&whole.verdicts),
+            tests::summary_of(&whole),
             tests::summary_of_engines(&whole.engines)
         ));
     }
@@ -197,6 +202,7 @@ async fn tested(
         Ok((without_engine(verdicts, Err(failure)), code))
     };
     let planned = match PlannedTests::prepare(workspace, cases) {
+        Ok(planned) if arguments.synced => planned.synced(),
         Ok(planned) => planned,
         Err(failure) => return failed(failure),
     };

@@ -48,6 +48,9 @@ pub enum Run {
         /// How long the operation took, in seconds.
         #[serde(with = "seconds")]
         duration: Duration,
+        /// Whether the operation ran in the app as it is edited, which is not a clean build.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        synced: bool,
         /// A write to a path that is not writable.
         read_only: Option<ReadOnlyWrite>,
         /// A command that could not be started, for the exit codes 126 and 127.

@@ -325,6 +325,7 @@ fn runs() -> Vec<Event> {
             exit_code: 126,
             result: Outcome::Failure,
             duration: TIME,
+            synced: false,
             read_only: Some(read_only()),
             not_started: Some(not_started()),
             known: Some(KnownCause::PhpExtension {
@@ -406,6 +407,59 @@ fn crons() -> Vec<Event> {
     ]
 }
 
+fn edits() -> Vec<Event> {
+    let (app, path) = (|| owned("app"), || owned("src/a.js"));
+    vec![
+        Dev::Ready {
+            apps: vec![app()],
+            files: 3,
+        }
+        .into(),
+        Dev::Synced {
+            app: app(),
+            files: 1,
+            deleted: 0,
+            path: path(),
+            duration: TIME,
+        }
+        .into(),
+        Dev::Failed {
+            app: app(),
+            message: owned("no space"),
+        }
+        .into(),
+        Dev::Restarted {
+            app: app(),
+            path: path(),
+        }
+        .into(),
+        Dev::Rebuilding {
+            app: app(),
+            path: path(),
+        }
+        .into(),
+        Dev::Switched {
+            app: app(),
+            duration: TIME,
+        }
+        .into(),
+        Dev::Output {
+            container: app(),
+            output: text("."),
+        }
+        .into(),
+        Dev::Request {
+            method: owned("GET"),
+            host: owned("localhost"),
+            path: owned("/"),
+            status: 200,
+            duration: TIME,
+        }
+        .into(),
+        Dev::Finished {}.into(),
+    ]
+}
+
 /// One of every type at least.
 fn all() -> Vec<Event> {
     [
@@ -414,6 +468,7 @@ fn all() -> Vec<Event> {
         deploys_and_mounts(),
         runs(),
         crons(),
+        edits(),
     ]
     .concat()
 }
@@ -424,6 +479,7 @@ fn types() -> BTreeSet<String> {
         include_str!("build.rs"),
         include_str!("cron.rs"),
         include_str!("deploy.rs"),
+        include_str!("dev.rs"),
         include_str!("image.rs"),
         include_str!("mounts.rs"),
         include_str!("notice.rs"),

@@ -20,7 +20,7 @@ memory=$(awk -v limit="$limit" '/^MemTotal:/ {
 # ended, and how often that happened shortly after its start.
 state=/run/upsun-local
 mkdir -p "$state"
-rm -f "$state/started" "$state/ended"
+rm -f "$state/started" "$state/ended" "$state/restart"
 child=
 
 say() { printf 'upsun-local: %s\n' "$*" >&2; }
@@ -74,6 +74,13 @@ while :; do
     code=$?
     child=
     rm -f "$state/started"
+    # `dev` ended it, so that it starts again with what was edited.
+    if [ -e "$state/restart" ]; then
+        rm -f "$state/restart"
+        pause=1
+        count=0
+        continue
+    fi
     if [ $(($(date +%s) - began)) -ge 30 ]; then
         pause=1
         count=0

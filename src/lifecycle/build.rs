@@ -76,7 +76,10 @@ impl<E: Engine> Sandbox<'_, E> {
         self.ensure_image(planned.image, planned.pull).await?;
         let result = self.build(planned).await;
         // Remove the container in any case. An unfinished build is removed with it.
-        let removed = self.remove_named(&build.container.name).await;
+        let (removed, helper_removed) = tokio::join!(
+            self.remove_named(&build.container.name),
+            self.remove_helper(planned)
+        );
         let mark = match result {
             Ok(mark) => mark,
             Err(err) => {
@@ -85,6 +88,7 @@ impl<E: Engine> Sandbox<'_, E> {
             }
         };
         removed?;
+        helper_removed?;
         self.engine.create_volume(&mark).await?;
         users.into_iter().for_each(Lock::release);
         Ok(Some(Surplus::new(volumes, lock)))
@@ -205,6 +209,9 @@ impl<E: Engine> Sandbox<'_, E> {
             } else if plan.build.steps.is_empty() {
                 missing.push(point.clone());
             }
+        }
+        if self.engine.other_machine().is_some() && self.send_changes(planned, &missing).await? {
+            return Ok(());
         }
         let failure = Arc::new(std::sync::Mutex::new(None));
         let kept = Arc::clone(&failure);

@@ -83,7 +83,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .await?;
         let hooks_failed = !deployed.failed_hooks.is_empty();
         let done = self.run_operation_in(&deployed.id, planned, run).await?;
-        let is_bad = done.outcome == Outcome::Failure && !deployed.fresh;
+        let is_bad = done.outcome == Outcome::Failure && !deployed.fresh && !planned.is_synced;
         // If the build has lost files, the operation may have failed without its code: build again, and run it once
         // more.
         if is_bad
@@ -167,6 +167,7 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code: done.exit_code,
             result: done.outcome,
             duration: done.duration,
+            synced: planned.is_synced,
             read_only: done.advice.read_only.take(),
             not_started: done.advice.not_started.take(),
             known: done.advice.known.take(),
@@ -183,6 +184,9 @@ impl<E: Engine> Sandbox<'_, E> {
         containers: &[Container],
         listens_at: Option<&str>,
     ) -> Result<Deployed> {
+        if planned.is_synced {
+            return self.deployed_as_edited(planned, containers);
+        }
         let mut deployed = self
             .ensure_container(planned, container, containers)
             .await?;

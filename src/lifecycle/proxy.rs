@@ -40,13 +40,18 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     async fn fill_and_start(&self, plan: &ProxyPlan, id: &str) -> Result<()> {
+        self.put_files(plan, id).await?;
+        Ok(self.engine.start_container(id).await?)
+    }
+
+    /// Puts the files of a web server into its container.
+    pub(super) async fn put_files(&self, plan: &ProxyPlan, id: &str) -> Result<()> {
         let files = plan
             .files
             .iter()
             .map(|file| (file.path.as_str(), file.content.as_bytes(), file.mode));
         let bytes = archive::files(files).map_err(EngineError::from)?;
-        self.engine.upload(id, "/", archive::whole(bytes)).await?;
-        Ok(self.engine.start_container(id).await?)
+        Ok(self.engine.upload(id, "/", archive::whole(bytes)).await?)
     }
 
     /// Makes sure that the front of an app is up, if the app has one. `container` is the running container of the

@@ -62,6 +62,22 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(())
     }
 
+    /// Waits a little until an app listens, and warns only if its command ended: the log of the app is on the screen.
+    pub(super) async fn wait_until_listening(
+        &self,
+        container: &str,
+        title: &str,
+        address: &str,
+    ) -> Result<()> {
+        let address = Some(address);
+        let readiness = self.readiness(container, address, Enough::Port).await?;
+        if let Readiness::Ended { .. } = readiness {
+            self.tell_unready(container, title, address, &readiness)
+                .await;
+        }
+        Ok(())
+    }
+
     /// Waits until the process that was just started is up, and warns if it ended. Returns the warning for an
     /// operation that fails in the same container.
     pub(super) async fn wait_until_up(

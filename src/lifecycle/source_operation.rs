@@ -197,6 +197,7 @@ impl<E: Engine> Sandbox<'_, E> {
             exit_code,
             result: outcome,
             duration,
+            synced: false,
             read_only: None,
             not_started: named.map(|named| not_started::judge(exit_code, named.as_ref(), None)),
             known: is_failure

@@ -62,9 +62,12 @@ impl<E: Engine> Sandbox<'_, E> {
             .await;
         let containers = self.engine.containers(&labels).await?;
         // A front shares the network of an app's container, which some engines remove only after the front.
-        let (fronts, others): (Vec<_>, Vec<_>) = containers
-            .iter()
-            .partition(|container| Kind::of(&container.labels) == Some(Kind::Front));
+        let (fronts, others): (Vec<_>, Vec<_>) = containers.iter().partition(|container| {
+            matches!(
+                Kind::of(&container.labels),
+                Some(Kind::Front | Kind::SyncedFront)
+            )
+        });
         let (without_fronts, stopped) =
             tokio::join!(self.take_down(&fronts), self.stop_all(&others));
         removed += without_fronts?;
@@ -149,11 +152,11 @@ impl<E: Engine> Sandbox<'_, E> {
         volumes.retain(|volume| {
             let kind = Kind::of(&volume.labels);
             match down {
-                // Only a crash leaves volumes of a trial.
-                Down::KeepVolumes => kind == Some(Kind::Trial),
-                Down::WithVolumes => {
-                    kind.is_some_and(|kind| kind == Kind::Trial || DATA.contains(&kind))
-                }
+                // Only a crash leaves volumes of a trial. Those of `dev` go with its containers.
+                Down::KeepVolumes => matches!(kind, Some(Kind::Trial | Kind::Synced)),
+                Down::WithVolumes => kind.is_some_and(|kind| {
+                    matches!(kind, Kind::Trial | Kind::Synced) || DATA.contains(&kind)
+                }),
                 Down::Everything => true,
             }
         });
@@ -191,6 +194,7 @@ impl<E: Engine> Sandbox<'_, E> {
             let label = |name: &str| container.labels.get(name).map(String::as_str);
             let (app, service) = (label(LABEL_APP), label(LABEL_SERVICE));
             let is_unneeded = match Kind::of(&container.labels) {
+                Some(kind) if kind.is_of_dev() => false,
                 Some(Kind::Front) => !app.is_some_and(|app| takes_requests(app, config)),
                 Some(Kind::Router) => !config.apps.keys().any(|app| takes_requests(app, config)),
                 _ => false,

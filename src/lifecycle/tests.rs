@@ -15,6 +15,7 @@ mod services;
 mod shell;
 mod stopping;
 mod sweep;
+mod synced;
 mod teardown;
 mod together;
 mod tunnel;
@@ -361,6 +362,7 @@ impl World {
             rebuild: self.rebuild,
             routed: false,
             is_built: false,
+            is_synced: false,
         }
     }
 

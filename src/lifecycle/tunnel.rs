@@ -88,7 +88,8 @@ impl Through {
                     && label(LABEL_APP) == Some(app)
                     && label(LABEL_WORKER) == worker.as_deref()
             }
-            Through::Router => kind == Some(Kind::Router),
+            // While `dev` runs, the router of the deployed apps is stopped.
+            Through::Router => matches!(kind, Some(Kind::Router | Kind::SyncedRouter)),
             Through::Mail => kind == Some(Kind::Mail),
         }
     }

@@ -13,6 +13,9 @@ use crate::web::router::{self, PAGE, PAGE_DIRECTORY, PAGE_TEXT, RESOLVER};
 
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 
+/// What a shell in a running router is given to take over a new configuration.
+pub(crate) const RELOAD: &str = "exec nginx -c /etc/nginx/upsun-local.conf -s reload";
+
 /// Docker and Podman have their name servers at different addresses, and tell them to each container.
 fn start() -> String {
     let server =
@@ -34,6 +37,8 @@ pub struct Inputs<'a> {
     pub user: User,
     /// Where an upstream is on the network: `host:port`.
     pub address: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether it leads to apps that are edited, and says each request.
+    pub of_dev: bool,
 }
 
 /// A router and the network that it is on.
@@ -56,12 +61,17 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
         ..
     } = inputs;
     let network = super::network(project, environment);
+    let (name, kind) = if inputs.of_dev {
+        ("+synced-router", Kind::SyncedRouter)
+    } else {
+        ("+router", Kind::Router)
+    };
     let container = ContainerSpec {
-        name: project.name(&[&environment.name, "+router"]),
+        name: project.name(&[&environment.name, name]),
         image: inputs.image.to_owned(),
         command: ["/bin/sh", "-c", &start()].map(str::to_owned).to_vec(),
         user: inputs.user.spec(),
-        labels: project.new_labels(Some(&environment.name), None, Kind::Router),
+        labels: project.new_labels(Some(&environment.name), None, kind),
         tmpfs: vec![Tmpfs {
             target: "/tmp".to_owned(),
             options: "rw,mode=1777".to_owned(),
@@ -86,7 +96,7 @@ pub fn plan(inputs: &Inputs<'_>) -> RouterPlan {
         content,
         mode: 0o644,
     };
-    let configuration = router::configuration(entrance, inputs.address);
+    let configuration = router::configuration(entrance, inputs.address, inputs.of_dev);
     let files = vec![
         file(CONFIGURATION.to_owned(), configuration),
         file(format!("{PAGE_DIRECTORY}/{PAGE}"), PAGE_TEXT.to_owned()),

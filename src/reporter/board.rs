@@ -51,6 +51,8 @@ impl Board {
             Event::Mounts(event) => self.mounts(event, now),
             Event::Source(event) => self.source(event, now),
             Event::Cron(event) => self.cron(event),
+            // What is edited scrolls by.
+            Event::Dev(_) => Text::Printed,
         }
     }
 

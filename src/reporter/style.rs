@@ -37,6 +37,11 @@ impl Style {
     pub fn strong(self, text: impl fmt::Display) -> String {
         self.paint("1", text)
     }
+    /// For what belongs to one of several containers: the same colour for the same number.
+    pub fn of_many(self, number: usize, text: impl fmt::Display) -> String {
+        const COLORS: [&str; 6] = ["36", "35", "34", "33", "32", "96"];
+        self.paint(COLORS[number % COLORS.len()], text)
+    }
     /// For the least important part of a line.
     pub fn faint(self, text: impl fmt::Display) -> String {
         self.paint("2", text)

@@ -2,6 +2,7 @@
 
 mod build;
 mod deploy;
+mod dev;
 mod ending;
 mod folded;
 mod image;
@@ -18,6 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
+use self::dev::Followed;
 use self::folded::Folded;
 use self::printed::Printed;
 pub use self::screen::{Screen, Streams};
@@ -60,6 +62,8 @@ pub struct Terminal<S = Streams> {
     width: Option<usize>,
     /// The last byte that the operation wrote to the place where messages appear too.
     last: u8,
+    /// What containers printed whose output is followed, by name; and the width of the longest name.
+    followed: BTreeMap<String, Followed>,
     /// Whether the user can press Ctrl-C a second time.
     is_reached: bool,
     /// The last line about a cancellation, if nothing has been printed since: one Ctrl-C may cancel several builds.
@@ -101,6 +105,7 @@ impl<S: Screen> Terminal<S> {
             printed: BTreeMap::new(),
             width: None,
             last: b'\n',
+            followed: BTreeMap::new(),
             is_reached: true,
             cancelling: None,
             is_on_clone: false,
@@ -178,6 +183,7 @@ impl<S: Screen> Terminal<S> {
             Event::Mounts(event) => self.mounts_event(event),
             Event::Source(event) => self.source(event),
             Event::Cron(event) => self.cron_event(event),
+            Event::Dev(event) => self.dev_event(event),
         }
         Ok(())
     }

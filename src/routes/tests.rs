@@ -245,7 +245,7 @@ fn the_routers_configuration() {
 "#,
     );
     let address = |name: &str| (name != "tool").then(|| format!("{name}.container:80"));
-    let text = router::configuration(&entrance, &address);
+    let text = router::configuration(&entrance, &address, false);
     let begins = text.find("    include /tmp").unwrap();
     insta::assert_snapshot!(&text[begins..]);
 }

@@ -50,6 +50,7 @@ impl Settings {
                 memory: upper.resources.memory.or(below.resources.memory),
                 tmp: upper.resources.tmp.or(below.resources.tmp),
             },
+            dev: upper.dev.over(below.dev),
             check: super::Check {
                 ignore: [upper.check.ignore, below.check.ignore].concat(),
             },

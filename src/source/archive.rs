@@ -3,6 +3,7 @@
 //! What happens to files between scan and archive: one that shrank is filled with zeros and one that grew
 //! is cut, so that the stream stays whole; one that is gone, or no file any more, ends the archive with an error.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -52,16 +53,7 @@ impl Tree {
         let Some(top) = self.directory(root) else {
             return self.write_end(out);
         };
-        let mut template = Header::new_gnu();
-        template.set_uid(u64::from(uid));
-        template.set_gid(u64::from(gid));
-        template.set_mtime(mtime);
-        let mut archive = Archive {
-            out,
-            buffer: vec![0; BUFFER],
-            filled: 0,
-            template,
-        };
+        let mut archive = Archive::new(out, uid, gid, mtime);
         let snapshot = &self.snapshot;
         let mut blobs = self.blobs(top)?;
         let prefix = snapshot.path(&snapshot.directories[top]).len();
@@ -116,15 +108,28 @@ impl Tree {
     }
 }
 
-struct Archive<'a> {
+pub(super) struct Archive<'a> {
     out: &'a mut dyn Write,
     buffer: Vec<u8>,
     filled: usize,
     template: Header,
 }
 
-impl Archive<'_> {
-    fn entry(&mut self, entry: &Entry, name: &[u8], path: &Path) -> Result<(), Error> {
+impl<'a> Archive<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, uid: u32, gid: u32, mtime: u64) -> Self {
+        let mut template = Header::new_gnu();
+        template.set_uid(u64::from(uid));
+        template.set_gid(u64::from(gid));
+        template.set_mtime(mtime);
+        Archive {
+            out,
+            buffer: vec![0; BUFFER],
+            filled: 0,
+            template,
+        }
+    }
+
+    pub(super) fn entry(&mut self, entry: &Entry, name: &[u8], path: &Path) -> Result<(), Error> {
         let failed = |source: io::Error| Error::File {
             path: path.to_owned(),
             source,
@@ -139,28 +144,45 @@ impl Archive<'_> {
                 self.header(EntryType::Symlink, 0o777, 0, name, &target)
             }
             Kind::File | Kind::Executable => {
-                let mode = if entry.kind == Kind::File {
-                    0o644
-                } else {
-                    0o755
-                };
-                // Without `NONBLOCK`, opening a named pipe that takes the file's place would block.
-                let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-                let mut file = std::fs::OpenOptions::new()
-                    .read(true)
-                    .custom_flags(flags.bits().cast_signed())
-                    .open(path)
-                    .map_err(changed)
-                    .map_err(failed)?;
-                self.header(EntryType::Regular, mode, entry.size, name, b"")?;
+                let mut file = open(path).map_err(changed).map_err(failed)?;
+                self.header(EntryType::Regular, mode(entry.kind), entry.size, name, b"")?;
                 self.content(&mut file, entry.size, failed)
             }
             Kind::Absent | Kind::LeftOut => Ok(()),
         }
     }
 
+    /// The directories above a path that are not among those made already.
+    pub(super) fn parents(
+        &mut self,
+        above: &str,
+        path: &[u8],
+        made: &mut BTreeSet<Vec<u8>>,
+    ) -> Result<(), Error> {
+        for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            if made.insert(path[..at].to_vec()) {
+                let name = [above.as_bytes(), &path[..=at]].concat();
+                self.header(EntryType::Directory, 0o755, 0, &name, b"")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file whose content is known.
+    pub(super) fn bytes(
+        &mut self,
+        entry: &Entry,
+        name: &[u8],
+        content: &[u8],
+    ) -> Result<(), Error> {
+        let size = content.len() as u64;
+        self.header(EntryType::Regular, mode(entry.kind), size, name, b"")?;
+        self.write(content)?;
+        self.pad(size)
+    }
+
     /// A file that Git stores as something else than what lies there.
-    fn stored(
+    pub(super) fn stored(
         &mut self,
         entry: &Entry,
         name: &[u8],
@@ -181,12 +203,7 @@ impl Archive<'_> {
                 self.header(EntryType::Symlink, 0o777, 0, name, &target)?;
             }
             kind => {
-                let mode = if kind == Kind::Executable {
-                    0o755
-                } else {
-                    0o644
-                };
-                self.header(EntryType::Regular, mode, size, name, b"")?;
+                self.header(EntryType::Regular, mode(kind), size, name, b"")?;
                 self.content(&mut content, size, failed)?;
             }
         }
@@ -297,11 +314,30 @@ impl Archive<'_> {
             .map_err(Error::Archive)
     }
 
-    fn end(mut self) -> Result<(), Error> {
+    pub(super) fn end(mut self) -> Result<(), Error> {
         self.write(&[0; 2 * BLOCK])?;
         self.flush()?;
         self.out.flush().map_err(Error::Archive)
     }
+}
+
+/// The permissions of a file.
+fn mode(kind: Kind) -> u32 {
+    if kind == Kind::Executable {
+        0o755
+    } else {
+        0o644
+    }
+}
+
+/// Opens a file to read it, but no link.
+pub(super) fn open(path: &Path) -> io::Result<std::fs::File> {
+    // Without `NONBLOCK`, opening a named pipe that takes the file's place would block.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
 }
 
 /// Puts a text into a header's field, as much as fits; returns whether all did.

@@ -36,6 +36,13 @@ fn header(kind: &str, size: u64) -> Sha1 {
     hasher
 }
 
+/// The id of a file with this content.
+pub(super) fn blob(content: &[u8]) -> Hash {
+    let mut hasher = header("blob", content.len() as u64);
+    hasher.update(content);
+    hasher.finalize().into()
+}
+
 /// Reads a regular file. One that never holds still is cut or filled with zeros to the size it began
 /// with; its time stamps change, so the next scan reads it again.
 pub(super) fn file(

@@ -3,6 +3,7 @@
 mod caching;
 mod conversions;
 mod ids;
+mod manifest;
 mod odd;
 mod packing;
 mod rules;

@@ -25,6 +25,9 @@ struct Document {
     partition: Option<Part>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     engines: Vec<EngineUse>,
+    /// Whether the apps were tested as they were edited.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    synced: bool,
     tests: Vec<Test>,
 }
 
@@ -52,6 +55,7 @@ pub fn json(report: &Report) -> String {
         suite: report.suite.clone(),
         partition: report.partition.clone(),
         engines: report.engines.clone(),
+        synced: report.synced,
         tests: report.verdicts.iter().map(Test::of).collect(),
     };
     format!("{}\n", crate::json::pretty(&document))
@@ -66,6 +70,7 @@ pub fn read(text: &str) -> Result<Report, Error> {
         suite: document.suite,
         partition: document.partition,
         engines: document.engines,
+        synced: document.synced,
         verdicts: verdicts?,
     })
 }

@@ -36,6 +36,7 @@ pub fn merge(sources: Vec<Source>) -> Result<Report, Vec<String>> {
     // Stable: reports of whole suites stay in the order in which they were given.
     sources.sort_by_key(|source| source.report.partition.as_ref().map(Part::number));
     let engines = engines(&sources);
+    let synced = sources.iter().any(|source| source.report.synced);
     let (verdicts, other) = all_verdicts(sources);
     wrong.extend(listed(other));
     let expected = suite.as_ref().map_or(0, |suite| suite.tests);
@@ -53,6 +54,7 @@ pub fn merge(sources: Vec<Source>) -> Result<Report, Vec<String>> {
         suite,
         partition: None,
         engines,
+        synced,
         verdicts,
     })
 }

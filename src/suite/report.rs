@@ -97,6 +97,16 @@ pub fn summary(verdicts: &[Verdict]) -> String {
     format!("{tests}: {}", parts.join(", "))
 }
 
+/// The summary of a report, which says if the apps were not clean builds.
+pub fn summary_of(report: &Report) -> String {
+    let how = if report.synced {
+        "; as edited, not a clean build"
+    } else {
+        ""
+    };
+    format!("{}{how}", summary(&report.verdicts))
+}
+
 /// One line for each of several engines.
 pub fn summary_of_engines(engines: &[EngineUse]) -> String {
     let line = |engine: &EngineUse| {

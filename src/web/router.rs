@@ -35,6 +35,13 @@ const COMMON: [&str; 12] = [
     "proxy_ssl_server_name on",
 ];
 
+/// What the beginning of the configuration says of requests,
+const SILENT: &str = "access_log /dev/stdout combined;";
+
+/// and what stands there if they are to be printed: one JSON object a line.
+const REQUEST: &str = "log_format dev escape=json '{\"method\":\"$request_method\",\"host\":\"$host\",\"path\":\"$request_uri\",\"status\":\"$status\",\"seconds\":\"$request_time\"}';
+    access_log /dev/stdout dev;";
+
 /// The headers that requests are passed on with. An empty value removes a header: only the router may set these.
 const HEADERS: [(&str, &str); 17] = [
     ("Host", "$route_host"),
@@ -58,10 +65,20 @@ const HEADERS: [(&str, &str); 17] = [
 ];
 
 /// The configuration of the router. `address` says where an upstream is: `host:port`, or nothing when there is
-/// none of that name.
-pub fn configuration(entrance: &Entrance, address: &dyn Fn(&str) -> Option<String>) -> String {
+/// none of that name. `says_requests` is whether it prints each request, as [`REQUEST`] has it.
+pub fn configuration(
+    entrance: &Entrance,
+    address: &dyn Fn(&str) -> Option<String>,
+    says_requests: bool,
+) -> String {
     let mut writer = Writer::default();
-    writer.text.push_str(BEGINNING);
+    if says_requests {
+        writer
+            .text
+            .push_str(&BEGINNING.replacen(SILENT, REQUEST, 1));
+    } else {
+        writer.text.push_str(BEGINNING);
+    }
     writer.depth = 1;
     // Names are looked up again and again, as containers come and go.
     writer.line(&format!("include {RESOLVER}"));

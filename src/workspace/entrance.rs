@@ -1,6 +1,6 @@
 //! The addresses at which an environment answers on this machine, and what has to be up for that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 
 use super::{Error, Variables, Workspace};
@@ -60,6 +60,14 @@ impl Workspace {
 
     /// The router, unless there is nothing that it could lead to.
     pub fn router(&self) -> Result<Option<Router>, Error> {
+        self.router_to(&BTreeMap::new())
+    }
+
+    /// The router that leads to the edited containers of some apps: the names of both.
+    pub(crate) fn router_to(
+        &self,
+        edited: &BTreeMap<String, String>,
+    ) -> Result<Option<Router>, Error> {
         let entrance = &self.entrance;
         let upstreams: BTreeSet<&str> = entrance.upstreams().collect();
         if upstreams.is_empty() {
@@ -71,7 +79,11 @@ impl Workspace {
             .filter_map(|name| self.config.services.get(*name))
             .map(|service| self.service(service))
             .collect::<Result<Vec<ServicePlan>, Error>>()?;
-        let container = |name: &str| self.project.name(&[&self.environment.name, name]);
+        let deployed = |name: &str| self.project.name(&[&self.environment.name, name]);
+        let container = |name: &str| {
+            let edited = edited.get(name).cloned();
+            edited.unwrap_or_else(|| deployed(name))
+        };
         let address = |name: &str| {
             if self.config.apps.contains_key(name) {
                 return Some(format!("{}:{FRONT_PORT}", container(name)));
@@ -90,6 +102,7 @@ impl Workspace {
             image: &image,
             user: self.user(),
             address: &address,
+            of_dev: !edited.is_empty(),
         });
         Ok(Some(Router {
             plan,

@@ -80,6 +80,7 @@ fn start(engine: &Arc<DockerEngine>, root: &Path, environment: &str) -> Started 
         pull: Pull::Missing,
         rebuild: false,
         mounts: Mounts::Keep,
+        synced: false,
     };
     let operation = Operation::prepare(&workspace, request).expect("an operation");
     let (printed, shutdown, recording) = (Kept::default(), Shutdown::new(), Recording::default());

@@ -4,6 +4,7 @@
 mod support;
 
 mod decoupled;
+mod dev;
 mod django;
 mod drupal;
 mod gatsby;

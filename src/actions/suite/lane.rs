@@ -311,7 +311,8 @@ impl<E: Engine> Lane<'_, E> {
         let planned = prepared.planned(self.request.pull, false);
         let reached = prepared.reached(self.request.pull);
         let containers = sandbox.containers().await.map_err(of)?;
-        if !container.is_current(&containers) && !self.shared.is_warned.swap(true, Relaxed) {
+        let is_up = prepared.is_synced || container.is_current(&containers);
+        if !is_up && !self.shared.is_warned.swap(true, Relaxed) {
             self.workspace
                 .warn(sandbox.events, self.tree, Running::All)
                 .await;
@@ -320,10 +321,15 @@ impl<E: Engine> Lane<'_, E> {
             let all: Vec<_> = reached.iter().chain([&planned]).collect();
             self.ensure_builds(sandbox, &all).await?;
         }
-        let containers = sandbox
-            .ensure_reached(&reached, containers)
-            .await
-            .map_err(of)?;
+        // `dev` keeps up what an edited app reaches.
+        let containers = if prepared.is_synced {
+            containers
+        } else {
+            sandbox
+                .ensure_reached(&reached, containers)
+                .await
+                .map_err(of)?
+        };
         let deployed = sandbox
             .ensure_ready(&planned, container, &containers, prepared.listens_at())
             .await

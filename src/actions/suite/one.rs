@@ -10,7 +10,7 @@ use super::lane::Lane;
 use crate::engine::Engine;
 use crate::event::{self, Advice, Event, Events, Receiver, Text};
 use crate::failure::Failure;
-use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored};
+use crate::lifecycle::{Error, OperationRun, Planned, Report, Restored, synced_of};
 use crate::mount_snapshot::{BEFORE_RUN, Index, compare, is_same};
 use crate::output::Output;
 use crate::plan::ContainerPlan;
@@ -215,7 +215,11 @@ impl<E: Engine> Lane<'_, E> {
             let containers = sandbox.containers().await?;
             let report = sandbox.run_operation(&planned, &run, &containers).await?;
             let containers = sandbox.containers().await?;
-            let current = planned.plan.current_id(container, &containers);
+            let current = if planned.is_synced {
+                synced_of(&planned.plan.app, &containers).map(|found| found.id.clone())
+            } else {
+                planned.plan.current_id(container, &containers)
+            };
             let id = current.ok_or(Error::NotUp { container: place })?;
             Ok::<_, Error>((report, id))
         };

@@ -51,6 +51,7 @@ fn finished(exit_code: i64) -> Event {
         exit_code,
         result: Outcome::Failure,
         duration: Duration::from_millis(1500),
+        synced: false,
         read_only: None,
         not_started: None,
         known: None,

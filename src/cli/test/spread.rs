@@ -29,6 +29,15 @@ pub(super) fn names<'a>(context: &'a Context, workspace: &'a Workspace) -> &'a [
     if names.len() > 1 { names } else { &[] }
 }
 
+/// Refuses several engines for the apps as they are edited: those are on one engine.
+pub(super) fn permit(engines: &[String], synced: bool) -> Result<(), Failure> {
+    if !synced || engines.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::usage("`--synced` works on the engine of `upsun-local dev` only");
+    Err(failure.hint("give `--engine` once"))
+}
+
 /// Connects to the engines. One that does not answer is left out, as long as another one answers.
 pub(super) async fn connect(
     context: &Context,

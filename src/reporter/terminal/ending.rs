@@ -16,6 +16,8 @@ pub(super) struct Finished<'a> {
     pub(super) exit_code: i64,
     pub(super) result: Outcome,
     pub(super) duration: Duration,
+    /// Whether it ran in the app as it is edited.
+    pub(super) synced: bool,
     pub(super) advice: Advice,
     /// The kind: an operation or a cron.
     pub(super) kind: &'static str,
@@ -31,11 +33,15 @@ impl<S: Screen> Terminal<S> {
             exit_code,
             result,
             duration,
+            synced,
             advice,
             kind,
             operation,
         } = finished;
-        let time = text::duration(*duration);
+        let mut time = text::duration(*duration);
+        if *synced {
+            time.push_str(", as edited, not a clean build");
+        }
         let line = match result {
             Outcome::Success => format!(
                 "{} {subject}: exit code 0 in {time}",

@@ -54,6 +54,7 @@ impl<S: Screen> Terminal<S> {
                 exit_code,
                 result,
                 duration,
+                synced,
                 read_only,
                 not_started,
                 known,
@@ -65,6 +66,7 @@ impl<S: Screen> Terminal<S> {
                     exit_code,
                     result,
                     duration,
+                    synced,
                     advice: Advice {
                         read_only,
                         not_started,
@@ -117,6 +119,7 @@ impl<S: Screen> Terminal<S> {
                     exit_code,
                     result,
                     duration,
+                    synced: false,
                     advice: Advice {
                         read_only,
                         not_started,

@@ -46,6 +46,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
             variables: parameters(&body)?,
             pull: Pull::Missing,
             rebuild: false,
+            synced: false,
             mounts: Mounts::Keep,
         };
         let planned = {

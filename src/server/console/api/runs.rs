@@ -34,6 +34,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
             variables: parameters(&body)?,
             pull: Pull::Missing,
             rebuild: false,
+            synced: false,
             mounts: match text(&body, "mounts") {
                 None | Some("keep") => Mounts::Keep,
                 Some("undo") => Mounts::Undo,

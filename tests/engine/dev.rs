@@ -1,0 +1,290 @@
+//! `dev` and `--synced`: edits, restarts, rebuilds, and days on which something is killed.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::engine::{app, containers, docker, label, objects, running, volumes, wait_until};
+use crate::process::Running;
+use crate::support::TestProject;
+
+/// Answers with the file `shown`, what the build made of `version`, and when the process was started.
+const SERVER: &str = "\
+const fs = require('fs');
+const read = name => { try { return fs.readFileSync(name, 'utf8').trim() } catch { return 'nothing' } };
+const began = process.hrtime.bigint();
+require('http').createServer((_, answer) => {
+    answer.end(`${read('shown')}, ${read('built')}, began ${began}.\\n`);
+}).listen(process.env.PORT);
+";
+
+fn project(settings: &str) -> TestProject {
+    let config = app("web: { commands: { start: node server.js } }\n\
+         hooks: { build: 'cp version built' }\n\
+         operations: { show: { commands: { start: cat shown } } }")
+        + "routes: { 'http://{default}/': { type: upstream, upstream: 'app:http' } }\n";
+    let project = TestProject::on_engine(&config);
+    let settings = format!("project: {}\n{settings}", project.id);
+    project
+        .file("server.js", SERVER)
+        .file("version", "build 1\n")
+        .file("shown", "one\n")
+        .file(".upsun-local.yaml", &settings);
+    project
+}
+
+fn start(project: &TestProject) -> (Running, String) {
+    let dev = Running::start(project, &["dev"]);
+    dev.wait_for_talk(" Watching ");
+    let said = dev.stderr();
+    let line = said.lines().find(|line| line.contains(" Open http"));
+    let url = line.and_then(|line| line.split_whitespace().nth(1));
+    (dev, url.expect("an address").to_owned())
+}
+
+/// The body of the answer to a GET request, or nothing while nothing answers.
+fn get(url: &str) -> String {
+    let authority = url.trim_start_matches("http://").trim_end_matches('/');
+    let port = authority
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port.expect("a port"))) else {
+        return String::new();
+    };
+    let _ = write!(stream, "GET / HTTP/1.0\r\nHost: {authority}\r\n\r\n");
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    text.split_once("\r\n\r\n")
+        .map_or_else(String::new, |(_, body)| body.trim().to_owned())
+}
+
+#[track_caller]
+fn served(url: &str, text: &str) -> String {
+    let mut body = String::new();
+    wait_until(&format!("{text:?} is served"), || {
+        body = get(url);
+        body.contains(text)
+    });
+    body
+}
+
+/// The names of the running containers of a kind.
+fn of_kind(project: &TestProject, kind: &str) -> Vec<String> {
+    let kind = format!("label=local.upsun.kind={kind}");
+    let found = docker(&[
+        "ps",
+        "--filter",
+        &label(project),
+        "--filter",
+        &kind,
+        "--format",
+        "{{.Names}}",
+    ]);
+    found.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_edited_is_served_until_dev_is_left() {
+    let project = project("");
+    let (dev, url) = start(&project);
+    let first = served(&url, "one, build 1");
+    project.file("shown", "two\n");
+    let second = served(&url, "two, build 1");
+    assert_eq!(first.split("began").last(), second.split("began").last());
+    std::fs::remove_file(project.root().join("shown")).expect("a file");
+    served(&url, "nothing, build 1");
+    project.file("shown", "three\n");
+    served(&url, "three");
+    // As edited or as built, and both say which.
+    project.file("shown", "four\n");
+    let edited = project.run(&["run", "show", "--synced"]).expect(0);
+    assert_eq!(edited.stdout, "four\n");
+    assert!(edited.stderr.contains("as edited, not a clean build"));
+    let json = project.run(&["run", "show", "--synced", "--format", "json"]);
+    let json = json.expect(0).stdout;
+    assert!(json.contains("\"synced\":true"), "{json}");
+    let test = project.run(&["test", "--synced"]).expect(0);
+    assert!(
+        test.stderr.contains("as edited, not a clean build"),
+        "{}",
+        test.stderr
+    );
+    let exec = project
+        .run(&["exec", "--synced", "--", "cat", "shown"])
+        .expect(0);
+    assert_eq!(exec.stdout, "four\n");
+    let write = project
+        .run(&["exec", "--synced", "--", "touch", "shown"])
+        .expect(1);
+    assert!(
+        write.stderr.contains("Read-only file system"),
+        "{}",
+        write.stderr
+    );
+    let clean = project.run(&["run", "show"]).expect(0);
+    assert!(clean.stderr.contains("Building app"), "{}", clean.stderr);
+    assert!(!clean.stderr.contains("as edited"), "{}", clean.stderr);
+    // Two of them would write into the same containers.
+    let other = project.run(&["dev"]).expect(75);
+    assert!(
+        other
+            .stderr
+            .contains("`dev` runs in this environment already")
+    );
+    // `up` leaves the routes to `dev`.
+    project.run(&["up"]).expect(0);
+    project.file("shown", "five\n");
+    served(&url, "five");
+    dev.wait_for_talk(" 200 GET ");
+    dev.signal(Signal::INT);
+    let left = dev.wait().expect(130);
+    assert!(left.stderr.contains("     Left "), "{}", left.stderr);
+    for kind in ["synced", "synced-front", "synced-router", "syncing"] {
+        assert_eq!(of_kind(&project, kind), [""; 0], "{kind}");
+    }
+    served(&url, "four, build 1");
+    let without = project.run(&["run", "show", "--synced"]).expect(75);
+    assert!(without.stderr.contains("`app` is not being edited"));
+    project.run(&["down", "--volumes", "--yes"]).expect(0);
+    assert_eq!(volumes(&project, "synced"), [""; 0]);
+}
+
+#[test]
+fn what_a_killed_dev_leaves_goes_with_the_next_command() {
+    let project = project("");
+    project.run(&["up"]).expect(0);
+    let (dev, url) = start(&project);
+    project.file("shown", "two\n");
+    served(&url, "two");
+    dev.signal(Signal::KILL);
+    dev.wait();
+    project.file("shown", "three\n");
+    let run = project.run(&["run", "show"]).expect(0);
+    assert_eq!(run.stdout, "three\n");
+    assert!(run.stderr.contains("`dev` was cut off"), "{}", run.stderr);
+    assert!(!run.stderr.contains("as edited"), "{}", run.stderr);
+    served(&url, "three");
+    for kind in ["synced", "synced-front", "synced-router", "syncing"] {
+        assert_eq!(of_kind(&project, kind), [""; 0], "{kind}");
+    }
+    let (dev, url) = start(&project);
+    served(&url, "three");
+    dev.signal(Signal::KILL);
+    dev.wait();
+    project.run(&["down", "--volumes", "--yes"]).expect(0);
+    assert_eq!(containers(&project), [""; 0]);
+    project.run(&["clean", "--yes"]).expect(0);
+    assert_eq!(objects(&project), 0);
+}
+
+#[test]
+fn named_files_restart_the_process_or_build_anew() {
+    let project = project("dev: {restart: [restart.txt], rebuild: [version]}\n");
+    let (dev, url) = start(&project);
+    let first = served(&url, "one, build 1");
+    project.file("restart.txt", "now\n");
+    dev.wait_for_talk("Restarted app because of restart.txt");
+    let mut second = String::new();
+    wait_until("another process serves", || {
+        second = get(&url);
+        second.contains("one, build 1") && second != first
+    });
+    project.file("version", "build 2\n");
+    dev.wait_for_talk("Switched to the new build of app");
+    served(&url, "one, build 2");
+    assert_eq!(of_kind(&project, "synced").len(), 1);
+    project.file("shown", "two\n");
+    served(&url, "two, build 2");
+    // A configuration with a mistake changes nothing; a good one is taken over.
+    let config = std::fs::read_to_string(project.root().join(".upsun/config.yaml")).expect("one");
+    project.file(".upsun/config.yaml", "applications: [\n");
+    dev.wait_for_talk("the apps go on as they are");
+    served(&url, "two, build 2");
+    project.file(
+        ".upsun/config.yaml",
+        &config.replace("cp version", "sed s/2/3/ version >"),
+    );
+    served(&url, "two, build 3");
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+}
+
+#[test]
+fn containers_that_are_killed_come_back() {
+    let project = project("");
+    let (dev, url) = start(&project);
+    served(&url, "one");
+    let helper = &of_kind(&project, "syncing")[0];
+    docker(&["kill", helper]);
+    project.file("shown", "two\n");
+    served(&url, "two");
+    docker(&["kill", &of_kind(&project, "synced")[0]]);
+    dev.wait_for_talk("the container of `app` has ended, and is started again");
+    project.file("shown", "three\n");
+    served(&url, "three");
+    // What is removed for good ends it.
+    project.run(&["down"]).expect(0);
+    let ended = dev.wait();
+    assert_ne!(ended.code, 0);
+    assert!(
+        ended
+            .stderr
+            .contains("something removed the container of `app`"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(running(&project), [""; 0]);
+}
+
+#[test]
+fn a_switch_of_branches_is_written_whole() {
+    let project = project("");
+    let git = |arguments: &[&str]| {
+        let status = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+            .args(arguments)
+            .current_dir(project.root())
+            .status();
+        assert!(status.expect("git runs").success(), "{arguments:?}");
+    };
+    for number in 0..500 {
+        project.file(&format!("many/{}/{number}", number % 7), "first\n");
+    }
+    git(&["init", "-q", "-b", "one"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "one"]);
+    git(&["checkout", "-q", "-b", "two"]);
+    for number in 0..500 {
+        let place = number % 5;
+        if place > 0 {
+            project.file(&format!("many/{}/{number}", number % 7), "second\n");
+        }
+    }
+    git(&["rm", "-rfq", "many/0"]);
+    project.file("many/0", "a file now\n");
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "two"]);
+    git(&["checkout", "-q", "one"]);
+    let (dev, _) = start(&project);
+    let sums = || {
+        let script = "find many -type f -exec md5sum {} + | sort";
+        let there = project.run(&["exec", "--synced", "-q", "--", "sh", "-c", script]);
+        let here = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(project.root())
+            .output()
+            .expect("a shell");
+        let here = String::from_utf8_lossy(&here.stdout).into_owned();
+        (there.expect(0).stdout, here)
+    };
+    for branch in ["two", "one"] {
+        git(&["checkout", "-q", branch]);
+        let (there, here) = sums();
+        assert_eq!(there, here, "{branch}");
+    }
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+}
