@@ -35,7 +35,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         pull: arguments.pull.into(),
         jobs: arguments
             .jobs
-            .map_or_else(upsun_local::actions::up::usual_jobs, |jobs| jobs.get().into()),
+            .map_or_else(upsun_local::actions::up::usual_jobs, |jobs| {
+                jobs.get().into()
+            }),
     };
     let json = arguments.format == Format::Json;
     let (actions, listening) = context

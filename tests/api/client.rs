@@ -120,6 +120,7 @@ impl Server {
     }
 
     /// Sends a signal that the server cannot see coming.
+    #[cfg(feature = "test-docker")]
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a process");
         self.child.wait().expect("an end");

@@ -138,13 +138,13 @@ const INSTEAD: &[(&str, &str)] = &[
         "environment:scp",
         "`upsun-local mount upload` and `download`",
     ),
-    ("environment:drush", "works where the build installs Drush"),
+    ("environment:drush", "needs a build that installs Drush"),
     ("metrics:", "`docker stats`"),
     ("project:clear-build-cache", "`upsun-local up --no-cache`"),
     ("project:delete", "`upsun-local clean`"),
     ("repo:", "`git show`"),
-    ("service:mongo:", "works with a relationship to MongoDB"),
-    ("service:valkey-cli", "works with a relationship to Valkey"),
+    ("service:mongo:", "needs a relationship to MongoDB"),
+    ("service:valkey-cli", "needs a relationship to Valkey"),
     ("tunnel:", "`upsun-local tunnel`"),
     ("user:", "`users` in `.upsun-local.yaml`"),
 ];
@@ -201,8 +201,8 @@ fn row(project: &TestProject, directory: &Path, scratch: &Path, name: &str) -> S
     let instead = first_of(INSTEAD, name).unwrap_or_default();
     if outcome.code != 0 {
         let words: Vec<&str> = outcome.stderr.split_whitespace().collect();
-        println!("{name}: {} {:.400}", outcome.code, words.join(" "));
-        if instead.starts_with("works") {
+        eprintln!("{name}: {} {:.400}", outcome.code, words.join(" "));
+        if instead.starts_with("needs") {
             return format!("| `{name}` | {instead} | |\n");
         }
         return format!("| `{name}` | not in a sandbox | {instead} |\n");

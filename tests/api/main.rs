@@ -1,5 +1,14 @@
 //! The server: Upsun's API, its safety, and the real `upsun` command as a client.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what is missing fails the test, also in functions that several tests share"
+)]
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that has nothing to compare with says so"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -57,6 +57,7 @@ pub(crate) fn command(
     command
 }
 
+#[cfg(feature = "test-docker")]
 pub(crate) fn run(
     project: &TestProject,
     directory: &std::path::Path,

@@ -89,7 +89,7 @@ impl Pair {
         let changes = tree.changes_since(&self.base, "", &BTreeSet::new());
         let (mut archive, user) = (Vec::new(), rustix::process::getuid().as_raw());
         let moved = tree
-            .write_changes("", &changes.written, (user, user), &mut archive)
+            .write_changes(("", ""), &changes.written, (user, user), &mut archive)
             .unwrap();
         assert!(moved.is_empty(), "{moved:?}");
         let frame = Frame::new(&changes, archive);
@@ -231,7 +231,7 @@ async fn what_cannot_be_written_is_told_and_tried_again() {
     let tree = scan(pair.folder.path());
     let changes = tree.changes_since(&pair.base, "", &BTreeSet::new());
     let mut archive = Vec::new();
-    tree.write_changes("", &changes.written, (0, 0), &mut archive)
+    tree.write_changes(("", ""), &changes.written, (0, 0), &mut archive)
         .unwrap();
     let frame = Frame::new(&changes, archive);
     let said = pair.session.apply(&frame).await.unwrap().unwrap_err();
@@ -253,7 +253,7 @@ async fn a_file_that_changes_meanwhile_is_left_to_the_next_time() {
     let changes = tree.changes_since(&pair.base, "", &BTreeSet::new());
     let mut archive = Vec::new();
     let moved = tree
-        .write_changes("", &changes.written, (0, 0), &mut archive)
+        .write_changes(("", ""), &changes.written, (0, 0), &mut archive)
         .unwrap();
     assert_eq!(moved, [b"a".to_vec(), b"b".to_vec()]);
     let mut archive = tar::Archive::new(archive.as_slice());
