@@ -50,7 +50,7 @@ pub struct Found {
     pub containers: Vec<Status>,
     /// The routes that lead to other addresses, if the environment is routed.
     pub redirects: Vec<Address>,
-    /// Whether `dev` runs, so that the routes lead to the apps as they are edited.
+    /// Whether `dev` runs: the routes lead to the apps as they are edited.
     pub is_edited: bool,
 }
 
@@ -93,15 +93,17 @@ pub async fn status<E: Engine>(
         let ended = endings.remove(&container.id);
         shown(workspace, container, ended, &addresses, is_routed)
     });
+    let is_edited = all
+        .iter()
+        .any(|found| found.running && Kind::of(&found.labels) == Some(Kind::Synced));
     let redirects = addresses.iter().filter(|address| {
         let leads_on = address.redirects_to.is_some();
         is_routed && leads_on
     });
-    let is_edited = |found: &Container| Kind::of(&found.labels) == Some(Kind::Synced);
     Ok(Found {
-        is_edited: all.iter().any(|found| found.running && is_edited(found)),
         containers: shown.collect(),
         redirects: redirects.cloned().collect(),
+        is_edited,
     })
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn plan(project: &Project, plan: &AppPlan) -> KeptSource {
         memory: None,
         layers: None,
     };
-    // The helper is removed with the container of the build, whoever finds it.
+    // The helper is removed with the container of the build, also if another command finds it.
     let mut labels = project.new_labels(None, Some(&plan.app), Kind::Building);
     labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
     labels.insert(LABEL_APP.to_owned(), plan.app.clone());

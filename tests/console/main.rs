@@ -4,6 +4,12 @@
 //! The tests need Chromium, Node.js and the npm packages of `package.json`, which `scripts/test` sets up where it can.
 //! Where one of them cannot be had, the tests say so and pass.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests say what they measured, and why they did nothing"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

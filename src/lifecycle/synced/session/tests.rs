@@ -44,7 +44,7 @@ impl Pair {
         let place = |name: &str| folder.path().join(name).display().to_string();
         let script = crate::lifecycle::synced::SYNC
             .replace("/tmp/", &format!("{}/", place("tmp")))
-            .replace("cd /app", &format!("cd '{}'", place("app")));
+            .replace("cd \"${1:-/app}\"", &format!("cd '{}'", place("app")));
         let mut child = Command::new("sh")
             .args(["-c", &script])
             .stdin(Stdio::piped())
