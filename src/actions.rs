@@ -80,7 +80,7 @@ impl<E: Engine> Actions<E> {
         let store = Store::of(&workspace.project.state_dir);
         let mut recorder = Recorder::new(store, place, workspace.secrets_in_containers());
         recorder.expect(draft);
-        self.recording.begin_or_go_on(recorder);
+        self.recording.begin(recorder);
         let (recording, shutdown) = (self.recording.clone(), self.shutdown.clone());
         stop_request::heed(move || recording.request_file(), move || shutdown.request())
     }

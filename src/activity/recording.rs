@@ -92,9 +92,17 @@ impl<R: Reporter> Reporter for Recorded<R> {
 }
 
 impl Recording {
-    /// Records the events from now on. A command has one recorder: further calls do nothing.
+    /// Records the events from now on as the next activity, also if there was one before.
     pub fn begin(&self, recorder: Recorder) {
-        let _ = self.0.set(Mutex::new(recorder));
+        if let Err(recorder) = self.0.set(Mutex::new(recorder)) {
+            let next = recorder
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.with(|known| {
+                known.follow(next);
+                None
+            });
+        }
         self.1.send_replace(true);
     }
 
@@ -106,19 +114,6 @@ impl Recording {
         let _ = begun.wait_for(|begun| *begun).await;
         let warning = self.with(Recorder::begin_next);
         self.activity().ok_or(warning)
-    }
-
-    /// Records the events from now on as the next activity, also if there was one before.
-    pub(crate) fn begin_or_go_on(&self, recorder: Recorder) {
-        if let Err(recorder) = self.0.set(Mutex::new(recorder)) {
-            let next = recorder
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner);
-            self.with(|known| {
-                known.follow(next);
-                None
-            });
-        }
     }
 
     /// The file through which another process asks the current activity to stop, if there is an activity.
