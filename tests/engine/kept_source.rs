@@ -62,7 +62,7 @@ fn noise(seed: u64) -> Vec<u8> {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (state >> 33) as u8
+        state.to_be_bytes()[0]
     };
     (0..400_000).map(|_| next()).collect()
 }

@@ -36,6 +36,9 @@ const ARGUMENTS: &[(&str, &[&[&str]])] = &[
     ("watch", &[&[], &["block"]]),
 ];
 
+/// The commands that go on until they are stopped.
+const ENDLESS: [&str; 3] = ["dev", "serve", "watch"];
+
 /// Runs all of them. Returns those that ran what is planted, each with what was run.
 pub(super) fn run_every_command(planted: &Planted) -> Vec<String> {
     let mut found = Vec::new();
@@ -56,7 +59,7 @@ pub(super) fn run_every_command(planted: &Planted) -> Vec<String> {
         for arguments in ways.map_or(&[&[][..]][..], |(_, ways)| ways) {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let words = [words.as_slice(), arguments].concat();
-            let said = if words[0] == "watch" {
+            let said = if ENDLESS.contains(&words[0]) {
                 watch(planted.command(&words))
             } else {
                 run(planted.command(&words), &pushed(planted))
@@ -120,7 +123,7 @@ fn run(mut command: Command, input: &str) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Runs it until it waits for a change, or ends.
+/// Runs it until it waits for a change or a request, or ends.
 fn watch(mut command: Command) -> String {
     let mut child = command
         .stderr(Stdio::piped())
@@ -131,7 +134,7 @@ fn watch(mut command: Command) -> String {
     for line in lines.map_while(Result::ok) {
         said.push_str(&line);
         said.push('\n');
-        if line.contains("until Ctrl-C") {
+        if line.contains("until Ctrl-C") || line.contains("The console is at") {
             break;
         }
     }
