@@ -11,8 +11,10 @@ use crate::source::{Changes, Tree};
 /// How many bytes of files are sent at once. A file is never divided.
 const PIECE: u64 = 32 * 1024 * 1024;
 
-/// How long the helper may take to write a piece before it counts as gone.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long the helper may take to answer, and how much longer for each megabyte, before it counts as gone. An engine
+/// may keep the connection to a command open whose container has ended, and does nothing else meanwhile.
+const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT_OF_MEGABYTE: Duration = Duration::from_secs(1);
 
 /// An edited app.
 pub(super) struct Copy {
@@ -121,6 +123,8 @@ impl Copy {
         frame: &Frame,
     ) -> Result<(), String> {
         let mut last = String::new();
+        let megabytes = u32::try_from(frame.archive.len() >> 20).unwrap_or(u32::MAX);
+        let limit = LIMIT.saturating_add(LIMIT_OF_MEGABYTE.saturating_mul(megabytes));
         // The helper may have been killed since the last time.
         for _ in 0..2 {
             let session = match &mut self.session {
@@ -130,7 +134,7 @@ impl Copy {
                     none.insert(begun.map_err(|err| err.to_string())?)
                 }
             };
-            match tokio::time::timeout(LIMIT, session.apply(frame)).await {
+            match tokio::time::timeout(limit, session.apply(frame)).await {
                 Ok(Ok(written)) => return written,
                 Ok(Err(err)) => last = err.to_string(),
                 Err(_) => "the container engine does not answer".clone_into(&mut last),
