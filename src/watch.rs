@@ -53,8 +53,10 @@ pub struct Watch {
     /// The files as they were then.
     tree: Arc<Tree>,
     events: UnboundedReceiver<()>,
-    /// Whether an event arrived since the last look.
-    is_pending: bool,
+    /// The events since the last look, if there were any.
+    pending: Option<Pending>,
+    /// When to look next where the kernel cannot tell.
+    next_look: Option<Instant>,
     /// Whether the repository could not be read.
     is_lost: bool,
     watcher: Option<RecommendedWatcher>,
@@ -100,6 +102,27 @@ impl Interest {
     }
 }
 
+/// Events that no look has followed yet. A caller that does something else in between does not begin the wait anew.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    /// When the first one arrived.
+    began: Instant,
+    /// When the last one arrived.
+    last: Instant,
+    count: u32,
+}
+
+impl Pending {
+    fn now() -> Self {
+        let now = Instant::now();
+        Pending {
+            began: now,
+            last: now,
+            count: 0,
+        }
+    }
+}
+
 /// What there is to see.
 struct Seen {
     state: Vec<u8>,
@@ -136,7 +159,8 @@ impl Watch {
             state: Vec::new(),
             tree: first.tree,
             events,
-            is_pending: false,
+            pending: None,
+            next_look: None,
             is_lost: false,
             watcher: watcher.ok(),
             watched: HashSet::new(),
@@ -182,18 +206,19 @@ impl Watch {
     pub async fn changed(&mut self) -> Result<(), source::Error> {
         loop {
             if self.watcher.is_none() || self.is_lost {
-                tokio::time::sleep(POLL).await;
+                let next = *self.next_look.get_or_insert_with(|| Instant::now() + POLL);
+                tokio::time::sleep_until(next).await;
             } else {
-                if !self.is_pending {
+                if self.pending.is_none() {
                     happened(&mut self.events).await;
-                    self.is_pending = true;
                 }
-                settle(&mut self.events).await;
+                let pending = self.pending.get_or_insert_with(Pending::now);
+                settle(&mut self.events, pending).await;
                 if wait_for_git(self.tree.deciding()).await {
-                    settle(&mut self.events).await;
+                    settle(&mut self.events, pending).await;
                 }
             }
-            self.is_pending = false;
+            (self.pending, self.next_look) = (None, None);
             let seen = match self.look() {
                 Ok(seen) => seen,
                 Err(_) if self.is_lost => continue,
@@ -304,18 +329,20 @@ async fn happened(events: &mut UnboundedReceiver<()>) {
 }
 
 /// Waits until there were no events for a while. The wait has a limit, which grows with the number of events.
-async fn settle(events: &mut UnboundedReceiver<()>) {
-    let began = Instant::now();
-    let mut count = 0;
+async fn settle(events: &mut UnboundedReceiver<()>, pending: &mut Pending) {
     loop {
-        let patience = (1 + count / MANY).min(PATIENCE);
-        let next = tokio::time::timeout(QUIET * patience, events.recv());
-        tokio::select! {
-            result = next => match result {
-                Ok(Some(())) => count += 1,
-                Ok(None) | Err(_) => return,
-            },
-            () = tokio::time::sleep_until(began + LIMIT * patience) => return,
+        let patience = (1 + pending.count / MANY).min(PATIENCE);
+        let quiet = pending.last + QUIET * patience;
+        let end = quiet.min(pending.began + LIMIT * patience);
+        match tokio::time::timeout_at(end, events.recv()).await {
+            Ok(Some(())) => {
+                pending.count += 1;
+                pending.last = Instant::now();
+                if pending.last >= pending.began + LIMIT * patience {
+                    return;
+                }
+            }
+            Ok(None) | Err(_) => return,
         }
     }
 }

@@ -9,7 +9,7 @@ async fn many_events_are_one_and_a_stream_of_them_is_not_waited_for_for_ever() {
         }
         let began = Instant::now();
         happened(&mut events).await;
-        settle(&mut events).await;
+        settle(&mut events, &mut Pending::now()).await;
         assert_eq!(began.elapsed().as_millis(), (QUIET * patience).as_millis());
         assert!(events.try_recv().is_err());
     }
@@ -21,7 +21,7 @@ async fn many_events_are_one_and_a_stream_of_them_is_not_waited_for_for_ever() {
         }
     });
     let began = Instant::now();
-    settle(&mut events).await;
+    settle(&mut events, &mut Pending::now()).await;
     assert_eq!(began.elapsed().as_millis(), LIMIT.as_millis());
     writer.abort();
 }
@@ -36,12 +36,40 @@ async fn whoever_stops_waiting_in_the_middle_loses_no_change() {
     std::fs::write(root.join("a"), "1").unwrap();
     let mut watch = start(&root, &dir.path().join("cache"));
     std::fs::write(root.join("a"), "2").unwrap();
-    while !watch.is_pending {
+    while watch.pending.is_none() {
         let _ = tokio::time::timeout(Duration::from_millis(2), watch.changed()).await;
     }
-    let _ = tokio::time::timeout(Duration::from_millis(2), watch.changed()).await;
-    assert!(watch.is_pending);
     assert!(changes(&mut watch).await);
+}
+
+#[tokio::test]
+async fn whoever_always_stops_waiting_in_the_middle_is_told_of_a_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = std::fs::canonicalize(dir.path())
+        .unwrap()
+        .join("repository");
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::write(root.join("a"), "1").unwrap();
+    let mut watch = start(&root, &dir.path().join("cache"));
+    std::fs::write(root.join("a"), "2").unwrap();
+    let began = Instant::now();
+    // Much less than the time for which it must be quiet.
+    while tokio::time::timeout(QUIET / 10, watch.changed())
+        .await
+        .is_err()
+    {
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+    // Also where the kernel tells nothing.
+    watch.watcher = None;
+    std::fs::write(root.join("a"), "3").unwrap();
+    let began = Instant::now();
+    while tokio::time::timeout(QUIET / 10, watch.changed())
+        .await
+        .is_err()
+    {
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
 }
 
 fn start(root: &Path, cache: &Path) -> Watch {

@@ -92,15 +92,17 @@ impl<'a, E: Engine> Session<'a, E> {
         reopen: Reopen<'_>,
     ) -> Result<u8, Failure> {
         let shutdown = self.actions.shutdown.clone();
-        let mut again = self.follow_tree(watch, reopen).await?;
+        let moment = |pause: Option<Duration>| pause.map(|pause| Instant::now() + pause);
+        let mut again = moment(self.follow_tree(watch, reopen).await?);
         let (mut ticked, mut clock) = (Instant::now(), SystemTime::now());
         loop {
             while let Some(container) = self.ended.pop_front() {
                 self.has_ended(&container).await?;
             }
+            // Requests and output may come more often than this pause is long.
             let retry = async {
                 match again {
-                    Some(pause) => tokio::time::sleep(pause).await,
+                    Some(moment) => tokio::time::sleep_until(moment).await,
                     None => std::future::pending().await,
                 }
             };
@@ -110,7 +112,7 @@ impl<'a, E: Engine> Session<'a, E> {
                     return Ok(shutdown.exit_code().unwrap_or(130));
                 }
                 changed = watch.changed() => match changed {
-                    Ok(()) => again = self.follow_tree(watch, reopen).await?,
+                    Ok(()) => again = moment(self.follow_tree(watch, reopen).await?),
                     Err(err) => {
                         let hint = "checking again every second".to_owned();
                         self.actions.events.warn(err.to_string(), Some(hint)).await;
@@ -118,7 +120,7 @@ impl<'a, E: Engine> Session<'a, E> {
                 },
                 () = retry => {
                     watch.look_again()?;
-                    again = self.follow_tree(watch, reopen).await?;
+                    again = moment(self.follow_tree(watch, reopen).await?);
                 }
                 said = self.view.next() => match said {
                     Said::Event(event) => {
@@ -130,7 +132,7 @@ impl<'a, E: Engine> Session<'a, E> {
                     let (expected, real) = (ticked.elapsed(), clock.elapsed().unwrap_or_default());
                     (ticked, clock) = (Instant::now(), SystemTime::now());
                     if real > expected + SLEPT && watch.look_again()? {
-                        again = self.follow_tree(watch, reopen).await?;
+                        again = moment(self.follow_tree(watch, reopen).await?);
                     }
                 }
             }
