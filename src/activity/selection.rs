@@ -9,7 +9,7 @@ use crate::wildcard::is_like;
 /// A choice of activities. What is left open fits everything.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Types, of which one must fit; see [`is_type`].
+    /// Types, of which one must fit; see `is_type`.
     pub types: Vec<String>,
     /// Types that are left out.
     pub excluded: Vec<String>,

@@ -65,7 +65,7 @@ const HEADERS: [(&str, &str); 17] = [
 ];
 
 /// The configuration of the router. `address` says where an upstream is: `host:port`, or nothing when there is
-/// none of that name. `says_requests` is whether it prints each request, as [`REQUEST`] has it.
+/// none of that name. `says_requests` is whether it prints each request, as `REQUEST` has it.
 pub fn configuration(
     entrance: &Entrance,
     address: &dyn Fn(&str) -> Option<String>,
