@@ -1,7 +1,6 @@
 //! Consumers of events. They know terminals and formats; the code that sends events does not know them.
 
 pub mod board;
-pub mod fanout;
 pub mod hints;
 pub mod json;
 pub mod lines;
