@@ -196,9 +196,13 @@ impl Watch {
         self.tree.has(path)
     }
 
-    /// Whether the kernel tells of changes; else they are looked for every second.
-    pub fn is_told(&self) -> bool {
-        self.watcher.is_some()
+    /// What the user should know if the kernel tells nothing, so that changes are looked for every second: a warning
+    /// and its hint.
+    pub fn warning(&self) -> Option<(&'static str, &'static str)> {
+        self.watcher.is_none().then_some((
+            "the kernel takes no more watches of directories: looking every second instead",
+            "raise `fs.inotify.max_user_watches`",
+        ))
     }
 
     /// Waits until something that matters has changed. It is cancel-safe. An error is returned once: the next call

@@ -63,11 +63,8 @@ impl<E: Engine> Actions<E> {
             &self.workspace.project.state_dir,
             Box::new(move |settings, tree| Scope::Everything.fingerprint(&at, settings, tree)),
         )?;
-        if !watch.is_told() {
-            let message =
-                "the kernel takes no more watches of directories: looking every second instead";
-            let hint = "raise `fs.inotify.max_user_watches`".to_owned();
-            self.events.warn(message, Some(hint)).await;
+        if let Some((warning, hint)) = watch.warning() {
+            self.events.warn(warning, Some(hint.to_owned())).await;
         }
         let mut session = Session::new(self.again(Arc::clone(&self.workspace)), request, &watch);
         Box::pin(session.begin()).await?;

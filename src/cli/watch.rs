@@ -79,12 +79,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         Box::new(move |settings, tree| scope.fingerprint(&at, settings, tree)),
     )?;
     refuse_own_output(&root, &watch)?;
-    if !watch.is_told() {
-        warn(
-            context,
-            "the kernel takes no more watches of directories: looking every second instead",
-            "raise `fs.inotify.max_user_watches`",
-        );
+    if let Some((warning, hint)) = watch.warning() {
+        warn(context, warning, hint);
     }
     let mut before = None;
     loop {
