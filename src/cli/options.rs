@@ -9,6 +9,7 @@ use super::context::Context;
 use upsun_local::failure::Failure;
 use upsun_local::lifecycle::Pull;
 use upsun_local::roles::Actor;
+use upsun_local::server::Caller;
 use upsun_local::user_variables::UserVariables;
 use upsun_local::workspace::{self, Workspace};
 
@@ -48,6 +49,19 @@ impl Acting {
     /// Who that is.
     pub(super) fn actor(&self, workspace: &Workspace) -> Result<Actor, Failure> {
         Ok(workspace.actor(self.role.as_deref(), self.user.as_deref())?)
+    }
+
+    pub(super) fn is_given(&self) -> bool {
+        self.role.is_some() || self.user.is_some()
+    }
+
+    /// Who that is to a server. `names_app` is whether the caller named the app.
+    pub(super) fn caller(self, names_app: bool) -> Caller {
+        Caller {
+            role: self.role,
+            user: self.user,
+            names_app,
+        }
     }
 }
 

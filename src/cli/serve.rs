@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::opened::root;
+use super::options::Acting;
 use super::upsun_client::Client;
 use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::Failure;
@@ -21,24 +22,22 @@ pub(super) struct Arguments {
     /// Print the variables that lead the `upsun` command here, for a shell
     #[arg(long)]
     print_env: bool,
-    /// Role of the `upsun` command: `viewer`, `contributor` or `admin`
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// User of the `upsun` command, one of `users` in .upsun-local.yaml
-    #[arg(long = "as", alias = "user", value_name = "USER")]
-    user: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 /// Serves until Ctrl-C.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
+    if !arguments.print_env && arguments.acting.is_given() {
+        return Err(Failure::usage(
+            "`--role` and `--as` say who the `upsun` command of `--print-env` is",
+        )
+        .hint("the console lets you choose who you are"));
+    }
     let server = open(context, arguments.port).await?;
     let console = format!("{}/#{}", server.address(), server.token(&Caller::default()));
     if arguments.print_env {
-        let caller = Caller {
-            role: arguments.role,
-            user: arguments.user,
-            names_app: false,
-        };
+        let caller = arguments.acting.caller(false);
         let client = Client::for_a_shell(context, &server, &caller)?;
         context.print(&client.for_shell())?;
         // A shell that reads the variables goes on at the end of this output: `source <(upsun-local serve --print-env)`.

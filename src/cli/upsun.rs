@@ -6,25 +6,16 @@ mod process;
 use clap::Args;
 
 use super::context::Context;
+use super::options::Acting;
 use super::serve;
 use super::upsun_client::{Client, Program, names_app};
 use upsun_local::failure::Failure;
-use upsun_local::server::Caller;
 
 /// Arguments of `upsun`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Role that the command acts under: `viewer`, `contributor` or `admin`
-    #[arg(long, value_name = "ROLE")]
-    role: Option<String>,
-    /// User that the command acts as, one of `users` in .upsun-local.yaml
-    #[arg(
-        long = "as",
-        alias = "user",
-        value_name = "USER",
-        conflicts_with = "role"
-    )]
-    user: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
     /// Command of Upsun's CLI with its arguments, after `--`
     #[arg(
         value_name = "COMMAND",
@@ -37,11 +28,7 @@ pub(super) struct Arguments {
 /// Runs the command, and returns its exit code.
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, Failure> {
     let program = Program::find(context)?;
-    let caller = Caller {
-        names_app: names_app(&arguments.command),
-        role: arguments.role,
-        user: arguments.user,
-    };
+    let caller = arguments.acting.caller(names_app(&arguments.command));
     // From here on signals are counted. The command gets them too: from the terminal, or from `process`.
     let shutdown = context.shutdown()?;
     let server = serve::open(context, None).await?;
