@@ -43,6 +43,23 @@ pub struct Request {
     pub synced: bool,
 }
 
+impl Request {
+    /// A run as usual: with the operation's own time limit, no variables, and mounts that keep what it writes.
+    pub fn new(target: Target, operation: &str, actor: Actor) -> Self {
+        Request {
+            target,
+            operation: operation.to_owned(),
+            actor,
+            timeout: None,
+            variables: UserVariables::new(),
+            pull: Pull::Missing,
+            rebuild: false,
+            mounts: Mounts::Keep,
+            synced: false,
+        }
+    }
+}
+
 /// What to do with the mounts when an operation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mounts {

@@ -44,6 +44,20 @@ pub struct Request {
     pub crons: bool,
 }
 
+impl Default for Request {
+    /// Everything, as it is usually brought up.
+    fn default() -> Self {
+        Request {
+            apps: Vec::new(),
+            pull: Pull::Missing,
+            rebuild: false,
+            opens_tunnels: false,
+            jobs: usual_jobs(),
+            crons: false,
+        }
+    }
+}
+
 /// The number of processors, but at most four: more builds at once wait for each other's disk and network.
 pub fn usual_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get().min(4))

@@ -78,7 +78,7 @@ impl Call {
         given.eq_ignore_ascii_case(kind)
     }
 
-    /// The body as JSON; an empty object where there is none.
+    /// The body as JSON; an empty object for an empty body.
     pub(super) async fn json(&self, body: Incoming) -> Result<Value> {
         let bytes = read(body).await?;
         if bytes.is_empty() {

@@ -7,7 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::answer::{Problem, Result};
+use super::place::blocking;
 use crate::actions::Actions;
+use crate::actions::operation::{self, Operation};
+use crate::actions::up::{self, Up};
 use crate::activity::{Activity, Recorded, Recording, Store};
 use crate::engine::Engine;
 use crate::event::Events;
@@ -111,6 +114,30 @@ impl<E: Engine + 'static> Shared<E> {
             self.place.forget_engine().await;
         }
         Ok(result?)
+    }
+
+    /// Starts an operation, and returns its record.
+    pub(super) async fn start_operation(
+        self: &Arc<Self>,
+        workspace: &Arc<Workspace>,
+        request: operation::Request,
+    ) -> Result<Activity> {
+        let place = Arc::clone(workspace);
+        let planned = blocking(move || Operation::prepare(&place, request)).await??;
+        let run = move |actions: Actions<E>| async move { actions.run(&planned).await };
+        self.start(workspace, run).await
+    }
+
+    /// Starts to bring apps up, and returns the record of that.
+    pub(super) async fn start_up(
+        self: &Arc<Self>,
+        workspace: &Arc<Workspace>,
+        request: up::Request,
+    ) -> Result<Activity> {
+        let place = Arc::clone(workspace);
+        let planned = blocking(move || Up::prepare(&place, request)).await??;
+        let run = move |actions: Actions<E>| async move { actions.up(&planned, || {}).await };
+        self.start(workspace, run).await
     }
 
     /// Starts an activity, and returns its record as soon as there is one. `act` is the use case; what it returns is

@@ -34,10 +34,8 @@ pub(super) async fn make<E: Engine>(
     let up = up::Request {
         apps: only.map_or_else(|| request.apps.clone(), <[String]>::to_vec),
         pull: request.pull,
-        rebuild: false,
-        opens_tunnels: false,
         jobs: request.jobs,
-        crons: false,
+        ..up::Request::default()
     };
     let up = Up::prepare(&actions.workspace, up)?;
     actions.up(&up, || {}).await?;

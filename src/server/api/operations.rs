@@ -8,11 +8,11 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::super::answer::{Problem, Result};
-use super::super::place::{actor, blocking};
+use super::super::place::actor;
 use super::super::request::text;
 use super::environment::Environment;
 use super::{Asked, accepted};
-use crate::actions::operation::{Mounts, Operation, Request};
+use crate::actions::operation::Request;
 use crate::actions::source_operation::{self, PlannedSourceOperation};
 use crate::config::{self, Config};
 use crate::engine::Engine;
@@ -38,24 +38,12 @@ impl<E: Engine + 'static> Asked<'_, E> {
             }
             None => Target::default(),
         };
+        let actor = actor(&workspace, &self.caller)?;
         let request = Request {
-            target,
-            operation: operation.to_owned(),
-            actor: actor(&workspace, &self.caller)?,
-            timeout: None,
             variables: parameters(&body)?,
-            pull: Pull::Missing,
-            rebuild: false,
-            synced: false,
-            mounts: Mounts::Keep,
+            ..Request::new(target, operation, actor)
         };
-        let planned = {
-            let workspace = Arc::clone(&workspace);
-            blocking(move || Operation::prepare(&workspace, request)).await??
-        };
-        let run =
-            move |actions: crate::actions::Actions<E>| async move { actions.run(&planned).await };
-        let activity = self.shared.start(&workspace, run).await?;
+        let activity = self.shared.start_operation(&workspace, request).await?;
         Ok(accepted(&[activity]))
     }
 

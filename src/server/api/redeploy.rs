@@ -1,14 +1,11 @@
 //! Brings the environment up as the configuration says it now: `POST …/redeploy`.
 
-use std::sync::Arc;
-
 use super::super::answer::Result;
-use super::super::place::{actor, blocking};
+use super::super::place::actor;
 use super::environment::Environment;
 use super::{Asked, accepted};
-use crate::actions::up::{Request, Up, usual_jobs};
+use crate::actions::up::Request;
 use crate::engine::Engine;
-use crate::lifecycle::Pull;
 use crate::roles::Role;
 use crate::workspace::permission::permit;
 
@@ -23,22 +20,8 @@ impl<E: Engine + 'static> Asked<'_, E> {
             DEPLOY,
             "redeploy the environment",
         )?;
-        let request = Request {
-            apps: Vec::new(),
-            pull: Pull::Missing,
-            rebuild: false,
-            jobs: usual_jobs(),
-            crons: false,
-            opens_tunnels: false,
-        };
-        let planned = {
-            let workspace = Arc::clone(&workspace);
-            blocking(move || Up::prepare(&workspace, request)).await??
-        };
-        let act = move |actions: crate::actions::Actions<E>| async move {
-            actions.up(&planned, || {}).await
-        };
-        let activity = self.shared.start(&workspace, act).await?;
+        let activity = self.shared.start_up(&workspace, Request::default());
+        let activity = activity.await?;
         Ok(accepted(&[activity]))
     }
 }

@@ -87,7 +87,7 @@ pub(super) async fn running<E: Engine>(
 ) -> Result<Container> {
     match container(workspace, engine, service).await {
         Ok(container) if container.running => return Ok(container),
-        // There is none, or it has stopped.
+        // The container does not exist, or has stopped.
         Ok(_) => {}
         Err(failure) if failure.code == BUSY => {}
         Err(failure) => return Err(failure.into()),

@@ -13,8 +13,8 @@ use super::super::super::request::text;
 use super::{Asked, environment};
 use crate::actions::Actions;
 use crate::actions::cron::{self, PlannedCron};
-use crate::actions::operation::{Mounts, Operation, Request};
-use crate::actions::up::{self, Up, usual_jobs};
+use crate::actions::operation::{Mounts, Request};
+use crate::actions::up;
 use crate::activity::Activity;
 use crate::engine::Engine;
 use crate::lifecycle::{Down, Pull};
@@ -26,15 +26,10 @@ impl<E: Engine + 'static> Asked<'_, E> {
     pub(super) async fn run_operation(&self, body: Incoming) -> Result {
         let body = self.call.json(body).await?;
         let workspace = self.shared.place.open().await?;
+        let target = target(&workspace, named(&body, "service")?);
+        let actor = actor(&workspace, &self.caller)?;
         let request = Request {
-            target: target(&workspace, named(&body, "service")?),
-            operation: named(&body, "operation")?.to_owned(),
-            actor: actor(&workspace, &self.caller)?,
-            timeout: None,
             variables: parameters(&body)?,
-            pull: Pull::Missing,
-            rebuild: false,
-            synced: false,
             mounts: match text(&body, "mounts") {
                 None | Some("keep") => Mounts::Keep,
                 Some("undo") => Mounts::Undo,
@@ -45,13 +40,10 @@ impl<E: Engine + 'static> Asked<'_, E> {
                     )));
                 }
             },
+            ..Request::new(target, named(&body, "operation")?, actor)
         };
-        let planned = {
-            let workspace = Arc::clone(&workspace);
-            blocking(move || Operation::prepare(&workspace, request)).await??
-        };
-        let run = move |actions: Actions<E>| async move { actions.run(&planned).await };
-        Ok(started(&self.shared.start(&workspace, run).await?))
+        let activity = self.shared.start_operation(&workspace, request).await?;
+        Ok(started(&activity))
     }
 
     /// `POST crons` with `app` and `cron`.
@@ -80,19 +72,11 @@ impl<E: Engine + 'static> Asked<'_, E> {
         let body = self.call.json(body).await?;
         let workspace = self.shared.place.open().await?;
         let request = up::Request {
-            apps: Vec::new(),
-            pull: Pull::Missing,
             rebuild: body["rebuild"] == true,
-            jobs: usual_jobs(),
-            crons: false,
-            opens_tunnels: false,
+            ..up::Request::default()
         };
-        let planned = {
-            let workspace = Arc::clone(&workspace);
-            blocking(move || Up::prepare(&workspace, request)).await??
-        };
-        let run = move |actions: Actions<E>| async move { actions.up(&planned, || {}).await };
-        Ok(started(&self.shared.start(&workspace, run).await?))
+        let activity = self.shared.start_up(&workspace, request).await?;
+        Ok(started(&activity))
     }
 
     /// `POST down`; with `force`, ends what runs first. The data of mounts stay.
