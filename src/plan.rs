@@ -33,6 +33,9 @@ use crate::text::container_name;
 /// How many processes may live in a container at once. A fork bomb ends there; nothing sensible does.
 pub(crate) const PIDS: i64 = 4096;
 
+/// The capabilities to copy files that the app's user may not read, and to keep their owners.
+pub(crate) const COPYING: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
+
 /// The Upsun environment that the sandbox stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Environment {

@@ -165,7 +165,7 @@ fn read(words: &[String]) -> Asked {
     asked
 }
 
-/// Becomes the real `ssh`; returns only if there is none.
+/// Becomes the real `ssh`; returns only if this machine lacks it.
 fn real(context: &Context, bridge: &Bridge, words: &[String]) -> Failure {
     let path = context.surroundings.variables.raw("PATH").cloned();
     let directories = path.iter().flat_map(std::env::split_paths);

@@ -1,5 +1,6 @@
 //! Writable copies of volumes that take no time to make: what is written goes to a volume of its own.
 
+use crate::engine::Error;
 use crate::engine::spec::{Layers, VolumeSpec};
 use crate::labels::Labels;
 
@@ -38,4 +39,14 @@ pub(super) fn writable_copy(name: &str, labels: &Labels, lower: &str) -> [Volume
 /// volume is mounted. The kernel shows those of the upper volume.
 pub(super) fn same_root(lower: &str, copy: &str) -> String {
     format!("chown --reference={lower} {copy} && chmod --reference={lower} {copy}")
+}
+
+/// The error of a script that copies files: what failed, and what the script printed.
+pub(super) fn not_copied(what: &str, errors: &str) -> Error {
+    let reason = format!("{what}: {}", errors.trim());
+    if errors.contains("No space left on device") {
+        Error::DiskFull { reason, hint: None }
+    } else {
+        Error::Other(reason)
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::copy_on_write::not_copied;
 use super::synced::{Frame, SYNC, Session};
 use super::{Error, Planned, Result, Sandbox, archive};
 use crate::engine::spec::ExecSpec;
@@ -64,10 +65,7 @@ impl<E: Engine> Sandbox<'_, E> {
         let user = planned.plan.build.user;
         self.engine.start_container(helper).await?;
         let known = self.step(helper, BEGIN, &[&user.spec()]).await?;
-        let empty = || Tree::of_manifest("files 1\n");
-        let Some(before) = Tree::of_manifest(&known).or_else(empty) else {
-            return Ok(false);
-        };
+        let before = Tree::of_manifest(&known).unwrap_or_else(Tree::nothing);
         let changes = planned.tree.changes_since(&before, root, &BTreeSet::new());
         tracing::debug!(
             app = planned.plan.app,
@@ -158,12 +156,6 @@ impl<E: Engine> Sandbox<'_, E> {
         if code == 0 {
             return Ok(output);
         }
-        let reason = format!("the source cannot be kept: {}", errors.trim());
-        let err = if errors.contains("No space left on device") {
-            EngineError::DiskFull { reason, hint: None }
-        } else {
-            EngineError::Other(reason)
-        };
-        Err(err.into())
+        Err(not_copied("the source cannot be kept", &errors).into())
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use self::session::{Frame, Session};
 pub use self::state::{SyncState, SyncStore};
-use super::copy_on_write::{is_overlay, same_root, writable_copy};
+use super::copy_on_write::{is_overlay, not_copied, same_root, writable_copy};
 use super::{Deployed, Error, Planned, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
@@ -222,13 +222,7 @@ impl<E: Engine> Sandbox<'_, E> {
         if code == 0 {
             return Ok(helper);
         }
-        let reason = format!("`{title}` cannot be copied: {}", errors.trim());
-        let err = if errors.contains("No space left on device") {
-            EngineError::DiskFull { reason, hint: None }
-        } else {
-            EngineError::Other(reason)
-        };
-        Err(err.into())
+        Err(not_copied(&format!("`{title}` cannot be copied"), &errors).into())
     }
 
     /// Starts the container of an edited app again, with its front, which has lost the network that it shared.
@@ -241,7 +235,7 @@ impl<E: Engine> Sandbox<'_, E> {
             .await
     }
 
-    /// The container of an app as it is edited. It is up, or there is none.
+    /// The container of an app as it is edited, which is up.
     pub(super) fn deployed_as_edited(
         &self,
         planned: &Planned<'_>,

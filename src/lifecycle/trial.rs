@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use self::check::Checking;
 use self::copies::{Copies, Method, outside};
-use super::copy_on_write::is_overlay;
+use super::copy_on_write::{is_overlay, not_copied};
 use super::operation::Done;
 use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec};
@@ -254,10 +254,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 self.events.warn(message, Some(hint.to_owned())).await;
                 Ok(())
             }
-            errors => {
-                let message = format!("the app cannot be copied: {errors}");
-                Err(EngineError::Other(message).into())
-            }
+            errors => Err(not_copied("the app cannot be copied", errors).into()),
         }
     }
 

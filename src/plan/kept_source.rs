@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use super::{AppPlan, PIDS};
 use crate::engine::spec::{ContainerSpec, VolumeMount, VolumeSpec};
-use crate::labels::{Kind, LABEL_APP, LABEL_BUILD};
+use crate::labels::{Kind, LABEL_BUILD};
 use crate::project::Project;
 
 /// Where the helper finds the kept source. The files are in `tree`; the list of them is `manifest`.
 pub(crate) const PLACE: &str = "/source";
-
-/// The capabilities to copy files that the app's user may not read, and to keep their owners.
-const CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 
 /// The objects with which the source of a build is brought up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +32,6 @@ pub(crate) fn plan(project: &Project, plan: &AppPlan) -> KeptSource {
     // The helper is removed with the container of the build, also if another command finds it.
     let mut labels = project.new_labels(None, Some(&plan.app), Kind::Building);
     labels.insert(LABEL_BUILD.to_owned(), build.id.clone());
-    labels.insert(LABEL_APP.to_owned(), plan.app.clone());
     let mount = |volume: &str, target: &str| VolumeMount {
         volume: volume.to_owned(),
         target: target.to_owned(),
@@ -55,7 +51,7 @@ pub(crate) fn plan(project: &Project, plan: &AppPlan) -> KeptSource {
         tmpfs: super::tmpfs(build.user, 1 << 30, false),
         // Engines refuse to unpack an archive in a container that is read-only at the archive's top.
         read_only: false,
-        capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+        capabilities: super::COPYING.map(str::to_owned).to_vec(),
         pids_limit: Some(PIDS),
         memory: build.container.memory,
         stop_grace: Duration::ZERO,

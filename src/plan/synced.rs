@@ -14,10 +14,6 @@ use crate::project::Project;
 /// Where the helper finds the build that it copies.
 pub(crate) const FROM: &str = "/from";
 
-/// The capabilities to copy files that the app's user may not read, and to keep their owners. Only the copying has
-/// them: what is edited is written as the app's user.
-const CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
-
 /// An app as it is edited.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SyncedPlan {
@@ -165,7 +161,7 @@ impl Own<'_> {
             ],
             tmpfs: super::tmpfs(plan.build.user, 1 << 30, false),
             read_only: true,
-            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            capabilities: super::COPYING.map(str::to_owned).to_vec(),
             pids_limit: Some(PIDS),
             memory: web.container.memory,
             stop_grace: Duration::ZERO,

@@ -38,6 +38,11 @@ impl Tree {
         text
     }
 
+    /// A tree without files, for comparisons only.
+    pub(crate) fn nothing() -> Tree {
+        Tree::of_snapshot(Snapshot::build(&[], &[], &HashMap::new()))
+    }
+
     /// The tree of such a list, for comparisons only. `None` if the text is no such list.
     pub(crate) fn of_manifest(text: &str) -> Option<Tree> {
         let mut lines = text.lines();
@@ -72,14 +77,18 @@ impl Tree {
             }
         }
         snapshot.sum_up(&mut vec![true; snapshot.directories.len()]);
-        Some(Tree {
+        Some(Tree::of_snapshot(snapshot))
+    }
+
+    fn of_snapshot(snapshot: Snapshot) -> Tree {
+        Tree {
             root: PathBuf::new(),
             snapshot,
             skipped: Vec::new(),
             deciding: Vec::new(),
             git: Git::of_process(),
             untold: Vec::new(),
-        })
+        }
     }
 }
 

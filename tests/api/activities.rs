@@ -46,6 +46,12 @@ fn record(directory: &std::path::Path, id: &str, kind: &str, result: &str, envir
     .unwrap();
 }
 
+/// The record of an operation that succeeded.
+fn record_operation(directory: &std::path::Path) {
+    let (id, kind) = ("1m00000000001", "environment.operation");
+    record(directory, id, kind, "success", "local");
+}
+
 fn ids(answer: &Value) -> Vec<String> {
     let list = answer.as_array().unwrap().iter();
     list.map(|it| it["id"].as_str().unwrap().to_owned())
@@ -56,13 +62,7 @@ fn ids(answer: &Value) -> Vec<String> {
 fn every_filter_of_upsuns_command_is_known() {
     let project = TestProject::new(CONFIG);
     let (server, directory) = started(&project);
-    record(
-        &directory,
-        "1m00000000001",
-        "environment.operation",
-        "success",
-        "local",
-    );
+    record_operation(&directory);
     record(
         &directory,
         "1m00000000002",
@@ -134,13 +134,7 @@ fn every_filter_of_upsuns_command_is_known() {
 fn a_log_is_lines_of_json_up_to_a_seal() {
     let project = TestProject::new(CONFIG);
     let (server, directory) = started(&project);
-    record(
-        &directory,
-        "1m00000000001",
-        "environment.operation",
-        "success",
-        "local",
-    );
+    record_operation(&directory);
     let path = format!(
         "/projects/{}/activities/1m00000000001/log?max_items=0",
         project.id

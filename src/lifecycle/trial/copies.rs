@@ -9,7 +9,7 @@ use crate::labels::{LABEL_BUILD, LABEL_DEPLOY};
 use crate::lifecycle::Mark;
 use crate::lifecycle::copy_on_write::{same_root, writable_copy};
 use crate::mount_suggestion::Files;
-use crate::plan::{ContainerPlan, User};
+use crate::plan::{COPYING, ContainerPlan, User};
 use crate::text::quote;
 
 /// The directory with the originals in the copying container.
@@ -17,9 +17,6 @@ const FROM: &str = "/from";
 
 /// The directory with the copies of the mounts' volumes while they are filled.
 const TO: &str = "/to";
-
-/// The capabilities to copy files that the app's user may not read, and to keep their owners.
-const CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 
 /// The paths that the engine itself writes in every container.
 const OF_ENGINE: [&str; 6] = [
@@ -374,7 +371,7 @@ fn copying(container: &ContainerSpec, volumes: Vec<VolumeMount>) -> ContainerSpe
         name: format!("{}-copy", container.name),
         command: ["sleep", "100000"].map(str::to_owned).to_vec(),
         user: "0:0".to_owned(),
-        capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+        capabilities: COPYING.map(str::to_owned).to_vec(),
         volumes,
         read_only: false,
         network: None,

@@ -211,7 +211,7 @@ async fn a_file_that_is_written_again_keeps_its_watchers() {
     pair.sync().await;
     let after = fs::metadata(app.join("a")).unwrap();
     assert_eq!(before.ino(), after.ino());
-    // Whoever compares times sees it too.
+    // A program that compares times sees it too.
     assert!(after.modified().unwrap() >= before.modified().unwrap());
 
     // A file that may not be written is replaced. As root, this machine's shell may write it.
