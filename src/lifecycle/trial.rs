@@ -190,7 +190,8 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(done)
     }
 
-    /// Makes copies, by the given method if the engine can. Returns them with the files of the app.
+    /// Makes copies, by the given method if the engine can. Returns them with the files of the app, if they are to be
+    /// listed.
     async fn copy_app(
         &self,
         title: &str,
@@ -212,7 +213,7 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok((whole, files))
     }
 
-    /// Makes and fills the volumes. Returns the files of the app in the copy.
+    /// Makes and fills the volumes. Returns the files of the app in the copy, if they are to be listed.
     async fn fill(&self, title: &str, copies: &Copies) -> Result<Files> {
         // The volumes of another copy have other names, and are removed with this copy.
         self.remove_trial_containers().await?;
@@ -222,7 +223,11 @@ impl<E: Engine> Sandbox<'_, E> {
         let id = self.create_anew(&copies.copying).await?;
         self.engine.start_container(&id).await?;
         self.copy_files(&id, title, copies).await?;
-        let files = self.files(&id, &copies.container.user).await?;
+        let files = if copies.are_listed {
+            self.files(&id, &copies.container.user).await?
+        } else {
+            Files::default()
+        };
         self.engine.remove_container(&id).await?;
         for directory in &copies.directories {
             self.engine.create_volume(directory).await?;

@@ -57,6 +57,8 @@ impl Method {
 /// still be on their way out.
 pub(super) struct Copies {
     pub(super) method: Method,
+    /// Whether what changes in the copy will be compared with what is in it now.
+    pub(super) are_listed: bool,
     /// In the order in which they are made.
     pub(super) volumes: Vec<VolumeSpec>,
     /// Directories of these volumes, which are made when the volumes are filled.
@@ -107,6 +109,7 @@ impl Copies {
         };
         Copies {
             method,
+            are_listed: true,
             volumes,
             directories: Vec::new(),
             copying: copying(&container, copied),
@@ -186,6 +189,7 @@ impl Copies {
         };
         Copies {
             method,
+            are_listed: false,
             volumes,
             directories,
             copying: copying(&container, copied),
