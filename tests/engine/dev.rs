@@ -3,6 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use rustix::process::Signal;
 
@@ -10,14 +13,16 @@ use crate::engine::{app, containers, docker, label, objects, running, volumes, w
 use crate::process::Running;
 use crate::support::TestProject;
 
-/// Answers with the file `shown`, what the build made of `version`, and when the process was started.
+/// Answers with the file `shown`, what the build made of `version`, and when the process was started. It takes as many
+/// milliseconds to listen as the file `slow` says.
 const SERVER: &str = "\
 const fs = require('fs');
 const read = name => { try { return fs.readFileSync(name, 'utf8').trim() } catch { return 'nothing' } };
 const began = process.hrtime.bigint();
-require('http').createServer((_, answer) => {
+const server = require('http').createServer((_, answer) => {
     answer.end(`${read('shown')}, ${read('built')}, began ${began}.\\n`);
-}).listen(process.env.PORT);
+});
+setTimeout(() => server.listen(process.env.PORT), Number(read('slow')) || 0);
 ";
 
 fn project(settings: &str) -> TestProject {
@@ -46,6 +51,13 @@ fn start(project: &TestProject) -> (Running, String) {
 
 /// The body of the answer to a GET request, or nothing while nothing answers.
 fn get(url: &str) -> String {
+    let text = whole_answer(url);
+    text.split_once("\r\n\r\n")
+        .map_or_else(String::new, |(_, body)| body.trim().to_owned())
+}
+
+/// The answer to a GET request, with its status and headers.
+fn whole_answer(url: &str) -> String {
     let authority = url.trim_start_matches("http://").trim_end_matches('/');
     let port = authority
         .rsplit(':')
@@ -57,8 +69,44 @@ fn get(url: &str) -> String {
     let _ = write!(stream, "GET / HTTP/1.0\r\nHost: {authority}\r\n\r\n");
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text);
-    text.split_once("\r\n\r\n")
-        .map_or_else(String::new, |(_, body)| body.trim().to_owned())
+    text
+}
+
+/// Requests that come one after the other, without a pause.
+struct Requests {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Requests {
+    fn begin(url: &str) -> Requests {
+        let ends = Arc::new(AtomicBool::new(false));
+        let (url, told) = (url.to_owned(), Arc::clone(&ends));
+        let thread = std::thread::spawn(move || {
+            let mut answers = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                answers.push(whole_answer(&url));
+            }
+            answers
+        });
+        Requests { ends, thread }
+    }
+
+    /// Ends them. All must have been answered, and well.
+    #[track_caller]
+    fn end(self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let answers = self.thread.join().expect("the thread ends");
+        assert!(!answers.is_empty());
+        let is_good = |answer: &&String| answer.starts_with("HTTP/1.1 200 ");
+        let bad: Vec<&String> = answers.iter().filter(|answer| !is_good(answer)).collect();
+        assert!(
+            bad.is_empty(),
+            "{} of {}: {bad:?}",
+            bad.len(),
+            answers.len()
+        );
+    }
 }
 
 #[track_caller]
@@ -185,6 +233,12 @@ fn named_files_restart_the_process_or_build_anew() {
     let project = project("dev: {restart: [restart.txt], rebuild: [version]}\n");
     let (dev, url) = start(&project);
     let first = served(&url, "one, build 1");
+    project.file("slow", "700\n");
+    wait_until("the file is there", || {
+        let seen = project.run(&["exec", "--synced", "-q", "--", "cat", "slow"]);
+        seen.stdout == "700\n"
+    });
+    let requests = Requests::begin(&url);
     project.file("restart.txt", "now\n");
     dev.wait_for_talk("Restarted app because of restart.txt");
     let mut second = String::new();
@@ -195,6 +249,7 @@ fn named_files_restart_the_process_or_build_anew() {
     project.file("version", "build 2\n");
     dev.wait_for_talk("Switched to the new build of app");
     served(&url, "one, build 2");
+    requests.end();
     assert_eq!(of_kind(&project, "synced").len(), 1);
     project.file("shown", "two\n");
     served(&url, "two, build 2");
