@@ -80,12 +80,16 @@ impl<E: Engine> Actions<E> {
 
     /// Says that the workers of these apps do not run what is edited.
     async fn tell_workers(&self, apps: &[String]) {
-        let apps = apps.iter().filter_map(|app| self.workspace.config.apps.get(app));
+        let apps = apps
+            .iter()
+            .filter_map(|app| self.workspace.config.apps.get(app));
         let with_workers = apps.filter(|app| !app.workers.is_empty());
         let names: Vec<&str> = with_workers.map(|app| app.name.as_str()).collect();
         if !names.is_empty() {
             let names = quoted_list(names);
-            let message = format!("the workers of {names} run as deployed: what is edited does not reach them");
+            let message = format!(
+                "the workers of {names} run as deployed: what is edited does not reach them"
+            );
             let hint = "`upsun-local up` in another terminal deploys them with what is saved";
             self.events.warn(message, Some(hint.to_owned())).await;
         }

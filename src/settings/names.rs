@@ -6,12 +6,18 @@ use crate::config::Config;
 use crate::config::outline::Outline;
 use crate::suggestion::{nearest, quoted_list};
 
+/// What a name is one of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    App,
+    Service,
+}
+
 /// Where the settings of a repository name something of its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
-    /// The key whose entries are names: `dev.apps` or `services`.
-    key: &'static str,
-    name: String,
+    kind: Kind,
+    text: String,
     line: Option<usize>,
 }
 
@@ -22,50 +28,61 @@ pub struct Unknown {
     pub hint: String,
 }
 
-const APPS: &str = "dev.apps";
-const SERVICES: &str = "services";
+impl Kind {
+    /// The keys whose entries are such names, each below the one before it.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Kind::App => &["dev", "apps"],
+            Kind::Service => &["services"],
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Kind::App => "app",
+            Kind::Service => "service",
+        }
+    }
+
+    fn known(self, config: &Config) -> Vec<&str> {
+        match self {
+            Kind::App => config.apps.keys().map(String::as_str).collect(),
+            Kind::Service => config.services.keys().map(String::as_str).collect(),
+        }
+    }
+}
 
 /// The names in the file of a repository.
 pub(super) fn of(settings: &Settings, outline: &Outline) -> Vec<Name> {
-    let apps = settings.dev.apps.keys().map(|name| (APPS, name));
-    let services = settings.services.keys().map(|name| (SERVICES, name));
-    let all = apps.chain(services);
-    all.map(|(key, name)| {
-        let mut keys: Vec<&str> = key.split('.').collect();
-        keys.push(name);
-        Name {
-            key,
-            name: name.clone(),
-            line: outline.line(&keys),
-        }
-    })
-    .collect()
+    let apps = settings.dev.apps.keys().map(|name| (Kind::App, name));
+    let services = settings.services.keys().map(|name| (Kind::Service, name));
+    let named = |(kind, text): (Kind, &String)| Name {
+        kind,
+        text: text.clone(),
+        line: outline.line(&[kind.keys(), &[text.as_str()]].concat()),
+    };
+    apps.chain(services).map(named).collect()
 }
 
 impl Settings {
     /// The names of apps and services that a configuration does not have.
     pub fn unknown_names(&self, config: &Config) -> Vec<Unknown> {
         let unknown = |name: &Name| {
-            let (what, known): (&str, Vec<&str>) = match name.key {
-                APPS => ("app", config.apps.keys().map(String::as_str).collect()),
-                _ => {
-                    let known = config.services.keys().map(String::as_str);
-                    ("service", known.collect())
-                }
-            };
-            if known.contains(&name.name.as_str()) {
+            let Name { kind, text, line } = name;
+            let (known, what) = (kind.known(config), kind.word());
+            if known.contains(&text.as_str()) {
                 return None;
             }
-            let line = name.line.map(|line| format!(":{line}")).unwrap_or_default();
-            let Name { key, name, .. } = name;
-            let hint = match (nearest(name, known.iter().copied()), known.as_slice()) {
+            let hint = match (nearest(text, known.iter().copied()), known.as_slice()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
                 (None, []) => format!("the configuration has no {what}s"),
                 (None, known) => format!("there are: {}", quoted_list(known.iter().copied())),
             };
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            let key = kind.keys().join(".");
             Some(Unknown {
                 message: format!(
-                    "{FILE_NAME}{line}: `{key}` names `{name}`: there is no such {what}"
+                    "{FILE_NAME}{line}: `{key}` names `{text}`: there is no such {what}"
                 ),
                 hint,
             })

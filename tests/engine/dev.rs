@@ -1,4 +1,4 @@
-//! `dev` and `--synced`: edits, restarts, rebuilds, and days on which something is killed.
+//! `dev` and `--synced`: edits, restarts, rebuilds, and days on which something is killed, full or asleep.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -41,7 +41,11 @@ fn project(settings: &str) -> TestProject {
 }
 
 fn start(project: &TestProject) -> (Running, String) {
-    let dev = Running::start(project, &["dev"]);
+    start_with(project, &["dev"])
+}
+
+fn start_with(project: &TestProject, command: &[&str]) -> (Running, String) {
+    let dev = Running::start(project, command);
     dev.wait_for_talk(" Watching ");
     let said = dev.stderr();
     let line = said.lines().find(|line| line.contains(" Open http"));
@@ -159,6 +163,25 @@ fn what_is_edited_is_served_until_dev_is_left() {
         test.stderr.contains("as edited, not a clean build"),
         "{}",
         test.stderr
+    );
+    for (format, said) in [
+        ("junit", "as edited"),
+        ("github", "as edited"),
+        ("json", "\"synced\": true"),
+    ] {
+        let test = project
+            .run(&["test", "--synced", "--format", format])
+            .expect(0);
+        assert!(test.stdout.contains(said), "{}", test.stdout);
+    }
+    let record = project
+        .run(&["activity", "list", "--format", "json"])
+        .expect(0)
+        .stdout;
+    assert!(record.contains("tests as edited"), "{record}");
+    assert!(
+        record.contains("ran the operation show on app as edited"),
+        "{record}"
     );
     let exec = project
         .run(&["exec", "--synced", "--", "cat", "shown"])
@@ -340,6 +363,128 @@ fn a_switch_of_branches_is_written_whole() {
         let (there, here) = sums();
         assert_eq!(there, here, "{branch}");
     }
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+}
+
+/// A file system with almost no room, which only the helper sees, stands for a disk that is full.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn what_a_full_disk_does_not_take_is_written_once_there_is_room() {
+    let project = project("");
+    project.file("small/shown", "one\n");
+    let (dev, _) = start(&project);
+    let helper = of_kind(&project, "syncing").remove(0);
+    let process = docker(&["inspect", "--format", "{{.State.Pid}}", &helper]);
+    let inside = |command: &str| {
+        let mut nsenter = Command::new("nsenter");
+        let nsenter = nsenter.args(["--mount", "--target", process.trim()]);
+        let done = nsenter.args(command.split(' ')).status();
+        done.is_ok_and(|status| status.success())
+    };
+    let options = "size=16k,uid=10000,gid=10000";
+    if !inside(&format!("mount -t tmpfs -o {options} none /app/small")) {
+        eprintln!("not tested: only root mounts anything in a container, on the engine's machine");
+        return;
+    }
+    let large = "x".repeat(100_000);
+    project.file("small/shown", &large);
+    dev.wait_for_talk("the container engine's disk is full: ");
+    let refused = project.run(&["exec", "--synced", "--", "true"]);
+    assert_eq!(refused.code, 75, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("disk is full"),
+        "{}",
+        refused.stderr
+    );
+    assert!(inside("umount /app/small"));
+    dev.wait_for_talk(" Synced small/shown");
+    let shown = project.run(&["exec", "--synced", "--", "wc", "-c", "small/shown"]);
+    assert!(shown.expect(0).stdout.starts_with("100000 "));
+    dev.signal(Signal::INT);
+    let left = dev.wait().expect(130);
+    // It is tried again and again, and said once.
+    assert_eq!(
+        left.stderr.matches("disk is full").count(),
+        1,
+        "{}",
+        left.stderr
+    );
+}
+
+#[test]
+fn an_edited_app_reaches_another_one_as_it_is_edited() {
+    let config = "\
+applications:
+  shop:
+    type: nodejs:24
+    build: {flavor: none}
+    source: {root: shop}
+    relationships: {api: 'api:http'}
+    web: {commands: {start: node server.js}}
+  api:
+    type: nodejs:24
+    build: {flavor: none}
+    source: {root: api}
+    web: {commands: {start: node server.js}}
+routes: {'http://{default}/': {type: upstream, upstream: 'shop:http'}}
+";
+    let project = TestProject::on_engine(config);
+    project
+        .file("api/server.js", SERVER)
+        .file("api/shown", "one\n")
+        .file(
+            "shop/server.js",
+            "\
+require('http').createServer((_, answer) => {
+    const asked = require('http').get('http://api.internal/', from => from.pipe(answer));
+    asked.on('error', err => answer.end(String(err)));
+}).listen(process.env.PORT);
+",
+        )
+        .file(
+            ".upsun-local.yaml",
+            &format!("project: {}\ndev: {{rebuild: [anew]}}\n", project.id),
+        );
+    let (dev, url) = start(&project);
+    served(&url, "one");
+    project.file("api/shown", "two\n");
+    served(&url, "two");
+    // Its container has another name then.
+    project.file("api/anew", "");
+    dev.wait_for_talk("Switched to the new build of shop");
+    project.file("api/shown", "three\n");
+    served(&url, "three");
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+    let (dev, url) = start_with(&project, &["dev", "shop"]);
+    project.file("api/shown", "four\n");
+    project.file("shop/other", "\n");
+    dev.wait_for_talk(" Synced other");
+    assert!(get(&url).contains("three"), "{}", get(&url));
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+}
+
+#[test]
+fn what_was_edited_while_dev_slept_is_written_when_it_wakes() {
+    let project = project("");
+    project.file("old/file", "one\n");
+    let (dev, url) = start(&project);
+    served(&url, "one");
+    dev.signal(Signal::STOP);
+    for number in 0..300 {
+        project.file(&format!("many/{number}/file"), "new\n");
+    }
+    project.file("shown", "two\n");
+    std::fs::remove_dir_all(project.root().join("old")).expect("a directory");
+    dev.signal(Signal::CONT);
+    served(&url, "two");
+    let script = "ls many | wc -l; ls";
+    let there = project.run(&["exec", "--synced", "-q", "--", "sh", "-c", script]);
+    let there = there.expect(0).stdout;
+    assert!(there.starts_with("300\n"), "{there}");
+    assert!(!there.contains("old"), "{there}");
     dev.signal(Signal::INT);
     dev.wait().expect(130);
 }

@@ -108,8 +108,14 @@ pub(super) fn write_server(absent: &str, waits_for_apps: bool, writer: &mut Writ
     writer.block("location @deploying", |writer| {
         writer.line("default_type text/plain");
         writer.line("add_header Retry-After 1 always");
-        let text = "`${route_name}` is being deployed or started again: send the request again in a moment\n";
-        writer.line(&format!("return 503 {}", quote(text)));
+        let what = if waits_for_apps {
+            "deployed or started again"
+        } else {
+            "deployed"
+        };
+        let text =
+            format!("`${{route_name}}` is being {what}: send the request again in a moment\n");
+        writer.line(&format!("return 503 {}", quote(&text)));
     });
 }
 
