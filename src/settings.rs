@@ -9,6 +9,7 @@ mod explain;
 mod hidden;
 pub mod load;
 mod merge;
+mod names;
 mod operation_tests;
 mod reach;
 mod resources;
@@ -28,6 +29,7 @@ pub(crate) use self::decode::{one_or_more, variables};
 pub use self::dev::{AppDev, Dev};
 use self::explain::{explain, explain_yaml};
 pub(crate) use self::hidden::hidden;
+pub use self::names::{Name, Unknown};
 pub use self::operation_tests::{Definition, Expected, PathPattern, Tests, TextPattern};
 pub use self::resources::Resources;
 use crate::bounded::{self, MEBIBYTE};
@@ -95,6 +97,9 @@ pub struct Settings {
     /// Users that the repository does not know.
     #[serde(skip)]
     pub own_users: BTreeSet<String>,
+    /// The names of apps and services in the file of the repository.
+    #[serde(skip)]
+    pub names: Vec<Name>,
     /// Where keys that name files are written, as `file:line`.
     #[serde(skip)]
     pub places: BTreeMap<&'static str, String>,

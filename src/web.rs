@@ -13,6 +13,7 @@ mod upstream;
 use std::fmt::Write as _;
 
 use self::location::PlannedLocation;
+use self::router::hold::ABSENT_HEADER;
 use self::upstream::Upstream;
 use crate::config::app::{App, Location, Passthru, Properties, RequestBuffering, SocketFamily};
 use crate::layout::{PORT, SOCKET};
@@ -40,6 +41,7 @@ pub fn configuration(app: &App) -> String {
         writer.line("set $front_path_info \"\"");
         writer.line("set $front_root \"\"");
         site.upstream.write_common(writer);
+        write_absence(writer);
         for place in &site.places {
             place.write(&site, writer);
         }
@@ -48,6 +50,23 @@ pub fn configuration(app: &App) -> String {
     writer.depth = 0;
     writer.text.push_str("}\n");
     writer.text
+}
+
+/// What happens to a request that the app does not take, as it has ended or is just started. A router that wants to let the
+/// request wait has said where, and gets it back.
+fn write_absence(writer: &mut Writer) {
+    let header = ABSENT_HEADER.to_lowercase().replace('-', "_");
+    // The request came to the app by an error page already.
+    writer.line("recursive_error_pages on");
+    writer.line("error_page 502 @absent");
+    writer.block("location @absent", |writer| {
+        // One of its own, so that its answer does not lead here again.
+        writer.line("error_page 590 @absent");
+        writer.line(&format!(
+            "add_header X-Accel-Redirect $http_{header} always"
+        ));
+        writer.line("return 502");
+    });
 }
 
 /// Where the app has to listen before requests for it make sense: its port or its socket. `None` when nothing

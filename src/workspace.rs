@@ -117,6 +117,9 @@ impl Workspace {
             None if lenient => Config::default(),
             None => return Err(Error::Invalid(Box::new(loaded))),
         };
+        if !lenient {
+            settings::check_names(&settings, &config)?;
+        }
         let name = surroundings
             .environment
             .clone()

@@ -18,6 +18,7 @@ use crate::failure::{self, Failure};
 use crate::lifecycle::{self, Pull, SyncStore};
 use crate::lock;
 use crate::shutdown::{Shutdown, Urgency};
+use crate::suggestion::quoted_list;
 use crate::watch::{Scope, Watch};
 use crate::workspace::Workspace;
 
@@ -68,12 +69,30 @@ impl<E: Engine> Actions<E> {
         }
         let mut session = Session::new(self.again(Arc::clone(&self.workspace)), request, &watch);
         Box::pin(session.begin()).await?;
+        self.tell_workers(&session.names()).await;
         let ready = DevEvent::Ready {
             apps: session.names(),
             files: watch.files(),
         };
         self.events.send(ready).await;
         session.keep(&mut watch, reopen).await
+    }
+
+    /// Says that the workers of these apps do not run what is edited.
+    async fn tell_workers(&self, apps: &[String]) {
+        let apps = apps
+            .iter()
+            .filter_map(|app| self.workspace.config.apps.get(app));
+        let with_workers = apps.filter(|app| !app.workers.is_empty());
+        let names: Vec<&str> = with_workers.map(|app| app.name.as_str()).collect();
+        if !names.is_empty() {
+            let names = quoted_list(names);
+            let message = format!(
+                "the workers of {names} run as deployed: what is edited does not reach them"
+            );
+            let hint = "`upsun-local up` in another terminal deploys them with what is saved";
+            self.events.warn(message, Some(hint.to_owned())).await;
+        }
     }
 
     /// These actions with a workspace that was opened again. What they do is recorded as activities of their own.

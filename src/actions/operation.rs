@@ -143,6 +143,7 @@ impl<E: Engine> Actions<E> {
             operation: found.operation.name.clone(),
             role: request.actor.role.name().to_owned(),
             user: request.actor.name.clone(),
+            synced: request.synced,
         });
         let result = self.carry_out(self.run_locked(operation, &found)).await;
         let result = match result {

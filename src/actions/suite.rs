@@ -201,7 +201,8 @@ impl<E: Engine> Actions<E> {
         engines: &[Named<E>],
     ) -> Tested {
         let count = cases.len();
-        let _heeding = self.record(Draft::Tests { count });
+        let synced = planned.prepared.values().any(|it| it.is_synced);
+        let _heeding = self.record(Draft::Tests { count, synced });
         let verdicts: Verdicts = Mutex::new(vec![None; count]);
         let tell = |number: usize, verdict: Verdict| {
             audience.makes_room();

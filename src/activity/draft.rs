@@ -25,11 +25,11 @@ pub enum Draft {
         role: String,
         /// The user who runs the operation, if one is named.
         user: Option<String>,
+        /// Whether the operation runs in the app as it is edited.
+        synced: bool,
     },
     /// A build and a deployment of these apps.
-    Push {
-        apps: Vec<String>,
-    },
+    Push { apps: Vec<String> },
     Cron {
         app: String,
         cron: String,
@@ -45,6 +45,8 @@ pub enum Draft {
     },
     Tests {
         count: usize,
+        /// Whether the apps are tested as they are edited.
+        synced: bool,
     },
 }
 
@@ -87,12 +89,14 @@ impl Draft {
                 app,
                 worker,
                 operation,
+                synced,
                 ..
             } => {
                 let at = container_name(app, worker.as_deref());
                 let who = who.unwrap_or_default();
+                let how = as_edited(*synced);
                 format!(
-                    "{who} ran the operation {} on {}",
+                    "{who} ran the operation {} on {}{how}",
                     name(operation),
                     name(&at)
                 )
@@ -108,8 +112,10 @@ impl Draft {
                 let apps = list(apps);
                 format!("ran the source operation {} in {apps}", name(operation))
             }
-            Draft::Tests { count: 1 } => "ran 1 test".to_owned(),
-            Draft::Tests { count } => format!("ran {count} tests"),
+            Draft::Tests { count, synced } => {
+                let tests = crate::text::count(*count, "test");
+                format!("ran {tests}{}", as_edited(*synced))
+            }
         }
     }
 
@@ -130,8 +136,12 @@ impl Draft {
             Draft::SourceOperation { apps, operation } => {
                 json!({ "applications": apps, "operation": operation })
             }
-            Draft::Tests { count } => json!({ "tests": count }),
+            Draft::Tests { count, .. } => json!({ "tests": count }),
         };
+        // It is in records of such runs only.
+        if let Draft::Operation { synced: true, .. } | Draft::Tests { synced: true, .. } = self {
+            all["synced"] = json!(true);
+        }
         let (role, user) = self.actor();
         all["environment"] = json!(place.environment);
         all["role"] = json!(role);
@@ -171,4 +181,9 @@ impl Draft {
             hints: Vec::new(),
         }
     }
+}
+
+/// The end of the description of what ran in apps as they are edited.
+fn as_edited(synced: bool) -> &'static str {
+    if synced { " as edited" } else { "" }
 }

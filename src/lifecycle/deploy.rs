@@ -209,14 +209,14 @@ impl<E: Engine> Sandbox<'_, E> {
         wants_front: bool,
     ) -> Result<Deployed> {
         let app = planned.plan.app.as_str();
-        let router = match plan.worker {
+        let hold = match plan.worker {
             None => self.hold_requests(app, containers).await,
             Some(_) => None,
         };
         let held = self.deploy_held(planned, plan, containers, volumes, wants_front);
         let deployed = Box::pin(held).await;
-        if let Some(router) = router {
-            self.release_requests(&router, app).await;
+        if let Some(hold) = hold {
+            hold.release().await;
         }
         deployed
     }

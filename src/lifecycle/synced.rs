@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use self::session::{Frame, Session};
 pub use self::state::{SyncState, SyncStore};
 use super::copy_on_write::{is_overlay, not_copied, same_root, writable_copy};
+use super::hold::Hold;
 use super::{Deployed, Error, Planned, Result, Sandbox};
 use crate::engine::spec::{Container, ExecSpec, VolumeSpec};
 use crate::engine::{Engine, Error as EngineError};
@@ -22,7 +23,7 @@ use crate::plan::synced::{self, FROM, SyncedPlan};
 pub(super) const SYNC: &str = include_str!("scripts/sync.sh");
 
 /// How long nginx may take over its new configuration.
-const RELOAD: Duration = Duration::from_secs(5);
+const RELOAD: Duration = Duration::from_secs(10);
 
 /// The objects of an app that is edited.
 #[derive(Debug, Clone)]
@@ -225,8 +226,16 @@ impl<E: Engine> Sandbox<'_, E> {
         Err(not_copied(&format!("`{title}` cannot be copied"), &errors).into())
     }
 
-    /// Starts the container of an edited app again, with its front, which has lost the network that it shared.
+    /// Starts the container of an edited app again, with its front, which has lost the network that it shared. Requests
+    /// wait for it.
     pub(crate) async fn start_synced(&self, synced: &Synced) -> Result<()> {
+        let hold = self.hold_synced(synced).await?;
+        let started = self.start_ended(synced).await;
+        self.release_synced(hold, synced).await;
+        started
+    }
+
+    async fn start_ended(&self, synced: &Synced) -> Result<()> {
         let plan = &synced.plan.app;
         let containers = self.containers().await?;
         self.start_checked(&synced.container, &plan.app).await?;
@@ -269,8 +278,33 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(Session::new(self.engine.exec(&synced.helper, &spec).await?))
     }
 
-    /// Ends the app's process, so that it is started again with what was edited. Returns false if there was none.
+    /// Lets requests to an edited app wait from now on, if the app gets any.
+    pub(crate) async fn hold_synced(&self, synced: &Synced) -> Result<Option<Hold>> {
+        if synced.plan.listens_at.is_none() {
+            return Ok(None);
+        }
+        let containers = self.containers().await?;
+        Ok(self.hold_requests(&synced.plan.app.app, &containers).await)
+    }
+
+    /// Lets requests go to an edited app again once it listens. Does not wait for that.
+    pub(crate) async fn release_synced(&self, hold: Option<Hold>, synced: &Synced) {
+        if let (Some(hold), Some(address)) = (hold, &synced.plan.listens_at) {
+            self.release_when_listening(hold, &synced.container, address)
+                .await;
+        }
+    }
+
+    /// Ends the app's process, so that it is started again with what was edited; requests wait for it. Returns false if
+    /// there was none.
     pub(crate) async fn restart_web(&self, synced: &Synced) -> Result<bool> {
+        let hold = self.hold_synced(synced).await?;
+        let restarted = self.end_process(synced).await;
+        self.release_synced(hold, synced).await;
+        restarted
+    }
+
+    async fn end_process(&self, synced: &Synced) -> Result<bool> {
         const RESTART: &str = include_str!("scripts/restart.sh");
         let spec = ExecSpec {
             command: ["/bin/dash", "-c", RESTART].map(str::to_owned).to_vec(),
@@ -281,7 +315,8 @@ impl<E: Engine> Sandbox<'_, E> {
     }
 
     /// Lets the routes lead to the edited apps: stops the router of the deployed apps, and starts another one at its
-    /// port. A router that is there already takes over the new configuration, and no request is lost.
+    /// port. A router that is there already takes over the new configuration, and no request is lost: those that are under
+    /// way are answered first.
     pub(crate) async fn lead_to_synced(&self, plan: &RouterPlan) -> Result<String> {
         let containers = self.containers().await?;
         let of = |kind: Kind| {

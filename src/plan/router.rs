@@ -14,7 +14,7 @@ use crate::web::router::{self, PAGE, PAGE_DIRECTORY, PAGE_TEXT, RESOLVER};
 const CONFIGURATION: &str = "/etc/nginx/upsun-local.conf";
 
 /// What a shell in a running router is given to take over a new configuration.
-pub(crate) const RELOAD: &str = "exec nginx -c /etc/nginx/upsun-local.conf -s reload";
+pub(crate) const RELOAD: &str = include_str!("router/reload.sh");
 
 /// Docker and Podman have their name servers at different addresses, and tell them to each container.
 fn start() -> String {

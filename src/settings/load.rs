@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::reach::{self, Reaching};
-use super::{Error, FILE_NAME, Settings, read};
+use super::{Error, FILE_NAME, Settings, names, read};
 use crate::bounded::{self, MEBIBYTE};
 use crate::config::outline::Outline;
 
@@ -110,6 +110,7 @@ pub fn load(
     };
     let (mut settings, outline) = Settings::with_outline(&text, FILE_NAME)?;
     settings.places = places(&outline, FILE_NAME);
+    settings.names = names::of(&settings, &outline);
     let mut modest = settings.clone();
     let mut refused = reach::take_out(&mut modest, &outline, &root);
     let matters = !refused.is_empty() || !settings.images.is_empty();

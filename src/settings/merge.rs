@@ -56,6 +56,7 @@ impl Settings {
             },
             foreign_images: upper.foreign_images,
             own_users: upper.own_users,
+            names: upper.names,
             places: below.places.into_iter().chain(upper.places).collect(),
         }
     }

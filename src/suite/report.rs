@@ -97,14 +97,17 @@ pub fn summary(verdicts: &[Verdict]) -> String {
     format!("{tests}: {}", parts.join(", "))
 }
 
+/// How the apps were tested if `report.synced`.
+const AS_EDITED: &str = "as edited, not a clean build";
+
 /// The summary of a report, which says if the apps were not clean builds.
 pub fn summary_of(report: &Report) -> String {
-    let how = if report.synced {
-        "; as edited, not a clean build"
+    let summary = summary(&report.verdicts);
+    if report.synced {
+        format!("{summary}; {AS_EDITED}")
     } else {
-        ""
-    };
-    format!("{}{how}", summary(&report.verdicts))
+        summary
+    }
 }
 
 /// One line for each of several engines.
@@ -165,6 +168,12 @@ pub fn junit(report: &Report) -> String {
             escaped(container),
             counts(&of)
         );
+        if report.synced {
+            let _ = writeln!(
+                text,
+                "    <properties>\n      <property name=\"tested\" value=\"{AS_EDITED}\"/>\n    </properties>"
+            );
+        }
         for verdict in of {
             case(&mut text, verdict);
         }
@@ -239,9 +248,15 @@ fn escaped(text: &str) -> String {
 }
 
 /// Workflow commands, which GitHub shows at the line of the test in `file`.
-pub fn github(verdicts: &[Verdict], file: &str) -> String {
+pub fn github(report: &Report, file: &str) -> String {
     let mut text = String::new();
-    for verdict in verdicts {
+    if report.synced {
+        let _ = writeln!(
+            text,
+            "::notice title=upsun-local::The apps were tested {AS_EDITED}"
+        );
+    }
+    for verdict in &report.verdicts {
         let level = match verdict.status {
             Status::Passed if verdict.notes.is_empty() => continue,
             Status::Passed => "warning",

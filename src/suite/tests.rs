@@ -224,7 +224,7 @@ fn a_refused_write_is_noted_of_a_test_that_passes() {
     );
     let all = [passes];
     assert_eq!(
-        github(&all, "f.yaml"),
+        github(&report(&all), "f.yaml"),
         "::warning title=passes::it wrote: 100%25\n"
     );
     assert!(junit(&report(&all)).contains("<system-out>it wrote: 100%</system-out>"));
@@ -296,7 +296,7 @@ three</failure>
   </testsuite>
 </testsuites>
 "##);
-    insta::assert_snapshot!(github(&all, ".upsun-local.yaml"), @r##"
+    insta::assert_snapshot!(github(&report(&all), ".upsun-local.yaml"), @r##"
 ::error title=fails%3A 100%25::one%0Atwo, %0Athree%0A| [standard output]%0A| out%0A| [standard error]%0A| a <b> & \u{1b}[31m"c"
 ::error title=breaks,file=.upsun-local.yaml,line=7::the engine is gone
 ::notice title=later::interrupted
@@ -322,4 +322,27 @@ SKIP  later: interrupted
     let document: serde_json::Value = serde_json::from_str(&json(&report(&all))).unwrap();
     assert_eq!(document["tests"][1]["messages"][0], "one");
     assert_eq!(document["tests"][2]["status"], "error");
+}
+
+#[test]
+fn every_report_says_that_the_apps_were_no_clean_builds() {
+    let clean = report(&verdicts());
+    let edited = Report {
+        synced: true,
+        ..clean.clone()
+    };
+    let file = ".upsun-local.yaml";
+    let all = |report: &Report| [junit(report), github(report, file), summary_of(report)];
+    for (edited, clean) in all(&edited).iter().zip(all(&clean)) {
+        assert!(edited.contains("as edited, not a clean build"), "{edited}");
+        assert!(!clean.contains("as edited"), "{clean}");
+    }
+    assert_eq!(
+        junit(&edited).matches("<property ").count(),
+        junit(&edited).matches("<testsuite ").count()
+    );
+    let document: serde_json::Value = serde_json::from_str(&json(&edited)).unwrap();
+    assert_eq!(document["synced"], true);
+    let document: serde_json::Value = serde_json::from_str(&json(&clean)).unwrap();
+    assert_eq!(document.get("synced"), None);
 }

@@ -65,14 +65,15 @@ const HEADERS: [(&str, &str); 17] = [
 ];
 
 /// The configuration of the router. `address` says where an upstream is: `host:port`, or nothing when there is
-/// none of that name. `says_requests` is whether it prints each request, as `REQUEST` has it.
+/// none of that name. `of_dev` is whether it leads to apps that are edited: then it prints each request, as `REQUEST` has
+/// it, and requests can wait for an app whose front is up.
 pub fn configuration(
     entrance: &Entrance,
     address: &dyn Fn(&str) -> Option<String>,
-    says_requests: bool,
+    of_dev: bool,
 ) -> String {
     let mut writer = Writer::default();
-    if says_requests {
+    if of_dev {
         writer
             .text
             .push_str(&BEGINNING.replacen(SILENT, REQUEST, 1));
@@ -88,6 +89,8 @@ pub fn configuration(
     for (name, value) in HEADERS {
         writer.line(&format!("proxy_set_header {name} {value}"));
     }
+    let absent = hold::ABSENT_HEADER;
+    writer.line(&format!("proxy_set_header {absent} $route_absent"));
     writer.block("map $http_x_forwarded_proto $front_scheme", |writer| {
         writer.line("https https");
         writer.line("default $scheme");
@@ -103,7 +106,7 @@ pub fn configuration(
         }
     }
     for host in hosts {
-        server(host, port, &mut writer, |writer| {
+        server(host, port, of_dev, &mut writer, |writer| {
             for route in entrance.routes.iter().filter(|route| route.host == host) {
                 write_route(route, address, writer);
             }
@@ -113,7 +116,7 @@ pub fn configuration(
         });
     }
     for (app, host) in &entrance.apps {
-        server(host, port, &mut writer, |writer| {
+        server(host, port, of_dev, &mut writer, |writer| {
             writer.block("location /", |writer| {
                 pass_on(app, &format!("http://{host}/"), address, writer);
             });
@@ -133,15 +136,24 @@ pub fn configuration(
 pub(crate) const PAGE_TEXT: &str =
     "no route has this address; `upsun-local status` lists the routes\n";
 
-/// The answer if an upstream is not up.
+/// The answer if an upstream is not up,
 const ABSENT: &str = "what this route leads to does not answer; `upsun-local up` starts it\n";
+
+/// and if it may be one that is edited.
+const ABSENT_IN_DEV: &str = "what this route leads to does not answer; the terminal of `upsun-local dev` shows what it says\n";
 
 fn has_top(entrance: &Entrance, host: &str) -> bool {
     let top = |route: &Route| route.host == host && route.path == "/";
     entrance.routes.iter().any(top)
 }
 
-fn server(host: &str, port: u16, writer: &mut Writer, write: impl FnOnce(&mut Writer)) {
+fn server(
+    host: &str,
+    port: u16,
+    of_dev: bool,
+    writer: &mut Writer,
+    write: impl FnOnce(&mut Writer),
+) {
     writer.block("server", |writer| {
         writer.line(&format!("listen {port}"));
         writer.line(&format!("server_name {}", quote(host)));
@@ -149,7 +161,8 @@ fn server(host: &str, port: u16, writer: &mut Writer, write: impl FnOnce(&mut Wr
         writer.line("set $route_upstream \"\"");
         writer.line("set $route_host $http_host");
         writer.line("set $route_encoding $http_accept_encoding");
-        hold::write_server(ABSENT, writer);
+        let absent = if of_dev { ABSENT_IN_DEV } else { ABSENT };
+        hold::write_server(absent, of_dev, writer);
         write(writer);
     });
 }
@@ -262,6 +275,8 @@ fn write_proxy(route: &Route, to: &str, writer: &mut Writer) {
     let original = quote(&literal(&route.original_url));
     writer.line(&format!("set $route_original {original}"));
     writer.line(&format!("set $route_host {}", quote(&literal(authority))));
+    // Only fronts of apps are told where requests wait.
+    writer.line("set $route_absent \"\"");
     let target = match path.map(|path| path.trim_end_matches('/')) {
         None => literal(server),
         Some("") => {

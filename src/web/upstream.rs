@@ -1,6 +1,7 @@
 //! How requests go on to the app: as HTTP or FastCGI, to a port or a socket.
 
 use super::Writer;
+use super::router::hold::ABSENT_HEADER;
 use crate::config::app::{Protocol, RequestBuffering, SocketFamily};
 use crate::layout::{PORT, SOCKET};
 
@@ -62,6 +63,7 @@ impl Upstream {
                 writer.line("proxy_set_header Host $http_host");
                 writer.line("proxy_set_header Upgrade $http_upgrade");
                 writer.line("proxy_set_header Connection $front_connection");
+                writer.line(&format!("proxy_set_header {ABSENT_HEADER} \"\""));
                 writer.line("proxy_redirect off");
                 writer.line("proxy_read_timeout 300s");
                 writer.line("proxy_buffer_size 32k");
@@ -72,6 +74,8 @@ impl Upstream {
                 for parameter in PARAMETERS {
                     writer.line(&format!("fastcgi_param {parameter}"));
                 }
+                let header = ABSENT_HEADER.to_uppercase().replace('-', "_");
+                writer.line(&format!("fastcgi_param HTTP_{header} \"\""));
                 if self == Upstream::Fpm {
                     writer.line("fastcgi_param SCRIPT_FILENAME $front_script");
                     writer.line("fastcgi_param SCRIPT_NAME $front_script_name");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, Surroundings, Variables};
 use crate::bounded::{self, MEBIBYTE};
+use crate::config::Config;
 use crate::image_ref::ImageRef;
 use crate::images::{self, Certificates};
 use crate::project::Project;
@@ -123,6 +124,25 @@ fn images_of_variable(variables: &Variables) -> Result<Vec<(String, String)>, Er
 /// What is wrong with a settings file, as a failure.
 pub fn failure(err: &settings::Error) -> Error {
     Error::file(err.to_string()).hinted(err.hint())
+}
+
+/// Reports all names at once that the configuration does not have.
+pub(super) fn check_names(settings: &Settings, config: &Config) -> Result<(), Error> {
+    let mut unknown = settings.unknown_names(config);
+    match unknown.len() {
+        0 => Ok(()),
+        1 => {
+            let only = unknown.swap_remove(0);
+            Err(Error::file(only.message).hint(only.hint))
+        }
+        _ => {
+            let lines = unknown.iter();
+            let lines: Vec<String> = lines
+                .map(|name| format!("{} ({})", name.message, name.hint))
+                .collect();
+            Err(Error::file(lines.join("\n       ")))
+        }
+    }
 }
 
 /// Reports all refused keys at once.

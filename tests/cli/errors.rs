@@ -62,6 +62,35 @@ fn bad_settings_name_the_line() {
 }
 
 #[test]
+fn settings_that_name_what_the_configuration_does_not_have_are_refused() {
+    let project = TestProject::new(
+        "applications:\n  shop:\n    type: nodejs:24\nservices:\n  database: {type: 'postgresql:17'}\n",
+    );
+    let refused = |settings: &str| {
+        project.file(".upsun-local.yaml", settings);
+        project.run(&["list"]).expect(65).stderr
+    };
+    assert_eq!(
+        refused("dev:\n  apps:\n    shpo: {command: x}\n"),
+        "error: .upsun-local.yaml:3: `dev.apps` names `shpo`: there is no such app\n\nhint: did you mean `shop`?\n"
+    );
+    assert_eq!(
+        refused("services:\n  cache: {}\n"),
+        "error: .upsun-local.yaml:2: `services` names `cache`: there is no such service\n\nhint: there are: `database`\n"
+    );
+    let both = refused("dev: {apps: {one: {}}}\nservices: {databse: {}}\n");
+    assert!(both.contains(":1: `dev.apps` names `one`"), "{both}");
+    assert!(both.contains("(did you mean `database`?)"), "{both}");
+    project.file(
+        ".upsun-local.yaml",
+        "dev: {apps: {shop: {}}}\nservices: {database: {}}\n",
+    );
+    // The user's own settings are about other repositories too.
+    project.user_settings("dev: {apps: {other: {}}}\nservices: {other: {}}\n");
+    project.run(&["list"]).expect(0);
+}
+
+#[test]
 fn usage_errors_have_the_code_of_usage_errors() {
     let project = TestProject::new(CONFIG);
     assert_eq!(project.run(&["run", "go", "--no-such-flag"]).code, 64);

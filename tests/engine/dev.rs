@@ -1,8 +1,11 @@
-//! `dev` and `--synced`: edits, restarts, rebuilds, and days on which something is killed.
+//! `dev` and `--synced`: edits, restarts, rebuilds, and days on which something is killed, full or asleep.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use rustix::process::Signal;
 
@@ -10,14 +13,16 @@ use crate::engine::{app, containers, docker, label, objects, running, volumes, w
 use crate::process::Running;
 use crate::support::TestProject;
 
-/// Answers with the file `shown`, what the build made of `version`, and when the process was started.
+/// Answers with the file `shown`, what the build made of `version`, and when the process was started. It takes as many
+/// milliseconds to listen as the file `slow` says.
 const SERVER: &str = "\
 const fs = require('fs');
 const read = name => { try { return fs.readFileSync(name, 'utf8').trim() } catch { return 'nothing' } };
 const began = process.hrtime.bigint();
-require('http').createServer((_, answer) => {
+const server = require('http').createServer((_, answer) => {
     answer.end(`${read('shown')}, ${read('built')}, began ${began}.\\n`);
-}).listen(process.env.PORT);
+});
+setTimeout(() => server.listen(process.env.PORT), Number(read('slow')) || 0);
 ";
 
 fn project(settings: &str) -> TestProject {
@@ -36,7 +41,11 @@ fn project(settings: &str) -> TestProject {
 }
 
 fn start(project: &TestProject) -> (Running, String) {
-    let dev = Running::start(project, &["dev"]);
+    start_with(project, &["dev"])
+}
+
+fn start_with(project: &TestProject, command: &[&str]) -> (Running, String) {
+    let dev = Running::start(project, command);
     dev.wait_for_talk(" Watching ");
     let said = dev.stderr();
     let line = said.lines().find(|line| line.contains(" Open http"));
@@ -46,6 +55,13 @@ fn start(project: &TestProject) -> (Running, String) {
 
 /// The body of the answer to a GET request, or nothing while nothing answers.
 fn get(url: &str) -> String {
+    let text = whole_answer(url);
+    text.split_once("\r\n\r\n")
+        .map_or_else(String::new, |(_, body)| body.trim().to_owned())
+}
+
+/// The answer to a GET request, with its status and headers.
+fn whole_answer(url: &str) -> String {
     let authority = url.trim_start_matches("http://").trim_end_matches('/');
     let port = authority
         .rsplit(':')
@@ -57,8 +73,44 @@ fn get(url: &str) -> String {
     let _ = write!(stream, "GET / HTTP/1.0\r\nHost: {authority}\r\n\r\n");
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text);
-    text.split_once("\r\n\r\n")
-        .map_or_else(String::new, |(_, body)| body.trim().to_owned())
+    text
+}
+
+/// Requests that come one after the other, without a pause.
+struct Requests {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Requests {
+    fn begin(url: &str) -> Requests {
+        let ends = Arc::new(AtomicBool::new(false));
+        let (url, told) = (url.to_owned(), Arc::clone(&ends));
+        let thread = std::thread::spawn(move || {
+            let mut answers = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                answers.push(whole_answer(&url));
+            }
+            answers
+        });
+        Requests { ends, thread }
+    }
+
+    /// Ends them. All must have been answered, and well.
+    #[track_caller]
+    fn end(self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let answers = self.thread.join().expect("the thread ends");
+        assert!(!answers.is_empty());
+        let is_good = |answer: &&String| answer.starts_with("HTTP/1.1 200 ");
+        let bad: Vec<&String> = answers.iter().filter(|answer| !is_good(answer)).collect();
+        assert!(
+            bad.is_empty(),
+            "{} of {}: {bad:?}",
+            bad.len(),
+            answers.len()
+        );
+    }
 }
 
 #[track_caller]
@@ -111,6 +163,25 @@ fn what_is_edited_is_served_until_dev_is_left() {
         test.stderr.contains("as edited, not a clean build"),
         "{}",
         test.stderr
+    );
+    for (format, said) in [
+        ("junit", "as edited"),
+        ("github", "as edited"),
+        ("json", "\"synced\": true"),
+    ] {
+        let test = project
+            .run(&["test", "--synced", "--format", format])
+            .expect(0);
+        assert!(test.stdout.contains(said), "{}", test.stdout);
+    }
+    let record = project
+        .run(&["activity", "list", "--format", "json"])
+        .expect(0)
+        .stdout;
+    assert!(record.contains("tests as edited"), "{record}");
+    assert!(
+        record.contains("ran the operation show on app as edited"),
+        "{record}"
     );
     let exec = project
         .run(&["exec", "--synced", "--", "cat", "shown"])
@@ -185,6 +256,12 @@ fn named_files_restart_the_process_or_build_anew() {
     let project = project("dev: {restart: [restart.txt], rebuild: [version]}\n");
     let (dev, url) = start(&project);
     let first = served(&url, "one, build 1");
+    project.file("slow", "700\n");
+    wait_until("the file is there", || {
+        let seen = project.run(&["exec", "--synced", "-q", "--", "cat", "slow"]);
+        seen.stdout == "700\n"
+    });
+    let requests = Requests::begin(&url);
     project.file("restart.txt", "now\n");
     dev.wait_for_talk("Restarted app because of restart.txt");
     let mut second = String::new();
@@ -195,6 +272,7 @@ fn named_files_restart_the_process_or_build_anew() {
     project.file("version", "build 2\n");
     dev.wait_for_talk("Switched to the new build of app");
     served(&url, "one, build 2");
+    requests.end();
     assert_eq!(of_kind(&project, "synced").len(), 1);
     project.file("shown", "two\n");
     served(&url, "two, build 2");
@@ -285,6 +363,128 @@ fn a_switch_of_branches_is_written_whole() {
         let (there, here) = sums();
         assert_eq!(there, here, "{branch}");
     }
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+}
+
+/// A file system with almost no room, which only the helper sees, stands for a disk that is full.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn what_a_full_disk_does_not_take_is_written_once_there_is_room() {
+    let project = project("");
+    project.file("small/shown", "one\n");
+    let (dev, _) = start(&project);
+    let helper = of_kind(&project, "syncing").remove(0);
+    let process = docker(&["inspect", "--format", "{{.State.Pid}}", &helper]);
+    let inside = |command: &str| {
+        let mut nsenter = Command::new("nsenter");
+        let nsenter = nsenter.args(["--mount", "--target", process.trim()]);
+        let done = nsenter.args(command.split(' ')).status();
+        done.is_ok_and(|status| status.success())
+    };
+    let options = "size=16k,uid=10000,gid=10000";
+    if !inside(&format!("mount -t tmpfs -o {options} none /app/small")) {
+        eprintln!("not tested: only root mounts anything in a container, on the engine's machine");
+        return;
+    }
+    let large = "x".repeat(100_000);
+    project.file("small/shown", &large);
+    dev.wait_for_talk("the container engine's disk is full: ");
+    let refused = project.run(&["exec", "--synced", "--", "true"]);
+    assert_eq!(refused.code, 75, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("disk is full"),
+        "{}",
+        refused.stderr
+    );
+    assert!(inside("umount /app/small"));
+    dev.wait_for_talk(" Synced small/shown");
+    let shown = project.run(&["exec", "--synced", "--", "wc", "-c", "small/shown"]);
+    assert!(shown.expect(0).stdout.starts_with("100000 "));
+    dev.signal(Signal::INT);
+    let left = dev.wait().expect(130);
+    // It is tried again and again, and said once.
+    assert_eq!(
+        left.stderr.matches("disk is full").count(),
+        1,
+        "{}",
+        left.stderr
+    );
+}
+
+#[test]
+fn an_edited_app_reaches_another_one_as_it_is_edited() {
+    let config = "\
+applications:
+  shop:
+    type: nodejs:24
+    build: {flavor: none}
+    source: {root: shop}
+    relationships: {api: 'api:http'}
+    web: {commands: {start: node server.js}}
+  api:
+    type: nodejs:24
+    build: {flavor: none}
+    source: {root: api}
+    web: {commands: {start: node server.js}}
+routes: {'http://{default}/': {type: upstream, upstream: 'shop:http'}}
+";
+    let project = TestProject::on_engine(config);
+    project
+        .file("api/server.js", SERVER)
+        .file("api/shown", "one\n")
+        .file(
+            "shop/server.js",
+            "\
+require('http').createServer((_, answer) => {
+    const asked = require('http').get('http://api.internal/', from => from.pipe(answer));
+    asked.on('error', err => answer.end(String(err)));
+}).listen(process.env.PORT);
+",
+        )
+        .file(
+            ".upsun-local.yaml",
+            &format!("project: {}\ndev: {{rebuild: [anew]}}\n", project.id),
+        );
+    let (dev, url) = start(&project);
+    served(&url, "one");
+    project.file("api/shown", "two\n");
+    served(&url, "two");
+    // Its container has another name then.
+    project.file("api/anew", "");
+    dev.wait_for_talk("Switched to the new build of shop");
+    project.file("api/shown", "three\n");
+    served(&url, "three");
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+    let (dev, url) = start_with(&project, &["dev", "shop"]);
+    project.file("api/shown", "four\n");
+    project.file("shop/other", "\n");
+    dev.wait_for_talk(" Synced other");
+    assert!(get(&url).contains("three"), "{}", get(&url));
+    dev.signal(Signal::INT);
+    dev.wait().expect(130);
+}
+
+#[test]
+fn what_was_edited_while_dev_slept_is_written_when_it_wakes() {
+    let project = project("");
+    project.file("old/file", "one\n");
+    let (dev, url) = start(&project);
+    served(&url, "one");
+    dev.signal(Signal::STOP);
+    for number in 0..300 {
+        project.file(&format!("many/{number}/file"), "new\n");
+    }
+    project.file("shown", "two\n");
+    std::fs::remove_dir_all(project.root().join("old")).expect("a directory");
+    dev.signal(Signal::CONT);
+    served(&url, "two");
+    let script = "ls many | wc -l; ls";
+    let there = project.run(&["exec", "--synced", "-q", "--", "sh", "-c", script]);
+    let there = there.expect(0).stdout;
+    assert!(there.starts_with("300\n"), "{there}");
+    assert!(!there.contains("old"), "{there}");
     dev.signal(Signal::INT);
     dev.wait().expect(130);
 }

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::engine::{container, docker, label};
+use rustix::process::Signal;
+
+use crate::engine::{container, docker, label, wait_until};
 use crate::process::Running;
 use crate::support::TestProject;
 
@@ -79,7 +81,46 @@ fn requests_wait_for_the_new_container_and_those_with_a_body_are_told_to_come_ag
     );
     assert_eq!(up.wait().code, 0);
     // After the deploy nothing waits for the app, should it end.
+    assert_eq!(held_upstreams(&project), "");
+}
+
+/// What the router lets requests wait for.
+fn held_upstreams(project: &TestProject) -> String {
     let kind = "label=local.upsun.kind=router";
-    let router = docker(&["ps", "-q", "--filter", &label(&project), "--filter", kind]);
-    assert_eq!(docker(&["exec", &router, "ls", "/tmp/deploys"]), "");
+    let router = docker(&["ps", "-q", "--filter", &label(project), "--filter", kind]);
+    docker(&["exec", &router, "ls", "/tmp/deploys"])
+}
+
+#[test]
+fn no_request_waits_for_a_deploy_that_was_killed() {
+    let project = TestProject::on_engine(CONFIG);
+    project.file("server.js", &server("old")).file("first", "");
+    project.run(&["up"]).expect(0);
+    let url = project
+        .run(&["url", "--primary", "--pipe"])
+        .expect(0)
+        .stdout;
+    let url = url.trim_end();
+    std::fs::remove_file(project.root().join("first")).expect("a file");
+    project.file("server.js", &server("new"));
+    let up = Running::start(&project, &["up"]);
+    up.wait_for_talk("Running hooks.deploy of app");
+    assert_ne!(held_upstreams(&project), "");
+    let held = send(url, "GET", "");
+    up.signal(Signal::KILL);
+    up.wait();
+    wait_until("the router forgets the deploy", || {
+        held_upstreams(&project).is_empty()
+    });
+    // Not the answer that names a deploy.
+    for refused in [answer(held), answer(send(url, "POST", "text"))] {
+        assert!(refused.starts_with("HTTP/1.1 50"), "{refused}");
+    }
+    let refused = answer(send(url, "GET", ""));
+    assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
+    assert!(refused.contains("`upsun-local up` starts it"), "{refused}");
+    project.file("first", "");
+    project.run(&["up"]).expect(0);
+    assert!(answer(send(url, "GET", "")).ends_with("new"));
+    assert_eq!(held_upstreams(&project), "");
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::copy::Copy;
-use super::make::make;
+use super::make::{Containers, containers_of, make};
 use super::view::{Said, View};
 use super::{Actions, Reopen, Request};
 use crate::bounded::{self, MEBIBYTE};
@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::event::Dev as DevEvent;
 use crate::failure::{self, Failure};
 use crate::lifecycle::{SyncState, SyncStore};
+use crate::relationships;
 use crate::shutdown::Urgency;
 use crate::source::{Tree, TreeId};
 use crate::watch::Watch;
@@ -80,7 +81,7 @@ impl<'a, E: Engine> Session<'a, E> {
         };
         left.await
             .map_err(|err| Failure::of(err, &self.actions.shutdown))?;
-        let made = make(&self.actions, self.request, None).await?;
+        let made = make(&self.actions, self.request, &Containers::new(), None).await?;
         let switched = self.switch(made).await;
         switched.map_err(|err| Failure::of(err, &self.actions.shutdown))
     }
@@ -154,6 +155,7 @@ impl<'a, E: Engine> Session<'a, E> {
                     stale.entry(copy.app.clone()).or_insert(path);
                 }
             }
+            self.add_dependents(&mut stale);
             if stale.is_empty() || !self.rebuild(stale, &tree, watch).await? {
                 return Ok(write_all(&self.actions, &mut self.copies, &tree, &[]).await);
             }
@@ -210,6 +212,19 @@ impl<'a, E: Engine> Session<'a, E> {
         paths.find(|path| dev.rebuilds(&copy.app, path))
     }
 
+    /// Adds the edited apps that reach one that is made anew: they find it by the name of its container, which changes.
+    fn add_dependents(&self, stale: &mut BTreeMap<String, String>) {
+        let config = &self.actions.workspace.config;
+        for copy in &self.copies {
+            let app = config.apps.get(&copy.app);
+            let reached = app.map(|app| relationships::in_order(&[app], config));
+            let mut reached = reached.into_iter().flatten();
+            if let Some(path) = reached.find_map(|app| stale.get(&app.name).cloned()) {
+                stale.entry(copy.app.clone()).or_insert(path);
+            }
+        }
+    }
+
     /// Builds apps anew and switches to the new builds. What is edited meanwhile is written into those that run.
     /// Returns false if that failed: then the apps go on as they are.
     async fn rebuild(
@@ -228,7 +243,8 @@ impl<'a, E: Engine> Session<'a, E> {
         }
         let made = {
             let (actions, copies) = (&self.actions, &mut self.copies);
-            let mut work = Box::pin(make(actions, self.request, Some(&names)));
+            let edited = containers_of(copies);
+            let mut work = Box::pin(make(actions, self.request, &edited, Some(&names)));
             loop {
                 tokio::select! {
                     biased;

@@ -25,10 +25,23 @@ pub(super) struct Made {
     tree: Arc<Tree>,
 }
 
-/// Brings everything up as it is deployed, and starts edited apps beside that: all of the request, or only some.
+/// The names of the containers of edited apps, by app.
+pub(super) type Containers = BTreeMap<String, String>;
+
+pub(super) fn containers_of(copies: &[Copy]) -> Containers {
+    let names = copies.iter().filter_map(|copy| {
+        let container = copy.synced.plan.container()?;
+        Some((copy.app.clone(), container.container.name.clone()))
+    });
+    names.collect()
+}
+
+/// Brings everything up as it is deployed, and starts edited apps beside that: all of the request, or only some. `edited`
+/// are those that are edited already.
 pub(super) async fn make<E: Engine>(
     actions: &Actions<E>,
     request: &Request,
+    edited: &Containers,
     only: Option<&[String]>,
 ) -> Result<Made, Failure> {
     let up = up::Request {
@@ -39,32 +52,56 @@ pub(super) async fn make<E: Engine>(
     };
     let up = Up::prepare(&actions.workspace, up)?;
     actions.up(&up, || {}).await?;
-    let made = make_synced(actions, request, &up).await;
+    let made = make_synced(actions, request, edited.clone(), &up).await;
     made.map_err(|err| Failure::of(err, &actions.shutdown))
 }
 
 async fn make_synced<E: Engine>(
     actions: &Actions<E>,
     request: &Request,
+    mut containers: Containers,
     up: &Up,
 ) -> lifecycle::Result<Made> {
     let (workspace, sandbox) = (&actions.workspace, actions.sandbox());
     let lock = sandbox.lock("dev").await?;
+    let (project, environment) = (&workspace.project, &workspace.environment.name);
+    let mut tokens = Vec::new();
+    for (plan, _) in up.wanted_plans() {
+        let token = lock::new_token();
+        let name = crate::plan::synced::name(project, environment, &plan.app, &token);
+        containers.insert(plan.app.clone(), name);
+        tokens.push(token);
+    }
     let mut synced = Vec::new();
-    for (plan, image) in up.wanted_plans() {
+    for ((plan, image), token) in up.wanted_plans().zip(&tokens) {
         let app = workspace.config.apps.get(&plan.app);
-        let Some(edited) = app.and_then(|app| edited(workspace, app, up.tree())) else {
+        let Some(mut edited) = app.and_then(|app| edited(workspace, app, up.tree())) else {
             continue;
         };
+        lead_to(&mut edited, &containers, workspace);
         let planned = planned(plan, image, up.tree(), request.pull, false);
-        let token = lock::new_token();
-        synced.push(sandbox.make_synced(&planned, &edited, &token).await?);
+        synced.push(sandbox.make_synced(&planned, &edited, token).await?);
     }
     lock.release();
     Ok(Made {
         synced,
         tree: Arc::clone(up.tree()),
     })
+}
+
+/// Lets the relationships of an app lead to the edited containers of other apps.
+fn lead_to(plan: &mut AppPlan, edited: &Containers, workspace: &Workspace) {
+    let (project, environment) = (&workspace.project, &workspace.environment.name);
+    let networks = plan.containers.iter_mut();
+    for network in networks.filter_map(|it| it.container.network.as_mut()) {
+        for (app, container) in edited {
+            let deployed = project.name(&[environment, app]);
+            let links = network.links.iter_mut();
+            for link in links.filter(|link| link.container == deployed) {
+                link.container.clone_from(container);
+            }
+        }
+    }
 }
 
 /// The plan of an app with the command that runs while it is edited.
@@ -83,6 +120,7 @@ impl<E: Engine> Session<'_, E> {
         let actions = &self.actions;
         let sandbox = actions.sandbox();
         let lock = sandbox.lock("dev").await?;
+        let new = made.synced.clone();
         let mut old = Vec::new();
         for synced in made.synced {
             let copy = Copy::new(synced, Arc::clone(&made.tree));
@@ -91,10 +129,18 @@ impl<E: Engine> Session<'_, E> {
                 None => self.copies.push(copy),
             }
         }
+        // One that takes long to start does not listen yet.
+        let mut holds = Vec::new();
+        for synced in &new {
+            holds.push((synced, sandbox.hold_synced(synced).await?));
+        }
         let router = match router(&actions.workspace, &self.copies) {
             Some(router) => Some(sandbox.lead_to_synced(&router).await?),
             None => None,
         };
+        for (synced, hold) in holds {
+            sandbox.release_synced(hold, synced).await;
+        }
         for old in old {
             sandbox.remove_synced(&old.synced).await?;
         }
@@ -109,13 +155,7 @@ impl<E: Engine> Session<'_, E> {
 
 /// The router that leads to edited apps.
 fn router(workspace: &Workspace, copies: &[Copy]) -> Option<RouterPlan> {
-    let edited: BTreeMap<String, String> = copies
-        .iter()
-        .filter_map(|copy| {
-            let container = copy.synced.plan.container()?;
-            Some((copy.app.clone(), container.container.name.clone()))
-        })
-        .collect();
+    let edited = containers_of(copies);
     // A configuration whose routes cannot be planned has been refused before.
     let router = workspace.router_to(&edited).ok().flatten();
     router.map(|router| router.plan)

@@ -20,6 +20,7 @@ fn operation() -> Draft {
         operation: "clear".to_owned(),
         role: "viewer".to_owned(),
         user: Some("ada".to_owned()),
+        synced: false,
     }
 }
 
@@ -319,7 +320,10 @@ fn crons_that_run_by_themselves_are_activities_of_their_own() {
 fn tests_are_told_by_their_verdicts() {
     let dir = tempfile::tempdir().unwrap();
     let mut recorder = recorder(dir.path());
-    recorder.begin(Draft::Tests { count: 2 });
+    recorder.begin(Draft::Tests {
+        count: 2,
+        synced: false,
+    });
     recorder.record(&printed("shown with -v only"));
     let verdict = |name: &str, status| Verdict {
         who: "admin".to_owned(),

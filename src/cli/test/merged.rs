@@ -7,7 +7,7 @@ use super::{Arguments, Format, parts};
 use upsun_local::actions::suite::exit_code_of_merged;
 use upsun_local::failure::{BAD_FILE, Failure};
 use upsun_local::suite::merge::{Source, merge};
-use upsun_local::suite::{line, summary};
+use upsun_local::suite::{line, summary_of};
 
 /// Reads the reports, and prints or writes one. It needs neither an engine nor a repository.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failure> {
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let root = root(context).ok();
     report(context, root.as_deref(), arguments.format, output, &merged)?;
     if !context.global.quiet {
-        context.talk(&format!("{}\n", summary(&merged.verdicts)));
+        context.talk(&format!("{}\n", summary_of(&merged)));
     }
     Ok(exit_code_of_merged(&merged.verdicts))
 }

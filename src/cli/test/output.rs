@@ -68,18 +68,22 @@ pub(super) fn report(
     output: Option<File<'_>>,
     report: &Report,
 ) -> Result<(), Failure> {
-    let verdicts = &report.verdicts;
     let text = match format {
         Format::Junit => tests::junit(report),
         Format::Json => tests::json(report),
         Format::Github => {
             let folder = root.map(|root| check::folder(context, root));
             let file = [folder.as_deref().unwrap_or_default(), settings::FILE_NAME].join("/");
-            tests::github(verdicts, file.trim_start_matches('/'))
+            tests::github(report, file.trim_start_matches('/'))
         }
         Format::Text => {
             let line = |verdict| tests::line(verdict, plain_style());
-            verdicts.iter().map(line).collect()
+            let mut text: String = report.verdicts.iter().map(line).collect();
+            if report.synced {
+                text.push_str(&tests::summary_of(report));
+                text.push('\n');
+            }
+            text
         }
     };
     let Some(output) = output else {

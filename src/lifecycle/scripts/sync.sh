@@ -7,10 +7,17 @@ cd "${1:-/app}" || exit 1
 # What the archive holds is complete before the first file is opened, so a reader finds a file half written for as
 # short as can be. A long one is not kept in memory.
 longest=67108864
+failed() { echo "failed $(printf %s "$1" | head -c 4000 | base64 -w0)"; }
+# Keeps this many bytes in a file. If that fails, what is left of the input cannot be told apart.
+keep() {
+    said=$(head -c "$1" 2>&1 >"/tmp/$2") && return
+    failed "$said"
+    return 1
+}
 while read -r removed replaced emptied archive; do
-    { [ "$removed" = 0 ] || head -c "$removed" >/tmp/removed; } || exit 1
-    { [ "$replaced" = 0 ] || head -c "$replaced" >/tmp/replaced; } || exit 1
-    { [ "$emptied" = 0 ] || head -c "$emptied" >/tmp/emptied; } || exit 1
+    { [ "$removed" = 0 ] || keep "$removed" removed; } || exit 1
+    { [ "$replaced" = 0 ] || keep "$replaced" replaced; } || exit 1
+    { [ "$emptied" = 0 ] || keep "$emptied" emptied; } || exit 1
     # A directory of the build may have the name of a file that is gone: it stays.
     [ "$removed" = 0 ] || xargs -0r rm -f -- </tmp/removed 2>/dev/null
     errors=
@@ -19,7 +26,7 @@ while read -r removed replaced emptied archive; do
     if [ "$archive" -gt "$longest" ]; then
         errors=$errors$(head -c "$archive" | tar -xmf - --no-same-owner --unlink-first 2>&1)
     elif [ "$archive" != 0 ]; then
-        head -c "$archive" >/tmp/archive || exit 1
+        keep "$archive" archive || exit 1
         # Written in place, a file keeps its watchers. A program that runs cannot be written, and is replaced.
         tar -xmf /tmp/archive --no-same-owner --overwrite 2>/dev/null ||
             errors=$errors$(tar -xmf /tmp/archive --no-same-owner --unlink-first 2>&1)
@@ -28,6 +35,6 @@ while read -r removed replaced emptied archive; do
     if [ -z "$errors" ]; then
         echo ok
     else
-        echo "failed $(printf %s "$errors" | head -c 4000 | base64 -w0)"
+        failed "$errors"
     fi
 done

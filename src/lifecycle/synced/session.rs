@@ -106,14 +106,34 @@ impl Session {
             answer = read => answer?,
             err = written => return Err(err.into()),
         };
-        Ok(match answer.split_once(' ') {
-            Some(("failed", said)) => Err(said_in(said)),
-            _ => Ok(()),
+        Ok(match answer.strip_prefix("failed") {
+            Some(said) => Err(said_in(said.trim())),
+            None => Ok(()),
         })
     }
 }
 
+/// How programs say that there is no room. GNU tar says how much it could write.
+const NO_ROOM: [&str; 3] = [
+    "No space left on device",
+    "Disk quota exceeded",
+    ": Wrote only ",
+];
+
+/// What `tar` says after anything else.
+const LAST_WORDS: &str = "tar: Exiting with failure status due to previous errors";
+
+/// What a program of the container said, in base64.
 fn said_in(text: &str) -> String {
     let bytes = BASE64_STANDARD.decode(text).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).trim().to_owned()
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().filter(|line| *line != LAST_WORDS);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    if NO_ROOM.iter().any(|words| text.contains(words)) {
+        format!("the container engine's disk is full: {}", text.trim())
+    } else if text.trim().is_empty() {
+        "a program in the container failed without a word".to_owned()
+    } else {
+        text.trim().to_owned()
+    }
 }

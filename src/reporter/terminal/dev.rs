@@ -46,7 +46,7 @@ impl<S: Screen> Terminal<S> {
             }
             Dev::Failed { app, message } => {
                 let line = format!(
-                    "{} to write what was edited into {}: {}\n\n{}: the next change tries again",
+                    "{} to write what was edited into {}: {}\n\n{}: this is tried again every 5 s, and at the next change",
                     self.style.error("   failed"),
                     safe_line(&app),
                     text::safe(&message),

@@ -8,14 +8,15 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use base64::Engine as _;
 use futures_util::stream;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-use super::{Frame, Session};
+use super::{BASE64_STANDARD, Frame, Session, said_in};
 use crate::engine::Exec;
 use crate::output::Output;
-use crate::source::{self, Tree};
+use crate::source::{self, Changes, Tree};
 
 /// A repository, and a copy of it that stands for `/app`.
 struct Pair {
@@ -282,4 +283,35 @@ fn a_directory_of_the_repository_is_an_app_of_its_own() {
     assert_eq!(changes.deleted, 0);
     let batches = after.batches("shop", &changes.written, 1);
     assert_eq!(batches, [[b"a".to_vec()], [b"b".to_vec()]]);
+}
+
+#[test]
+fn a_full_disk_is_called_so() {
+    let said = |text: &str| said_in(&BASE64_STANDARD.encode(text));
+    assert_eq!(
+        said(
+            "tar: a: Wrote only 7680 of 10240 bytes\ntar: Exiting with failure status due to previous errors\n"
+        ),
+        "the container engine's disk is full: tar: a: Wrote only 7680 of 10240 bytes"
+    );
+    assert_eq!(
+        said("tar: a: Permission denied\n"),
+        "tar: a: Permission denied"
+    );
+    assert_eq!(said(""), "a program in the container failed without a word");
+}
+
+/// `/dev/full` stands for a memory file system without room.
+#[tokio::test]
+async fn input_that_cannot_be_kept_is_a_failure_and_not_a_success() {
+    let mut pair = Pair::of(&[(b"a", "one\n")]);
+    let kept = pair.folder.path().join("tmp/archive");
+    symlink("/dev/full", kept).unwrap();
+    let frame = Frame::new(&Changes::default(), vec![0; 100_000]);
+    let written = pair.session.apply(&frame).await.unwrap();
+    let why = written.unwrap_err();
+    assert!(
+        why.starts_with("the container engine's disk is full: "),
+        "{why}"
+    );
 }
