@@ -12,7 +12,7 @@ use super::context::Context;
 use super::upsun_client::{BRIDGE, Bridge};
 use super::{Cli, Command, exec};
 use upsun_local::failure::{CANNOT_MAKE, Failure};
-use upsun_local::server::{GIT_HOST, SSH_HOST};
+use upsun_local::server::{GIT_HOST, Running, SSH_HOST};
 
 /// The letters of options of `ssh` that have a value.
 const VALUED: &str = "BbcDEeFIiJLlmOoPpQRSWw";
@@ -63,9 +63,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         )
         .hint("`upsun-local up`, or `upsun redeploy`, brings up what has changed"));
     }
-    if asked.host != SSH_HOST {
+    let Some(project) = project(&asked.host) else {
         return Err(real(context, &bridge, &arguments.words));
-    }
+    };
     if let Some((letter, hint)) = asked.elsewhere {
         return Err(
             Failure::usage(format!("`ssh -{letter}` has no counterpart in a sandbox")).hint(hint),
@@ -77,11 +77,21 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             asked.user.unwrap_or_default()
         )));
     };
+    let root = match project {
+        None => bridge.root,
+        Some(id) => Running::root_of(&bridge.address, &bridge.token, id),
+    };
+    let root = root.ok_or_else(|| {
+        Failure::usage(format!(
+            "the server does not know the project of `{}`",
+            asked.host
+        ))
+    })?;
     let mut words: Vec<OsString> = vec!["upsun-local".into(), "--quiet".into()];
     let mut option = |name: &str, value: OsString| {
         words.extend([OsString::from(format!("--{name}")), value]);
     };
-    option("dir", bridge.root.into());
+    option("dir", root.into());
     option("environment", environment.into());
     words.push("exec".into());
     let mut option = |name: &str, value: OsString| {
@@ -107,6 +117,15 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         return Err(Failure::fault("`exec` is not `exec`"));
     };
     exec::run(&context.with_options(cli.global), arguments).await
+}
+
+/// The project that a host name of containers has, if it has one; `None` for other hosts.
+fn project(host: &str) -> Option<Option<&str>> {
+    let before = host.strip_suffix(SSH_HOST)?;
+    if before.is_empty() {
+        return Some(None);
+    }
+    before.strip_suffix('.').map(Some)
 }
 
 /// The environment, the app and the worker of an address, as the API writes it.
@@ -219,6 +238,18 @@ mod tests {
             asked("-n|-N|-L|1:x:2|u@h").elsewhere.map(|it| it.0),
             Some('L')
         );
+    }
+
+    #[test]
+    fn a_host_name_may_have_the_project() {
+        for (host, expected) in [
+            ("ssh.sandbox.localhost", Some(None)),
+            ("shop_1.ssh.sandbox.localhost", Some(Some("shop_1"))),
+            ("evilssh.sandbox.localhost", None),
+            ("example.com", None),
+        ] {
+            assert_eq!(project(host), expected, "{host}");
+        }
     }
 
     #[test]

@@ -110,6 +110,10 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     #[must_use]
     pub(super) fn detail(mut self, detail: Value) -> Self {
         self.detail = detail;

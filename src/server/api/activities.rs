@@ -49,7 +49,7 @@ impl<E: Engine + 'static> Activities<'_, E> {
     pub(super) async fn route(&self, path: &[&str]) -> Result {
         match (&self.asked.call.method, path) {
             (&Method::GET, []) => self.list().await,
-            (&Method::GET, [id]) => Ok(json(&shown(&self.one(id)?))),
+            (&Method::GET, [id]) => Ok(json(&shown(self.workspace, &self.one(id)?))),
             (&Method::GET, [id, "log"]) => {
                 let activity = self.one(id)?;
                 Ok(log::stream(self.store(), activity))
@@ -81,7 +81,9 @@ impl<E: Engine + 'static> Activities<'_, E> {
         let store = self.store();
         let found = blocking(move || store.newest(count, &selection)).await?;
         let found = found.map_err(|err| Problem::fault(err.to_string()))?;
-        Ok(json(&Value::Array(found.iter().map(shown).collect())))
+        Ok(json(&Value::Array(
+            found.iter().map(|it| shown(self.workspace, it)).collect(),
+        )))
     }
 
     fn selection(&self) -> Result<Selection> {
@@ -154,8 +156,8 @@ impl<E: Engine + 'static> Activities<'_, E> {
 }
 
 /// An activity as Upsun's API has it.
-pub(super) fn shown(activity: &Activity) -> Value {
-    let project = project::plain(&activity.project);
+pub(super) fn shown(workspace: &Workspace, activity: &Activity) -> Value {
+    let project = project::id(workspace);
     let own = format!("/projects/{}/activities/{}", part(&project), activity.id);
     let mut all = vec![("self", own.clone()), ("log", format!("{own}/log"))];
     if activity.state.is_open() {
