@@ -20,6 +20,8 @@ mod console_calls;
 mod engine;
 #[cfg(feature = "test-docker")]
 mod every_command;
+#[cfg(feature = "test-docker")]
+mod everywhere;
 mod projects;
 mod reuse;
 mod safety;
