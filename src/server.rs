@@ -21,6 +21,7 @@ mod listener;
 mod oauth;
 mod place;
 mod projects;
+mod records;
 mod request;
 mod running;
 mod runs;
@@ -42,6 +43,7 @@ pub use self::place::Connecting;
 use self::place::Place;
 use self::projects::Projects;
 pub use self::projects::{Serving, remember};
+use self::records::Records;
 use self::request::Call;
 use self::running::Record;
 pub use self::running::{Manner, Running};
@@ -75,6 +77,7 @@ struct Shared<E> {
     place: Place<E>,
     hub: Hub,
     runs: Runs,
+    records: Records,
 }
 
 /// Ends a server from outside of it.
@@ -157,6 +160,10 @@ impl<E: Engine + 'static> Server<E> {
             }
         };
         let mut closing = all.closing.subscribe();
+        let taking_up = tokio::spawn({
+            let all = Arc::clone(&all);
+            async move { all.projects.take_up().await }
+        });
         tokio::select! {
             () = listener.serve(answer) => {}
             () = all.shutdown.reached(Urgency::Cancel) => {}
@@ -165,6 +172,7 @@ impl<E: Engine + 'static> Server<E> {
         if let Some(record) = record {
             record.remove();
         }
+        taking_up.abort();
         let shared = all.projects.all();
         let ending = shared.iter().map(|shared| shared.runs.end(&all.shutdown));
         futures_util::future::join_all(ending).await;

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+pub(super) use self::activities::shown;
 use self::environment::Environment;
 pub use self::environment::{GIT_HOST, SSH_HOST};
 pub(super) use self::operations::{parameters, target};

@@ -19,8 +19,10 @@ use super::answer::{Problem, Result};
 use super::api::{plain, project_id};
 use super::hub::Hub;
 use super::place::{Connecting, Place, Seen, blocking};
+use super::records::Records;
 use super::runs::Runs;
 use super::{Shared, stream_name};
+use crate::actions::Actions;
 use crate::engine::Engine;
 use crate::lifecycle::{self, Sandboxes};
 use crate::private;
@@ -143,6 +145,7 @@ impl<E: Engine + 'static> Projects<E> {
             place: Place::new(root, surroundings.clone(), Arc::clone(connect)),
             hub: Hub::new(stream_name()),
             runs: Runs::default(),
+            records: Records::default(),
         };
         Known {
             shared: Arc::new(shared),
@@ -187,6 +190,22 @@ impl<E: Engine + 'static> Projects<E> {
         with_id().ok_or_else(|| {
             Problem::not_found(format!("no sandbox of this server is the project `{id}`"))
         })
+    }
+
+    /// Ends what servers and commands left running that were killed. Without an engine there is nothing to end.
+    pub(super) async fn take_up(&self) {
+        if self.serving.everywhere {
+            self.list().await;
+        }
+        for shared in self.all() {
+            let Ok(seen) = shared.place.see().await else {
+                continue;
+            };
+            let take_up = |actions: Actions<E>| async move { actions.take_up().await };
+            if let Err(problem) = shared.act(&seen.workspace, take_up).await {
+                tracing::debug!(why = problem.message(), "nothing was taken up");
+            }
+        }
     }
 
     /// All projects, as they are now. The one at hand is the first.
