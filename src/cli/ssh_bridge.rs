@@ -17,8 +17,13 @@ use upsun_local::server::{GIT_HOST, Running, SSH_HOST};
 /// The letters of options of `ssh` that have a value.
 const VALUED: &str = "BbcDEeFIiJLlmOoPpQRSWw";
 
+/// What to use instead of `scp` and `sftp`.
+const COPY: &str = "`upsun-local mount upload` and `download` copy files of mounts; the files of the app come from the repository";
+
 /// Letters of options that ask for something else than a command in the container.
-const ELSEWHERE: [(char, &str); 4] = [
+const ELSEWHERE: [(char, &str); 5] = [
+    // A subsystem, as `scp` and `sftp` ask for it.
+    ('s', COPY),
     (
         'L',
         "`upsun-local tunnel open` opens ports that lead to services",
@@ -71,6 +76,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             Failure::usage(format!("`ssh -{letter}` has no counterpart in a sandbox")).hint(hint),
         );
     }
+    if is_scp(&asked.command) {
+        return Err(Failure::usage("`scp` has no counterpart in a sandbox").hint(COPY));
+    }
     let Some((environment, app, worker)) = asked.user.as_deref().and_then(container) else {
         return Err(Failure::usage(format!(
             "`{}` is not the address of a container of a sandbox",
@@ -119,6 +127,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     exec::run(&context.with_options(cli.global), arguments).await
 }
 
+/// Whether the command is what `scp -O` asks for: the images have no `scp`.
+fn is_scp(command: &[String]) -> bool {
+    let words: Vec<&str> = command.iter().flat_map(|text| text.split_whitespace()).collect();
+    let is_end = |word: &&str| matches!(*word, "-t" | "-f");
+    words.first() == Some(&"scp") && words.iter().any(is_end)
+}
+
 /// The project that a host name of containers has, if it has one; `None` for other hosts.
 fn project(host: &str) -> Option<Option<&str>> {
     let before = host.strip_suffix(SSH_HOST)?;
@@ -151,6 +166,9 @@ fn read(words: &[String]) -> Asked {
             }
             Some(letters) => {
                 let Some(at) = letters.find(|letter| VALUED.contains(letter)) else {
+                    let elsewhere = ELSEWHERE.into_iter();
+                    let mut wanted = elsewhere.filter(|(other, _)| letters.contains(*other));
+                    asked.elsewhere = asked.elsewhere.or(wanted.next());
                     continue;
                 };
                 let letter = letters[at..].chars().next().unwrap_or_default();
@@ -238,6 +256,21 @@ mod tests {
             asked("-n|-N|-L|1:x:2|u@h").elsewhere.map(|it| it.0),
             Some('L')
         );
+    }
+
+    #[test]
+    fn scp_and_sftp_are_told_apart_from_commands() {
+        let modern = asked("-x|-oPermitLocalCommand=no|-s|--|local--app@ssh.sandbox.localhost|sftp");
+        assert_eq!(modern.elsewhere.map(|it| it.0), Some('s'));
+        for (line, expected) in [
+            ("u@h|scp -t /tmp/x", true),
+            ("u@h|scp|-r|-f|x", true),
+            ("u@h|ls scp -t", false),
+            ("u@h|scp --help", false),
+        ] {
+            let asked = asked(line);
+            assert_eq!((is_scp(&asked.command), asked.elsewhere), (expected, None), "{line}");
+        }
     }
 
     #[test]
