@@ -25,13 +25,13 @@ const SOON: Duration = Duration::from_millis(2);
 const ALIVE: Duration = Duration::from_secs(5);
 
 /// How many bytes of the log are read at once.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 32 * 1024;
 
 /// How many bytes of the log become messages before it is asked how many there are: lines may be short.
 const PART: usize = 1024;
 
 /// How many bytes of messages are sent at once, about.
-const LARGEST: usize = 64 * 1024;
+const LARGEST: usize = 32 * 1024;
 
 /// How many streams read at the same time: each needs a thread for it.
 static READERS: Semaphore = Semaphore::const_new(4);
