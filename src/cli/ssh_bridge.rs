@@ -86,8 +86,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         )));
     };
     let root = match project {
-        None => bridge.root,
-        Some(id) => Running::root_of(&bridge.address, &bridge.token, id),
+        "" => bridge.root,
+        id => Running::root_of(&bridge.address, &bridge.token, id),
     };
     let root = root.ok_or_else(|| {
         Failure::usage(format!(
@@ -129,18 +129,21 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
 
 /// Whether the command is what `scp -O` asks for: the images have no `scp`.
 fn is_scp(command: &[String]) -> bool {
-    let words: Vec<&str> = command.iter().flat_map(|text| text.split_whitespace()).collect();
+    let words: Vec<&str> = command
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .collect();
     let is_end = |word: &&str| matches!(*word, "-t" | "-f");
     words.first() == Some(&"scp") && words.iter().any(is_end)
 }
 
-/// The project that a host name of containers has, if it has one; `None` for other hosts.
-fn project(host: &str) -> Option<Option<&str>> {
+/// The project that a host name of containers has, empty for the one at hand; `None` for other hosts.
+fn project(host: &str) -> Option<&str> {
     let before = host.strip_suffix(SSH_HOST)?;
     if before.is_empty() {
-        return Some(None);
+        return Some(before);
     }
-    before.strip_suffix('.').map(Some)
+    before.strip_suffix('.')
 }
 
 /// The environment, the app and the worker of an address, as the API writes it.
@@ -260,7 +263,8 @@ mod tests {
 
     #[test]
     fn scp_and_sftp_are_told_apart_from_commands() {
-        let modern = asked("-x|-oPermitLocalCommand=no|-s|--|local--app@ssh.sandbox.localhost|sftp");
+        let modern =
+            asked("-x|-oPermitLocalCommand=no|-s|--|local--app@ssh.sandbox.localhost|sftp");
         assert_eq!(modern.elsewhere.map(|it| it.0), Some('s'));
         for (line, expected) in [
             ("u@h|scp -t /tmp/x", true),
@@ -269,15 +273,19 @@ mod tests {
             ("u@h|scp --help", false),
         ] {
             let asked = asked(line);
-            assert_eq!((is_scp(&asked.command), asked.elsewhere), (expected, None), "{line}");
+            assert_eq!(
+                (is_scp(&asked.command), asked.elsewhere),
+                (expected, None),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn a_host_name_may_have_the_project() {
         for (host, expected) in [
-            ("ssh.sandbox.localhost", Some(None)),
-            ("shop_1.ssh.sandbox.localhost", Some(Some("shop_1"))),
+            ("ssh.sandbox.localhost", Some("")),
+            ("shop_1.ssh.sandbox.localhost", Some("shop_1")),
             ("evilssh.sandbox.localhost", None),
             ("example.com", None),
         ] {

@@ -168,8 +168,11 @@ impl Running {
     pub fn find(state: &Path, manner: &Manner, root: &Path) -> Option<Self> {
         let entries = std::fs::read_dir(state).ok()?.filter_map(Result::ok);
         let records = entries.map(|entry| entry.path()).filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("server-") && name.ends_with(".json"))
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let is_json = path
+                .extension()
+                .is_some_and(|extension| extension == "json");
+            is_json && stem.is_some_and(|stem| stem.starts_with("server-"))
         });
         records
             .filter_map(|path| read(&path))

@@ -165,7 +165,7 @@ fn a_record_that_another_process_changes_is_listed_as_it_is() {
             .open(&record)
             .unwrap()
             .set_modified(old)
-            .unwrap()
+            .unwrap();
     };
     age();
     assert_eq!(results(), ["success"]);
