@@ -6,6 +6,7 @@
 //! Several use cases can run in one process at the same time, each with a [`Shutdown`] of its own that stops it
 //! alone.
 
+mod abandoned;
 pub mod access;
 pub mod advice;
 mod clean;

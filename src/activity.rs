@@ -4,6 +4,7 @@
 //! [`Store`] keeps activities in the state directory of a project, [`Recorder`] makes an activity out of events.
 //! Nothing here prints, and a failure here neither delays nor fails the run that is recorded.
 
+mod cache;
 mod draft;
 mod log;
 mod recorder;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 use crate::event::Outcome;
 
+pub use self::cache::Cache;
 pub use self::draft::{Draft, Place};
 pub use self::log::{LIMIT, Log};
 pub use self::recorder::{Ending, Recorder};

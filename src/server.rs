@@ -7,7 +7,9 @@
 //! - `guard` and `key` decide who is answered, `listener` holds the connections.
 //! - `api` is Upsun's API, at the root: paths, names and shapes are those of `api.upsun.com`.
 //! - `console` is everything below `/console`.
+//! - `projects` knows the repositories, each at its `place`.
 //! - `runs` starts activities, `hub` tells consoles what happens in them.
+//! - `running` is the record by which other processes find the server.
 
 mod answer;
 mod api;
@@ -18,7 +20,10 @@ mod key;
 mod listener;
 mod oauth;
 mod place;
+mod projects;
+mod records;
 mod request;
+mod running;
 mod runs;
 
 use std::path::Path;
@@ -32,11 +37,16 @@ use self::answer::{Answer, Problem};
 pub use self::api::{GIT_HOST, SSH_HOST, project_id};
 use self::guard::Guard;
 use self::hub::Hub;
-use self::key::KeyFile;
 pub use self::key::{Caller, Key};
 use self::listener::Listener;
-pub use self::place::{Connecting, Place};
+pub use self::place::Connecting;
+use self::place::Place;
+use self::projects::Projects;
+pub use self::projects::{Serving, remember};
+use self::records::Records;
 use self::request::Call;
+use self::running::Record;
+pub use self::running::{Manner, Running};
 use self::runs::Runs;
 use crate::engine::Engine;
 use crate::failure::{CANNOT_MAKE, Failure};
@@ -45,22 +55,29 @@ use crate::shutdown::{Shutdown, Urgency};
 /// A server that has its port, but does not answer yet.
 #[derive(Debug)]
 pub struct Server<E> {
-    shared: Arc<Shared<E>>,
+    all: Arc<All<E>>,
     listener: Listener,
-    key_file: KeyFile,
+    record: Option<Record>,
 }
 
 /// What all calls share.
 #[derive(Debug)]
-struct Shared<E> {
-    place: Place<E>,
+struct All<E> {
+    projects: Projects<E>,
     guard: Guard,
-    hub: Hub,
-    runs: Runs,
     /// Ends the server, and the activities that run.
     shutdown: Shutdown,
     /// Ends the server, once the activities that run have ended.
     closing: watch::Sender<bool>,
+}
+
+/// What all calls for one repository share.
+#[derive(Debug)]
+struct Shared<E> {
+    place: Place<E>,
+    hub: Hub,
+    runs: Runs,
+    records: Records,
 }
 
 /// Ends a server from outside of it.
@@ -75,83 +92,95 @@ impl Closing {
 }
 
 impl<E: Engine + 'static> Server<E> {
-    /// Takes a port of this machine: the given one, or any that is free. `state` is the directory for the file that
-    /// holds the key.
+    /// Takes a port of this machine: the given one, or any that is free.
     pub async fn open(
-        place: Place<E>,
-        state: &Path,
+        serving: Serving<E>,
         port: Option<u16>,
         shutdown: Shutdown,
     ) -> Result<Self, Failure> {
         let listener = Listener::open(port).await?;
         let key = Key::new().map_err(|err| failed("there is no random key", &err))?;
-        let key_file = KeyFile::write(state, listener.port(), &key)
-            .map_err(|err| failed("the key cannot be written", &err))?;
         let guard = Guard::new(listener.port(), key)
             .map_err(|err| failed("there is no random key", &err))?;
-        let shared = Shared {
-            place,
-            hub: Hub::new(stream_name()),
+        let all = All {
+            projects: Projects::new(serving),
             guard,
-            runs: Runs::default(),
             shutdown,
             closing: watch::Sender::new(false),
         };
         Ok(Server {
-            shared: Arc::new(shared),
+            all: Arc::new(all),
             listener,
-            key_file,
+            record: None,
         })
+    }
+
+    /// Lets other processes of this user find the server, for as long as it runs. `state` is the directory with the
+    /// state of all projects.
+    pub fn announce(&mut self, state: &Path, manner: &Manner) -> Result<(), Failure> {
+        let record = Record::write(state, self.listener.port(), &self.all.guard.key, manner);
+        let record = record.map_err(|err| failed("the record of the server", &err))?;
+        self.record = Some(record);
+        Ok(())
     }
 
     /// The address, without a slash at the end.
     pub fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.listener.port())
+        running::address(self.listener.port())
     }
 
     /// The token of a caller.
     pub fn token(&self, caller: &Caller) -> String {
-        self.shared.guard.key.token(caller)
+        self.all.guard.key.token(caller)
     }
 
-    /// The file that holds the key.
-    pub fn key_file(&self) -> &Path {
-        self.key_file.path()
+    /// This server, as a client finds it. `project` is the id of the client's project in the API.
+    pub fn running(&self, project: String) -> Running {
+        Running::new(self.address(), self.all.guard.key.clone(), project)
     }
 
     /// Ends the server from outside of it.
     pub fn closing(&self) -> Closing {
-        Closing(self.shared.closing.clone())
+        Closing(self.all.closing.clone())
     }
 
     /// Answers until the first request to stop. Activities that run then are cancelled as by Ctrl-C, and get their
     /// time.
     pub async fn serve(self) {
         let Server {
-            shared,
+            all,
             listener,
-            key_file,
+            record,
         } = self;
         let answer = {
-            let shared = Arc::clone(&shared);
+            let all = Arc::clone(&all);
             move |request| {
-                let shared = Arc::clone(&shared);
-                async move { shared.answer(request).await }
+                let all = Arc::clone(&all);
+                async move { all.answer(request).await }
             }
         };
-        let mut closing = shared.closing.subscribe();
+        let mut closing = all.closing.subscribe();
+        let taking_up = tokio::spawn({
+            let all = Arc::clone(&all);
+            async move { all.projects.take_up().await }
+        });
         tokio::select! {
             () = listener.serve(answer) => {}
-            () = shared.shutdown.reached(Urgency::Cancel) => {}
+            () = all.shutdown.reached(Urgency::Cancel) => {}
             _ = closing.wait_for(|is_closing| *is_closing) => {}
         }
-        key_file.remove();
-        shared.runs.end(&shared.shutdown).await;
+        if let Some(record) = record {
+            record.remove();
+        }
+        taking_up.abort();
+        let shared = all.projects.all();
+        let ending = shared.iter().map(|shared| shared.runs.end(&all.shutdown));
+        futures_util::future::join_all(ending).await;
     }
 }
 
-impl<E: Engine + 'static> Shared<E> {
-    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Answer {
+impl<E: Engine + 'static> All<E> {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = match self.route(request).await {
             Ok(answer) => answer,
@@ -162,7 +191,7 @@ impl<E: Engine + 'static> Shared<E> {
         answer
     }
 
-    async fn route(self: &Arc<Self>, request: Request<Incoming>) -> answer::Result {
+    async fn route(&self, request: Request<Incoming>) -> answer::Result {
         let (call, body) = Call::of(request)?;
         self.guard.admit(&call)?;
         let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();

@@ -74,6 +74,8 @@ pub struct Workspace {
     default_role: Option<String>,
     /// Whether builds keep the packages that they download for the next build.
     pub keeps_packages: bool,
+    /// The id of the project in the API of a server for several projects: two may have the same id otherwise.
+    pub served_as: Option<String>,
 }
 
 impl Workspace {
@@ -172,6 +174,7 @@ impl Workspace {
             branch,
             default_role: surroundings.variables.get("UPSUN_LOCAL_ROLE"),
             keeps_packages: true,
+            served_as: None,
         })
     }
 

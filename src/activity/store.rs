@@ -120,7 +120,7 @@ impl Store {
         }
     }
 
-    fn record(&self, id: &str) -> PathBuf {
+    pub(super) fn record(&self, id: &str) -> PathBuf {
         self.directory.join(format!("{id}.json"))
     }
 

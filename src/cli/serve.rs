@@ -1,14 +1,17 @@
 //! `serve`: Upsun's API and the console, for as long as the command runs.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::context::Context;
-use super::opened::root;
+use super::opened::{open_lenient, root};
 use super::options::Acting;
 use super::upsun_client::Client;
 use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::Failure;
-use upsun_local::server::{Caller, Connecting, Place, Server};
+use upsun_local::server::{Caller, Connecting, Manner, Server, Serving, project_id, remember};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -19,6 +22,9 @@ pub(super) struct Arguments {
     /// Open the console in a browser
     #[arg(long)]
     open: bool,
+    /// Serve all sandboxes of this user on the engine, and the repositories that were served before
+    #[arg(long)]
+    all: bool,
     /// Print the variables that lead the `upsun` command here, for a shell
     #[arg(long)]
     print_env: bool,
@@ -34,11 +40,26 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         )
         .hint("the console lets you choose who you are"));
     }
-    let server = open(context, arguments.port).await?;
+    let workspace = match root(context) {
+        Ok(_) => Some(open_lenient(context)?),
+        // All sandboxes are served from any directory.
+        Err(_) if arguments.all && context.global.dir.is_none() => None,
+        Err(failure) => return Err(failure),
+    };
+    let at_hand = workspace.as_ref().map(|workspace| &workspace.project);
+    let root = at_hand.map(|project| project.root.clone());
+    let mut server = open(context, root, arguments.all, arguments.port).await?;
+    server.announce(&state(context)?, &manner(context))?;
+    if let Some(project) = at_hand {
+        // The note is no more than a help for `--all`.
+        let _ = remember(project);
+    }
     let console = format!("{}/#{}", server.address(), server.token(&Caller::default()));
     if arguments.print_env {
         let caller = arguments.acting.caller(false);
-        let client = Client::for_a_shell(context, &server, &caller)?;
+        let project = workspace.as_ref().map(|workspace| project_id(workspace));
+        let running = server.running(project.unwrap_or_default());
+        let client = Client::for_a_shell(context, workspace.as_deref(), &running, &caller)?;
         context.print(&client.for_shell())?;
         // A shell that reads the variables goes on at the end of this output: `source <(upsun-local serve --print-env)`.
         close_stdout()?;
@@ -61,16 +82,33 @@ fn close_stdout() -> Result<(), Failure> {
     closed.map_err(|err| Failure::unwritten(&err))
 }
 
-/// A server for the repository at hand.
+/// A server for a repository, or for all.
 pub(super) async fn open(
     context: &Context,
+    root: Option<PathBuf>,
+    everywhere: bool,
     port: Option<u16>,
 ) -> Result<Server<DockerEngine>, Failure> {
     let shutdown = context.shutdown()?;
-    let state = context.surroundings.home.state_dir();
-    let state = state.map_err(|err| Failure::no_state(&err))?.path;
     let connecting = context.connecting()?;
-    let connect: Connecting<DockerEngine> = Box::new(move |setting| connecting(setting));
-    let place = Place::new(root(context)?, context.surroundings.clone(), connect);
-    Server::open(place, &state, port, shutdown).await
+    let connect: Connecting<DockerEngine> = Arc::new(connecting);
+    let serving = Serving {
+        root,
+        everywhere,
+        surroundings: context.surroundings.clone(),
+        connect,
+    };
+    Server::open(serving, port, shutdown).await
+}
+
+/// The directory with the state of all projects.
+pub(super) fn state(context: &Context) -> Result<PathBuf, Failure> {
+    let state = context.surroundings.home.state_dir();
+    Ok(state.map_err(|err| Failure::no_state(&err))?.path)
+}
+
+/// What a server of this process answers by, besides its repository.
+pub(super) fn manner(context: &Context) -> Manner {
+    let engine = context.global.engines.first().map(String::as_str);
+    Manner::of(&context.surroundings, engine)
 }

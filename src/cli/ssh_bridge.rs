@@ -12,13 +12,18 @@ use super::context::Context;
 use super::upsun_client::{BRIDGE, Bridge};
 use super::{Cli, Command, exec};
 use upsun_local::failure::{CANNOT_MAKE, Failure};
-use upsun_local::server::{GIT_HOST, SSH_HOST};
+use upsun_local::server::{GIT_HOST, Running, SSH_HOST};
 
 /// The letters of options of `ssh` that have a value.
 const VALUED: &str = "BbcDEeFIiJLlmOoPpQRSWw";
 
+/// What to use instead of `scp` and `sftp`.
+const COPY: &str = "`upsun-local mount upload` and `download` copy files of mounts; the files of the app come from the repository";
+
 /// Letters of options that ask for something else than a command in the container.
-const ELSEWHERE: [(char, &str); 4] = [
+const ELSEWHERE: [(char, &str); 5] = [
+    // A subsystem, as `scp` and `sftp` ask for it.
+    ('s', COPY),
     (
         'L',
         "`upsun-local tunnel open` opens ports that lead to services",
@@ -63,13 +68,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         )
         .hint("`upsun-local up`, or `upsun redeploy`, brings up what has changed"));
     }
-    if asked.host != SSH_HOST {
+    let Some(project) = project(&asked.host) else {
         return Err(real(context, &bridge, &arguments.words));
-    }
+    };
     if let Some((letter, hint)) = asked.elsewhere {
         return Err(
             Failure::usage(format!("`ssh -{letter}` has no counterpart in a sandbox")).hint(hint),
         );
+    }
+    if is_scp(&asked.command) {
+        return Err(Failure::usage("`scp` has no counterpart in a sandbox").hint(COPY));
     }
     let Some((environment, app, worker)) = asked.user.as_deref().and_then(container) else {
         return Err(Failure::usage(format!(
@@ -77,11 +85,21 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             asked.user.unwrap_or_default()
         )));
     };
+    let root = match project {
+        "" => bridge.root,
+        id => Running::root_of(&bridge.address, &bridge.token, id),
+    };
+    let root = root.ok_or_else(|| {
+        Failure::usage(format!(
+            "the server does not know the project of `{}`",
+            asked.host
+        ))
+    })?;
     let mut words: Vec<OsString> = vec!["upsun-local".into(), "--quiet".into()];
     let mut option = |name: &str, value: OsString| {
         words.extend([OsString::from(format!("--{name}")), value]);
     };
-    option("dir", bridge.root.into());
+    option("dir", root.into());
     option("environment", environment.into());
     words.push("exec".into());
     let mut option = |name: &str, value: OsString| {
@@ -109,6 +127,25 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     exec::run(&context.with_options(cli.global), arguments).await
 }
 
+/// Whether the command is what `scp -O` asks for: the images have no `scp`.
+fn is_scp(command: &[String]) -> bool {
+    let words: Vec<&str> = command
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .collect();
+    let is_end = |word: &&str| matches!(*word, "-t" | "-f");
+    words.first() == Some(&"scp") && words.iter().any(is_end)
+}
+
+/// The project that a host name of containers has, empty for the one at hand; `None` for other hosts.
+fn project(host: &str) -> Option<&str> {
+    let before = host.strip_suffix(SSH_HOST)?;
+    if before.is_empty() {
+        return Some(before);
+    }
+    before.strip_suffix('.')
+}
+
 /// The environment, the app and the worker of an address, as the API writes it.
 fn container(user: &str) -> Option<(String, String, Option<String>)> {
     let decoded = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
@@ -132,6 +169,9 @@ fn read(words: &[String]) -> Asked {
             }
             Some(letters) => {
                 let Some(at) = letters.find(|letter| VALUED.contains(letter)) else {
+                    let elsewhere = ELSEWHERE.into_iter();
+                    let mut wanted = elsewhere.filter(|(other, _)| letters.contains(*other));
+                    asked.elsewhere = asked.elsewhere.or(wanted.next());
                     continue;
                 };
                 let letter = letters[at..].chars().next().unwrap_or_default();
@@ -219,6 +259,38 @@ mod tests {
             asked("-n|-N|-L|1:x:2|u@h").elsewhere.map(|it| it.0),
             Some('L')
         );
+    }
+
+    #[test]
+    fn scp_and_sftp_are_told_apart_from_commands() {
+        let modern =
+            asked("-x|-oPermitLocalCommand=no|-s|--|local--app@ssh.sandbox.localhost|sftp");
+        assert_eq!(modern.elsewhere.map(|it| it.0), Some('s'));
+        for (line, expected) in [
+            ("u@h|scp -t /tmp/x", true),
+            ("u@h|scp|-r|-f|x", true),
+            ("u@h|ls scp -t", false),
+            ("u@h|scp --help", false),
+        ] {
+            let asked = asked(line);
+            assert_eq!(
+                (is_scp(&asked.command), asked.elsewhere),
+                (expected, None),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_name_may_have_the_project() {
+        for (host, expected) in [
+            ("ssh.sandbox.localhost", Some("")),
+            ("shop_1.ssh.sandbox.localhost", Some("shop_1")),
+            ("evilssh.sandbox.localhost", None),
+            ("example.com", None),
+        ] {
+            assert_eq!(project(host), expected, "{host}");
+        }
     }
 
     #[test]

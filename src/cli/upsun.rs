@@ -1,15 +1,18 @@
-//! `upsun`: Upsun's own command, on the sandbox. The server that answers it lives in this process, and as long as the
-//! command and the activities that it started.
+//! `upsun`: Upsun's own command, on the sandbox. A `serve` that runs for the repository answers it; without one, a server
+//! in this process, which lives as long as the command and the activities that it started.
 
 mod process;
 
 use clap::Args;
 
 use super::context::Context;
+use super::opened::open_lenient;
 use super::options::Acting;
 use super::serve;
 use super::upsun_client::{Client, Program, names_app};
 use upsun_local::failure::Failure;
+use upsun_local::server::{Running, project_id, remember};
+use upsun_local::workspace::Workspace;
 
 /// Arguments of `upsun`.
 #[derive(Debug, Args)]
@@ -31,8 +34,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let caller = arguments.acting.caller(names_app(&arguments.command));
     // From here on signals are counted. The command gets them too: from the terminal, or from `process`.
     let shutdown = context.shutdown()?;
-    let server = serve::open(context, None).await?;
-    let client = Client::of(context, &program, &server, &caller)?;
+    let workspace = open_lenient(context)?;
+    if let Some(running) = running(context, &workspace)? {
+        tracing::debug!(address = running.address, "a server that runs is used");
+        let client = Client::of(context, &workspace, &program, &running, &caller)?;
+        return process::run(&program, &client, &arguments.command, &shutdown).await;
+    }
+    let root = Some(workspace.project.root.clone());
+    let server = serve::open(context, root, false, None).await?;
+    let running = server.running(project_id(&workspace));
+    let client = Client::of(context, &workspace, &program, &running, &caller)?;
     let closing = server.closing();
     let serving = tokio::spawn(server.serve());
     let code = process::run(&program, &client, &arguments.command, &shutdown).await;
@@ -40,4 +51,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     closing.close();
     let _ = serving.await;
     code
+}
+
+/// A `serve` of another process that answers as a server of this process would.
+fn running(context: &Context, workspace: &Workspace) -> Result<Option<Running>, Failure> {
+    // A server for all repositories finds those that it does not know yet by this note.
+    let _ = remember(&workspace.project);
+    let state = serve::state(context)?;
+    Ok(Running::find(
+        &state,
+        &serve::manner(context),
+        &workspace.project.root,
+    ))
 }

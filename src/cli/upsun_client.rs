@@ -7,13 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
-use super::opened::open_lenient;
 use serde::{Deserialize, Serialize};
-use upsun_local::engine::docker::DockerEngine;
 use upsun_local::failure::{CANNOT_MAKE, Failure};
 use upsun_local::private;
-use upsun_local::server::{Caller, Server, project_id};
+use upsun_local::server::{Caller, Running};
 use upsun_local::text::quote;
+use upsun_local::workspace::Workspace;
 
 /// The names of Upsun's CLI, each with the prefix of its variables.
 const PROGRAMS: [(&str, &str); 2] = [("upsun", "UPSUN_CLI_"), ("platform", "PLATFORMSH_CLI_")];
@@ -27,8 +26,11 @@ pub(super) const BRIDGE: &str = "UPSUN_LOCAL_BRIDGE";
 /// What the bridge for `ssh` belongs to.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Bridge {
-    /// The root of the repository.
-    pub(super) root: PathBuf,
+    /// The root of the repository at hand.
+    pub(super) root: Option<PathBuf>,
+    /// The server, which knows the other repositories.
+    pub(super) address: String,
+    pub(super) token: String,
     /// The directory of `PATH` that holds the bridge.
     pub(super) directory: PathBuf,
     pub(super) role: Option<String>,
@@ -77,30 +79,36 @@ impl Client {
     /// The variables that lead a program to a server.
     pub(super) fn of(
         context: &Context,
+        workspace: &Workspace,
         program: &Program,
-        server: &Server<DockerEngine>,
+        server: &Running,
         caller: &Caller,
     ) -> Result<Self, Failure> {
-        Client::with_prefix(context, program.prefix, server, caller)
+        Client::with_prefix(context, Some(workspace), program.prefix, server, caller)
     }
 
     /// The variables for `upsun`.
     pub(super) fn for_a_shell(
         context: &Context,
-        server: &Server<DockerEngine>,
+        workspace: Option<&Workspace>,
+        server: &Running,
         caller: &Caller,
     ) -> Result<Self, Failure> {
-        Client::with_prefix(context, PROGRAMS[0].1, server, caller)
+        Client::with_prefix(context, workspace, PROGRAMS[0].1, server, caller)
     }
 
     fn with_prefix(
         context: &Context,
+        workspace: Option<&Workspace>,
         prefix: &str,
-        server: &Server<DockerEngine>,
+        server: &Running,
         caller: &Caller,
     ) -> Result<Self, Failure> {
-        let workspace = open_lenient(context)?;
-        let home = workspace.project.state_dir.join("upsun-cli");
+        let state = match workspace {
+            Some(workspace) => workspace.project.state_dir.clone(),
+            None => super::serve::state(context)?,
+        };
+        let home = state.join("upsun-cli");
         let failed = |err: &dyn std::fmt::Display| {
             Failure::new(CANNOT_MAKE, format!("{}: {err}", home.display()))
         };
@@ -110,8 +118,8 @@ impl Client {
         let mut all = BTreeMap::new();
         let mut set = |name: &str, value: OsString| all.insert(name.to_owned(), value);
         let own = |name: &str| format!("{prefix}{name}");
-        set(&own("API_BASE_URL"), server.address().into());
-        set(&own("API_AUTH_URL"), server.address().into());
+        set(&own("API_BASE_URL"), server.address.clone().into());
+        set(&own("API_AUTH_URL"), server.address.clone().into());
         set(&own("TOKEN"), server.token(caller).into());
         set(&own("HOME"), home.clone().into());
         set(&own("UPDATES_CHECK"), "0".into());
@@ -120,13 +128,15 @@ impl Client {
         set(&own("DISABLE_CACHE"), "1".into());
         set(&own("SSH_AUTO_LOAD_CERT"), "0".into());
         set(&own("SSH_WRITE_USER_CONFIG"), "0".into());
-        set(&own("SERVICE_CONSOLE_URL"), server.address().into());
+        set(&own("SERVICE_CONSOLE_URL"), server.address.clone().into());
         if !std::io::stdin().is_terminal() {
             set(&own("NO_INTERACTION"), "1".into());
         }
         // The CLI takes project and environment from the variables that a container of Upsun's has.
-        set("PLATFORM_PROJECT", project_id(&workspace).into());
-        set("PLATFORM_BRANCH", workspace.environment.name.clone().into());
+        if let Some(workspace) = workspace {
+            set("PLATFORM_PROJECT", server.project.clone().into());
+            set("PLATFORM_BRANCH", workspace.environment.name.clone().into());
+        }
         let variables = &context.surroundings.variables;
         for name in ["no_proxy", "NO_PROXY"] {
             let before = variables.get(name).map(|hosts| format!("{hosts},"));
@@ -140,7 +150,9 @@ impl Client {
         let path = std::env::join_paths(std::iter::once(programs.clone()).chain(path));
         set("PATH", path.map_err(|err| failed(&err))?);
         let bridge = Bridge {
-            root: workspace.project.root.clone(),
+            root: workspace.map(|workspace| workspace.project.root.clone()),
+            address: server.address.clone(),
+            token: server.token(caller),
             directory: programs,
             role: caller.role.clone(),
             user: caller.user.clone(),

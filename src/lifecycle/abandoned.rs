@@ -11,6 +11,16 @@ use crate::engine::{Engine, Error as EngineError};
 const ABANDONED: &str = include_str!("scripts/abandoned.sh");
 
 impl<E: Engine> Sandbox<'_, E> {
+    /// Takes the lock if its last holder was killed, ends and mends what that left, and frees the lock again.
+    pub async fn take_up(&self) -> Result<()> {
+        // A holder that ends in order leaves an empty file.
+        let is_left = std::fs::metadata(self.lock_path()).is_ok_and(|file| file.len() > 0);
+        if is_left && !self.is_busy() {
+            self.lock("serve").await?.release();
+        }
+        Ok(())
+    }
+
     /// Ends the abandoned runs in all running containers. The caller must hold the lock of the environment: then no
     /// living `upsun-local` waits for a run that is found.
     pub(super) async fn end_abandoned(&self) -> Result<()> {

@@ -62,6 +62,11 @@ pub(super) fn json(value: &Value) -> Answer {
     json_with(StatusCode::OK, value)
 }
 
+/// An answer with JSON that is text already.
+pub(super) fn json_text(text: String) -> Answer {
+    answer(StatusCode::OK, "application/json", whole(text))
+}
+
 pub(super) fn json_with(status: StatusCode, value: &Value) -> Answer {
     answer(status, "application/json", whole(value.to_string()))
 }
@@ -108,6 +113,10 @@ impl Problem {
 
     pub(super) fn fault(message: impl Display) -> Self {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     #[must_use]

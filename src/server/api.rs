@@ -18,16 +18,19 @@ use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+pub(super) use self::activities::shown;
 use self::environment::Environment;
 pub use self::environment::{GIT_HOST, SSH_HOST};
 pub(super) use self::operations::{parameters, target};
 pub use self::project::id as project_id;
+pub(super) use self::project::plain;
 use super::answer::{Answer, Problem, Result, json_with};
 use super::key::Caller;
 use super::request::Call;
-use super::{Shared, unknown};
+use super::{All, Shared, unknown};
 use crate::activity::Activity;
 use crate::engine::Engine;
+use crate::workspace::Workspace;
 
 /// A call with its caller.
 #[derive(Debug)]
@@ -39,35 +42,36 @@ pub(super) struct Asked<'a, E> {
 
 /// `path` is the path of the API, in parts.
 pub(super) async fn route<E: Engine + 'static>(
-    shared: &Arc<Shared<E>>,
+    all: &All<E>,
     call: &Call,
     path: &[&str],
     caller: Caller,
     body: Incoming,
 ) -> Result {
+    let ["projects", id, rest @ ..] = path else {
+        return account::route(&all.projects, call, path, &caller).await;
+    };
+    let shared = all.projects.find(id).await?;
     let asked = Asked {
-        shared,
+        shared: &shared,
         call,
         caller,
     };
-    match path {
-        ["projects", id, rest @ ..] => asked.project(id, rest, body).await,
-        _ => asked.account(path).await,
-    }
+    asked.project(id, rest, body).await
 }
 
 impl<E: Engine + 'static> Asked<'_, E> {
     async fn project(&self, id: &str, path: &[&str], body: Incoming) -> Result {
         let seen = self.shared.place.see().await?;
         let workspace = &seen.workspace;
-        if workspace.project.id != id && project_id(workspace) != id {
+        if project_id(workspace) != plain(id) {
             return Err(Problem::not_found(format!(
                 "this sandbox is the project `{}`, and not `{id}`",
                 project_id(workspace)
             )));
         }
         match (&self.call.method, path) {
-            (&Method::GET, []) => Ok(project::get(workspace)),
+            (&Method::GET, []) => Ok(super::answer::json(&project::get(workspace))),
             (&Method::GET, ["capabilities"]) => Ok(project::capabilities()),
             (&Method::GET, ["settings"]) => Ok(project::settings()),
             (&Method::GET, ["environment-types"]) => Ok(project::environment_types(id)),
@@ -142,9 +146,9 @@ fn part(name: &str) -> String {
     utf8_percent_encode(name, PLAIN).to_string()
 }
 
-/// The answer to a call that has started activities.
-fn accepted(activities: &[Activity]) -> Answer {
-    let activities: Vec<Value> = activities.iter().map(activities::shown).collect();
+/// The answer to a call that has started an activity.
+fn accepted(workspace: &Workspace, activity: &Activity) -> Answer {
+    let activities = [activities::shown(workspace, activity)];
     let body = json!({
         "status": "Accepted",
         "code": 202,

@@ -7,23 +7,22 @@
 mod api;
 mod assets;
 
-use std::sync::Arc;
-
 use hyper::Method;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SET_COOKIE};
 
 use super::answer::{self, Problem, Result};
+use super::projects::Listed;
 use super::request::{Call, text};
-use super::{Shared, unknown};
+use super::{All, unknown};
 use crate::engine::Engine;
 
 /// The header by which a browser says where in the stream it was.
 const LAST_EVENT: &str = "last-event-id";
 
 pub(super) async fn route<E: Engine + 'static>(
-    shared: &Arc<Shared<E>>,
+    all: &All<E>,
     call: &Call,
     body: Incoming,
 ) -> Result {
@@ -33,19 +32,19 @@ pub(super) async fn route<E: Engine + 'static>(
         (&Method::GET | &Method::HEAD, ["console", "assets", name @ ..]) => {
             assets::file(call, &name.join("/")).ok_or_else(|| unknown(call))
         }
-        (&Method::POST, ["console", "session"]) => session(shared, call, body).await,
+        (&Method::POST, ["console", "session"]) => session(all, call, body).await,
         (_, ["console", ..]) => {
-            shared.guard.console(call)?;
-            inside(shared, call, &parts[1..], body).await
+            all.guard.console(call)?;
+            inside(all, call, &parts[1..], body).await
         }
         _ => Err(unknown(call)),
     }
 }
 
 /// Exchanges the key for a cookie.
-async fn session<E: Engine>(shared: &Shared<E>, call: &Call, body: Incoming) -> Result {
+async fn session<E: Engine>(all: &All<E>, call: &Call, body: Incoming) -> Result {
     let body = call.json(body).await?;
-    let caller = text(&body, "token").and_then(|token| shared.guard.key.caller(token));
+    let caller = text(&body, "token").and_then(|token| all.guard.key.caller(token));
     if caller.is_none() {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -53,19 +52,32 @@ async fn session<E: Engine>(shared: &Shared<E>, call: &Call, body: Incoming) -> 
         ));
     }
     let mut answer = answer::empty();
-    let cookie = HeaderValue::from_str(&shared.guard.cookie());
+    let cookie = HeaderValue::from_str(&all.guard.cookie());
     let cookie = cookie.map_err(|_| Problem::fault("the cookie is not a header"))?;
     answer.headers_mut().insert(SET_COOKIE, cookie);
     Ok(answer)
 }
 
-/// The calls that need the cookie. `path` is what follows `/console`.
+/// The calls that need the cookie. `path` is what follows `/console`. The parameter `project` says which project a call
+/// is about, where a server has several.
 async fn inside<E: Engine + 'static>(
-    shared: &Arc<Shared<E>>,
+    all: &All<E>,
     call: &Call,
     path: &[&str],
     body: Incoming,
 ) -> Result {
+    let shared = match (path, call.parameter("project")) {
+        (["api", "projects"], _) if call.method == Method::GET => {
+            let list = all.projects.list().await;
+            let list = list.iter().map(Listed::shown);
+            return Ok(answer::json(&list.collect()));
+        }
+        (["api", "upsun", rest @ ..], _) => {
+            return super::api::route(all, call, rest, api::caller(call), body).await;
+        }
+        (_, Some(id)) => all.projects.find(id).await?,
+        (_, None) => all.projects.first().await?,
+    };
     match (&call.method, path) {
         (&Method::GET, ["events"]) => {
             let after = call.header(LAST_EVENT).or(call.parameter("after"));
@@ -73,7 +85,7 @@ async fn inside<E: Engine + 'static>(
             let events = shared.hub.events(after, with_output);
             Ok(answer::stream("text/event-stream", events))
         }
-        (_, ["api", rest @ ..]) => api::route(shared, call, rest, body).await,
+        (_, ["api", rest @ ..]) => api::route(&shared, call, rest, body).await,
         _ => Err(unknown(call)),
     }
 }

@@ -35,6 +35,8 @@ struct Shared {
     ring: Mutex<Ring>,
     /// The number of the last event.
     last: watch::Sender<u64>,
+    /// Changes whenever something has happened to an activity of this server.
+    stir: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +74,18 @@ impl Hub {
             name,
             ring: Mutex::default(),
             last: watch::Sender::new(0),
+            stir: watch::Sender::new(()),
         }))
+    }
+
+    /// Says that something has happened to an activity of this server.
+    pub(super) fn stir(&self) {
+        self.0.stir.send_replace(());
+    }
+
+    /// Changes whenever something has happened to an activity of this server: its log or its record may be another.
+    pub(super) fn stirred(&self) -> watch::Receiver<()> {
+        self.0.stir.subscribe()
     }
 
     /// A reporter that adds the events of one activity.
@@ -108,6 +121,8 @@ impl Hub {
             }
         }
         self.0.last.send_replace(number);
+        drop(ring);
+        self.stir();
     }
 
     /// The stream as server-sent events. `after` is the `Last-Event-ID` of a console that had a connection before;

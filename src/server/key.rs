@@ -5,14 +5,11 @@
 //! all who know the key may act as anybody.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-
-use crate::private;
 
 /// How many random bytes a key has.
 const LENGTH: usize = 32;
@@ -46,6 +43,11 @@ impl Key {
         let mut bytes = [0; LENGTH];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         Ok(Key(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The key that a record has.
+    pub(super) fn of(text: String) -> Self {
+        Key(text)
     }
 
     /// The token of a caller.
@@ -97,40 +99,6 @@ impl Key {
     }
 }
 
-/// The file of a running server, which only this user can read: address and key. It goes with this value.
-#[derive(Debug)]
-pub(super) struct KeyFile(PathBuf);
-
-impl KeyFile {
-    /// Writes the file. The text is in the file as soon as the file has its name.
-    pub(super) fn write(state: &Path, port: u16, key: &Key) -> io::Result<Self> {
-        private::directory(state).map_err(io::Error::other)?;
-        let path = path(state, port);
-        let new = path.with_extension("new");
-        let mut file = private::file(&new)?;
-        file.set_len(0)?;
-        file.write_all(format!("{}\n", key.text()).as_bytes())?;
-        std::fs::rename(&new, &path)?;
-        Ok(KeyFile(path))
-    }
-}
-
-impl KeyFile {
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Removes the file.
-    pub(super) fn remove(self) {
-        let _ = std::fs::remove_file(self.0);
-    }
-}
-
-/// The file of the server at a port.
-fn path(state: &Path, port: u16) -> PathBuf {
-    state.join(format!("server-{port}.key"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,19 +130,5 @@ mod tests {
         for bad in [".", ".x.YQ", ".r", ".r.?", ".r._w"] {
             assert_eq!(key.caller(&format!("{}{bad}", key.text())), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn only_this_user_can_read_the_file_and_it_goes_at_the_end() {
-        use std::os::unix::fs::MetadataExt;
-        let state = tempfile::tempdir().unwrap();
-        let key = Key::new().unwrap();
-        let file = KeyFile::write(state.path(), 4000, &key).unwrap();
-        let path = file.path().to_owned();
-        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.trim_end(), key.text());
-        file.remove();
-        assert!(!path.exists());
     }
 }

@@ -1,9 +1,9 @@
-//! What a server serves: one repository, read again whenever that is needed, and the engine, connected when it is
-//! first needed and again after it was gone.
+//! A repository that a server serves, read again whenever that is needed, and its engine, connected when it is first
+//! needed and again after it was gone.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
@@ -15,18 +15,26 @@ use crate::roles::Actor;
 use crate::workspace::{self, Surroundings, Workspace};
 
 /// Connects to the engine that the settings name, or to the usual one.
-pub type Connecting<E> = Box<
+pub type Connecting<E> = Arc<
     dyn Fn(Option<String>) -> BoxFuture<'static, std::result::Result<E, Failure>> + Send + Sync,
 >;
 
 /// A repository and its engine.
-pub struct Place<E> {
+pub(super) struct Place<E> {
     root: PathBuf,
     surroundings: Surroundings,
     connect: Connecting<E>,
     engine: tokio::sync::Mutex<Option<Arc<E>>>,
+    memory: Mutex<Memory>,
+}
+
+/// What is known from before.
+#[derive(Debug, Default)]
+struct Memory {
     /// The repository as it was when it could last be read.
-    last: Mutex<Option<Arc<Workspace>>>,
+    last: Option<Arc<Workspace>>,
+    /// The id in the API, where the server has several projects.
+    served_as: Option<String>,
 }
 
 impl<E> fmt::Debug for Place<E> {
@@ -46,40 +54,72 @@ pub(super) struct Seen {
     pub(super) broken: Option<workspace::Error>,
 }
 
+/// Whether a configuration with errors is read too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Strict,
+    Lenient,
+}
+
+type Read = std::result::Result<Arc<Workspace>, workspace::Error>;
+
 impl<E: Engine> Place<E> {
-    pub fn new(root: PathBuf, surroundings: Surroundings, connect: Connecting<E>) -> Self {
+    pub(super) fn new(root: PathBuf, surroundings: Surroundings, connect: Connecting<E>) -> Self {
         Place {
             root,
             surroundings,
             connect,
             engine: tokio::sync::Mutex::default(),
-            last: Mutex::default(),
+            memory: Mutex::default(),
         }
     }
 
-    fn last(&self) -> std::sync::MutexGuard<'_, Option<Arc<Workspace>>> {
-        // A value is replaced whole, so a poisoned lock does no harm.
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Values are replaced whole, so a poisoned lock does no harm.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the project an id in the API that no other project has.
+    pub(super) fn serve_as(&self, id: String) {
+        self.memory().served_as = Some(id);
+    }
+
+    /// Reads the repository as its own environment, or as the named one.
+    async fn read(&self, environment: Option<&str>, reading: Reading) -> Result<Read> {
+        let (root, mut surroundings) = (self.root.clone(), self.surroundings.clone());
+        if let Some(name) = environment {
+            surroundings.environment = Some(name.to_owned());
+        }
+        let read = blocking(move || match reading {
+            Reading::Strict => Workspace::open(&root, &surroundings),
+            Reading::Lenient => Workspace::open_lenient(&root, &surroundings),
+        });
+        let mut read = read.await?;
+        let mut memory = self.memory();
+        if let Ok(workspace) = &mut read {
+            workspace.served_as.clone_from(&memory.served_as);
+        }
+        let read = read.map(Arc::new);
+        if let (Ok(workspace), None, Reading::Strict) = (&read, environment, reading) {
+            memory.last = Some(Arc::clone(workspace));
+        }
+        Ok(read)
     }
 
     /// Reads the repository; a configuration with errors is a problem.
     pub(super) async fn open(&self) -> Result<Arc<Workspace>> {
-        let (root, surroundings) = (self.root.clone(), self.surroundings.clone());
-        let opened = blocking(move || Workspace::open(&root, &surroundings)).await?;
-        let workspace = Arc::new(opened?);
-        *self.last() = Some(Arc::clone(&workspace));
-        Ok(workspace)
+        Ok(self.read(None, Reading::Strict).await??)
     }
 
     /// Reads the repository for what must work with a broken configuration too: it is shown as it was before it
     /// broke.
     pub(super) async fn see(&self) -> Result<Seen> {
-        let (root, surroundings) = (self.root.clone(), self.surroundings.clone());
-        let opened = blocking(move || Workspace::open(&root, &surroundings)).await?;
-        let broken = match opened {
+        let broken = match self.read(None, Reading::Strict).await? {
             Ok(workspace) => {
-                let workspace = Arc::new(workspace);
-                *self.last() = Some(Arc::clone(&workspace));
                 return Ok(Seen {
                     workspace,
                     broken: None,
@@ -87,13 +127,10 @@ impl<E: Engine> Place<E> {
             }
             Err(err) => err,
         };
-        let before = self.last().clone();
-        let workspace = if let Some(workspace) = before {
-            workspace
-        } else {
-            let (root, surroundings) = (self.root.clone(), self.surroundings.clone());
-            let lenient = move || Workspace::open_lenient(&root, &surroundings);
-            Arc::new(blocking(lenient).await??)
+        let before = self.memory().last.clone();
+        let workspace = match before {
+            Some(workspace) => workspace,
+            None => self.read(None, Reading::Lenient).await??,
         };
         Ok(Seen {
             workspace,
@@ -101,27 +138,18 @@ impl<E: Engine> Place<E> {
         })
     }
 
-    /// What the repository is opened with as another environment.
-    pub(super) fn surroundings_of(&self, environment: &str) -> Surroundings {
-        Surroundings {
-            environment: Some(environment.to_owned()),
-            ..self.surroundings.clone()
-        }
-    }
-
     /// Reads the repository again, as the environment of a workspace that was read before.
     pub(super) async fn open_as(&self, before: &Workspace) -> Result<Arc<Workspace>> {
         let name = &before.environment.name;
-        let is_own = self
-            .last()
-            .as_ref()
-            .is_some_and(|last| last.environment.name == *name);
-        if is_own {
-            return self.open().await;
-        }
-        let (root, surroundings) = (self.root.clone(), self.surroundings_of(name));
-        let opened = blocking(move || Workspace::open(&root, &surroundings)).await?;
-        Ok(Arc::new(opened?))
+        let last = self.memory().last.clone();
+        let is_own = last.is_some_and(|last| last.environment.name == *name);
+        let environment = Some(name.as_str()).filter(|_| !is_own);
+        Ok(self.read(environment, Reading::Strict).await??)
+    }
+
+    /// The same repository with another environment, also where its configuration has errors.
+    pub(super) async fn elsewhere(&self, environment: &str) -> Result<Arc<Workspace>> {
+        Ok(self.read(Some(environment), Reading::Lenient).await??)
     }
 
     /// The engine. It is asked each time whether it is still there, by the call that needs it.

@@ -164,6 +164,7 @@ impl<E: Engine + 'static> Shared<E> {
             }
             // The reporter has a thread of its own, which ends with the last sender of events.
             let _ = tokio::task::spawn_blocking(move || ended.recv()).await;
+            shared.hub.stir();
         });
         self.runs.add(Run { shutdown, task });
         let id = tokio::select! {

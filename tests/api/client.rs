@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -45,11 +45,12 @@ impl Answer {
 
 impl Server {
     pub(crate) fn start(project: &TestProject) -> Self {
-        let mut child = project
-            .command(&["serve"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a process");
+        Server::started(&mut project.command(&["serve"]))
+    }
+
+    /// Starts a server by this command.
+    pub(crate) fn started(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
         let address = lines.find_map(|line| {
             let line = line.expect("text");
@@ -119,8 +120,12 @@ impl Server {
         format!("{}.{kind}.{who}", self.token)
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal that the server cannot see coming.
-    #[cfg(feature = "test-docker")]
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a process");
         self.child.wait().expect("an end");

@@ -222,7 +222,22 @@ fn an_activity_of_a_server_that_was_killed_has_failed_and_the_next_runs() {
         (&ended["state"], &ended["result"]),
         (&"complete".into(), &"failure".into())
     );
-    // What still runs in the container is ended by the next activity.
+    // What still runs in the container is ended by the next start of the server.
+    let processes =
+        "for file in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$file; echo; done 2>/dev/null";
+    let is_running = || {
+        let listed = project
+            .run(&["exec", "--", "/bin/dash", "-c", processes])
+            .expect(0);
+        listed.stdout.lines().any(|line| line.trim() == "sleep 60")
+    };
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while is_running() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the operation still runs"
+        );
+    }
     let id = start(&project, &server, "greet");
     assert!(log(&project, &server, &id).contains("hello you"));
 }

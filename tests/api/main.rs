@@ -13,13 +13,20 @@
 mod support;
 
 mod activities;
+mod bad_days;
 mod client;
 mod console;
 mod console_calls;
 #[cfg(feature = "test-docker")]
 mod engine;
 #[cfg(feature = "test-docker")]
+mod engine_gone;
+#[cfg(feature = "test-docker")]
 mod every_command;
+#[cfg(feature = "test-docker")]
+mod everywhere;
+mod projects;
+mod reuse;
 mod safety;
 mod schema;
 mod upsun;

@@ -154,24 +154,23 @@ fn the_server_is_on_the_addresses_of_this_machine_only() {
 }
 
 #[test]
-fn the_key_is_in_a_file_that_only_this_user_can_read_and_that_goes_with_the_server() {
+fn the_key_is_in_a_record_that_only_this_user_can_read_and_that_goes_with_the_server() {
     let project = TestProject::new(CONFIG);
     let state = project.root().parent().unwrap().join("state/upsun-local");
     let files = || {
         let entries = std::fs::read_dir(&state).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         paths
-            .filter(|path| path.extension().is_some_and(|it| it == "key"))
+            .filter(|path| path.extension().is_some_and(|it| it == "json"))
             .collect::<Vec<_>>()
     };
     let server = Server::start(&project);
     let found = files();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].metadata().unwrap().mode() & 0o777, 0o600);
-    assert_eq!(
-        std::fs::read_to_string(&found[0]).unwrap().trim_end(),
-        server.token
-    );
+    let record = std::fs::read_to_string(&found[0]).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!(record["key"], server.token);
     let first = server.token.clone();
     assert!(server.end().success());
     assert!(files().is_empty());

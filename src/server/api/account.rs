@@ -1,12 +1,14 @@
-//! Who the caller is: one user, who is a member of one organization, which has one project.
+//! Who the caller is: one user, who is a member of one organization, which has the projects of the server.
 
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::super::answer::{Problem, Result, json};
 use super::super::key::Caller;
+use super::super::projects::{Listed, Projects};
+use super::super::request::Call;
 use super::super::unknown;
-use super::{Asked, links, object, project_id};
+use super::{links, object, project};
 use crate::engine::Engine;
 use crate::project::hash;
 use crate::roles::{EnvironmentType, Grants};
@@ -21,45 +23,58 @@ pub(super) const EPOCH: &str = "2000-01-01T00:00:00+00:00";
 /// The vendor by which Upsun's CLI knows Upsun's projects.
 const VENDOR: &str = "upsun";
 
-impl<E: Engine + 'static> Asked<'_, E> {
-    pub(super) async fn account(&self, path: &[&str]) -> Result {
-        let seen = self.shared.place.see().await?;
-        let workspace = &seen.workspace;
-        let user = User::of(&self.caller);
-        let answer = match (&self.call.method, path) {
-            (&Method::GET, ["users", "me"]) => user.get(),
-            (&Method::GET, ["users", id]) if *id == user.id() => user.get(),
-            (&Method::GET, ["users", id]) => User::known(workspace, id)
-                .ok_or_else(|| Problem::not_found(format!("there is no user `{id}`")))?
-                .get(),
-            (&Method::GET, ["users", id, "extended-access"]) if *id == user.id() => {
-                user.extended_access(workspace)
-            }
-            (&Method::GET, ["me"]) => user.account(),
-            (&Method::POST, ["me", "verification"]) => json!({ "state": false, "type": "" }),
-            (&Method::GET, ["ref", "projects"]) => project_references(workspace),
-            (&Method::GET, ["ref", "organizations"]) => {
-                object([(ORGANIZATION.to_owned(), organization())])
-            }
-            (&Method::GET, ["ref", "users"]) => {
-                let ids = self.call.parameters("in");
-                let users = ids.into_iter().map(|id| {
-                    let found = User::known(workspace, id);
-                    (id.to_owned(), json!(found.map(|user| user.reference())))
-                });
-                object(users)
-            }
-            (&Method::GET, ["organizations"] | ["users", _, "organizations"]) => json!({
-                "items": [organization()],
-                "count": 1,
-                "_links": links([("self", "/organizations".to_owned())]),
-            }),
-            (&Method::GET, ["organizations", ORGANIZATION]) => organization(),
-            (&Method::GET, ["organizations", "name=sandbox"]) => organization(),
-            _ => return Err(unknown(self.call)),
-        };
-        Ok(json(&answer))
-    }
+/// Answers what is about no single project.
+pub(super) async fn route<E: Engine + 'static>(
+    projects: &Projects<E>,
+    call: &Call,
+    path: &[&str],
+    caller: &Caller,
+) -> Result {
+    let projects = projects.list().await;
+    let user = User::of(caller);
+    let answer = match (&call.method, path) {
+        (&Method::GET, ["projects"]) => {
+            let seen = projects.iter().filter_map(|it| it.seen.as_ref());
+            seen.map(|seen| project::get(&seen.workspace)).collect()
+        }
+        (&Method::GET, ["users", "me"]) => user.get(),
+        (&Method::GET, ["users", id]) if *id == user.id() => user.get(),
+        (&Method::GET, ["users", id]) => User::known(&projects, id)
+            .ok_or_else(|| Problem::not_found(format!("there is no user `{id}`")))?
+            .get(),
+        (&Method::GET, ["users", id, "extended-access"]) if *id == user.id() => {
+            user.extended_access(&projects)
+        }
+        (&Method::GET, ["me"]) => user.account(),
+        (&Method::POST, ["me", "verification"]) => json!({ "state": false, "type": "" }),
+        (&Method::GET, ["ref", "projects"]) => {
+            let ids = call.parameters("in");
+            let wanted = projects
+                .iter()
+                .filter(|it| ids.is_empty() || ids.contains(&it.id.as_str()));
+            object(wanted.map(|it| (it.id.clone(), reference(it))))
+        }
+        (&Method::GET, ["ref", "organizations"]) => {
+            object([(ORGANIZATION.to_owned(), organization())])
+        }
+        (&Method::GET, ["ref", "users"]) => {
+            let ids = call.parameters("in");
+            let users = ids.into_iter().map(|id| {
+                let found = User::known(&projects, id);
+                (id.to_owned(), json!(found.map(|user| user.reference())))
+            });
+            object(users)
+        }
+        (&Method::GET, ["organizations"] | ["users", _, "organizations"]) => json!({
+            "items": [organization()],
+            "count": 1,
+            "_links": links([("self", "/organizations".to_owned())]),
+        }),
+        (&Method::GET, ["organizations", ORGANIZATION]) => organization(),
+        (&Method::GET, ["organizations", "name=sandbox"]) => organization(),
+        _ => return Err(unknown(call)),
+    };
+    Ok(json(&answer))
 }
 
 /// Somebody who uses the sandbox: one of the settings' users, or one without a name.
@@ -90,8 +105,10 @@ impl User {
         })
     }
 
-    fn known(workspace: &Workspace, id: &str) -> Option<User> {
-        let mut all = User::all(workspace);
+    /// The user of that id, in the settings of any project.
+    fn known(projects: &[Listed], id: &str) -> Option<User> {
+        let seen = projects.iter().filter_map(|it| it.seen.as_ref());
+        let mut all = seen.flat_map(|seen| User::all(&seen.workspace));
         all.find_map(|(user, _)| (user.id() == id).then_some(user))
     }
 
@@ -176,21 +193,26 @@ impl User {
         permissions(grants.as_ref())
     }
 
-    fn extended_access(&self, workspace: &Workspace) -> Value {
-        let id = project_id(workspace);
-        json!({
-            "items": [{
+    fn extended_access(&self, projects: &[Listed]) -> Value {
+        let items = projects.iter().map(|project| {
+            let workspace = project.seen.as_ref().map(|seen| &seen.workspace);
+            let permissions = workspace.map(|workspace| self.permissions(workspace));
+            json!({
                 "user_id": self.id(),
-                "resource_id": id,
+                "resource_id": project.id,
                 "resource_type": "project",
                 "organization_id": ORGANIZATION,
-                "permissions": self.permissions(workspace),
+                "permissions": permissions.unwrap_or_else(|| vec!["viewer".to_owned()]),
                 "granted_at": EPOCH,
                 "updated_at": EPOCH,
-            }],
+            })
+        });
+        let ids: Vec<&str> = projects.iter().map(|project| project.id.as_str()).collect();
+        json!({
+            "items": items.collect::<Vec<_>>(),
             "_links": links([
                 ("self", format!("/users/{}/extended-access", self.id())),
-                ("ref:projects:0", format!("/ref/projects?in={id}")),
+                ("ref:projects:0", format!("/ref/projects?in={}", ids.join(","))),
                 ("ref:organizations:0", format!("/ref/organizations?in={ORGANIZATION}")),
             ]),
         })
@@ -212,22 +234,28 @@ pub(super) fn permissions(grants: Option<&Grants>) -> Vec<String> {
     }
 }
 
-fn project_references(workspace: &Workspace) -> Value {
-    let id = project_id(workspace);
-    let reference = json!({
-        "id": id,
+/// A project in a list. The title says that a repository cannot be read.
+fn reference(project: &Listed) -> Value {
+    let title = match &project.problem {
+        None => project.title.clone(),
+        Some(problem) => {
+            let problem = problem.lines().next().unwrap_or_default();
+            format!("{} (cannot be read: {problem})", project.title)
+        }
+    };
+    json!({
+        "id": project.id,
         "organization_id": ORGANIZATION,
         "subscription_id": "1",
         "region": super::project::REGION,
-        "title": workspace.project.id,
+        "title": title,
         "type": "grid",
         "plan": "upsun/flexible",
         "status": "active",
         "vendor": VENDOR,
         "created_at": EPOCH,
         "updated_at": EPOCH,
-    });
-    object([(id, reference)])
+    })
 }
 
 fn organization() -> Value {

@@ -1,9 +1,11 @@
 //! The activities of the project or of an environment, of this process and of all others: they come from the records.
 
+use std::sync::Arc;
+
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::super::answer::{Problem, Result, json, json_with};
+use super::super::answer::{Problem, Result, json, json_text, json_with};
 use super::super::place::{actor, blocking};
 use super::super::unknown;
 use super::{Asked, links, log, part, project};
@@ -25,7 +27,7 @@ const CANCEL: Role = Role::Contributor;
 #[derive(Debug)]
 pub(super) struct Activities<'a, E> {
     asked: &'a Asked<'a, E>,
-    workspace: &'a Workspace,
+    workspace: &'a Arc<Workspace>,
     environment: Option<&'a str>,
 }
 
@@ -33,7 +35,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
     /// The activities of the project, or of one environment.
     pub(super) fn activities<'a>(
         &'a self,
-        workspace: &'a Workspace,
+        workspace: &'a Arc<Workspace>,
         environment: Option<&'a str>,
     ) -> Activities<'a, E> {
         Activities {
@@ -49,10 +51,14 @@ impl<E: Engine + 'static> Activities<'_, E> {
     pub(super) async fn route(&self, path: &[&str]) -> Result {
         match (&self.asked.call.method, path) {
             (&Method::GET, []) => self.list().await,
-            (&Method::GET, [id]) => Ok(json(&shown(&self.one(id)?))),
+            (&Method::GET, [id]) => Ok(json(&shown(self.workspace, &self.one(id)?))),
             (&Method::GET, [id, "log"]) => {
                 let activity = self.one(id)?;
-                Ok(log::stream(self.store(), activity))
+                Ok(log::stream(
+                    self.store(),
+                    activity,
+                    self.asked.shared.hub.stirred(),
+                ))
             }
             (&Method::POST, [id, "cancel"]) => self.cancel(id),
             _ => Err(unknown(self.asked.call)),
@@ -78,10 +84,9 @@ impl<E: Engine + 'static> Activities<'_, E> {
         let count = self.asked.call.parameter("count");
         let count = count.map_or(Ok(COUNT), str::parse);
         let count = count.map_err(|_| Problem::bad("`count` is not a number"))?;
-        let store = self.store();
-        let found = blocking(move || store.newest(count, &selection)).await?;
-        let found = found.map_err(|err| Problem::fault(err.to_string()))?;
-        Ok(json(&Value::Array(found.iter().map(shown).collect())))
+        let (shared, workspace) = (Arc::clone(self.asked.shared), Arc::clone(self.workspace));
+        let list = move || shared.records.list(&workspace, count, &selection);
+        Ok(json_text(blocking(list).await??))
     }
 
     fn selection(&self) -> Result<Selection> {
@@ -154,8 +159,8 @@ impl<E: Engine + 'static> Activities<'_, E> {
 }
 
 /// An activity as Upsun's API has it.
-pub(super) fn shown(activity: &Activity) -> Value {
-    let project = project::plain(&activity.project);
+pub(in crate::server) fn shown(workspace: &Workspace, activity: &Activity) -> Value {
+    let project = project::id(workspace);
     let own = format!("/projects/{}/activities/{}", part(&project), activity.id);
     let mut all = vec![("self", own.clone()), ("log", format!("{own}/log"))];
     if activity.state.is_open() {

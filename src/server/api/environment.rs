@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Problem, Result, json};
-use super::super::place::{Seen, actor, blocking};
+use super::super::place::{Seen, actor};
 use super::account::EPOCH;
 use super::{Asked, deployment, links, part, project_id};
 use crate::engine::Engine;
@@ -29,7 +29,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
         let own = &workspace.environment.name;
         let mut all = vec![Arc::clone(workspace)];
         for name in self.others(workspace).await {
-            all.push(self.shared.place.elsewhere(workspace, &name).await?);
+            all.push(self.shared.place.elsewhere(&name).await?);
         }
         let all = all.into_iter().map(|workspace| {
             let is_main = workspace.environment.name == *own;
@@ -61,7 +61,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
         let workspace = if workspace.environment.name == name {
             Arc::clone(workspace)
         } else if self.others(workspace).await.contains(name) {
-            self.shared.place.elsewhere(workspace, name).await?
+            self.shared.place.elsewhere(name).await?
         } else {
             return Err(Problem::not_found(format!(
                 "this sandbox has no environment `{name}`; `upsun-local up --environment {name}` makes one"
@@ -229,23 +229,13 @@ fn ssh_address(workspace: &Workspace, app: &str, worker: Option<&str>) -> String
     let name = |text: &str| part(text).replace("--", "-%2D");
     let environment = name(&workspace.environment.name);
     let worker = worker.map(|worker| format!("--{}", name(worker)));
+    // Where a server has several projects, the host says which one.
+    let project = workspace.served_as.as_ref();
+    let project = project.map(|_| format!("{}.", project_id(workspace)));
     format!(
-        "ssh://{environment}--{}{}@{SSH_HOST}",
+        "ssh://{environment}--{}{}@{}{SSH_HOST}",
         name(app),
-        worker.unwrap_or_default()
+        worker.unwrap_or_default(),
+        project.unwrap_or_default(),
     )
-}
-
-impl<E: Engine> super::super::Place<E> {
-    /// The same repository with another environment.
-    pub(in super::super) async fn elsewhere(
-        &self,
-        workspace: &Arc<Workspace>,
-        environment: &str,
-    ) -> Result<Arc<Workspace>> {
-        let surroundings = self.surroundings_of(environment);
-        let root = workspace.project.root.clone();
-        let opened = blocking(move || Workspace::open_lenient(&root, &surroundings)).await?;
-        Ok(Arc::new(opened?))
-    }
 }

@@ -44,7 +44,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
             ..Request::new(target, operation, actor)
         };
         let activity = self.shared.start_operation(&workspace, request).await?;
-        Ok(accepted(&[activity]))
+        Ok(accepted(&workspace, &activity))
     }
 
     /// `POST …/source-operation` with `operation` and `variables`. The repository stays as it is: the commits are
@@ -77,7 +77,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
             actions.run_source_operation(&planned).await
         };
         let activity = self.shared.start(&workspace, run).await?;
-        Ok(accepted(&[activity]))
+        Ok(accepted(&workspace, &activity))
     }
 
     /// Refuses the last of several apps that have an operation of this name, unless the caller has named the app:

@@ -15,21 +15,22 @@ pub(super) const REGION: &str = "sandbox.localhost";
 
 /// The id of the project in the API. Upsun's command takes an id with a hyphen for an address.
 pub fn id(workspace: &Workspace) -> String {
-    plain(&workspace.project.id)
+    let served_as = workspace.served_as.as_deref();
+    plain(served_as.unwrap_or(&workspace.project.id))
 }
 
 /// An id as the API has it.
-pub(super) fn plain(id: &str) -> String {
+pub(in crate::server) fn plain(id: &str) -> String {
     id.replace('-', "_")
 }
 
-pub(super) fn get(workspace: &Workspace) -> Answer {
+pub(super) fn get(workspace: &Workspace) -> Value {
     let id = id(workspace);
     let own = format!("/projects/{}", part(&id));
     // An address that leads nowhere: a push to the repository itself would change it.
     let repository = format!("{id}@{GIT_HOST}:{id}.git");
     let below = |name: &str| format!("{own}/{name}");
-    json(&json!({
+    json!({
         "id": id,
         "created_at": EPOCH,
         "updated_at": EPOCH,
@@ -57,7 +58,7 @@ pub(super) fn get(workspace: &Workspace) -> Answer {
             ("#manage-variables", below("variables")),
             ("#access", below("access")),
         ]),
-    }))
+    })
 }
 
 /// The subscription of a project: a sandbox has no limits of one.

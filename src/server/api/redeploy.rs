@@ -22,6 +22,6 @@ impl<E: Engine + 'static> Asked<'_, E> {
         )?;
         let activity = self.shared.start_up(&workspace, Request::default());
         let activity = activity.await?;
-        Ok(accepted(&[activity]))
+        Ok(accepted(&workspace, &activity))
     }
 }

@@ -2,6 +2,26 @@
 
 let acting = {};
 
+const PROJECT = "upsun-local.project";
+
+/** The project that all calls are about, where the server has several. It is that of the browser's tab. */
+let project = null;
+try {
+  project = sessionStorage.getItem(PROJECT);
+} catch {
+  // A browser may keep nothing; then it is the first one.
+}
+
+export const chosen = () => project;
+
+/** Shows another project: everything of the page belongs to the one before. */
+export function choose(id) {
+  if (id === null) sessionStorage.removeItem(PROJECT);
+  else sessionStorage.setItem(PROJECT, id);
+  location.hash = "";
+  location.reload();
+}
+
 /** `{ role }`, `{ user }`, or `{}` for what the settings say. */
 export function actAs(who) {
   acting = who;
@@ -10,7 +30,7 @@ export function actAs(who) {
 /** The path with who acts, and with these parameters. */
 export function address(path, parameters = {}) {
   const all = new URLSearchParams();
-  for (const [key, value] of Object.entries({ ...acting, ...parameters })) {
+  for (const [key, value] of Object.entries({ project, ...acting, ...parameters })) {
     if (value !== undefined && value !== null && value !== "") all.append(key, value);
   }
   const query = all.toString();

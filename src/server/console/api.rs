@@ -3,6 +3,7 @@
 //!
 //! - `GET environment` is what the environment consists of, and what the actor may run in it.
 //! - `GET now` has the same, and the activities, each only if it is not what the console has already.
+//! - `GET projects` lists the projects of the server; the parameter `project` of all calls names one of them.
 //! - `…/upsun/<path>` is Upsun's API at `/<path>`.
 //!
 //! The other paths are those of the modules.
@@ -21,7 +22,6 @@ use hyper::Method;
 use hyper::body::Incoming;
 
 use super::super::answer::Result;
-use super::super::api;
 use super::super::key::Caller;
 use super::super::request::Call;
 use super::super::{Shared, unknown};
@@ -34,6 +34,16 @@ struct Asked<'a, E> {
     caller: Caller,
 }
 
+/// Who acts, as the parameters say.
+pub(super) fn caller(call: &Call) -> Caller {
+    let parameter = |name| call.parameter(name).map(str::to_owned);
+    Caller {
+        role: parameter("role"),
+        user: parameter("user"),
+        names_app: true,
+    }
+}
+
 /// `path` is what follows `/console/api`.
 pub(super) async fn route<E: Engine + 'static>(
     shared: &Arc<Shared<E>>,
@@ -41,19 +51,10 @@ pub(super) async fn route<E: Engine + 'static>(
     path: &[&str],
     body: Incoming,
 ) -> Result {
-    let parameter = |name| call.parameter(name).map(str::to_owned);
-    let caller = Caller {
-        role: parameter("role"),
-        user: parameter("user"),
-        names_app: true,
-    };
-    if let ["upsun", rest @ ..] = path {
-        return api::route(shared, call, rest, caller, body).await;
-    }
     let asked = Asked {
         shared,
         call,
-        caller,
+        caller: caller(call),
     };
     match (&call.method, path) {
         (&Method::GET, ["environment"]) => asked.environment().await,

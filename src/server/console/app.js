@@ -2,6 +2,7 @@
 
 import { Access } from "./access.js";
 import { Activities } from "./activities.js";
+import { chosen, choose, get } from "./api.js";
 import { Configuration } from "./configuration.js";
 import { Crons } from "./crons.js";
 import { Environment } from "./environment.js";
@@ -76,6 +77,22 @@ function Who({ environment, who }) {
   </select></label>`;
 }
 
+// Which project the page shows, where the server has several.
+function Project({ name }) {
+  const [all, set] = useState([]);
+  const ask = () => get("projects", { project: null }).then(set, () => {});
+  useEffect(() => {
+    ask();
+  }, []);
+  const isKnown = !chosen() || all.some((it) => it.id === chosen());
+  if (all.length === 0 || (all.length === 1 && isKnown)) return name && html`<strong>${name}</strong>`;
+  return html`<label class="field"><span class="hidden">Project</span>
+    <select value=${chosen() ?? all[0].id} onFocus=${ask} onChange=${(event) => choose(event.target.value)}>
+      ${!isKnown && html`<option value=${chosen()}>${chosen()} (unknown)</option>`}
+      ${all.map((it) => html`<option value=${it.id} title=${it.root}>${it.title}${it.problem ? " (cannot be read)" : it.running ? " (up)" : ""}</option>`)}
+    </select></label>`;
+}
+
 function Locked({ error }) {
   const [key, set] = useState("");
   const [failed, fail] = useState(null);
@@ -143,13 +160,13 @@ function App() {
   const { environment, who } = store;
   if (!environment) {
     return html`<main class="centre"><h1>upsun-local</h1>
-      ${store.error ? html`<${Problem} error=${store.error} again=${refresh} />` : html`<${Loading} />`}</main>`;
+      ${store.error ? html`<${Problem} error=${store.error} again=${refresh} /><${Project} />` : html`<${Loading} />`}</main>`;
   }
   const running = store.activities.filter((it) => it.state === "in_progress" || it.state === "pending").length;
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the page</a>
     <header class="top">
       <a class="brand" href="#/operations"><span class="mark" aria-hidden="true"></span>upsun-local</a>
-      <span class="place"><strong>${environment.project}</strong><span class="soft"> / ${environment.name}</span><span class="badge">${environment.type}</span></span>
+      <span class="place"><${Project} name=${environment.project} /><span class="soft"> / ${environment.name}</span><span class="badge">${environment.type}</span></span>
       <span class="grow"></span>
       <span class="live ${store.live ? "on" : ""}" title=${store.live ? "Events arrive as they happen" : "No stream of events"}><i aria-hidden="true"></i>${store.live ? "live" : "offline"}</span>
       <${Who} environment=${environment} who=${who} />

@@ -2,7 +2,7 @@
 // events that something happened, and is asked what there is now. What other processes do is in its answers only, so
 // it is also asked every two seconds.
 
-import { actAs, enter, get } from "./api.js";
+import { actAs, chosen, enter, get, part } from "./api.js";
 import { useEffect, useState } from "./vendor/preact-htm.js";
 
 const EVERY = 2000;
@@ -99,7 +99,7 @@ function refreshSoon() {
 
 // A browser opens the stream again by itself, and says which event was the last one.
 function listen() {
-  const events = new EventSource("/console/events?output=no");
+  const events = new EventSource(`/console/events?output=no${chosen() ? `&project=${part(chosen())}` : ""}`);
   events.addEventListener("open", () => {
     change({ live: true });
     refresh();

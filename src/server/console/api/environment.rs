@@ -1,13 +1,15 @@
 //! What the environment consists of, as the console shows it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::super::super::answer::{Problem, Result, json};
+use super::super::super::answer::{Result, json};
 use super::super::super::api::project_id;
 use super::super::super::key::Caller;
 use super::super::super::place::{Seen, blocking};
 use super::Asked;
-use crate::activity::{Activity, Selection, Store};
+use crate::activity::{Activity, Selection};
 use crate::config::app::App;
 use crate::crons;
 use crate::engine::Engine;
@@ -29,14 +31,17 @@ impl<E: Engine + 'static> Asked<'_, E> {
     /// `environment` and `activities`, each with its `tag`. One whose tag is the parameter of that name is left out.
     pub(super) async fn now(&self) -> Result {
         let seen = self.shared.place.see().await?;
-        let store = Store::of(&seen.workspace.project.state_dir);
-        let activities = blocking(move || store.newest(ACTIVITIES, &Selection::default())).await?;
-        let activities = activities.map_err(|err| Problem::fault(err.to_string()))?;
+        let (shared, workspace) = (Arc::clone(self.shared), Arc::clone(&seen.workspace));
+        let newest = move || {
+            let all = Selection::default();
+            shared.records.newest(&workspace, ACTIVITIES, &all)
+        };
+        let activities = blocking(newest).await??;
         let all = [
             ("environment", shown(&seen, &self.caller)),
             (
                 "activities",
-                activities.iter().map(activity).collect::<Value>(),
+                activities.iter().map(|it| activity(it)).collect::<Value>(),
             ),
         ];
         let mut now = json!({});
