@@ -11,8 +11,8 @@ use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::NewMount;
 use crate::failure::Failure;
-use crate::lifecycle::{OperationRun, Pull, Report, Tried, Trying, Undo};
-use crate::mount_snapshot::BEFORE_RUN;
+use crate::lifecycle::{Before, OperationRun, Pull, Report, Tried, Trying};
+use crate::mount_snapshot::{self, BEFORE_RUN};
 use crate::mount_suggestion::Known;
 use crate::plan::ContainerPlan;
 use crate::roles::Actor;
@@ -65,6 +65,8 @@ impl Request {
 pub enum Mounts {
     /// Keep what the operation writes.
     Keep,
+    /// Keep what the operation writes, list what it is, and keep a snapshot from before, with which it can be undone.
+    Snapshot,
     /// Put the mounts back to what they were before the run.
     Undo,
     /// Run the operation in a copy in which it can write everywhere, to find the mounts that it needs.
@@ -211,18 +213,32 @@ impl<E: Engine> Actions<E> {
             listens_at: prepared.listens_at(),
         };
         let mut tried = None;
+        let title = container.title(&prepared.plan.app);
+        let snapshot = |name| Before {
+            store: workspace.snapshots(&title),
+            name,
+            flags: workspace.mount_flags(&prepared.plan.app, found.worker),
+        };
         let report = match request.mounts {
             Mounts::Keep => sandbox.run_operation(&planned, &run, &containers).await?,
             Mounts::Undo => {
-                let title = container.title(&prepared.plan.app);
-                let undo = Undo {
-                    store: workspace.snapshots(&title),
-                    name: BEFORE_RUN,
-                    flags: workspace.mount_flags(&prepared.plan.app, found.worker),
-                };
+                let undo = snapshot(BEFORE_RUN);
                 sandbox
                     .run_and_undo(&planned, &run, &containers, &undo)
                     .await?
+            }
+            Mounts::Snapshot => {
+                // Without a record there is no name. The user has been told why there is none.
+                let id = self.recording.begun().await.ok();
+                let name = mount_snapshot::of_run(&id.unwrap_or_default());
+                if mount_snapshot::is_of_run(&name) {
+                    let kept = snapshot(&name);
+                    sandbox
+                        .run_and_compare(&planned, &run, &containers, &kept)
+                        .await?
+                } else {
+                    sandbox.run_operation(&planned, &run, &containers).await?
+                }
             }
             Mounts::Suggest { write } => {
                 let trial = self

@@ -169,6 +169,7 @@ impl Draft {
             process: std::process::id(),
             note: None,
             hints: Vec::new(),
+            mounts: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use self::environment::Environment;
 pub use self::environment::{GIT_HOST, SSH_HOST};
-pub(super) use self::operations::{parameters, target};
+pub(super) use self::operations::{committed, parameters, target};
 pub use self::project::id as project_id;
 use super::answer::{Answer, Problem, Result, json_with};
 use super::key::Caller;
