@@ -1,9 +1,9 @@
 // What the browser does with the console: `node drive.mjs <what> <address>`.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { broken, clock, engine, flood, lost, restarted, states } from "./faults.mjs";
-import { actAs, ended, keepLogs, line, open, operation, picture, profile, ready, require, run, show, what } from "./page.mjs";
+import { actAs, closeAll, ended, keepLogs, line, open, operation, picture, ready, require, run, show, what } from "./page.mjs";
 import { push, sourceOperation, undo } from "./results.mjs";
 
 const { PICTURES } = process.env;
@@ -152,6 +152,6 @@ const known = { "walk-1280": () => walk(1280), "walk-390": () => walk(390), axe,
 try {
   await known[what]();
 } finally {
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  await closeAll();
 }
 process.exit(0);

@@ -57,6 +57,7 @@ impl Console {
         let (chromium, tools) = browser()?;
         let config = "applications: { app: { type: nodejs:24 } }\n";
         let project = TestProject::new(config).with_engine();
+        git(&project, &["init", "--quiet"]);
         Some(Self::serve(project, chromium, tools, None))
     }
 
@@ -138,27 +139,19 @@ fn shop() -> TestProject {
         )
         .file("server.js", include_str!("project/server.js"))
         .file("work.js", include_str!("project/work.js"));
-    for arguments in [
-        &["init", "--quiet"][..],
-        &["add", "--all"],
-        &[
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.org",
-            "commit",
-            "--quiet",
-            "-m",
-            "first",
-        ],
-    ] {
-        let mut git = Command::new("git");
-        let status = git.args(arguments).current_dir(project.root()).status();
-        assert!(status.expect("git").success());
-    }
+    git(&project, &["init", "--quiet"]);
+    git(&project, &["add", "--all"]);
+    git(&project, &["commit", "--quiet", "-m", "first"]);
     // What the pages show, before the browser opens them.
     project.run(&["up", "--quiet"]).expect(0);
     project
+}
+
+fn git(project: &TestProject, arguments: &[&str]) {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+    let status = git.args(arguments).current_dir(project.root()).status();
+    assert!(status.expect("git").success());
 }
 
 /// Chromium, and the directory of its driver.

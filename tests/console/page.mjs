@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,15 @@ const { chromium } = require("playwright-core");
 export const [what, address] = process.argv.slice(2);
 
 const OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-export const profile = mkdtempSync(join(tmpdir(), "console-test-"));
+const profile = mkdtempSync(join(tmpdir(), "console-test-"));
+
+const browsers = [];
+
+/** Ends all browsers, also after a failure, and removes what they kept. */
+export async function closeAll() {
+  await Promise.all(browsers.map((browser) => browser.close().catch(() => {})));
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+}
 
 /** A page of the console, which fails the test when a script of it fails. */
 export async function open({ width = 1280, theme = "light", bypassCSP = false, at = address, before = () => {} } = {}) {
@@ -21,6 +29,7 @@ export async function open({ width = 1280, theme = "light", bypassCSP = false, a
     executablePath: CHROMIUM, headless: true, args: OPTIONS, bypassCSP,
     viewport: { width, height: width < 500 ? 844 : 800 }, colorScheme: theme, reducedMotion: "reduce",
   });
+  browsers.push(browser);
   const page = await browser.newPage();
   const failures = [];
   page.on("pageerror", (error) => failures.push(error.stack));

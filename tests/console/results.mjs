@@ -39,13 +39,13 @@ export async function undo() {
   await page.locator(".activity", { hasText: "import-pictures" }).waitFor();
 
   // A run of the command line, without a snapshot.
-  await page.evaluate(async () => {
+  const begun = await page.evaluate(async () => {
     const body = JSON.stringify({ service: "shop", operation: "import-pictures", mounts: "keep" });
-    await fetch("/console/api/operations", { method: "POST", headers: { "content-type": "application/json" }, body });
+    const answer = await fetch("/console/api/operations", { method: "POST", headers: { "content-type": "application/json" }, body });
+    return (await answer.json()).activity.id;
   });
-  await show(page, "#/activities");
-  await page.locator(".item .badge.busy").waitFor({ state: "detached" });
-  await page.locator(".item", { hasText: "import-pictures" }).first().click();
+  await show(page, `#/activities/${begun}`);
+  await ended(page, "success");
   await shown.getByText("It cannot be undone: no snapshot of the mounts was taken before this activity").waitFor();
   await close();
 }
@@ -89,7 +89,7 @@ export async function push() {
   await page.getByText("nothing changes").waitFor();
   writeFileSync(file, good.replace("role: viewer", "role: contributor").replace("source: storage, source_path: uploads", "source: storage, source_path: elsewhere"));
   const app = page.getByLabel("The app shop");
-  await app.getByText("deployed again, with the build it has").waitFor();
+  await app.getByText("built again and deployed").waitFor();
   await app.getByText("greet: role from viewer to contributor").waitFor();
   await app.getByText("/var/uploads will look empty").waitFor();
   await page.getByLabel("Branch, tag or commit").fill("nowhere");
