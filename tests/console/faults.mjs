@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { join } from "node:path";
-import { actAs, address, ended, keepLogs, line, log, open, operation, ready, run, show } from "./page.mjs";
+import { actAs, address, check, ended, keepLogs, line, log, open, operation, ready, run, show } from "./page.mjs";
 
 const { REPOSITORY, SERVER, BINARY, CUT } = process.env;
 
@@ -80,6 +80,12 @@ export async function lost() {
   const { page, close } = await open({ at: to.address });
   await keepLogs(page);
   await page.locator(".live.on").waitFor();
+  // A listener to all events, which notes their numbers in the stream.
+  await page.evaluate(() => {
+    globalThis.numbers = [];
+    const note = (event) => numbers.push(Number(event.lastEventId.split("-").pop()));
+    new EventSource("/console/events").addEventListener("message", note);
+  });
   await show(page, "#/operations/shop/reindex");
   await page.getByRole("heading", { name: "reindex" }).waitFor();
   await run(page);
@@ -95,6 +101,9 @@ export async function lost() {
   assert.deepEqual(products, Array.from({ length: 40 }, (_, at) => at + 1));
   await page.locator(".live.on").waitFor();
   await page.getByText("The server does not answer.").waitFor({ state: "detached" });
+  await page.waitForFunction(() => numbers.length > 40);
+  const numbers = await page.evaluate(() => globalThis.numbers);
+  assert.deepEqual(numbers, numbers.map((_, at) => numbers[0] + at), "the stream has no gap");
   await close();
 }
 
@@ -119,15 +128,15 @@ export async function broken() {
 
 /** Each page of an environment in which there is nothing: its look for that, while it waits, and after a failure. */
 export async function states() {
-  const { page, close } = await open();
+  const { page, close } = await open({ bypassCSP: true });
   const nothing = {
     operations: "No operations are defined", activities: "Nothing has happened yet", access: "app", mounts: "No mounts are defined",
-    crons: "No crons are defined", logs: "No container is up", "configuration/push": "Git knows of no",
+    crons: "No crons are defined", logs: "No container is up", "configuration/push": "there is no commit yet",
   };
-  nothing["configuration/push"] = "there is no commit yet";
   for (const [hash, words] of Object.entries(nothing)) {
     await show(page, `#/${hash}`);
     await page.locator("main").getByText(words).first().waitFor();
+    await check(page, `${hash}, empty`);
   }
   await show(page, "#/environment");
   await page.getByRole("img", { name: "not up" }).first().waitFor();
@@ -147,9 +156,13 @@ export async function states() {
     });
     await show(page, `#/${hash}`);
     await page.locator("main .loading").first().waitFor();
+    // The browser asks for little motion.
+    assert.equal(await page.locator(".spin").first().evaluate((it) => getComputedStyle(it).animationName), "none");
+    await check(page, `${hash}, while it loads`);
     answer();
     const problem = page.locator("main .problem", { hasText: `no ${call} today` }).first();
     await problem.getByText("Try tomorrow").waitFor();
+    await check(page, `${hash}, after a failure`);
     await page.unroute(path);
     await problem.getByRole("button", { name: "Try again" }).click();
     await page.locator("main .problem").waitFor({ state: "detached" });

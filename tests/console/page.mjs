@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const { TOOLS, CHROMIUM, PICTURES } = process.env;
-export const require = createRequire(`${TOOLS}/`);
+const require = createRequire(`${TOOLS}/`);
 const { chromium } = require("playwright-core");
 export const [what, address] = process.argv.slice(2);
 
@@ -70,8 +70,19 @@ export async function operation(page, name) {
   await ended(page, "success");
 }
 
+/** Looks for what axe finds on the page, which was opened with `bypassCSP`, and for what is wider than the page. */
+export async function check(page, where) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  const found = violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html).join(" ")}`);
+  assert.deepEqual(found, [], where);
+  const { width } = page.viewportSize();
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, where);
+}
+
 /** A picture for the documentation, in few colours where pngquant is there. */
 export async function picture(page, name) {
+  mkdirSync(PICTURES, { recursive: true });
   const path = join(PICTURES, `${name}.png`);
   await page.locator(".notice").waitFor({ state: "detached" });
   await page.screenshot({ path });

@@ -4,18 +4,19 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { actAs, ended, line, open, operation, ready, run, show } from "./page.mjs";
+import { actAs, check, ended, line, open, operation, picture, ready, run, show } from "./page.mjs";
 
 const { REPOSITORY } = process.env;
 
 /** What an operation wrote is listed, and is undone after it has ended; where it cannot be, the page says why. */
 export async function undo() {
-  const { page, close } = await open();
+  const { page, close } = await open({ bypassCSP: true });
   await operation(page, "import-pictures");
   const shown = page.getByLabel("On the mounts");
   await shown.locator(".added", { hasText: "/var/uploads/pictures/plum.svg" }).waitFor();
   await operation(page, "forget-pictures");
   await shown.locator(".deleted", { hasText: "/var/uploads/pictures/plum.svg" }).waitFor();
+  await picture(page, "console-mounts");
   await operation(page, "greet");
   await shown.getByText("It changed nothing on the mounts").waitFor();
 
@@ -26,6 +27,7 @@ export async function undo() {
   const asked = page.getByRole("group", { name: "Undo mounts" });
   await asked.locator(".deleted", { hasText: "/var/uploads/pictures/plum.svg" }).waitFor();
   await asked.getByText("wrote is undone too").waitFor();
+  await check(page, "the question before the mounts are put back");
   await asked.getByRole("button", { name: "Undo", exact: true }).click();
   await page.locator(".notice.good", { hasText: "as they were before" }).waitFor();
   await shown.getByText("It cannot be undone: the snapshot from before it no longer exists").waitFor();
@@ -35,6 +37,10 @@ export async function undo() {
   // The tree map leads to the files, and the snapshot of a run to its activity.
   await page.getByRole("button", { name: /^\/var\/uploads\/pictures: / }).click();
   assert.equal(await page.getByLabel("Search files").inputValue(), "var/uploads/pictures");
+  await check(page, "a tree map");
+  await page.getByLabel("Search files").fill("index.json");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByLabel("Download var/uploads/index.json").click()]);
+  assert.equal(readFileSync(await download.path(), "utf8"), '{"pictures": 3}\n');
   await page.getByRole("link", { name: "before a run" }).first().click();
   await page.locator(".activity", { hasText: "import-pictures" }).waitFor();
 
@@ -82,7 +88,7 @@ export async function sourceOperation() {
 
 /** A push is compared with a commit, and problems stand at the lines of the merged configuration. */
 export async function push() {
-  const { page, close } = await open();
+  const { page, close } = await open({ bypassCSP: true });
   const file = join(REPOSITORY, ".upsun/config.yaml");
   const good = readFileSync(file, "utf8");
   await show(page, "#/configuration/push");
@@ -92,6 +98,8 @@ export async function push() {
   await app.getByText("built again and deployed").waitFor();
   await app.getByText("greet: role from viewer to contributor").waitFor();
   await app.getByText("/var/uploads will look empty").waitFor();
+  await check(page, "a push");
+  await picture(page, "console-push");
   await page.getByLabel("Branch, tag or commit").fill("nowhere");
   await page.getByRole("button", { name: "Compare" }).click();
   await page.locator(".problem", { hasText: "nowhere" }).waitFor();
@@ -100,6 +108,7 @@ export async function push() {
   writeFileSync(file, good.replace("role: viewer", "role: emperor"));
   await page.locator(".source-line.bad", { hasText: "role: emperor" }).waitFor();
   await page.locator(".at-line.bad", { hasText: ".upsun/config.yaml:" }).waitFor();
+  await check(page, "the merged configuration with errors");
   await page.getByText("The configuration has errors.").waitFor();
   await show(page, "#/configuration/push");
   await page.getByText("Nothing can be pushed").waitFor();

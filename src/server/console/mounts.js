@@ -83,10 +83,10 @@ function Sizes({ mounts, choose }) {
     observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
-  const tall = wide < 600 ? 320 : 200;
+  const tall = wide < 600 ? 260 : 200;
   // Lengths are in per cent across and in pixels down, so squares are looked for in pixels.
   const scaled = ({ x, y, width, height }) => ({ x: (x / wide) * 100, y, width: (width / wide) * 100, height });
-  const all = layout(mounts, { x: 0, y: 0, width: wide, height: tall }, 0.12);
+  const all = layout(mounts, { x: 0, y: 0, width: wide, height: tall }, wide < 600 ? 0.28 : 0.12);
   return html`<div class="treemap" role="list" aria-label="Sizes of the mounts" ref=${frame} style=${{ height: `${tall}px` }}>${all.map(({ item: mount, box }) => html`<div role="listitem" class="tree-mount" style=${place(scaled(box))} title="/${mount.path}: ${sized(mount)}">
     <button onClick=${() => choose(mount.path)} aria-label="/${mount.path}: ${sized(mount)}"><strong>/${mount.path}</strong> <span>${sized(mount)}</span></button>
     ${layout(mount.inside, { x: box.x, y: box.y + HEAD, width: box.width, height: Math.max(0, box.height - HEAD) }, 0.03).map(({ item, box: inner }) => html`<button class="tree-part" style=${place({ x: ((inner.x - box.x) / box.width) * 100, y: inner.y - box.y, width: (inner.width / box.width) * 100, height: inner.height })} title="/${mount.path}/${item.name}: ${sized(item)}" aria-label="/${mount.path}/${item.name}: ${sized(item)}" onClick=${() => choose(item.is_rest ? mount.path : `${mount.path}/${item.name}`)}><span>${item.name}</span> <span>${bytes(item.bytes)}</span></button>`)}</div>`)}</div>`;
