@@ -193,7 +193,6 @@ impl<E: Engine> Actions<E> {
             self.reach(&sandbox, prepared, before.clone(), how, running)
                 .await?
         };
-        let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();
         let variables = workspace.run_variables(
             found.app,
@@ -212,19 +211,44 @@ impl<E: Engine> Actions<E> {
             ends_the_rest: false,
             listens_at: prepared.listens_at(),
         };
-        let mut tried = None;
-        let title = container.title(&prepared.plan.app);
+        let (report, tried) = self
+            .run_on_mounts(operation, found, &run, &containers)
+            .await?;
+        sandbox.tidy(&before, deploys).await;
+        // After "leave now" the lock stays marked: the next command then ends what still runs.
+        if self.shutdown.urgency() < Urgency::Leave {
+            lock.release();
+        }
+        Ok((report, tried))
+    }
+
+    /// Runs the operation, and does with its mounts what the request says.
+    async fn run_on_mounts(
+        &self,
+        operation: &Operation,
+        found: &Found<'_>,
+        run: &OperationRun<'_>,
+        containers: &[Container],
+    ) -> crate::lifecycle::Result<(Report, Option<Tried>)> {
+        let Operation {
+            workspace,
+            request,
+            prepared,
+        } = operation;
+        let sandbox = self.sandbox();
+        let planned = prepared.planned(request.pull, request.rebuild);
+        let title = run.container.title(&prepared.plan.app);
         let snapshot = |name| Before {
             store: workspace.snapshots(&title),
             name,
             flags: workspace.mount_flags(&prepared.plan.app, found.worker),
         };
         let report = match request.mounts {
-            Mounts::Keep => sandbox.run_operation(&planned, &run, &containers).await?,
+            Mounts::Keep => sandbox.run_operation(&planned, run, containers).await?,
             Mounts::Undo => {
                 let undo = snapshot(BEFORE_RUN);
                 sandbox
-                    .run_and_undo(&planned, &run, &containers, &undo)
+                    .run_and_undo(&planned, run, containers, &undo)
                     .await?
             }
             Mounts::Snapshot => {
@@ -234,27 +258,20 @@ impl<E: Engine> Actions<E> {
                 if mount_snapshot::is_of_run(&name) {
                     let kept = snapshot(&name);
                     sandbox
-                        .run_and_compare(&planned, &run, &containers, &kept)
+                        .run_and_compare(&planned, run, containers, &kept)
                         .await?
                 } else {
-                    sandbox.run_operation(&planned, &run, &containers).await?
+                    sandbox.run_operation(&planned, run, containers).await?
                 }
             }
             Mounts::Suggest { write } => {
                 let trial = self
-                    .try_writable(operation, found, &run, &containers, write)
+                    .try_writable(operation, found, run, containers, write)
                     .await?;
-                let report = trial.report.clone();
-                tried = Some(trial);
-                report
+                return Ok((trial.report.clone(), Some(trial)));
             }
         };
-        sandbox.tidy(&before, deploys).await;
-        // After "leave now" the lock stays marked: the next command then ends what still runs.
-        if self.shutdown.urgency() < Urgency::Leave {
-            lock.release();
-        }
-        Ok((report, tried))
+        Ok((report, None))
     }
 
     async fn try_writable(

@@ -192,7 +192,7 @@ fn a_push_is_compared_with_a_commit_as_the_command_does() {
     assert_eq!(shown["uncommitted"], said["uncommitted"]);
     server.get("/console/api/plan?against=nowhere").expect(400);
     project.file(".upsun/config.yaml", "applications: { app: { type: 1 } }\n");
-    server.get("/console/api/plan?against=HEAD").expect(400);
+    server.get("/console/api/plan?against=HEAD").expect(409);
 }
 
 #[test]
