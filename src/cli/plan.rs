@@ -35,7 +35,7 @@ pub(super) struct Pushed {
     /// What is deployed.
     pub base: Base,
     /// What becomes of it.
-    pub pushed: pushed::Pushed,
+    pub push: pushed::Pushed,
     /// The files at hand.
     tree: Tree,
 }
@@ -62,11 +62,11 @@ impl Pushed {
             source::scan(root, &state)
         })?;
         let tree: Tree = tree?;
-        let pushed = pushed::Pushed::of(&base, &here.config, &tree)?;
+        let push = pushed::Pushed::of(&base, &here.config, &tree)?;
         Ok(Pushed {
             here,
             base,
-            pushed,
+            push,
             tree,
         })
     }
@@ -89,13 +89,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
     let pushed = Pushed::of(context, which)?;
     let text = match arguments.format {
         Format::Json => {
-            let document = pushed.pushed.json(&pushed.base);
+            let document = pushed.push.json(&pushed.base);
             upsun_local::json::pretty(&document) + "\n"
         }
         Format::Text => text::text(&pushed, context.out_style),
     };
     context.print(&text)?;
-    let is_changed = !pushed.pushed.changes.is_nothing();
+    let is_changed = !pushed.push.changes.is_nothing();
     // The process ends here: it is not worth a tenth of its time to give back piece by piece what goes with it.
     std::mem::forget(pushed);
     Ok(u8::from(arguments.exit_code && is_changed))

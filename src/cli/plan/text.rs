@@ -21,12 +21,12 @@ const FEWEST_FILES: usize = 3;
 
 /// The whole.
 pub(super) fn text(pushed: &Pushed, style: Style) -> String {
-    let push = &pushed.pushed.changes;
+    let push = &pushed.push.changes;
     let mut page = Page {
         text: String::new(),
         style,
     };
-    page.heading(&pushed.base, &pushed.pushed.uncommitted);
+    page.heading(&pushed.base, &pushed.push.uncommitted);
     for app in &push.apps {
         if app.action != Action::Nothing {
             page.app(app);
