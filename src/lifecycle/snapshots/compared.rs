@@ -32,7 +32,6 @@ impl<E: Engine> Sandbox<'_, E> {
         let taken = self
             .take_snapshot(&deployed.id, &title, mounts, store, name)
             .await?;
-        prune(store);
         self.emit(event::Mounts::Kept {
             container: title.clone(),
             snapshot: name.to_owned(),
@@ -46,6 +45,8 @@ impl<E: Engine> Sandbox<'_, E> {
             let changes = compare(&taken.index, &now);
             if changes.is_empty() {
                 store.remove(name)?;
+            } else {
+                prune(store);
             }
             self.emit(event::Mounts::Changed {
                 container: title.clone(),
