@@ -216,6 +216,8 @@ fn a_run_lists_what_it_wrote_and_can_be_undone_later() {
         run("spoil", 0);
         shell(&project, "rm data/new");
     }
+    // A run that changes nothing takes no place of theirs.
+    run("look", 0);
     let listed = project.run(&["mount", "snapshot", "--list"]).expect(0);
     assert_eq!(
         listed.stdout.matches("run-").count(),
