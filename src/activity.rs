@@ -7,6 +7,7 @@
 mod cache;
 mod draft;
 mod log;
+mod on_mounts;
 mod recorder;
 mod recording;
 mod selection;
@@ -24,6 +25,7 @@ use crate::event::Outcome;
 pub use self::cache::Cache;
 pub use self::draft::{Draft, Place};
 pub use self::log::{LIMIT, Log};
+pub use self::on_mounts::OnMounts;
 pub use self::recorder::{Ending, Recorder};
 pub use self::recording::{Recorded, Recording};
 pub use self::selection::Selection;
@@ -91,6 +93,9 @@ pub struct Activity {
     /// that begin with four spaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
+    /// What the operation changed on mounts, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mounts: Option<OnMounts>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

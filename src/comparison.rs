@@ -4,9 +4,11 @@ pub mod access;
 pub mod difference;
 pub mod mounts;
 pub mod push;
+pub mod pushed;
 pub mod services;
 pub mod sheet;
 pub mod users;
+pub mod words;
 
 use crate::config::Config;
 use crate::config::app::{App, Image};

@@ -11,6 +11,7 @@ mod include;
 mod lint;
 mod meaning;
 mod merge;
+mod merged_lines;
 pub mod mount_source;
 mod node;
 pub mod outline;
@@ -165,6 +166,20 @@ pub fn resolve(repository: &Path, ignored: &[String]) -> (Loaded, Document) {
     let (merged, report, repository) = read(on_disk(repository), ignored);
     let document = Document::of(&merged);
     (check(&merged, report, repository.as_ref()), document)
+}
+
+/// [`resolve`], with the line of each problem in the merged document; `None` for a problem that is about something else.
+pub fn resolve_placed(
+    repository: &Path,
+    ignored: &[String],
+) -> (Loaded, Document, Vec<Option<usize>>) {
+    let (merged, report, repository) = read(on_disk(repository), ignored);
+    let document = Document::of(&merged);
+    let files = report.sources.files().iter();
+    let files: Vec<String> = files.map(|source| source.name.clone()).collect();
+    let loaded = check(&merged, report, repository.as_ref());
+    let lines = merged_lines::lines(&merged, &files, &loaded.problems, &document);
+    (loaded, document, lines)
 }
 
 /// Reads one text as if it were the only file of a repository.

@@ -64,7 +64,7 @@ pub use self::memory::MEMORY_HINT;
 pub use self::mounts::MountUsage;
 pub use self::operation::{OperationRun, Report};
 pub use self::output::Tail;
-pub use self::snapshots::{Restored, Undo};
+pub use self::snapshots::{Before, Restored};
 pub use self::source_operation::{Left, Made, SOURCE_DIRECTORY, SourceReport, SourceRun};
 pub(crate) use self::synced::synced_of;
 pub use self::synced::{Frame, Session, SyncState, SyncStore, Synced};
@@ -466,6 +466,14 @@ pub struct Planned<'a> {
 }
 
 impl Planned<'_> {
+    /// The plan once its build was made: another step of the same command does not build again.
+    pub(crate) fn built(&self) -> Self {
+        Planned {
+            rebuild: false,
+            ..self.clone()
+        }
+    }
+
     /// The files of the app that Git would deploy.
     pub fn source(&self) -> Source<'_> {
         Source {

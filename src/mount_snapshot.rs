@@ -25,3 +25,23 @@ pub const DEFAULT_NAME: &str = "latest";
 
 /// The snapshot that `run --undo` and `test` take. It is only left when the mounts could not be put back.
 pub(crate) const BEFORE_RUN: &str = "before-run";
+
+/// What the names of snapshots begin with that runs keep.
+const OF_RUN: &str = "run-";
+
+/// The name of the snapshot that the run of an activity keeps. Later activities have ids that sort later.
+pub fn of_run(activity: &str) -> String {
+    format!("{OF_RUN}{activity}")
+}
+
+/// The activity of a name of [`of_run`].
+pub fn run_of(name: &str) -> Option<&str> {
+    let is_digit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let id = name.strip_prefix(OF_RUN)?;
+    (id.len() == 13 && id.bytes().all(is_digit)).then_some(id)
+}
+
+/// Whether a name is one of [`of_run`].
+pub fn is_of_run(name: &str) -> bool {
+    run_of(name).is_some()
+}

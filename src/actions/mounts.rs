@@ -163,8 +163,9 @@ impl<E: Engine> Actions<E> {
             let flags = self.workspace.mount_flags(&mounts.app.name, mounts.worker);
             sandbox.warn_unlike(&title, &restored, &flags, name).await;
             // The process that held the lock before this one may have restored the snapshot already.
-            if store.has(BEFORE_RUN) && name == BEFORE_RUN && !restored.is_incomplete {
-                // A later run may take this snapshot again.
+            let is_of_run = name == BEFORE_RUN || mount_snapshot::is_of_run(name);
+            if is_of_run && store.has(name) && !restored.is_incomplete {
+                // Nothing is left of the run that could be undone, and another run may take its snapshot.
                 store.remove(name)?;
             }
             lock.release();
@@ -202,6 +203,12 @@ pub fn check_name(name: &str) -> Result<(), Failure> {
     if name == BEFORE_RUN {
         return Err(Failure::usage(format!(
             "`{BEFORE_RUN}` is the snapshot that `run --undo` and `test` take"
+        ))
+        .hint("choose another name"));
+    }
+    if mount_snapshot::is_of_run(name) {
+        return Err(Failure::usage(format!(
+            "`{name}` is a name for the snapshot that a run keeps, which later runs delete"
         ))
         .hint("choose another name"));
     }

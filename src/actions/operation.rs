@@ -11,8 +11,8 @@ use crate::engine::Engine;
 use crate::engine::spec::Container;
 use crate::event::NewMount;
 use crate::failure::Failure;
-use crate::lifecycle::{OperationRun, Pull, Report, Tried, Trying, Undo};
-use crate::mount_snapshot::BEFORE_RUN;
+use crate::lifecycle::{Before, OperationRun, Pull, Report, Tried, Trying};
+use crate::mount_snapshot::{self, BEFORE_RUN};
 use crate::mount_suggestion::Known;
 use crate::plan::ContainerPlan;
 use crate::roles::Actor;
@@ -65,6 +65,8 @@ impl Request {
 pub enum Mounts {
     /// Keep what the operation writes.
     Keep,
+    /// Keep what the operation writes, list what it is, and keep a snapshot from before, with which it can be undone.
+    Snapshot,
     /// Put the mounts back to what they were before the run.
     Undo,
     /// Run the operation in a copy in which it can write everywhere, to find the mounts that it needs.
@@ -192,7 +194,6 @@ impl<E: Engine> Actions<E> {
             self.reach(&sandbox, prepared, before.clone(), how, running)
                 .await?
         };
-        let planned = prepared.planned(request.pull, request.rebuild);
         let container = prepared.container();
         let variables = workspace.run_variables(
             found.app,
@@ -211,35 +212,67 @@ impl<E: Engine> Actions<E> {
             ends_the_rest: false,
             listens_at: prepared.listens_at(),
         };
-        let mut tried = None;
-        let report = match request.mounts {
-            Mounts::Keep => sandbox.run_operation(&planned, &run, &containers).await?,
-            Mounts::Undo => {
-                let title = container.title(&prepared.plan.app);
-                let undo = Undo {
-                    store: workspace.snapshots(&title),
-                    name: BEFORE_RUN,
-                    flags: workspace.mount_flags(&prepared.plan.app, found.worker),
-                };
-                sandbox
-                    .run_and_undo(&planned, &run, &containers, &undo)
-                    .await?
-            }
-            Mounts::Suggest { write } => {
-                let trial = self
-                    .try_writable(operation, found, &run, &containers, write)
-                    .await?;
-                let report = trial.report.clone();
-                tried = Some(trial);
-                report
-            }
-        };
+        let (report, tried) = self
+            .run_on_mounts(operation, found, &run, &containers)
+            .await?;
         sandbox.tidy(&before, deploys).await;
         // After "leave now" the lock stays marked: the next command then ends what still runs.
         if self.shutdown.urgency() < Urgency::Leave {
             lock.release();
         }
         Ok((report, tried))
+    }
+
+    /// Runs the operation, and does with its mounts what the request says.
+    async fn run_on_mounts(
+        &self,
+        operation: &Operation,
+        found: &Found<'_>,
+        run: &OperationRun<'_>,
+        containers: &[Container],
+    ) -> crate::lifecycle::Result<(Report, Option<Tried>)> {
+        let Operation {
+            workspace,
+            request,
+            prepared,
+        } = operation;
+        let sandbox = self.sandbox();
+        let planned = prepared.planned(request.pull, request.rebuild);
+        let title = run.container.title(&prepared.plan.app);
+        let snapshot = |name| Before {
+            store: workspace.snapshots(&title),
+            name,
+            flags: workspace.mount_flags(&prepared.plan.app, found.worker),
+        };
+        let report = match request.mounts {
+            Mounts::Keep => sandbox.run_operation(&planned, run, containers).await?,
+            Mounts::Undo => {
+                let undo = snapshot(BEFORE_RUN);
+                sandbox
+                    .run_and_undo(&planned, run, containers, &undo)
+                    .await?
+            }
+            Mounts::Snapshot => {
+                // Without a record there is no name. The user has been told why there is none.
+                let id = self.recording.begun().await.ok();
+                let name = mount_snapshot::of_run(&id.unwrap_or_default());
+                if mount_snapshot::is_of_run(&name) {
+                    let kept = snapshot(&name);
+                    sandbox
+                        .run_and_compare(&planned, run, containers, &kept)
+                        .await?
+                } else {
+                    sandbox.run_operation(&planned, run, containers).await?
+                }
+            }
+            Mounts::Suggest { write } => {
+                let trial = self
+                    .try_writable(operation, found, run, containers, write)
+                    .await?;
+                return Ok((trial.report.clone(), Some(trial)));
+            }
+        };
+        Ok((report, None))
     }
 
     async fn try_writable(

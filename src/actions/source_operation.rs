@@ -65,6 +65,17 @@ pub struct PlannedSourceOperation {
     tree: Arc<Tree>,
 }
 
+/// Refuses a role that is too low for a source operation.
+pub fn permit_source_operation(actor: &Actor, name: &str) -> Result<(), Failure> {
+    let deed = format!("run the source operation `{name}`");
+    let permitted = permit(actor, SOURCE_OPERATION, &deed).map_err(|err| {
+        err.hint(format!(
+            "try `--role {SOURCE_OPERATION}`: a source operation needs the right to push commits"
+        ))
+    });
+    Ok(permitted?)
+}
+
 /// The result of a source operation that ran to its end.
 #[derive(Debug, Default)]
 pub struct Committed {
@@ -86,12 +97,7 @@ impl PlannedSourceOperation {
         shutdown: &Shutdown,
     ) -> Result<Self, Failure> {
         let name = &request.operation;
-        let deed = format!("run the source operation `{name}`");
-        permit(&request.actor, SOURCE_OPERATION, &deed).map_err(|err| {
-            err.hint(format!(
-                "try `--role {SOURCE_OPERATION}`: a source operation needs the right to push commits"
-            ))
-        })?;
+        permit_source_operation(&request.actor, name)?;
         let root = &workspace.project.root;
         let origin = match Origin::open(root, shutdown).await {
             Ok(origin) => origin,

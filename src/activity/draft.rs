@@ -179,6 +179,7 @@ impl Draft {
             process: std::process::id(),
             note: None,
             hints: Vec::new(),
+            mounts: None,
         }
     }
 }

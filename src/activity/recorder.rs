@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::log::{LIMIT, Log};
 use super::store::{Open, Store, Trouble};
-use super::{Draft, Place, Ran, Stamp, State, seconds};
+use super::{Draft, OnMounts, Place, Ran, Stamp, State, seconds};
 use crate::event::{Advice, Build, Cron, Deploy, Envelope, Event, Notice, Outcome, Run, Script};
 use crate::mask::Secrets;
 use crate::reporter::Reporter;
@@ -315,12 +315,24 @@ impl Current {
         let waited = self.wait(event);
         self.measure(event);
         self.advise(event);
+        let kept = self.look_at_mounts(event);
         // The output of an operation may be much longer than a log may be.
         if !self.log().is_closed() {
             // Writing to a log returns no error; `trouble` below reports whether it failed.
             let _ = self.text.report(Envelope::now(event.clone()));
         }
-        waited.or_else(|| self.trouble())
+        waited.or(kept).or_else(|| self.trouble())
+    }
+
+    /// Keeps what the operation changed on mounts. The name of the snapshot is written at once: if this process is
+    /// killed, the operation can still be undone.
+    fn look_at_mounts(&mut self, event: &Event) -> Option<Trouble> {
+        let Event::Mounts(event) = event else {
+            return None;
+        };
+        let has_run = self.execute.total.is_some();
+        self.open.activity.mounts = Some(OnMounts::of(event, has_run)?);
+        self.open.save().err()
     }
 
     /// Records the time that the activity waits for its turn. It is pending in that time, as on Upsun.

@@ -5,15 +5,13 @@
 mod text;
 
 use clap::Args;
-use serde_json::json;
 
 use super::against::{self, Base, Here, Which};
 use super::context::Context;
 use super::options::Format;
-use upsun_local::comparison::push::{Push, push};
+use upsun_local::comparison::pushed;
 use upsun_local::failure::Failure;
 use upsun_local::project::Project;
-use upsun_local::revision::Comparison;
 use upsun_local::source::{self, Tree};
 
 /// Arguments of `plan`.
@@ -37,9 +35,7 @@ pub(super) struct Pushed {
     /// What is deployed.
     pub base: Base,
     /// What becomes of it.
-    pub changes: Push,
-    /// Files of the working tree that are not committed, or that differ from the commit.
-    uncommitted: Vec<String>,
+    pub push: pushed::Pushed,
     /// The files at hand.
     tree: Tree,
 }
@@ -66,45 +62,22 @@ impl Pushed {
             source::scan(root, &state)
         })?;
         let tree: Tree = tree?;
-        let comparison = comparison(&base, &tree)?;
-        let mut changes: Push = push(&base.config, &here.config, |before, now| {
-            comparison.as_ref().map_or_else(
-                || Ok(Vec::new()),
-                |comparison| comparison.changed(&before.source_root, &now.source_root),
-            )
-        })?;
-        let mut uncommitted = Vec::new();
-        if let Some(comparison) = &comparison {
-            uncommitted = comparison.uncommitted()?;
-            if !comparison.has_same_configuration()? {
-                changes = changes.with_other_configuration_files(&here.config);
-            }
-        }
-        drop(comparison);
+        let push = pushed::Pushed::of(&base, &here.config, &tree)?;
         Ok(Pushed {
             here,
             base,
-            changes,
-            uncommitted,
+            push,
             tree,
         })
     }
 
     /// Whether a file at the repository's root differs, among those that Git would deploy.
     pub(super) fn has_changed(&self, file: &str) -> Result<bool, Failure> {
-        match comparison(&self.base, &self.tree)? {
+        match pushed::comparison(&self.base, &self.tree)? {
             Some(comparison) => Ok(comparison.changed("", "")?.iter().any(|path| path == file)),
             None => Ok(true),
         }
     }
-}
-
-/// None before the first commit.
-fn comparison<'a>(base: &'a Base, tree: &'a Tree) -> Result<Option<Comparison<'a>>, Failure> {
-    let revision = base.revision.as_deref();
-    Ok(revision
-        .map(|revision| Comparison::new(revision, tree))
-        .transpose()?)
 }
 
 /// Prints what a push does.
@@ -114,27 +87,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<u8, Failur
         None => Which::Pushed,
     };
     let pushed = Pushed::of(context, which)?;
-    let Pushed {
-        base,
-        changes,
-        uncommitted,
-        ..
-    } = &pushed;
     let text = match arguments.format {
         Format::Json => {
-            let document = json!({
-                "against": base.json(),
-                "uncommitted": uncommitted,
-                "apps": changes.apps,
-                "services": changes.services,
-                "routes": changes.routes,
-            });
+            let document = pushed.push.json(&pushed.base);
             upsun_local::json::pretty(&document) + "\n"
         }
         Format::Text => text::text(&pushed, context.out_style),
     };
     context.print(&text)?;
-    let is_changed = !changes.is_nothing();
+    let is_changed = !pushed.push.changes.is_nothing();
     // The process ends here: it is not worth a tenth of its time to give back piece by piece what goes with it.
     std::mem::forget(pushed);
     Ok(u8::from(arguments.exit_code && is_changed))

@@ -45,6 +45,9 @@ pub(super) struct Arguments {
     /// Restore all mounts afterwards, and list what the operation changed on them
     #[arg(long, conflicts_with = "dry_run")]
     undo: bool,
+    /// Keep a snapshot of all mounts from before the operation, and list what the operation changed on them
+    #[arg(long, conflicts_with_all = ["dry_run", "undo", "suggest_mounts", "synced"])]
+    snapshot: bool,
     /// Run the operation in a throw-away copy of the app where every path is writable, and suggest the mounts that
     /// it needs
     #[arg(long, conflicts_with_all = ["dry_run", "undo"])]
@@ -85,6 +88,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
             (_, true) => Mounts::Suggest {
                 write: arguments.write,
             },
+            _ if arguments.snapshot => Mounts::Snapshot,
             _ => Mounts::Keep,
         },
         synced: arguments.synced,

@@ -27,6 +27,27 @@ pub enum Mounts {
         #[serde(skip)]
         lost: usize,
     },
+    /// What is on the mounts of a container was kept before an operation, to compare with it and to put it back.
+    #[serde(rename = "mounts-kept")]
+    Kept {
+        /// The app, or `app--worker`.
+        container: String,
+        /// The name of the snapshot.
+        snapshot: String,
+    },
+    /// The mounts of a container were compared with what was kept before the operation.
+    #[serde(rename = "mounts-changed")]
+    Changed {
+        /// The app, or `app--worker`.
+        container: String,
+        /// The name of the snapshot; `None` if nothing changed, so that there is nothing to put back.
+        snapshot: Option<String>,
+        /// What the operation changed.
+        changes: Vec<Difference>,
+        /// The options by which `upsun-local mount` finds the container: ` --app one`, or nothing.
+        #[serde(skip)]
+        flags: String,
+    },
     /// An app is being copied for a trial, and that takes its time.
     #[serde(rename = "app-copying")]
     Copying {

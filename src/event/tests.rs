@@ -268,6 +268,21 @@ fn deploys_and_mounts() -> Vec<Event> {
             lost: 0,
         }
         .into(),
+        Mounts::Kept {
+            container: container(),
+            snapshot: owned("run-x"),
+        }
+        .into(),
+        Mounts::Changed {
+            container: container(),
+            snapshot: Some(owned("run-x")),
+            changes: vec![Difference {
+                change: Change::Added,
+                path: owned("a"),
+            }],
+            flags: String::new(),
+        }
+        .into(),
         Mounts::Copying {
             container: container(),
         }

@@ -443,7 +443,7 @@ impl AppPlan {
 }
 
 /// The id of the running container that was made from exactly this plan.
-fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
+pub(super) fn up_to_date(plan: &ContainerPlan, containers: &[Container]) -> Option<String> {
     containers
         .iter()
         .find(|found| {

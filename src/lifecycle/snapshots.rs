@@ -1,5 +1,6 @@
 //! Copies the content of a running container's mounts into snapshots, and restores it.
 
+mod compared;
 mod look;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::look::Found;
+use super::deploy::up_to_date;
 use super::mounts::marked;
 use super::{Error, OperationRun, Planned, Report, Result, Sandbox, archive};
 use crate::engine::spec::{Container, ExecSpec};
@@ -40,9 +42,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// After this time a message says that the work takes a while.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The snapshot that keeps the content of the mounts from before a run until it is restored.
+/// The snapshot that keeps the content of the mounts from before a run.
 #[derive(Debug, Clone)]
-pub struct Undo<'a> {
+pub struct Before<'a> {
     /// The snapshots of the container.
     pub store: Store,
     pub name: &'a str,
@@ -77,7 +79,7 @@ impl<E: Engine> Sandbox<'_, E> {
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
         containers: &[Container],
-        undo: &Undo<'_>,
+        undo: &Before<'_>,
     ) -> Result<Report> {
         let mounts = &run.container.mounts;
         let title = run.container.title(&planned.plan.app);
@@ -98,18 +100,15 @@ impl<E: Engine> Sandbox<'_, E> {
             .await?;
         let _held = undo.store.hold(undo.name);
         let containers = self.containers().await?;
-        let result = self.run_operation(planned, run, &containers).await;
+        let result = self.run_operation(&planned.built(), run, &containers).await;
         let undone = async {
-            let now = self
-                .index_of_mounts(&deployed.id, mounts, &before.index)
-                .await?;
+            let id = self.replaced(run, deployed.id).await?;
+            let now = self.index_of_mounts(&id, mounts, &before.index).await?;
             let changes = compare(&before.index, &now);
             let mut restored = Restored::default();
             if !is_same(&before.index, &now) {
                 let (before, archive) = undo.store.open(undo.name)?;
-                restored = self
-                    .restore_snapshot(&deployed.id, &title, before, archive)
-                    .await?;
+                restored = self.restore_snapshot(&id, &title, before, archive).await?;
             }
             self.warn_unlike(&title, &restored, &undo.flags, undo.name)
                 .await;
@@ -132,6 +131,12 @@ impl<E: Engine> Sandbox<'_, E> {
             (Err(_), Err(err)) => Err(err),
             (Err(err), Ok(_)) => Err(err),
         }
+    }
+
+    /// The container in which an operation ran: another one than before if the app was built again for the operation.
+    async fn replaced(&self, run: &OperationRun<'_>, before: String) -> Result<String> {
+        let containers = self.containers().await?;
+        Ok(up_to_date(run.container, &containers).unwrap_or(before))
     }
 
     /// Keeps the content of all mounts of a container under a name.

@@ -247,7 +247,9 @@ impl Board {
                 }
                 Text::Printed
             }
-            Mounts::Restored { .. }
+            Mounts::Kept { .. }
+            | Mounts::Changed { .. }
+            | Mounts::Restored { .. }
             | Mounts::CheckFinished { .. }
             | Mounts::Suggested { .. }
             | Mounts::Written { .. } => self.end(&Key::Step),

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 pub(super) use self::activities::shown;
 use self::environment::Environment;
 pub use self::environment::{GIT_HOST, SSH_HOST};
-pub(super) use self::operations::{parameters, target};
+pub(super) use self::operations::{committed, parameters, target};
 pub use self::project::id as project_id;
 pub(super) use self::project::plain;
 use super::answer::{Answer, Problem, Result, json_with};

@@ -7,9 +7,11 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::answer::{Problem, Result};
+use super::api::committed;
 use super::place::blocking;
 use crate::actions::Actions;
 use crate::actions::operation::{self, Operation};
+use crate::actions::source_operation::{self, PlannedSourceOperation};
 use crate::actions::up::{self, Up};
 use crate::activity::{Activity, Recorded, Recording, Store};
 use crate::engine::Engine;
@@ -126,6 +128,21 @@ impl<E: Engine + 'static> Shared<E> {
         let planned = blocking(move || Operation::prepare(&place, request)).await??;
         let run = move |actions: Actions<E>| async move { actions.run(&planned).await };
         self.start(workspace, run).await
+    }
+
+    /// Starts a source operation, and returns its record.
+    pub(super) async fn start_source_operation(
+        self: &Arc<Self>,
+        workspace: &Arc<Workspace>,
+        request: source_operation::Request,
+    ) -> Result<Activity> {
+        let shutdown = Shutdown::new();
+        let planned =
+            PlannedSourceOperation::prepare(workspace, request, committed, &shutdown).await?;
+        let workspace = Arc::clone(planned.workspace());
+        let run =
+            move |actions: Actions<E>| async move { actions.run_source_operation(&planned).await };
+        self.start(&workspace, run).await
     }
 
     /// Starts to bring apps up, and returns the record of that.

@@ -84,7 +84,12 @@ fn what_the_console_has_already_is_not_sent_again() {
     // The last good state.
     assert_eq!(content["operations"].as_array().unwrap().len(), 2);
     let configuration = server.get("/console/api/configuration").expect(200).json();
-    assert_eq!(configuration["merged"], Value::Null);
+    let merged = configuration["merged"].as_str().unwrap();
+    let line = configuration["problems"][0]["merged_line"]
+        .as_u64()
+        .unwrap();
+    let line = merged.lines().nth(usize::try_from(line).unwrap() - 1);
+    assert_eq!(line.unwrap().trim(), "nonsense: 1");
     assert_eq!(configuration["problems"][0]["file"], ".upsun/config.yaml");
     assert_eq!(configuration["problems"][0]["line"], 1);
 }
@@ -145,9 +150,7 @@ fn nothing_outside_of_mounts_and_logs_can_be_asked_for() {
     server.call("POST", restore, "{}").expect(400);
 }
 
-#[test]
-fn access_is_compared_with_a_commit() {
-    let project = project();
+fn commit(project: &TestProject) {
     let git = |arguments: &[&str]| {
         let mut git = std::process::Command::new("git");
         let git = git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
@@ -157,6 +160,84 @@ fn access_is_compared_with_a_commit() {
     git(&["init", "--quiet"]);
     git(&["add", "--all"]);
     git(&["commit", "--quiet", "-m", "first"]);
+}
+
+#[test]
+fn a_push_is_compared_with_a_commit_as_the_command_does() {
+    let project = project();
+    commit(&project);
+    let changed = CONFIG.replace("role: viewer", "role: admin");
+    let changed = changed.replace(
+        "var/files: { source: storage }",
+        "var/other: { source: storage }",
+    );
+    project.file(".upsun/config.yaml", &changed);
+    let server = Server::start(&project);
+    let mut shown = server
+        .get("/console/api/plan?against=HEAD")
+        .expect(200)
+        .json();
+    let words = shown["apps"][0]["words"].take();
+    assert_eq!(words["operations"][0], "~ greet: role from viewer to admin");
+    assert!(
+        words["mounts"].to_string().contains("/var/other"),
+        "{words}"
+    );
+    // The rest is what the command says.
+    let said = project
+        .run(&["plan", "--against", "HEAD", "--format", "json"])
+        .expect(0);
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(shown["apps"][0]["causes"], said["apps"][0]["causes"]);
+    assert_eq!(shown["uncommitted"], said["uncommitted"]);
+    server.get("/console/api/plan?against=nowhere").expect(400);
+    project.file(".upsun/config.yaml", "applications: { app: { type: 1 } }\n");
+    server.get("/console/api/plan?against=HEAD").expect(409);
+}
+
+#[test]
+fn source_operations_come_with_their_role_and_are_refused_to_others() {
+    let project = project();
+    let operation = "    source: { operations: { update: { command: echo updated } } }\n";
+    project.file(".upsun/config.yaml", &format!("{CONFIG}{operation}"));
+    commit(&project);
+    let server = Server::start(&project);
+    let of = |who: &str| {
+        let shown = server.get(&format!("/console/api/environment?{who}"));
+        shown.expect(200).json()["source_operations"][0].clone()
+    };
+    assert_eq!(of("role=admin")["denied"], Value::Null);
+    let denied = of("role=viewer");
+    let (why, role) = (&denied["denied"]["why"], &denied["role"]);
+    let why = why.as_str().unwrap();
+    assert!(
+        why.contains("may not run the source operation `update`"),
+        "{why}"
+    );
+    assert!(why.contains(role.as_str().unwrap()), "{why}");
+    let body = r#"{"operation": "update"}"#;
+    let path = "/console/api/source-operations?role=viewer";
+    server.call("POST", path, body).expect(403);
+    let body = r#"{"operation": "none"}"#;
+    let path = "/console/api/source-operations?role=admin";
+    server.call("POST", path, body).expect(400);
+}
+
+#[test]
+fn an_activity_that_is_not_there_is_not_undone() {
+    let project = project();
+    let server = Server::start(&project);
+    for id in ["none", "..%2F..%2Fsecret"] {
+        let path = format!("/console/api/activities/{id}/undo");
+        server.get(&path).expect(404);
+        server.call("POST", &path, "{}").expect(404);
+    }
+}
+
+#[test]
+fn access_is_compared_with_a_commit() {
+    let project = project();
+    commit(&project);
     project.file(
         ".upsun/config.yaml",
         &CONFIG.replace("role: admin", "role: viewer"),

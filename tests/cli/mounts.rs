@@ -19,6 +19,16 @@ fn what_a_run_keeps_is_replaced_by_nobody() {
 }
 
 #[test]
+fn a_name_of_a_run_is_refused_as_later_runs_delete_its_snapshot() {
+    let project = TestProject::new(CONFIG);
+    let refused = project
+        .run(&["mount", "snapshot", "run-01hq2v5zq4abc"])
+        .expect(64);
+    let why = "is a name for the snapshot that a run keeps";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+}
+
+#[test]
 fn a_name_that_is_too_long_is_told_as_such() {
     let project = TestProject::new(CONFIG);
     let refused = project.run(&["mount", "snapshot", &"x".repeat(101)]);

@@ -10,6 +10,7 @@
     reason = "tests say what they measured, and why they did nothing"
 )]
 
+mod engine_way;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,6 +18,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use engine_way::EngineWay;
 use support::TestProject;
 
 /// A project on the engine, with the server of its console.
@@ -27,52 +29,49 @@ struct Console {
     project: TestProject,
     tools: PathBuf,
     chromium: PathBuf,
+    /// The way from the server to the engine, where it can be cut.
+    way: Option<EngineWay>,
 }
 
 impl Console {
     /// `None` where a browser or its driver cannot be had.
     fn start() -> Option<Self> {
-        let (chromium, tools) = match (chromium(), tools()) {
-            (Ok(chromium), Ok(tools)) => (chromium, tools),
-            (Err(why), _) | (_, Err(why)) => {
-                eprintln!("The console is not tried in a browser: {why}");
-                return None;
-            }
-        };
-        let project = TestProject::new(include_str!("project/config.yaml")).with_engine();
-        let settings = include_str!("project/settings.yaml");
-        project
-            .file(
-                ".upsun-local.yaml",
-                &format!("project: {}\n{settings}", project.id),
-            )
-            .file("server.js", include_str!("project/server.js"))
-            .file("work.js", include_str!("project/work.js"));
-        for arguments in [
-            &["init", "--quiet"][..],
-            &["add", "--all"],
-            &[
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@example.org",
-                "commit",
-                "--quiet",
-                "-m",
-                "first",
-            ],
-        ] {
-            let mut git = Command::new("git");
-            let status = git.args(arguments).current_dir(project.root()).status();
-            assert!(status.expect("git").success());
+        let (chromium, tools) = browser()?;
+        Some(Self::serve(shop(), chromium, tools, None))
+    }
+
+    /// With a way to the engine that can be cut.
+    fn start_with_a_way() -> Option<Self> {
+        let (chromium, tools) = browser()?;
+        let way = EngineWay::open();
+        if way.is_none() {
+            eprintln!(
+                "The engine is not lost in this test: it is not behind a socket of this machine"
+            );
         }
-        // What the pages show, before the browser opens them.
-        project.run(&["up", "--quiet"]).expect(0);
-        let mut server = project
-            .command(&["serve"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a server");
+        Some(Self::serve(shop(), chromium, tools, Some(way?)))
+    }
+
+    /// For a project that defines next to nothing and is not up.
+    fn start_empty() -> Option<Self> {
+        let (chromium, tools) = browser()?;
+        let config = "applications: { app: { type: nodejs:24 } }\n";
+        let project = TestProject::new(config).with_engine();
+        git(&project, &["init", "--quiet"]);
+        Some(Self::serve(project, chromium, tools, None))
+    }
+
+    fn serve(
+        project: TestProject,
+        chromium: PathBuf,
+        tools: PathBuf,
+        way: Option<EngineWay>,
+    ) -> Self {
+        let mut server = project.command(&["serve"]);
+        if let Some(way) = &way {
+            server.env("DOCKER_HOST", way.address());
+        }
+        let mut server = server.stderr(Stdio::piped()).spawn().expect("a server");
         let mut lines = BufReader::new(server.stderr.take().expect("standard error")).lines();
         let url = lines.find_map(|line| {
             let line = line.expect("text");
@@ -80,19 +79,24 @@ impl Console {
         });
         // The pipe stays open, so that the server can print.
         std::thread::spawn(move || lines.for_each(drop));
-        Some(Console {
+        Console {
             server,
             url: url.expect("an address"),
             project,
             tools,
             chromium,
-        })
+            way,
+        }
     }
 
     /// Lets the browser do one of the things that `drive.mjs` knows.
     #[track_caller]
     fn drive(&self, what: &str) {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console");
+        let server = self.project.command(&[]);
+        // Those of the project, for another start of the server.
+        let variables = server.get_envs();
+        let variables = variables.filter_map(|(name, value)| Some((name, value?)));
         let output = Command::new("node")
             .arg(directory.join("drive.mjs"))
             .args([what, &self.url])
@@ -100,6 +104,13 @@ impl Console {
             .env("CHROMIUM", &self.chromium)
             .env("REPOSITORY", self.project.root())
             .env("PICTURES", pictures())
+            .env("SERVER", self.server.id().to_string())
+            .env("BINARY", env!("CARGO_BIN_EXE_upsun-local"))
+            .env(
+                "CUT",
+                self.way.as_ref().map(EngineWay::cut).unwrap_or_default(),
+            )
+            .envs(variables)
             .stdin(Stdio::null())
             .output()
             .expect("Node.js");
@@ -114,6 +125,43 @@ impl Drop for Console {
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
+    }
+}
+
+/// A shop that is committed and up.
+fn shop() -> TestProject {
+    let project = TestProject::new(include_str!("project/config.yaml")).with_engine();
+    let settings = include_str!("project/settings.yaml");
+    project
+        .file(
+            ".upsun-local.yaml",
+            &format!("project: {}\n{settings}", project.id),
+        )
+        .file("server.js", include_str!("project/server.js"))
+        .file("work.js", include_str!("project/work.js"));
+    git(&project, &["init", "--quiet"]);
+    git(&project, &["add", "--all"]);
+    git(&project, &["commit", "--quiet", "-m", "first"]);
+    // What the pages show, before the browser opens them.
+    project.run(&["up", "--quiet"]).expect(0);
+    project
+}
+
+fn git(project: &TestProject, arguments: &[&str]) {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+    let status = git.args(arguments).current_dir(project.root()).status();
+    assert!(status.expect("git").success());
+}
+
+/// Chromium, and the directory of its driver.
+fn browser() -> Option<(PathBuf, PathBuf)> {
+    match (chromium(), tools()) {
+        (Ok(chromium), Ok(tools)) => Some((chromium, tools)),
+        (Err(why), _) | (_, Err(why)) => {
+            eprintln!("The console is not tried in a browser: {why}");
+            None
+        }
     }
 }
 
@@ -160,6 +208,48 @@ fn an_admin_runs_and_cancels_a_viewer_is_denied_and_a_mount_is_restored_wide_and
     };
     console.drive("walk-1280");
     console.drive("walk-390");
+}
+
+#[test]
+fn what_an_operation_wrote_is_listed_and_undone_and_a_source_operation_shows_its_commits() {
+    let Some(console) = Console::start() else {
+        return;
+    };
+    console.drive("undo");
+    console.drive("source-operation");
+}
+
+#[test]
+fn a_push_is_compared_with_a_commit_and_problems_stand_in_the_merged_configuration() {
+    let Some(console) = Console::start() else {
+        return;
+    };
+    console.drive("push");
+}
+
+#[test]
+fn every_page_has_a_look_for_nothing_for_waiting_and_for_a_failure() {
+    let Some(console) = Console::start_empty() else {
+        return;
+    };
+    console.drive("states");
+}
+
+#[test]
+fn a_wrong_clock_and_another_start_of_the_server_do_not_matter() {
+    let Some(console) = Console::start() else {
+        return;
+    };
+    console.drive("clock");
+    console.drive("restarted");
+}
+
+#[test]
+fn the_engine_is_lost_and_comes_back() {
+    let Some(console) = Console::start_with_a_way() else {
+        return;
+    };
+    console.drive("engine");
 }
 
 #[test]

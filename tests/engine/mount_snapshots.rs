@@ -163,6 +163,83 @@ fn a_file_that_cannot_be_read_for_the_snapshot_is_named() {
     assert!(undone.stderr.contains("Undid"), "{}", undone.stderr);
 }
 
+#[test]
+fn a_run_lists_what_it_wrote_and_can_be_undone_later() {
+    let project = TestProject::on_engine(&app(&format!(
+        "mounts: {{ data: {{ source: storage }} }}\n{}",
+        operations_of(&[
+            ("spoil", "echo two >data/held; echo x >data/new"),
+            ("fail", "rm data/held; exit 3"),
+            ("look", "ls data"),
+        ])
+    )));
+    shell(&project, "echo one >data/held");
+    let run = |operation: &str, code| {
+        let ran = project.run(&["run", operation, "--snapshot"]).expect(code);
+        let name = ran.stderr.split_once("upsun-local mount restore ");
+        let name = name.map(|(_, rest)| rest.lines().next().unwrap_or_default().to_owned());
+        (ran.stderr, name)
+    };
+    // Nothing is kept of a run that changes nothing.
+    let (said, none) = run("look", 0);
+    assert!(said.contains("Changed nothing on the mounts"), "{said}");
+    assert_eq!(none, None);
+    let (said, spoiled) = run("spoil", 0);
+    assert!(said.contains("Changed 2 paths"), "{said}");
+    assert!(said.contains("M /data/held"), "{said}");
+    assert!(said.contains("A /data/new"), "{said}");
+    let (said, failed) = run("fail", 3);
+    assert!(said.contains("D /data/held"), "{said}");
+    let activities = project
+        .run(&["activity", "get", "--format", "json"])
+        .expect(0);
+    let activity: serde_json::Value = serde_json::from_str(&activities.stdout).unwrap();
+    assert_eq!(activity["mounts"]["changes"][0]["change"], "deleted");
+    let restore = |name: &Option<String>| {
+        let name = name.as_deref().expect("a name");
+        project.run(&["mount", "restore", name, "--yes"])
+    };
+    restore(&failed).expect(0);
+    assert_eq!(shell(&project, "cat data/held data/new"), "two\nx\n");
+    restore(&spoiled).expect(0);
+    assert_eq!(shell(&project, "cat data/*"), "one\n");
+    // It is put back once.
+    let again = restore(&spoiled);
+    assert!(
+        again.stderr.contains("there is no snapshot"),
+        "{}",
+        again.stderr
+    );
+    // The snapshots of the last three runs are kept, and all that the user made.
+    project.run(&["mount", "snapshot", "mine"]).expect(0);
+    for _ in 0..5 {
+        run("spoil", 0);
+        shell(&project, "rm data/new");
+    }
+    // A run that changes nothing takes no place of theirs.
+    run("look", 0);
+    let listed = project.run(&["mount", "snapshot", "--list"]).expect(0);
+    assert_eq!(
+        listed.stdout.matches("run-").count(),
+        3,
+        "{}",
+        listed.stdout
+    );
+    assert!(listed.stdout.contains("mine"), "{}", listed.stdout);
+}
+
+#[test]
+fn a_build_is_made_once_for_a_run_that_is_undone() {
+    let project = project();
+    let options = ["--undo", "--snapshot"];
+    for option in options {
+        let ran = project.run(&["run", "spoil", "--rebuild", option, "--format", "json"]);
+        let ran = ran.expect(0);
+        let builds = ran.stdout.matches("\"type\":\"build-started\"").count();
+        assert_eq!(builds, 1, "{option}: {}", ran.stdout);
+    }
+}
+
 /// The files of snapshots with this ending.
 fn kept(below: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

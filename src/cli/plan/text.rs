@@ -1,13 +1,11 @@
 //! A push in words, readable at 80 columns.
 
-use std::fmt::Write;
-
 use super::Pushed;
 use crate::cli::against::Base;
 use upsun_local::comparison::difference::{Change, Entry};
-use upsun_local::comparison::mounts::{Fate, MountChange};
-use upsun_local::comparison::push::{Action, AppPush, Cause, OperationChange};
-use upsun_local::comparison::services::{ServiceChange, ServiceFate, keeps_data};
+use upsun_local::comparison::push::{Action, AppPush, Cause};
+use upsun_local::comparison::services::ServiceChange;
+use upsun_local::comparison::words::{self, fit};
 use upsun_local::reporter::style::Style;
 use upsun_local::text::{count, safe_line, width};
 
@@ -23,12 +21,12 @@ const FEWEST_FILES: usize = 3;
 
 /// The whole.
 pub(super) fn text(pushed: &Pushed, style: Style) -> String {
-    let push = &pushed.changes;
+    let push = &pushed.push.changes;
     let mut page = Page {
         text: String::new(),
         style,
     };
-    page.heading(&pushed.base, &pushed.uncommitted);
+    page.heading(&pushed.base, &pushed.push.uncommitted);
     for app in &push.apps {
         if app.action != Action::Nothing {
             page.app(app);
@@ -131,65 +129,16 @@ impl Page {
         // All that belongs to it comes and goes with it; that would only repeat the configuration.
         if !matches!(app.action, Action::Add | Action::Remove) {
             for (number, operation) in app.operations.iter().enumerate() {
-                let words = self.operation(operation);
+                let words = words::operation(operation, style);
                 self.item("operations", number, &words);
             }
             self.entries("workers", &app.workers);
             self.entries("crons", &app.crons);
         }
         for (number, mount) in app.mounts.iter().enumerate() {
-            let words = self.mount(mount);
+            let words = words::mount(mount, style);
             self.wrapped("mounts", number, &words);
         }
-    }
-
-    fn sign(&self, change: Change) -> String {
-        match change {
-            Change::Added => self.style.good("+"),
-            Change::Removed => self.style.error("-"),
-            Change::Changed => self.style.warning("~"),
-        }
-    }
-
-    fn operation(&self, operation: &OperationChange) -> String {
-        let mut words = format!(
-            "{} {}",
-            self.sign(operation.change),
-            safe_line(&operation.name)
-        );
-        if let Some(worker) = &operation.worker {
-            let _ = write!(words, " on worker {}", safe_line(worker));
-        }
-        let before = operation.role_before.as_deref().unwrap_or_default();
-        let now = operation.role.as_deref().unwrap_or_default();
-        match operation.change {
-            Change::Added => {
-                let _ = write!(words, " ({now})");
-            }
-            Change::Removed => {}
-            Change::Changed => {
-                let keys: Vec<String> = operation
-                    .keys
-                    .iter()
-                    .map(|key| match *key {
-                        "role" => format!("role from {before} to {now}"),
-                        key => key.to_owned(),
-                    })
-                    .collect();
-                let _ = write!(words, ": {}", keys.join(", "));
-            }
-        }
-        words
-    }
-
-    fn entry(&self, entry: &Entry) -> String {
-        let name = format!("{} {}", self.sign(entry.change), safe_line(&entry.name));
-        if entry.keys.iter().all(String::is_empty) {
-            return name;
-        }
-        let room = WIDTH - INDENT;
-        let keys = fit(&entry.keys, room.saturating_sub(width(&entry.name) + 4), 1);
-        format!("{name}: {keys}")
     }
 
     /// Adds the entries that are new or removed; changes of others are among the causes.
@@ -198,7 +147,7 @@ impl Page {
             .iter()
             .filter(|entry| entry.change != Change::Changed);
         for (number, entry) in entries.enumerate() {
-            let words = self.entry(entry);
+            let words = words::entry(entry, self.style, WIDTH - INDENT);
             self.item(title, number, &words);
         }
     }
@@ -210,62 +159,8 @@ impl Page {
         let title = self.style.strong(title);
         self.line(&format!("\n{title}"));
         for entry in entries {
-            let words = self.entry(entry);
+            let words = words::entry(entry, self.style, WIDTH - INDENT);
             self.line(&format!("  {words}"));
-        }
-    }
-
-    fn mount(&self, mount: &MountChange) -> String {
-        let worker = mount.worker.as_ref();
-        let worker = worker.map_or_else(String::new, |worker| {
-            format!(" of worker {}", safe_line(worker))
-        });
-        let path = format!("/{}{worker}", safe_line(&mount.path));
-        let alert = self.style.error("!");
-        let source_path = mount.data_in.as_deref().map(safe_line);
-        let data = match (&mount.deleted_with, source_path.as_deref()) {
-            (Some(name), _) => format!("are deleted with `{}`", safe_line(name)),
-            (None, None) => "stay in the earlier source".to_owned(),
-            (None, Some("")) => "stay in its source".to_owned(),
-            (None, Some(path)) => format!("stay in `{path}`"),
-        };
-        let shows = source_path
-            .filter(|_| mount.deleted_with.is_none())
-            .map_or_else(String::new, |path| {
-                format!("; `source_path: \"{path}\"` shows them")
-            });
-        let shown: Vec<String> = mount
-            .shown
-            .iter()
-            .map(|part| format!("`{}`", safe_line(part)))
-            .collect();
-        let shown = shown.join(", ");
-        match mount.fate {
-            Fate::New => format!("{} {path}, empty", self.style.good("+")),
-            Fate::LooksEmpty => format!("{alert} {path} will look empty: the data {data}{shows}"),
-            Fate::ShowsOther => {
-                let other = safe_line(mount.data_of.as_deref().unwrap_or_default());
-                format!("{alert} {path} will show the data of /{other}: its own {data}{shows}")
-            }
-            Fate::Below => {
-                let whose = match &mount.data_of {
-                    Some(other) => format!("the data of /{}", safe_line(other)),
-                    None => "its data".to_owned(),
-                };
-                format!(
-                    "{alert} {path} will show {whose} further down, in {shown}{shows} as before"
-                )
-            }
-            Fate::Partly => {
-                format!("{alert} of the data of {path}, only {shown} will be shown{shows} all")
-            }
-            Fate::Hidden if mount.deleted_with.is_some() => {
-                format!("{alert} the data of {path} {data}")
-            }
-            Fate::Hidden => {
-                format!("{alert} the data of {path} {data}, and no mount shows them")
-            }
-            Fate::Lost => format!("{alert} {path} is deleted with its data"),
         }
     }
 
@@ -276,63 +171,9 @@ impl Page {
         let title = self.style.strong("services");
         self.line(&format!("\n{title}"));
         for service in services {
-            let words = self.service(service);
+            let words = words::service(service, self.style, WIDTH);
             for line in wrap(&format!("  {words}"), 4) {
                 self.line(&line);
-            }
-        }
-    }
-
-    fn service(&self, service: &ServiceChange) -> String {
-        let style = self.style;
-        let name = safe_line(&service.service);
-        let before = safe_line(service.before.as_deref().unwrap_or_default());
-        let now = safe_line(service.now.as_deref().unwrap_or_default());
-        let alert = style.error("!");
-        match service.fate {
-            ServiceFate::Added => {
-                let added = format!("{} {name} ({now})", style.good("+"));
-                match &service.renamed_from {
-                    Some(earlier) if keeps_data(&now) => format!(
-                        "{added} looks like `{}` with another name: to Upsun it is another service, and starts without its data",
-                        safe_line(earlier)
-                    ),
-                    Some(earlier) => {
-                        format!(
-                            "{added} looks like `{}` with another name",
-                            safe_line(earlier)
-                        )
-                    }
-                    None => added,
-                }
-            }
-            ServiceFate::Removed if service.loses_data => {
-                format!("{alert} {name} ({before}) is deleted with its data")
-            }
-            ServiceFate::Removed => format!("{} {name} ({before})", style.error("-")),
-            ServiceFate::Replaced => {
-                let data = if service.loses_data {
-                    ", and the data are not copied"
-                } else {
-                    ""
-                };
-                format!(
-                    "{alert} {name}: from {before} to {now}, another kind of service{data}; give it a new name"
-                )
-            }
-            ServiceFate::Upgraded => format!(
-                "{alert} {name}: from {before} to {now}; there is no way back, so make a backup first"
-            ),
-            ServiceFate::Downgraded => format!(
-                "{alert} {name}: from {before} to {now}; Upsun does not go back to an earlier version"
-            ),
-            ServiceFate::Changed => {
-                let room = WIDTH.saturating_sub(width(&name) + 6);
-                format!(
-                    "{} {name}: {}",
-                    style.warning("~"),
-                    fit(&service.keys, room, 1)
-                )
             }
         }
     }
@@ -380,30 +221,6 @@ fn because(cause: &Cause) -> String {
         Change::Changed => "",
     };
     format!("{}{how}", safe_line(&cause.path))
-}
-
-/// The names that fit into the width, at least `fewest`, and the number of the others.
-fn fit(names: &[String], room: usize, fewest: usize) -> String {
-    let mut text = String::new();
-    for (at, name) in names.iter().enumerate() {
-        let name = safe_line(name);
-        let comma = if at == 0 { "" } else { ", " };
-        let left = names.len() - at;
-        // What comes after it needs room too.
-        let reserved = if left > 1 {
-            ", and 1,000 more".len()
-        } else {
-            0
-        };
-        let length = width(&text) + comma.len() + width(&name);
-        if at >= fewest && length + reserved > room {
-            let _ = write!(text, ", and {left} more");
-            return text;
-        }
-        text.push_str(comma);
-        text.push_str(&name);
-    }
-    text
 }
 
 /// Lines of words; those after the first are indented. Colours take no room.

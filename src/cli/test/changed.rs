@@ -29,7 +29,7 @@ impl Changed {
         if pushed.has_changed(FILE_NAME)? {
             return Ok(Changed::All);
         }
-        Ok(Self::of(&pushed.changes, &pushed.here.config))
+        Ok(Self::of(&pushed.push.changes, &pushed.here.config))
     }
 
     fn of(changes: &Push, config: &Config) -> Self {

@@ -22,6 +22,14 @@ impl<S: Screen> Terminal<S> {
                 changes,
                 lost,
             } => self.restored(&container, &changes, lost),
+            // What comes of it is said when the operation has ended.
+            Mounts::Kept { .. } => {}
+            Mounts::Changed {
+                container,
+                snapshot,
+                changes,
+                flags,
+            } => self.changed(&container, snapshot.as_deref(), &changes, &flags),
             Mounts::Copying { container } => {
                 let what = format!("{} and what is on its mounts", safe_line(&container));
                 self.step("Copying", &what);
@@ -85,11 +93,42 @@ impl<S: Screen> Terminal<S> {
             );
             return;
         }
-        let plural = if count == 1 { "" } else { "s" };
         self.step(
             "Undid",
-            &format!("{count} change{plural} on the mounts of {container}:"),
+            &format!(
+                "{} on the mounts of {container}:",
+                text::count(count, "change")
+            ),
         );
+        self.changes(changes);
+    }
+
+    /// Prints what an operation changed on mounts, and how to undo it.
+    fn changed(
+        &mut self,
+        container: &str,
+        snapshot: Option<&str>,
+        changes: &[Difference],
+        flags: &str,
+    ) {
+        let container = safe_line(container);
+        if changes.is_empty() {
+            let what = format!("nothing on the mounts of {container}");
+            return self.step("Changed", &what);
+        }
+        let count = text::count(changes.len(), "path");
+        self.step("Changed", &format!("{count} on the mounts of {container}:"));
+        self.changes(changes);
+        if let Some(snapshot) = snapshot {
+            let command = self
+                .style
+                .strong(format!("upsun-local mount restore{flags} {snapshot}"));
+            self.step("", &format!("put back by {command}"));
+        }
+    }
+
+    fn changes(&mut self, changes: &[Difference]) {
+        let count = changes.len();
         for change in changes.iter().take(CHANGES_SHOWN) {
             self.step("", &safe_line(&change.to_string()));
         }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -13,13 +12,12 @@ use super::super::request::text;
 use super::environment::Environment;
 use super::{Asked, accepted};
 use crate::actions::operation::Request;
-use crate::actions::source_operation::{self, PlannedSourceOperation};
+use crate::actions::source_operation;
 use crate::config::{self, Config};
 use crate::engine::Engine;
 use crate::failure::{BAD_CONFIGURATION, Failure};
 use crate::lifecycle::Pull;
 use crate::revision::Revision;
-use crate::shutdown::Shutdown;
 use crate::user_variables::{UserVariable, UserVariables};
 use crate::workspace::{Target, Workspace, all_operations};
 
@@ -69,14 +67,10 @@ impl<E: Engine + 'static> Asked<'_, E> {
             is_stdout_taken: false,
             apply: false,
         };
-        let shutdown = Shutdown::new();
-        let planned =
-            PlannedSourceOperation::prepare(&workspace, request, committed, &shutdown).await?;
-        let workspace = Arc::clone(planned.workspace());
-        let run = move |actions: crate::actions::Actions<E>| async move {
-            actions.run_source_operation(&planned).await
-        };
-        let activity = self.shared.start(&workspace, run).await?;
+        let activity = self
+            .shared
+            .start_source_operation(&workspace, request)
+            .await?;
         Ok(accepted(&workspace, &activity))
     }
 
@@ -130,7 +124,7 @@ pub(in crate::server) fn target(workspace: &Workspace, service: &str) -> Target 
 }
 
 /// The configuration of the last commit.
-fn committed(root: &Path) -> std::result::Result<Config, Failure> {
+pub(in crate::server) fn committed(root: &Path) -> std::result::Result<Config, Failure> {
     let revision = Revision::named(root, "HEAD")?;
     if !revision.is_configured()? {
         return Ok(Config::default());

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { Empty, Loading, Problem, Role, useAnswer } from "./parts.js";
+import { Against } from "./plan.js";
 import { html, useState } from "./vendor/preact-htm.js";
 
 const ROLES = ["viewer", "contributor", "admin"];
@@ -11,13 +12,8 @@ const titleOf = (right) => (right.kind === "operation" ? right.name : right.kind
 
 export function Access({ environment }) {
   const [against, setAgainst] = useState(null);
-  const [typed, type] = useState("");
   const tag = JSON.stringify([environment.operations, environment.users]);
   const [answer, again] = useAnswer(() => get("access"), [tag]);
-  const submit = (event) => {
-    event.preventDefault();
-    setAgainst(typed.trim());
-  };
   const rights = answer.value?.rights ?? [];
   const { users } = environment;
   return html`<h1>Access</h1>
@@ -33,7 +29,7 @@ export function Access({ environment }) {
         <td class="soft mono">${right.file}:${right.line}</td></tr>`)}</tbody></table></div>
       ${!users.length && html`<p class="soft pad">Name people under <code>users</code> in <code>.upsun-local.yaml</code> to see who may what on each type of environment.</p>`}`}
     <section class="block"><h2>Change against a commit</h2>
-      <form class="row narrow" onSubmit=${submit}><label class="field grow"><span>Branch, tag or commit; empty for what was pushed last</span><input value=${typed} placeholder="origin/main" data-search autocomplete="off" spellcheck="false" onInput=${(event) => type(event.target.value)} /></label><button data-run>Compare</button></form>
+      <${Against} submit=${setAgainst} />
       ${against !== null && html`<${Changes} key=${against} against=${against} tag=${tag} />`}</section>`;
 }
 

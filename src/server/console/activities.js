@@ -2,9 +2,10 @@
 
 import { address, post, upsun } from "./api.js";
 import { Log } from "./log.js";
-import { Ago, Elapsed, Empty, Hint, Outcome, Search, Split, duration, isOpen, outcome, total } from "./parts.js";
+import { Ago, Code, Elapsed, Empty, Hint, Outcome, Search, Split, duration, isOpen, outcome, total } from "./parts.js";
 import { placeOf } from "./operations.js";
 import { refresh, store } from "./store.js";
+import { OnMounts } from "./undo.js";
 import { html, useState } from "./vendor/preact-htm.js";
 
 export const KINDS = {
@@ -76,10 +77,20 @@ function Bar({ timings, whole, labels }) {
 /** How an activity is started again. */
 function again(activity) {
   const { operation, cron, application } = activity.parameters;
-  if (activity.type === "environment.operation") return ["operations", { service: placeOf(activity), operation }];
+  if (activity.type === "environment.operation") return ["operations", { service: placeOf(activity), operation, mounts: "snapshot" }];
+  if (activity.type === "environment.source-operation") return ["source-operations", { operation }];
   if (activity.type === "environment.cron") return ["crons", { app: application, cron }];
   if (activity.type === "environment.push") return ["up", {}];
   return null;
+}
+
+const LONGEST = 100_000;
+
+function Patch({ text }) {
+  if (!text) return html`<p class="soft">It committed nothing.</p>`;
+  const left = text.length - LONGEST;
+  return html`<details class="options" open><summary>What it committed</summary><${Code} text=${text.slice(0, LONGEST)} label="What it committed" />
+    ${left > 0 && html`<p class="soft">${left.toLocaleString("en")} characters are left out here; <code>upsun-local source-operation run --diff</code> prints everything.</p>`}</details>`;
 }
 
 export function ActivityView({ activity, isPage, isChosen }) {
@@ -121,6 +132,8 @@ export function ActivityView({ activity, isPage, isChosen }) {
     ${activity.note && html`<p class="left-out">${activity.note}</p>`}
     ${(activity.hints ?? []).map((hint) => html`<div class="advice" role="note"><h3>Hint</h3><${Hint} text=${hint} /></div>`)}
     ${failures.length > 0 && html`<p class="soft">${failures.map((it) => html`<span class="failed-step">${it.name ?? it.type} on ${it.app}: exit code <strong>${it.exit_code}</strong></span>`)}</p>`}
+    ${activity.type === "environment.operation" && html`<${OnMounts} key=${activity.id} activity=${activity} service=${placeOf(activity)} />`}
+    ${store.patches[activity.id] !== undefined && html`<${Patch} text=${store.patches[activity.id]} />`}
     <${Log} key=${activity.id} name="log of ${title(activity)}" tall=${isPage} source=${(from, tail) => address(`activities/${activity.id}/log`, { from, tail })}
       empty=${activity.state === "pending" ? "It waits for another activity of this environment." : "No output yet."} />
   </section>`;

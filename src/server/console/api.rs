@@ -14,7 +14,9 @@ mod configuration;
 mod environment;
 mod logs;
 mod mounts;
+mod plan;
 mod runs;
+mod undo;
 
 use std::sync::Arc;
 
@@ -62,11 +64,14 @@ pub(super) async fn route<E: Engine + 'static>(
         (&Method::GET, ["containers"]) => asked.containers().await,
         (&Method::GET, ["logs", service]) => asked.logs(service).await,
         (&Method::GET, ["access"]) => asked.access().await,
+        (&Method::GET, ["plan"]) => asked.plan().await,
         (&Method::GET, ["configuration"]) => asked.configuration().await,
         (&Method::GET, ["variables", service]) => asked.variables(service).await,
         (_, ["mounts", service, rest @ ..]) => asked.mounts(service, rest, body).await,
         (&Method::GET, ["activities", id, "log"]) => asked.log(id).await,
         (&Method::POST, ["operations"]) => asked.run_operation(body).await,
+        (&Method::POST, ["source-operations"]) => asked.run_source_operation(body).await,
+        (_, ["activities", id, "undo"]) => asked.undo(id).await,
         (&Method::POST, ["crons"]) => asked.run_cron(body).await,
         (&Method::POST, ["up"]) => asked.up(body).await,
         (&Method::POST, ["down"]) => asked.down(body).await,

@@ -110,14 +110,14 @@ function Locked({ error }) {
   </main>`;
 }
 
-function Banner({ store }) {
+function Banner({ store, page }) {
   const { state, error, environment } = store;
   if (state === "gone") {
     return html`<div class="banner bad" role="alert"><strong>The server does not answer.</strong> This is what it said last. The console goes on by itself when the server is back; if it was started again, open the address that it prints.</div>`;
   }
   if (error) return html`<div class="banner bad" role="alert"><strong>${error.message}</strong> ${error.hint}</div>`;
   if (environment?.problem) {
-    return html`<div class="banner bad" role="alert"><strong>The configuration has errors.</strong> What you see is its last good state, and nothing can be run until they are gone. <a href="#/configuration">Show the errors</a></div>`;
+    return html`<div class="banner bad" role="alert"><strong>The configuration has errors.</strong> ${page === "configuration" ? "The other pages show" : "What you see is"} its last good state, and nothing can be run until they are gone. <a href="#/configuration">Show the errors</a></div>`;
   }
   if (environment?.actor.problem) {
     return html`<div class="banner warn" role="alert"><strong><${Words} text=${environment.actor.problem} /></strong> ${environment.actor.hint && html`<${Words} text=${environment.actor.hint} />`}</div>`;
@@ -176,7 +176,7 @@ function App() {
       <div class="side-foot"><${Theme} /><p class="soft"><kbd>/</kbd> search <kbd>r</kbd> run</p></div>
     </nav>
     <main id="main" class="page page-${name}" ref=${main} tabindex="-1">
-      <${Banner} store=${store} />
+      <${Banner} store=${store} page=${name} />
       <${Page} key=${name} environment=${environment} activities=${store.activities} who=${who} path=${rest} isBroken=${Boolean(environment.problem)} />
     </main>
     <${Notices} notices=${store.notices} />`;

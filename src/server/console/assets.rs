@@ -36,7 +36,9 @@ const FILES: &[(&str, &str, &str)] = files![
     "mounts.js" SCRIPT,
     "operations.js" SCRIPT,
     "parts.js" SCRIPT,
+    "plan.js" SCRIPT,
     "store.js" SCRIPT,
+    "undo.js" SCRIPT,
 ];
 
 const PAGE: &str = include_str!("index.html");

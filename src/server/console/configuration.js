@@ -2,14 +2,15 @@
 
 import { get, part } from "./api.js";
 import { Empty, Loading, Problem, Search, Words, useAnswer } from "./parts.js";
+import { Plan } from "./plan.js";
 import { html, useState } from "./vendor/preact-htm.js";
 
-export function Configuration({ environment, path }) {
-  const page = path[0] === "variables" || path[0] === "merged" ? path[0] : "files";
-  const tabs = [["files", "#/configuration", "Files"], ["merged", "#/configuration/merged", "Merged"], ["variables", "#/configuration/variables", "Variables"]];
+export function Configuration({ environment, path, isBroken }) {
+  const page = ["variables", "merged", "push"].includes(path[0]) ? path[0] : "files";
+  const tabs = [["files", "#/configuration", "Files"], ["merged", "#/configuration/merged", "Merged"], ["variables", "#/configuration/variables", "Variables"], ["push", "#/configuration/push", "Push"]];
   return html`<header class="head"><h1>Configuration</h1></header>
     <nav class="tabs" aria-label="Parts of the configuration">${tabs.map(([name, href, label]) => html`<a href=${href} aria-current=${name === page ? "page" : null}>${label}</a>`)}</nav>
-    ${page === "variables" ? html`<${Variables} environment=${environment} chosen=${path[1]} />` : html`<${Files} environment=${environment} isMerged=${page === "merged"} />`}`;
+    ${page === "push" ? html`<${Plan} environment=${environment} isBroken=${isBroken} />` : page === "variables" ? html`<${Variables} environment=${environment} chosen=${path[1]} />` : html`<${Files} environment=${environment} isMerged=${page === "merged"} />`}`;
 }
 
 const plural = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
@@ -22,9 +23,12 @@ function Files({ environment, isMerged }) {
   if (answer.state === "failed") return html`<${Problem} error=${answer.error} again=${again} />`;
   const { files, problems, merged } = answer.value;
   if (isMerged) {
-    return merged
-      ? html`<${Source} name="all files merged" text=${merged} problems=${[]} />`
-      : html`<${Empty} title="It cannot be merged">The files have errors. <a href="#/configuration">Show them</a><//>`;
+    if (!merged) return html`<${Empty} title="There is nothing to merge">No file could be read. <a href="#/configuration">Show the errors</a><//>`;
+    const all = problems.map((it) => ({ ...it, line: it.merged_line, from: `${it.file}:${it.line}` }));
+    const isBroken = problems.some((it) => it.severity === "error");
+    return html`${isBroken && html`<p class="pad">The files have errors. This is what can be read of them.</p>`}
+      ${all.filter((it) => !it.line).map((it) => html`<${Note} problem=${it} />`)}
+      <${Source} name="all files merged" text=${merged} problems=${all.filter((it) => it.line)} />`;
   }
   if (!files.length) return html`<${Empty} title="There are no files">The directory <code>.upsun</code> has no configuration.<//>`;
   const count = (severity) => problems.filter((it) => it.severity === severity).length;
@@ -36,7 +40,7 @@ function Files({ environment, isMerged }) {
     ${files.map((file) => html`<${Source} key=${file.name} name=${file.name} text=${file.text} problems=${problems.filter((it) => it.file === file.name)} />`)}`;
 }
 
-const Note = ({ problem }) => html`<div class="at-line ${KINDS[problem.severity]}" role="note"><p><span class="badge ${KINDS[problem.severity]}">${problem.severity}</span> <${Words} text=${problem.message} /> <code>${problem.code}</code></p>
+const Note = ({ problem }) => html`<div class="at-line ${KINDS[problem.severity]}" role="note"><p><span class="badge ${KINDS[problem.severity]}">${problem.severity}</span> <${Words} text=${problem.message} /> <code>${problem.code}</code>${problem.from && html` <span class="soft mono">${problem.from}</span>`}</p>
   ${problem.hint && html`<p><${Words} text=${problem.hint} /></p>`}${problem.docs && html`<p><a href=${problem.docs} target="_blank" rel="noreferrer">Upsun’s documentation</a></p>`}</div>`;
 
 // Comments, keys and strings have colours: enough to find one's way.

@@ -3,7 +3,8 @@
 import { address, get, part, post } from "./api.js";
 import { Ago, Empty, Hint, Loading, Problem, Search, bytes, useAnswer } from "./parts.js";
 import { notify } from "./store.js";
-import { html, useState } from "./vendor/preact-htm.js";
+import { Differences } from "./undo.js";
+import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
 export function Mounts({ environment, activities, path: [chosen] }) {
   const all = environment.apps.flatMap((app) => [
@@ -34,22 +35,61 @@ function Suggestion({ activities }) {
 }
 
 function Container({ service, tag }) {
+  const [query, search] = useState("");
   const [answer, again] = useAnswer(() => get(`mounts/${part(service)}`), [service, tag]);
   const { state, value, error } = answer;
   return html`${state === "loading" && html`<${Loading} what="Listing the files" />`}
     ${state === "failed" && (error.status === 409
       ? html`<${Empty} title="${service} is not up">The files on its mounts can be listed when it runs. <a href="#/environment">Bring the environment up</a><//>`
       : html`<${Problem} error=${error} again=${again} />`)}
-    ${value && state !== "failed" && html`<${Sizes} mounts=${value.mounts} />`}
+    ${value && state !== "failed" && html`<${Sizes} mounts=${value.mounts} choose=${search} />`}
     <${Snapshots} service=${service} changed=${again} isUp=${state === "ready" || state === "again"} tag=${tag} />
-    ${value && state !== "failed" && html`<${Files} service=${service} value=${value} />`}`;
+    ${value && state !== "failed" && html`<${Files} service=${service} value=${value} query=${query} search=${search} />`}`;
 }
 
-/** A tree map of one row: the width of a mount is its share of all bytes. */
-function Sizes({ mounts }) {
-  const sum = mounts.reduce((all, mount) => all + mount.bytes, 0);
-  return html`<div class="treemap" role="list" aria-label="Sizes of the mounts">${mounts.map((mount) => html`<div role="listitem" style=${{ flexGrow: sum ? Math.max(mount.bytes / sum, 0.02) : 1 }}>
-    <strong>/${mount.path}</strong><span>${bytes(mount.bytes)} · ${mount.files} ${mount.files === 1 ? "file" : "files"}</span></div>`)}</div>`;
+/** Rectangles whose areas are the weights of `items`, the largest first: each half of the weight gets a part of `box`. */
+function tiles(items, box) {
+  if (items.length < 2) return items.map((item) => ({ item, box }));
+  const sum = items.reduce((all, item) => all + item.weight, 0);
+  let at = 1;
+  let part = items[0].weight;
+  while (at < items.length - 1 && part + items[at].weight <= sum / 2) part += items[at++].weight;
+  const { x, y, width, height } = box;
+  const share = part / sum;
+  const [first, rest] = width >= height
+    ? [{ ...box, width: width * share }, { ...box, x: x + width * share, width: width * (1 - share) }]
+    : [{ ...box, height: height * share }, { ...box, y: y + height * share, height: height * (1 - share) }];
+  return [...tiles(items.slice(0, at), first), ...tiles(items.slice(at), rest)];
+}
+
+const sized = (it) => `${bytes(it.bytes)} · ${it.files} ${it.files === 1 ? "file" : "files"}`;
+
+/** The rectangles of entries, each at least so large, as a share of the whole, that it can be seen. */
+function layout(entries, box, least) {
+  const sum = entries.reduce((all, it) => all + it.bytes, 0);
+  const items = entries.map((it) => ({ ...it, weight: sum ? Math.max(it.bytes / sum, least) : 1 }));
+  return tiles(items.sort((one, other) => other.weight - one.weight), box);
+}
+
+const place = ({ x, y, width, height }) => ({ left: `${x}%`, top: `${y}px`, width: `${width}%`, height: `${height}px` });
+const HEAD = 24;
+
+/** A tree map: mounts, and in them what is at their top. `choose` gets the path of what is clicked. */
+function Sizes({ mounts, choose }) {
+  const frame = useRef(null);
+  const [wide, setWide] = useState(900);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => setWide(entry.contentRect.width || 900));
+    observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, []);
+  const tall = wide < 600 ? 260 : 200;
+  // Lengths are in per cent across and in pixels down, so squares are looked for in pixels.
+  const scaled = ({ x, y, width, height }) => ({ x: (x / wide) * 100, y, width: (width / wide) * 100, height });
+  const all = layout(mounts, { x: 0, y: 0, width: wide, height: tall }, wide < 600 ? 0.28 : 0.12);
+  return html`<div class="treemap" role="list" aria-label="Sizes of the mounts" ref=${frame} style=${{ height: `${tall}px` }}>${all.map(({ item: mount, box }) => html`<div role="listitem" class="tree-mount" style=${place(scaled(box))} title="/${mount.path}: ${sized(mount)}">
+    <button onClick=${() => choose(mount.path)} aria-label="/${mount.path}: ${sized(mount)}"><strong>/${mount.path}</strong> <span>${sized(mount)}</span></button>
+    ${layout(mount.inside, { x: box.x, y: box.y + HEAD, width: box.width, height: Math.max(0, box.height - HEAD) }, 0.03).map(({ item, box: inner }) => html`<button class="tree-part" style=${place({ x: ((inner.x - box.x) / box.width) * 100, y: inner.y - box.y, width: (inner.width / box.width) * 100, height: inner.height })} title="/${mount.path}/${item.name}: ${sized(item)}" aria-label="/${mount.path}/${item.name}: ${sized(item)}" onClick=${() => choose(item.is_rest ? mount.path : `${mount.path}/${item.name}`)}><span>${item.name}</span> <span>${bytes(item.bytes)}</span></button>`)}</div>`)}</div>`;
 }
 
 function Snapshots({ service, changed, isUp, tag }) {
@@ -91,16 +131,15 @@ function Snapshots({ service, changed, isUp, tag }) {
   return html`<section class="block"><h2>Snapshots</h2>
     ${answer.state === "failed" && html`<${Problem} error=${answer.error} again=${again} />`}
     ${answer.value && !list.length && html`<p class="soft pad">There is no snapshot yet. One keeps a copy of all mounts of ${service}.</p>`}
-    ${list.length > 0 && html`<ul class="rows">${list.map((it) => html`<li key=${it.name}><span class="grow"><strong>${it.name}</strong> <span class="soft">${it.broken ?? html`${it.files} ${it.files === 1 ? "file" : "files"}, ${bytes(it.bytes)} · <${Ago} at=${it.taken_at} />`}</span></span>
+    ${list.length > 0 && html`<ul class="rows">${list.map((it) => html`<li key=${it.name}><span class="grow"><strong>${it.name}</strong> ${it.activity && html`<a href="#/activities/${it.activity}">before a run</a> `}<span class="soft">${it.broken ?? html`${it.files} ${it.files === 1 ? "file" : "files"}, ${bytes(it.bytes)} · <${Ago} at=${it.taken_at} />`}</span></span>
       ${asked === it.name
         ? html`<span class="buttons"><span>Delete what is there now, and put this back?</span><button class="danger" disabled=${Boolean(isBusy)} onClick=${() => act("restore", own(it.name, "restore"), {}, () => `Put back the mounts of ${service} as of ${it.name}`)}>${isBusy === "restore" ? "Restoring…" : "Restore"}</button><button onClick=${() => ask("")}>Keep</button></span>`
         : html`<span class="buttons"><button disabled=${!isUp || Boolean(isBusy)} aria-label="Compare with ${it.name}" onClick=${() => compare(it.name)}>Compare</button><button disabled=${Boolean(isBusy) || it.broken} aria-label="Restore ${it.name}" onClick=${() => ask(it.name)}>Restore</button><button class="plain" disabled=${Boolean(isBusy)} aria-label="Delete the snapshot ${it.name}" onClick=${() => act("delete", own(it.name, "delete"), {}, () => `Deleted the snapshot ${it.name}`)}>Delete</button></span>`}</li>`)}</ul>`}
-    ${shown && html`<div class="panel block"><h3>Since ${shown.snapshot}</h3>${shown.differences.length ? html`<ul class="differences mono">${shown.differences.map((it) => html`<li class=${it.change}><span>${it.change[0].toUpperCase()}<span class="hidden"> ${it.change}</span></span> /${it.path}</li>`)}</ul>` : html`<p class="soft">Nothing changed.</p>`}</div>`}
+    ${shown && html`<div class="panel block"><h3>Since ${shown.snapshot}</h3>${shown.differences.length ? html`<${Differences} all=${shown.differences} />` : html`<p class="soft">Nothing changed.</p>`}</div>`}
     <form class="row narrow" onSubmit=${take}><label class="field grow"><span>Name of a new snapshot</span><input value=${name} placeholder="latest" autocomplete="off" spellcheck="false" onInput=${(event) => type(event.target.value)} /></label><button class="primary" disabled=${Boolean(isBusy)}>${isBusy === "take" ? "Keeping…" : "Take a snapshot"}</button></form></section>`;
 }
 
-function Files({ service, value }) {
-  const [query, search] = useState("");
+function Files({ service, value, query, search }) {
   const [all, showAll] = useState(false);
   const words = query.toLowerCase();
   const found = value.files.filter((file) => file.path.toLowerCase().includes(words));

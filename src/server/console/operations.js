@@ -11,16 +11,28 @@ export const placeOf = (activity) => {
   return worker ? `${application}--${worker}` : application;
 };
 
+// Where source operations stand in the list: no app has this name.
+const SOURCE = "source operations";
+
+/** A source operation is one for all apps that define it. */
+function sourceOperations(all) {
+  const names = [...new Set(all.map((it) => it.name))];
+  return names.map((name) => {
+    const same = all.filter((it) => it.name === name);
+    return { ...same[0], service: SOURCE, apps: same.map((it) => it.app), commands: same.map((it) => it.command) };
+  });
+}
+
 const lastOf = (activities, operation) =>
-  activities.find(
-    (it) => it.type === "environment.operation" && it.parameters.operation === operation.name && placeOf(it) === operation.service,
-  );
+  activities.find((it) =>
+    it.parameters.operation === operation.name &&
+    (operation.apps ? it.type === "environment.source-operation" : it.type === "environment.operation" && placeOf(it) === operation.service));
 
 const hrefOf = (operation) => `#/operations/${part(operation.service)}/${part(operation.name)}`;
 
 export function Operations({ environment, activities, who, path, isBroken }) {
   const [query, search] = useState("");
-  const all = environment.operations;
+  const all = [...environment.operations, ...sourceOperations(environment.source_operations)];
   if (!all.length) {
     return html`<h1>Operations</h1><${Empty} title="No operations are defined">
       <p>An operation is a command that runs in the container of an app when somebody asks for it.</p>
@@ -38,7 +50,7 @@ export function Operations({ environment, activities, who, path, isBroken }) {
     </ul></section>`)}`;
   return html`<${Split} list=${list} chosen=${path[0]} back="#/operations" title="Operations">
     ${chosen
-      ? html`<${Detail} key=${hrefOf(chosen)} operation=${chosen} activities=${activities} who=${who} isBroken=${isBroken} asked=${path[2]} />`
+      ? html`<${Detail} key=${hrefOf(chosen)} operation=${chosen} activities=${activities} who=${who} isBroken=${isBroken} />`
       : path[0]
         ? html`<${Empty} title="There is no such operation">The configuration has no operation <code>${path[1]}</code> on <code>${path[0]}</code> now.<//>`
         : html`<${Empty} title="Choose an operation">to see its command and what it did, and to run it.<//>`}
@@ -55,14 +67,17 @@ function Row({ operation, last, isChosen }) {
 }
 
 const MOUNTS = [
-  ["keep", "keep what it writes to mounts"],
+  ["snapshot", "keep what it writes to mounts, list it, and keep a snapshot to undo it"],
+  ["keep", "keep what it writes to mounts, without a look at them"],
   ["undo", "put the mounts back after the run"],
   ["suggest", "run in a copy where it can write everywhere, to find the mounts it needs"],
 ];
 
-function Detail({ operation, activities, who, isBroken, asked }) {
+function Detail({ operation, activities, who, isBroken }) {
+  const isSource = Boolean(operation.apps);
   const [variables, setVariables] = useState([]);
-  const [mounts, setMounts] = useState("keep");
+  const [mounts, setMounts] = useState("snapshot");
+  const [isApplied, apply] = useState(false);
   const [begun, begin] = useState(null);
   const [failed, fail] = useState(null);
   const [isStarting, setStarting] = useState(false);
@@ -75,8 +90,9 @@ function Detail({ operation, activities, who, isBroken, asked }) {
     fail(null);
     try {
       const parameters = variables.filter(([name]) => name).map(([name, value]) => `${name}=${value}`);
-      const body = { service: operation.service, operation: operation.name, parameters, mounts };
-      const { activity } = await post("operations", body);
+      const { activity } = isSource
+        ? await post("source-operations", { operation: operation.name, parameters, apply: isApplied })
+        : await post("operations", { service: operation.service, operation: operation.name, parameters, mounts });
       begin(activity);
     } catch (error) {
       fail(error);
@@ -85,15 +101,15 @@ function Detail({ operation, activities, who, isBroken, asked }) {
     refresh();
   };
   const set = (at, key, value) => setVariables(variables.map((it, number) => (number === at ? (key ? [it[0], value] : [value, it[1]]) : it)));
+  const isChanged = variables.length > 0 || (isSource ? isApplied : mounts !== "snapshot");
   return html`<article>
-    
     <header class="head"><div><h2>${operation.name}</h2>
-      <p class="soft">on <strong>${operation.service}</strong> · needs <${Role} role=${operation.role} />${operation.timeout ? ` · at most ${duration(operation.timeout)}` : ""} · <span class="mono">${operation.place}</span></p></div>
+      <p class="soft">${isSource ? html`in a clone of the last commit, on <strong>${operation.apps.join(", ")}</strong>` : html`on <strong>${operation.service}</strong>`} · needs <${Role} role=${operation.role} />${operation.timeout ? ` · at most ${duration(operation.timeout)}` : ""}${operation.place && html` · <span class="mono">${operation.place}</span>`}</p></div>
       <button class="primary" data-run disabled=${Boolean(denied) || isBroken || isStarting} aria-describedby=${denied ? "denied" : null} onClick=${run}>${isStarting ? "Starting…" : "Run"}</button></header>
     ${denied && html`<div class="denied" id="denied"><p><${Words} text=${denied.why} />.</p><p class="soft"><${Words} text=${denied.hint ?? ""} /></p></div>`}
     ${failed && html`<div class="problem" role="alert"><p><strong><${Words} text=${failed.message} /></strong></p>${failed.hint && html`<p><${Words} text=${failed.hint} /></p>`}</div>`}
-    <${Code} text=${operation.command.trimEnd()} label="Command" />
-    <details class="options"><summary>Variables and mounts${variables.length || mounts !== "keep" ? html` <span class="badge">changed</span>` : ""}</summary>
+    ${[...new Set(operation.commands ?? [operation.command])].map((command) => html`<${Code} text=${command.trimEnd()} label="Command" />`)}
+    <details class="options"><summary>Variables and ${isSource ? "commits" : "mounts"}${isChanged ? html` <span class="badge">changed</span>` : ""}</summary>
       <fieldset><legend>Variables of this run</legend>
         ${variables.map(([name, value], at) => html`<div class="row" key=${at}>
           <label class="field"><span>Name</span><input value=${name} placeholder="NAME" autocomplete="off" spellcheck="false" onInput=${(event) => set(at, 0, event.target.value)} /></label>
@@ -101,7 +117,9 @@ function Detail({ operation, activities, who, isBroken, asked }) {
           <button class="plain" aria-label="Remove the variable ${name}" onClick=${() => setVariables(variables.filter((_, number) => number !== at))}>×</button></div>`)}
         <button onClick=${() => setVariables([...variables, ["", ""]])}>Add a variable</button>
       </fieldset>
-      <fieldset><legend>Mounts</legend>${MOUNTS.map(([value, label]) => html`<label class="choice"><input type="radio" name="mounts" checked=${mounts === value} onChange=${() => setMounts(value)} />${label}</label>`)}</fieldset>
+      ${isSource
+        ? html`<fieldset><legend>Commits</legend><label class="choice"><input type="checkbox" checked=${isApplied} onChange=${(event) => apply(event.target.checked)} />bring them into this repository: onto the checked-out branch if that loses nothing, otherwise as a new branch</label></fieldset>`
+        : html`<fieldset><legend>Mounts</legend>${MOUNTS.map(([value, label]) => html`<label class="choice"><input type="radio" name="mounts" checked=${mounts === value} onChange=${() => setMounts(value)} />${label}</label>`)}</fieldset>`}
     </details>
     ${shown
       ? html`<h3 class="rule">${begun ? "This run" : "Last run"}</h3><${ActivityView} key=${shown.id} activity=${shown} />`

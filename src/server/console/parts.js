@@ -29,9 +29,10 @@ export const Problem = ({ error, again, children }) => html`<div class="problem"
   ${again && html`<button onClick=${again}>Try again</button>`}
 </div>`;
 
-/** Text with names in backticks, as messages have it. */
-export function Words({ text }) {
-  const parts = String(text ?? "").replace(/^[a-z]/, (first) => first.toUpperCase()).split("`");
+/** Text with names in backticks, as messages have it. It begins a sentence, unless it is a part of one. */
+export function Words({ text, isPart }) {
+  const words = String(text ?? "");
+  const parts = (isPart ? words : words.replace(/^[a-z]/, (first) => first.toUpperCase())).split("`");
   return parts.map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
 }
 

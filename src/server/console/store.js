@@ -15,6 +15,8 @@ export const store = {
   environment: null,
   activities: [],
   who: {},
+  // The commits of source operations, as patches, by activity.
+  patches: {},
   // Warnings that belong to no activity.
   notices: [],
   // Whether the stream of events is open.
@@ -111,10 +113,16 @@ function listen() {
   });
   events.addEventListener("message", (event) => {
     const what = JSON.parse(event.data);
+    if (what.type === "patch") keepPatch(what);
     if (what.type === "warning" && !what.activity) notify(what.message, what.hint);
     refreshSoon();
   });
   events.addEventListener("reset", refreshSoon);
+}
+
+function keepPatch({ activity, patch }) {
+  const before = Object.entries(store.patches).slice(-7);
+  change({ patches: { ...Object.fromEntries(before), [activity]: patch } });
 }
 
 export function notify(message, hint, kind = "warning") {

@@ -67,7 +67,8 @@ fn shown(workspace: &Workspace, against: Option<&str>) -> Result<Value> {
     Ok(shown)
 }
 
-fn base(workspace: &Workspace, name: &str) -> Result<Base> {
+/// The commit of this name; for an empty one, the commit that was pushed last.
+pub(super) fn base(workspace: &Workspace, name: &str) -> Result<Base> {
     let which = if name.is_empty() {
         Which::Pushed
     } else {

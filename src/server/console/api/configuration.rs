@@ -42,14 +42,19 @@ fn phase(call: &Call) -> Phase {
 }
 
 fn files(root: &Path, ignored: &[String]) -> Value {
-    let (loaded, document) = config::resolve(root, ignored);
-    let problems: Value = serde_json::from_str(&render::json(&loaded.problems)).unwrap_or_default();
+    let (loaded, document, lines) = config::resolve_placed(root, ignored);
+    let rendered: Value = serde_json::from_str(&render::json(&loaded.problems)).unwrap_or_default();
+    let mut problems = rendered["problems"].clone();
+    for (at, line) in lines.into_iter().enumerate() {
+        problems[at]["merged_line"] = json!(line);
+    }
     let files = loaded.texts.iter();
     let files = files.map(|(name, text)| json!({ "name": name, "text": text.to_string() }));
     json!({
         "files": files.collect::<Vec<_>>(),
-        "problems": problems["problems"],
-        "merged": loaded.config.is_some().then(|| document.yaml()),
+        "problems": problems,
+        // Of files with errors it is what could be read of them.
+        "merged": document.keys().next().is_some().then(|| document.yaml()),
     })
 }
 

@@ -9,7 +9,9 @@ use super::super::super::api::project_id;
 use super::super::super::key::Caller;
 use super::super::super::place::{Seen, blocking};
 use super::Asked;
+use crate::actions::source_operation::permit_source_operation;
 use crate::activity::{Activity, Selection};
+use crate::comparison::access::SOURCE_OPERATION;
 use crate::config::app::App;
 use crate::crons;
 use crate::engine::Engine;
@@ -17,7 +19,7 @@ use crate::failure::Failure;
 use crate::project::hash;
 use crate::roles::{Actor, EnvironmentType, Grants, Role};
 use crate::workspace::permission::permit;
-use crate::workspace::{Found, Workspace, all_operations, source_operations};
+use crate::workspace::{Found, SourceOperation, Workspace, all_operations, source_operations};
 
 /// How many activities the console has at hand.
 const ACTIVITIES: usize = 100;
@@ -108,9 +110,9 @@ fn shown(seen: &Seen, caller: &Caller) -> Value {
             "name": service.name, "type": service.r#type,
         })).collect::<Vec<_>>(),
         "operations": operations.collect::<Vec<_>>(),
-        "source_operations": source_operations.iter().map(|found| json!({
-            "app": found.app.name, "name": found.name, "command": found.command,
-        })).collect::<Vec<_>>(),
+        "source_operations": source_operations.iter().map(|found| {
+            source_operation(found, &acting)
+        }).collect::<Vec<_>>(),
         "crons": crons(workspace, &apps, &acting),
         "routes": routes.map(|(url, route)| json!({
             "url": url, "type": route["type"], "upstream": route["upstream"], "to": route["to"],
@@ -169,6 +171,22 @@ fn operation(found: &Found<'_>, acting: &Acting) -> Value {
         "stop": operation.stop,
         "timeout": operation.timeout.map(|limit| limit.as_secs()),
         "place": format!("{}:{}", place.file, place.line),
+        "denied": denied,
+    })
+}
+
+fn source_operation(found: &SourceOperation<'_>, acting: &Acting) -> Value {
+    let denied = match acting {
+        Ok(actor) => permit_source_operation(actor, &found.name)
+            .map_err(refusal)
+            .err(),
+        Err(refusal) => Some(refusal.clone()),
+    };
+    json!({
+        "app": found.app.name,
+        "name": found.name,
+        "role": SOURCE_OPERATION.name(),
+        "command": found.command,
         "denied": denied,
     })
 }

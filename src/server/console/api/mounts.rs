@@ -1,5 +1,6 @@
 //! What is on the mounts of a container, and its snapshots.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -19,7 +20,7 @@ use crate::actions::{Actions, Mounts};
 use crate::engine::Engine;
 use crate::engine::spec::ExecSpec;
 use crate::failure::Failure;
-use crate::mount_snapshot::{DEFAULT_NAME, Index, Kind};
+use crate::mount_snapshot::{self, DEFAULT_NAME, Index, Kind};
 use crate::output::Output;
 use crate::workspace::Workspace;
 
@@ -28,13 +29,28 @@ const FILES: usize = 2000;
 
 /// A container with its repository, so that a use case can be started on its mounts.
 #[derive(Clone)]
-struct Chosen {
+pub(super) struct Chosen {
     workspace: Arc<Workspace>,
     service: String,
 }
 
 impl Chosen {
-    fn mounts(&self) -> std::result::Result<Mounts<'_>, Failure> {
+    pub(super) fn new(workspace: Arc<Workspace>, service: &str) -> Self {
+        Chosen {
+            workspace,
+            service: service.to_owned(),
+        }
+    }
+
+    pub(super) fn workspace(&self) -> &Arc<Workspace> {
+        &self.workspace
+    }
+
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    pub(super) fn mounts(&self) -> std::result::Result<Mounts<'_>, Failure> {
         let (app, worker) = self
             .workspace
             .target(&target(&self.workspace, &self.service))?;
@@ -57,10 +73,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
         } else {
             place.see().await?.workspace
         };
-        let chosen = Chosen {
-            workspace,
-            service: service.to_owned(),
-        };
+        let chosen = Chosen::new(workspace, service);
         chosen.mounts()?;
         match (&self.call.method, path) {
             (&Method::GET, []) => self.files(chosen).await,
@@ -109,7 +122,8 @@ impl<E: Engine + 'static> Asked<'_, E> {
             let part = index.0.iter().filter(|(path, _)| inside(path));
             let part: Index = Index(part.map(|(path, it)| (path.clone(), it.clone())).collect());
             let (files, bytes) = part.size();
-            json!({ "path": mount.path, "files": files, "bytes": bytes })
+            let inside = at_top(&part, &prefix);
+            json!({ "path": mount.path, "files": files, "bytes": bytes, "inside": inside })
         });
         let files = index.0.iter().map(|(path, entry)| {
             let (kind, size) = match &entry.kind {
@@ -201,6 +215,38 @@ impl<E: Engine + 'static> Asked<'_, E> {
     }
 }
 
+/// How many entries at the top of a mount are named.
+const NAMED: usize = 24;
+
+/// What is at the top of a mount, the largest first, and the rest together.
+fn at_top(part: &Index, prefix: &str) -> Value {
+    let mut tops: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for (path, entry) in &part.0 {
+        let rest = path.strip_prefix(prefix).unwrap_or(path);
+        let (top, _) = rest.split_once('/').unwrap_or((rest, ""));
+        if let Kind::File { size, .. } | Kind::LockedFile { size } = entry.kind {
+            let (files, bytes) = tops.entry(top).or_default();
+            *files += 1;
+            *bytes += size;
+        }
+    }
+    let mut tops: Vec<(&str, (u64, u64))> = tops.into_iter().collect();
+    tops.sort_by_key(|(name, (_, bytes))| (std::cmp::Reverse(*bytes), *name));
+    let rest = tops.split_off(tops.len().min(NAMED));
+    let mut shown: Vec<Value> = tops
+        .into_iter()
+        .map(|(name, (files, bytes))| json!({ "name": name, "files": files, "bytes": bytes }))
+        .collect();
+    if !rest.is_empty() {
+        let sum = rest
+            .iter()
+            .fold((0, 0), |sum, (_, size)| (sum.0 + size.0, sum.1 + size.1));
+        let name = format!("{} others", rest.len());
+        shown.push(json!({ "name": name, "files": sum.0, "bytes": sum.1, "is_rest": true }));
+    }
+    Value::Array(shown)
+}
+
 /// What is never shown inside of a page.
 const BYTES: &str = "application/octet-stream";
 
@@ -222,7 +268,11 @@ fn snapshots(chosen: &Chosen) -> std::result::Result<Value, Failure> {
     let all = names.into_iter().map(|name| match store.open(&name) {
         Ok((taken, _)) => {
             let (files, bytes) = taken.index.size();
-            json!({ "name": name, "taken_at": taken.taken_at, "files": files, "bytes": bytes })
+            let activity = mount_snapshot::run_of(&name);
+            json!({
+                "name": name, "taken_at": taken.taken_at, "files": files, "bytes": bytes,
+                "activity": activity,
+            })
         }
         Err(err) => json!({ "name": name, "broken": err.to_string() }),
     });

@@ -14,6 +14,7 @@ use super::{Asked, environment};
 use crate::actions::Actions;
 use crate::actions::cron::{self, PlannedCron};
 use crate::actions::operation::{Mounts, Request};
+use crate::actions::source_operation;
 use crate::actions::up;
 use crate::activity::Activity;
 use crate::engine::Engine;
@@ -22,7 +23,7 @@ use crate::user_variables::UserVariables;
 
 impl<E: Engine + 'static> Asked<'_, E> {
     /// `POST operations` with `service`, `operation`, `parameters`, and with `mounts`: `keep` what the operation
-    /// writes, `undo` it, or `suggest` the mounts that it needs.
+    /// writes, keep a `snapshot` from before too, `undo` it, or `suggest` the mounts that it needs.
     pub(super) async fn run_operation(&self, body: Incoming) -> Result {
         let body = self.call.json(body).await?;
         let workspace = self.shared.place.open().await?;
@@ -32,17 +33,40 @@ impl<E: Engine + 'static> Asked<'_, E> {
             variables: parameters(&body)?,
             mounts: match text(&body, "mounts") {
                 None | Some("keep") => Mounts::Keep,
+                Some("snapshot") => Mounts::Snapshot,
                 Some("undo") => Mounts::Undo,
                 Some("suggest") => Mounts::Suggest { write: false },
                 Some(other) => {
                     return Err(Problem::bad(format!(
-                        "`mounts` is `keep`, `undo` or `suggest`, and not `{other}`"
+                        "`mounts` is `keep`, `snapshot`, `undo` or `suggest`, and not `{other}`"
                     )));
                 }
             },
             ..Request::new(target, named(&body, "operation")?, actor)
         };
         let activity = self.shared.start_operation(&workspace, request).await?;
+        Ok(started(&activity))
+    }
+
+    /// `POST source-operations` with `operation` and `parameters`; with `apply`, brings the commits into the repository.
+    pub(super) async fn run_source_operation(&self, body: Incoming) -> Result {
+        let body = self.call.json(body).await?;
+        let workspace = self.shared.place.open().await?;
+        let request = source_operation::Request {
+            operation: named(&body, "operation")?.to_owned(),
+            actor: actor(&workspace, &self.caller)?,
+            timeout: None,
+            variables: parameters(&body)?,
+            pull: Pull::Missing,
+            // The log shows the changes of the commits.
+            diff: true,
+            is_stdout_taken: false,
+            apply: body["apply"] == true,
+        };
+        let activity = self
+            .shared
+            .start_source_operation(&workspace, request)
+            .await?;
         Ok(started(&activity))
     }
 
