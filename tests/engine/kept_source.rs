@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::engine::{app, operations_of};
+use crate::engine::{app, operations_of, volumes};
 use crate::support::{Outcome, TestProject, outcome};
 
 /// Answers the login as `ssh` does, and carries everything else to the engine of this machine, through a file that
@@ -112,24 +112,13 @@ fn a_kept_source_without_its_list_is_sent_anew() {
     far.project.file("file", "first\n");
     far.run(&["run", "show"]).0.expect(0);
     // As a process leaves it that is killed in the middle.
-    let volume = crate::engine::docker(&[
-        "volume",
-        "ls",
-        "--quiet",
-        "--filter",
-        "label=local.upsun.kind=kept-source",
-        "--filter",
-        &format!(
-            "label=local.upsun.repository={}",
-            far.project.root().display()
-        ),
-    ]);
+    let volume = volumes(&far.project, "kept-source").remove(0);
     let place = crate::engine::docker(&[
         "volume",
         "inspect",
         "--format",
         "{{.Mountpoint}}",
-        volume.trim(),
+        &volume,
     ]);
     let place = std::path::Path::new(place.trim());
     std::fs::remove_file(place.join("manifest")).expect("the list");

@@ -215,6 +215,38 @@ pub(super) async fn a_container_has_its_own_network_anothers_or_none<E: Engine>(
     assert_ne!(network(&own).await, network(&none).await);
 }
 
+/// Clouds hand out credentials at such addresses.
+pub(super) async fn link_local_addresses_are_not_those_of_the_engines_machine<E: Engine>(
+    trial: &Trial<'_, E>,
+) {
+    let mut spec = trial.container("one");
+    spec.network = Some(network(trial, "net").await);
+    // Nothing that a project can set keeps the addresses open.
+    spec.variables = [("PERL5OPT", "-Mnothing"), ("LD_PRELOAD", "/nothing")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    spec.user = "10000:10000".to_owned();
+    spec.read_only = true;
+    let id = trial.start(&spec).await;
+    let is_closed = async || {
+        let exec = ExecSpec {
+            command: probes::script(probes::LINK_LOCAL, &[]),
+            variables: [("PERL5OPT", ""), ("LD_PRELOAD", "")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..ExecSpec::default()
+        };
+        let exec = trial.engine.exec(&id, &exec).await.unwrap();
+        let (code, from, errors) = trial.finish(exec).await;
+        assert_eq!((code, errors.as_str()), (0, ""));
+        from.is_empty() || from.starts_with("169.254.")
+    };
+    assert!(is_closed().await);
+    trial.engine.stop_container(&id).await.unwrap();
+    trial.engine.start_container(&id).await.unwrap();
+    assert!(is_closed().await);
+}
+
 pub(super) async fn a_port_is_one_containers_at_a_time<E: Engine>(trial: &Trial<'_, E>) {
     let mut spec = trial.container("one");
     spec.network = Some(network(trial, "net").await);

@@ -2,6 +2,7 @@
 //! API of Podman 4.3 and newer that looks like Docker's.
 
 mod addresses;
+mod link_local;
 mod unpack;
 
 use std::collections::HashMap;

@@ -37,6 +37,16 @@ struct Inspected {
     mounts: Option<Vec<Mount>>,
     #[serde(default)]
     host_config: Host,
+    #[serde(default)]
+    config: Config,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    /// The variables, each as `NAME=value`.
+    #[serde(default)]
+    env: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +54,8 @@ struct Inspected {
 struct Host {
     #[serde(default)]
     readonly_rootfs: bool,
+    #[serde(default)]
+    network_mode: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +65,27 @@ struct State {
     exit_code: i64,
     #[serde(default, rename = "OOMKilled")]
     oom_killed: bool,
+}
+
+/// What a command in a container finds around it.
+#[derive(Debug)]
+pub(super) struct Around {
+    network_mode: String,
+    variables: Vec<String>,
+}
+
+impl Around {
+    /// Whether the container has a network, and not that of another container or of the engine's machine.
+    pub(super) fn has_own_network(&self) -> bool {
+        let mode = self.network_mode.as_str();
+        !matches!(mode, "none" | "host") && !mode.contains(':')
+    }
+
+    /// The names of the container's variables.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        let names = self.variables.iter();
+        names.map(|variable| variable.split_once('=').map_or(variable.as_str(), |(name, _)| name))
+    }
 }
 
 /// A volume or another file system in a container.
@@ -127,6 +160,14 @@ impl DockerEngine {
         Ok((found.host_config.readonly_rootfs, mounts))
     }
 
+    pub(super) async fn read_around(&self, id: &str) -> Result<Around, Bollard> {
+        let found: Inspected = self.read(format!("/containers/{id}/json")).await?;
+        Ok(Around {
+            network_mode: found.host_config.network_mode,
+            variables: found.config.env.unwrap_or_default(),
+        })
+    }
+
     /// The subnets of a network, as `10.89.0.0/24`.
     pub(super) async fn read_subnets(&self, network: &str) -> Result<Vec<String>, Bollard> {
         let Network { ipam } = self.read(format!("/networks/{network}")).await?;
@@ -164,5 +205,23 @@ mod tests {
             r#"{"State":{"Status":"stopped","Running":false,"ExitCode":3,"OOMKilled":false}}"#;
         let inspected: Inspected = serde_json::from_str(text).unwrap();
         assert_eq!(inspected.state.exit_code, 3);
+    }
+
+    #[test]
+    fn a_network_is_a_containers_own_or_not() {
+        for (mode, is_own) in [
+            ("bridge", true),
+            ("upsun-shop-local", true),
+            ("none", false),
+            ("host", false),
+            ("container:8e", false),
+            ("ns:/run/netns/x", false),
+        ] {
+            let around = Around {
+                network_mode: mode.to_owned(),
+                variables: Vec::new(),
+            };
+            assert_eq!(around.has_own_network(), is_own, "{mode}");
+        }
     }
 }
