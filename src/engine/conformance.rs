@@ -309,6 +309,7 @@ on_every_engine! {
     containment::hosts_are_names_of_addresses,
     containment::aliases_are_for_all_on_a_network_and_links_for_one,
     containment::a_container_has_its_own_network_anothers_or_none,
+    containment::link_local_addresses_are_not_those_of_the_engines_machine,
     containment::a_port_is_one_containers_at_a_time,
     execs::a_command_has_output_errors_and_a_code,
     execs::a_command_has_its_variables_directory_and_user,

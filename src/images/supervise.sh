@@ -28,6 +28,20 @@ say() { printf 'upsun-local: %s\n' "$*" >&2; }
 # One shell reads `.environment` and the command, so that aliases and functions of the first are there in the second.
 run='if [ -r ./.environment ]; then . ./.environment >&2; eval "shift; $1"; else exec /bin/dash -c "$1"; fi'
 
+# On Podman, link-local addresses become unreachable a moment after the start, and until then nothing of the app runs.
+# `0000FEA9` is 169.254.0.0 as the kernel prints it.
+is_closed() {
+    while read -r _ to _; do
+        [ "$to" != 0000FEA9 ] || return 0
+    done </proc/net/route
+    return 1
+}
+tries=0
+until is_closed || [ "$tries" -eq 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.02
+done
+
 # Each command has a session of its own, so that stopping it stops its children too.
 launch() {
     setsid /bin/dash -c "$run" /bin/dash "$1" &

@@ -217,6 +217,26 @@ fn partitions_that_cannot_be_are_refused_with_the_reason() {
 }
 
 #[test]
+fn times_of_another_suite_are_refused() {
+    let project = of_six();
+    let other =
+        TestProject::new(&SIX.replace("operations:\n      a:", "operations:\n      other:"));
+    let settings =
+        "tests: { 'another test': { operation: other, role: viewer, expect: denied } }\n";
+    other.file(".upsun-local.yaml", settings);
+    let report = other.run(&["test", "--format", "json"]).expect(0).stdout;
+    project.file("other.json", &report);
+    let arguments = ["test", "--partition", "1/2", "--timings", "other.json"];
+    let words = project.run(&arguments).expect(65).stderr;
+    for said in [
+        "`other.json` has no time of any of these tests",
+        "hint: `--timings` takes a report of the same suite",
+    ] {
+        assert!(words.contains(said), "{words}");
+    }
+}
+
+#[test]
 fn reports_that_make_no_whole_are_told_with_an_exit_code() {
     let project = of_six();
     let write = |part: &str, file: &str| {

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use upsun_local::project::Home;
 
-use crate::engine::{app, docker, wait_until};
+use crate::engine::{app, docker, volumes_with, wait_until};
 use crate::process::Running;
 use crate::support::TestProject;
 
@@ -28,7 +28,7 @@ fn trials(project: &TestProject) -> String {
     };
     [
         list(&["ps", "--all", "--quiet"]),
-        list(&["volume", "ls", "--quiet"]),
+        volumes_with(&owner, "trial").concat(),
         list(&["network", "ls", "--quiet"]),
         list(&["images", "--quiet"]),
     ]

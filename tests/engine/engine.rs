@@ -109,16 +109,23 @@ pub(crate) fn container(project: &TestProject) -> String {
 /// The names of its volumes of a kind, such as `build` or `storage`; of all kinds when that is empty.
 #[track_caller]
 pub(crate) fn volumes(project: &TestProject, kind: &str) -> Vec<String> {
-    let mut arguments = vec!["volume".to_owned(), "ls".to_owned(), "-q".to_owned()];
-    arguments.extend(["--filter".to_owned(), label(project)]);
-    if !kind.is_empty() {
-        arguments.extend([
-            "--filter".to_owned(),
-            format!("label=local.upsun.kind={kind}"),
-        ]);
+    volumes_with(&label(project), kind)
+}
+
+/// The names of the volumes of a kind that a filter lets through. Podman before 4.6 lists the volumes that any of
+/// several filters lets through, so there is only one.
+#[track_caller]
+pub(crate) fn volumes_with(filter: &str, kind: &str) -> Vec<String> {
+    let format = r#"{{.Name}} {{.Label "local.upsun.kind"}}"#;
+    let found = docker(&["volume", "ls", "--filter", filter, "--format", format]);
+    let mut names = Vec::new();
+    for line in found.lines() {
+        let (name, of_kind) = line.split_once(' ').unwrap_or((line, ""));
+        if kind.is_empty() || kind == of_kind {
+            names.push(name.to_owned());
+        }
     }
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    lines(&docker(&arguments))
+    names
 }
 
 /// The names of its networks.

@@ -215,6 +215,38 @@ pub(super) async fn a_container_has_its_own_network_anothers_or_none<E: Engine>(
     assert_ne!(network(&own).await, network(&none).await);
 }
 
+/// Clouds hand out credentials at such addresses.
+pub(super) async fn link_local_addresses_are_not_those_of_the_engines_machine<E: Engine>(
+    trial: &Trial<'_, E>,
+) {
+    let mut spec = trial.container("one");
+    spec.network = Some(network(trial, "net").await);
+    // Nothing that a project can set keeps the addresses open.
+    spec.variables = [("PERL5OPT", "-Mnothing"), ("LD_PRELOAD", "/nothing")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    spec.user = "10000:10000".to_owned();
+    spec.read_only = true;
+    let id = trial.start(&spec).await;
+    let is_closed = async || {
+        let exec = ExecSpec {
+            command: probes::script(probes::LINK_LOCAL, &[]),
+            variables: [("PERL5OPT", ""), ("LD_PRELOAD", "")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..ExecSpec::default()
+        };
+        let exec = trial.engine.exec(&id, &exec).await.unwrap();
+        let (code, from, errors) = trial.finish(exec).await;
+        assert_eq!((code, errors.as_str()), (0, ""));
+        from.is_empty() || from.starts_with("169.254.")
+    };
+    assert!(is_closed().await);
+    trial.engine.stop_container(&id).await.unwrap();
+    trial.engine.start_container(&id).await.unwrap();
+    assert!(is_closed().await);
+}
+
 pub(super) async fn a_port_is_one_containers_at_a_time<E: Engine>(trial: &Trial<'_, E>) {
     let mut spec = trial.container("one");
     spec.network = Some(network(trial, "net").await);
@@ -253,6 +285,95 @@ mod reached {
         // Nothing is sent: the address of documentation only chooses an interface.
         socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
         Some(socket.local_addr().ok()?.ip())
+    }
+
+    /// A command that serves at port 8888.
+    fn server() -> Vec<String> {
+        let server = "require('net').createServer(s => s.end('there')).listen(8888)";
+        ["node", "-e", server].map(str::to_owned).into()
+    }
+
+    /// Whether something answers at port 8888 of an address, asked from a container.
+    async fn answers<E: Engine>(trial: &Trial<'_, E>, id: &str, address: &str) -> bool {
+        let script = "timeout 2 bash -c \"exec 3<>/dev/tcp/$1/8888 && cat <&3\" 2>/dev/null";
+        let (_, out, _) = trial.run_script(id, script, &[address]).await;
+        out == "there"
+    }
+
+    async fn address<E: Engine>(trial: &Trial<'_, E>, id: &str) -> String {
+        let out = trial.run(id, "hostname --ip-address").await.1;
+        let mut addresses = out.split_whitespace();
+        let is_own = |address: &&str| !address.starts_with("169.254.");
+        addresses.find(is_own).unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_container_that_starts_again_is_reached_at_once() {
+        let engine = docker().await;
+        Trial::hold(&engine, "again", async |trial| {
+            let net = network(trial, "net").await;
+            let mut spec = trial.container("one");
+            let name = trial.name("server");
+            spec.network = Some(Network {
+                links: vec![Link {
+                    container: name.clone(),
+                    alias: "server.internal".to_owned(),
+                }],
+                ..net.clone()
+            });
+            let one = trial.start(&spec).await;
+            let spec = ContainerSpec {
+                name,
+                network: Some(net),
+                command: server(),
+                stop_grace: Duration::ZERO,
+                ..trial.container("server")
+            };
+            let id = trial.start(&spec).await;
+            for _ in 0..2 {
+                let mut count = 0;
+                while !answers(trial, &one, "server.internal").await {
+                    count += 1;
+                    assert!(count < 8, "it does not answer");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                trial.engine.stop_container(&id).await.unwrap();
+                trial.engine.start_container(&id).await.unwrap();
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn containers_of_two_networks_do_not_reach_each_other() {
+        let engine = docker().await;
+        Trial::hold(&engine, "apart", async |trial| {
+            let mut ids = Vec::new();
+            for part in ["one", "two", "three"] {
+                let mut spec = trial.container(part);
+                spec.network = Some(network(trial, part).await);
+                spec.command = server();
+                ids.push(trial.start(&spec).await);
+            }
+            let addresses = [address(trial, &ids[0]).await, address(trial, &ids[1]).await];
+            for (id, own) in ids.iter().zip(&addresses) {
+                let mut count = 0;
+                while !answers(trial, id, own).await {
+                    count += 1;
+                    assert!(count < 100, "the server does not start");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+            // The end of a third network must not open the two others.
+            for stopped in [false, true] {
+                if stopped {
+                    trial.engine.remove_container(&ids[2]).await.unwrap();
+                }
+                assert!(!answers(trial, &ids[0], &addresses[1]).await);
+                assert!(!answers(trial, &ids[1], &addresses[0]).await);
+            }
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -12,11 +12,12 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bollard::errors::Error as Bollard;
 use bollard::{ClientVersion, Docker};
 use tokio::sync::OnceCell;
 
 use self::context::{context, current_context, docker_config};
-use super::error::{number, reason};
+use super::error::{number, plain, reason};
 use super::patience::Patience;
 use super::product::Product;
 use super::sockets;
@@ -34,6 +35,9 @@ const TIMEOUT: u64 = 600;
 
 /// The longest time to the answer to the first call.
 const GREETING: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// How the reason begins where something answers, but not with success.
+const ANSWERS_ERRORS: &str = "it answers with code ";
 
 /// The variables of this process that say where the engine is, and the user's choice.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +97,11 @@ pub(super) async fn connect(surroundings: &Surroundings, patience: &Patience) ->
     let mut tried = Vec::new();
     let mut hint = None;
     let (candidates, explicit) = candidates(surroundings, &mut tried);
+    if candidates.is_empty() {
+        let named = surroundings.wanted.as_ref();
+        let named = named.or(surroundings.docker_context.as_ref());
+        hint = named.map(|name| hint::of_context(name));
+    }
     for candidate in candidates {
         let product = Arc::default();
         match try_one(&candidate, &product, patience).await {
@@ -159,6 +168,10 @@ async fn try_one(
             .await
         {
             Ok(Ok(_)) => return Ok(docker),
+            Ok(Err(Bollard::DockerResponseServerError {
+                status_code,
+                message,
+            })) => format!("{ANSWERS_ERRORS}{status_code}: {}", plain(&message)),
             Ok(Err(err)) => reason(&err),
             Err(Error::Unusable { what, .. }) => return Err(Attempt::Failed(what)),
             Err(err) => return Err(Attempt::Failed(reason(&err))),

@@ -64,7 +64,11 @@ impl DockerEngine {
             self.docker
                 .start_container(id, None::<StartContainerOptions>)
                 .await,
-        )
+        )?;
+        if self.is_podman().await? {
+            self.close_networks(id).await;
+        }
+        Ok(())
     }
 
     pub(super) async fn rename(&self, id: &str, name: &str) -> Result<()> {

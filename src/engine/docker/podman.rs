@@ -3,6 +3,7 @@
 
 mod addresses;
 mod unpack;
+mod unreachable;
 
 use std::collections::HashMap;
 

@@ -2,6 +2,7 @@
 //! documentation does not list, such as the state `stopped` of a container on Podman.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::errors::Error as Bollard;
 use serde::Deserialize;
@@ -10,6 +11,11 @@ use serde::de::DeserializeOwned;
 use super::{DockerEngine, label_filter};
 use crate::engine::spec::{Container, ContainerState};
 use crate::labels::Labels;
+
+/// How often a list is asked for. Podman refuses to list containers when one of them is removed in between.
+const LISTINGS: usize = 40;
+
+const LISTING_PAUSE: Duration = Duration::from_millis(50);
 
 /// A container in a list.
 #[derive(Debug, Deserialize)]
@@ -37,6 +43,25 @@ struct Inspected {
     mounts: Option<Vec<Mount>>,
     #[serde(default)]
     host_config: Host,
+    #[serde(default)]
+    config: Config,
+    #[serde(default)]
+    network_settings: Networks,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Networks {
+    /// The networks that the container is on, by name.
+    #[serde(default, rename = "Networks")]
+    networks: Option<HashMap<String, serde::de::IgnoredAny>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    /// The variables, each as `NAME=value`.
+    #[serde(default)]
+    env: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +69,8 @@ struct Inspected {
 struct Host {
     #[serde(default)]
     readonly_rootfs: bool,
+    #[serde(default)]
+    network_mode: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +80,37 @@ struct State {
     exit_code: i64,
     #[serde(default, rename = "OOMKilled")]
     oom_killed: bool,
+}
+
+/// What a command in a container finds around it.
+#[derive(Debug)]
+pub(super) struct Around {
+    network_mode: String,
+    networks: Vec<String>,
+    variables: Vec<String>,
+}
+
+impl Around {
+    /// Whether the container has a network, and not that of another container or of the engine's machine.
+    pub(super) fn has_own_network(&self) -> bool {
+        let mode = self.network_mode.as_str();
+        !matches!(mode, "none" | "host") && !mode.contains(':')
+    }
+
+    /// The names of the networks that the container is on.
+    pub(super) fn networks(&self) -> &[String] {
+        &self.networks
+    }
+
+    /// The names of the container's variables.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        let names = self.variables.iter();
+        names.map(|variable| {
+            variable
+                .split_once('=')
+                .map_or(variable.as_str(), |(name, _)| name)
+        })
+    }
 }
 
 /// A volume or another file system in a container.
@@ -65,11 +123,21 @@ pub(super) struct Mount {
     pub(super) writable: bool,
 }
 
-/// A network, of which only the subnets are read.
+/// A network and its subnets.
 #[derive(Debug, Deserialize)]
 struct Network {
+    #[serde(default, rename = "Name")]
+    name: String,
     #[serde(default, rename = "IPAM")]
     ipam: Ipam,
+}
+
+impl Network {
+    fn subnets(self) -> impl Iterator<Item = String> {
+        let config = self.ipam.config.unwrap_or_default().into_iter();
+        let subnets = config.map(|subnet| subnet.subnet);
+        subnets.filter(|subnet| !subnet.is_empty())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,7 +175,18 @@ impl DockerEngine {
             .append_pair("all", "true")
             .append_pair("filters", &filters)
             .finish();
-        let found: Vec<Listed> = self.read(format!("/containers/json?{query}")).await?;
+        let path = format!("/containers/json?{query}");
+        for _ in 1..LISTINGS {
+            match self.read::<Vec<Listed>>(path.clone()).await {
+                Err(Bollard::DockerResponseServerError { message, .. })
+                    if message.contains("no such container") =>
+                {
+                    tokio::time::sleep(LISTING_PAUSE).await;
+                }
+                found => return Ok(found?.into_iter().map(Container::from).collect()),
+            }
+        }
+        let found: Vec<Listed> = self.read(path).await?;
         Ok(found.into_iter().map(Container::from).collect())
     }
 
@@ -127,11 +206,34 @@ impl DockerEngine {
         Ok((found.host_config.readonly_rootfs, mounts))
     }
 
+    pub(super) async fn read_around(&self, id: &str) -> Result<Around, Bollard> {
+        let found: Inspected = self.read(format!("/containers/{id}/json")).await?;
+        Ok(Around {
+            network_mode: found.host_config.network_mode,
+            networks: found
+                .network_settings
+                .networks
+                .unwrap_or_default()
+                .into_keys()
+                .collect(),
+            variables: found.config.env.unwrap_or_default(),
+        })
+    }
+
     /// The subnets of a network, as `10.89.0.0/24`.
     pub(super) async fn read_subnets(&self, network: &str) -> Result<Vec<String>, Bollard> {
-        let Network { ipam } = self.read(format!("/networks/{network}")).await?;
-        let config = ipam.config.unwrap_or_default().into_iter();
-        Ok(config.map(|subnet| subnet.subnet).collect())
+        let found: Network = self.read(format!("/networks/{network}")).await?;
+        Ok(found.subnets().collect())
+    }
+
+    /// The subnets of all networks, each with the name of its network.
+    pub(super) async fn read_all_subnets(&self) -> Result<Vec<(String, String)>, Bollard> {
+        let found: Vec<Network> = self.read("/networks".to_owned()).await?;
+        let of = |network: Network| {
+            let name = network.name.clone();
+            network.subnets().map(move |subnet| (name.clone(), subnet))
+        };
+        Ok(found.into_iter().flat_map(of).collect())
     }
 }
 
@@ -164,5 +266,24 @@ mod tests {
             r#"{"State":{"Status":"stopped","Running":false,"ExitCode":3,"OOMKilled":false}}"#;
         let inspected: Inspected = serde_json::from_str(text).unwrap();
         assert_eq!(inspected.state.exit_code, 3);
+    }
+
+    #[test]
+    fn a_network_is_a_containers_own_or_not() {
+        for (mode, is_own) in [
+            ("bridge", true),
+            ("upsun-shop-local", true),
+            ("none", false),
+            ("host", false),
+            ("container:8e", false),
+            ("ns:/run/netns/x", false),
+        ] {
+            let around = Around {
+                network_mode: mode.to_owned(),
+                networks: Vec::new(),
+                variables: Vec::new(),
+            };
+            assert_eq!(around.has_own_network(), is_own, "{mode}");
+        }
     }
 }

@@ -56,6 +56,11 @@ esac
 read -r first </proc/1/comm
 [ "$first" != sleep ] && say init ok || say "init no the first process is the command itself"
 
+# 169.254.0.0 as the kernel prints it.
+found=no
+while read -r _ to _; do [ "$to" != 0000FEA9 ] || found=yes; done 2>/dev/null </proc/net/route
+[ $found = yes ] && say link-local ok || say "link-local no link-local addresses are reached as the engine's machine reaches them"
+
 if command -v getent >/dev/null; then
     getent hosts trial.internal >/dev/null && say names ok || say "names no \`trial.internal\` does not resolve"
 else

@@ -39,7 +39,7 @@ pub(super) const PORT: Kind = essential("port", "routes do not answer on this ma
 pub(super) const REMOVE: Kind = essential("remove", "`down` and `clean` leave objects behind");
 
 /// All checks, in order. `check.sh` prints the names of those of the middle.
-pub(super) const ALL: [Kind; 20] = [
+pub(super) const ALL: [Kind; 21] = [
     NETWORK,
     VOLUMES,
     CREATE,
@@ -69,6 +69,10 @@ pub(super) const ALL: [Kind; 20] = [
     protecting("init", "ended processes stay, and signals may get lost"),
     essential("names", "relationships do not resolve"),
     essential("connections", "apps do not reach their services"),
+    protecting(
+        "link-local",
+        "an operation reaches the addresses at which clouds hand out credentials",
+    ),
     PORT,
     REMOVE,
     protecting("speed", "every command takes long"),

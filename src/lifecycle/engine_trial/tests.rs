@@ -6,7 +6,7 @@ use crate::engine::spec::ImagePlan;
 use crate::labels::Kind;
 
 /// What `check.sh` prints where all is well.
-const ALL_WELL: &str = "user ok\nread-only ok\nmemory-file-systems ok\nmounts ok\ncapabilities ok\nprocess-limit ok\nmemory-limit ok\ninit ok\nnames ok\nconnections ok\n";
+const ALL_WELL: &str = "user ok\nread-only ok\nmemory-file-systems ok\nmounts ok\ncapabilities ok\nprocess-limit ok\nmemory-limit ok\ninit ok\nnames ok\nconnections ok\nlink-local ok\n";
 
 /// An engine with an image of a runtime, in whose containers the script prints this.
 async fn engine(printed: &'static str) -> FakeEngine {

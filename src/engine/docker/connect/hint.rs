@@ -6,13 +6,34 @@ use crate::engine::docker::ssh::Destination;
 /// The hint for an address that was tried, where the reason says enough.
 pub(super) fn of(candidate: &Candidate, reason: &str) -> Option<String> {
     let says = |part: &str| reason.contains(part);
-    match candidate.parts().0 {
+    // Codes from 500 on are the engine's own errors.
+    let code = reason.strip_prefix(super::ANSWERS_ERRORS);
+    if code.is_some_and(|code| code.starts_with('5')) {
+        return Some(
+            "the engine is there, but does not work: its log says why; restart the engine, or name another one with `--engine` or `DOCKER_HOST`".to_owned(),
+        );
+    }
+    let (scheme, rest) = candidate.parts();
+    match scheme {
         "unix" if says("ermission denied") => Some(
             "add yourself to the `docker` group (`sudo usermod -aG docker $USER`, then log in again), or use rootless Docker".to_owned(),
+        ),
+        "unix" if rest.contains("podman") => Some(
+            "start Podman's service: `systemctl --user start podman.socket`, or `podman system service --time 0`; without `--time 0`, the service stops by itself when it has had nothing to do for a few seconds".to_owned(),
         ),
         "ssh" => Some(of_ssh(&Destination::of(&candidate.address).ok()?, reason)),
         "tcp" | "http" | "https" => of_tcp(candidate, reason),
         _ => None,
+    }
+}
+
+/// The hint for a docker context that does not exist.
+pub(super) fn of_context(name: &str) -> String {
+    let list = "`docker context ls` lists the contexts";
+    if name.contains([',', ';', ' ']) {
+        format!("{list}; only `test` takes several engines, each with an `--engine` of its own")
+    } else {
+        format!("{list}; unset what names this one to let the usual sockets be tried")
     }
 }
 

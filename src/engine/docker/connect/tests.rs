@@ -280,8 +280,37 @@ fn each_way_to_an_engine_has_hints_of_its_own() {
             "vouch",
         ),
         ("tcp://host", "Connection refused", "listens"),
+        (
+            "unix:///run/podman/podman.sock",
+            "Connection refused",
+            "podman system service --time 0",
+        ),
+        (
+            "unix:///var/run/docker.sock",
+            "it answers with code 500: boom",
+            "its log says why",
+        ),
     ] {
         let hint = hint(address, reason);
         assert!(hint.contains(part), "{address}: {reason}: {hint}");
+    }
+}
+
+#[tokio::test]
+async fn a_context_that_is_not_there_is_told_with_where_to_look() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, part) in [
+        ("gone", "`docker context ls`"),
+        ("one,two", "only `test` takes several engines"),
+        ("one two", "only `test` takes several engines"),
+    ] {
+        let s = Surroundings {
+            docker_context: Some(name.to_owned()),
+            docker_config: Some(directory.path().into()),
+            ..Surroundings::default()
+        };
+        let (reason, hint) = refused(&s).await;
+        assert_eq!(reason, format!("docker context `{name}`: not found"));
+        assert!(hint.contains(part), "{hint}");
     }
 }
