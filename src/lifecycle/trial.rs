@@ -12,7 +12,7 @@ use futures_util::future;
 
 use self::check::Checking;
 use self::copies::{Copies, Method, ONE_FILE_SYSTEM, outside};
-use self::lists::Lists;
+use self::lists::{Lists, Written};
 use super::copy_on_write::{is_overlay, not_copied};
 use super::operation::Done;
 use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
@@ -23,7 +23,7 @@ use crate::event::{NewMount, Suggestion};
 use crate::labels::{Kind, Labels};
 use crate::mount_advice::messages::Complaint;
 use crate::mount_suggestion::configured;
-use crate::mount_suggestion::{Known, Listings, suggest};
+use crate::mount_suggestion::{Known, suggest};
 use crate::plan::ContainerPlan;
 
 /// The end of the name of a volume that stands for a directory of another volume.
@@ -48,6 +48,13 @@ struct Filled {
     container: String,
     /// Whether the copy is on the file system of the build, where it lies over the build.
     is_one_file_system: bool,
+}
+
+/// An operation that ran where it could write everywhere.
+struct Ran {
+    done: Done,
+    /// `None` if it was cancelled.
+    written: Option<Written>,
 }
 
 /// What a trial needs from the configuration.
@@ -110,32 +117,8 @@ impl<E: Engine> Sandbox<'_, E> {
         is_small: &mut bool,
     ) -> Result<Tried> {
         let title = run.container.title(&planned.plan.app);
-        let (copies, filled) = self
-            .copy_app(&title, Method::Overlay, &|method| {
-                Copies::writable(run.container, method)
-            })
-            .await?;
-        let method = copies.method;
-        let lists = Lists {
-            filled: &filled,
-            user: &copies.container.user,
-            method,
-        };
-        let built = self.seen(&lists).await?;
-        self.checkpoint()?;
-        let tried = async {
-            self.start_trial(planned, run, deployed, &filled.container)
-                .await?;
-            let begun = self.seen(&lists).await?;
-            let done = self
-                .run_with_directories(&filled.container, planned, run)
-                .await?;
-            let (ended, changed) = tokio::try_join!(self.seen(&lists), async {
-                Ok(self.engine.changed_paths(&filled.container).await?)
-            })?;
-            Ok::<_, Error>((begun, done, ended, changed))
-        };
-        let ((begun, done, ended, changed), lower) = tokio::try_join!(tried, self.lower(&lists))?;
+        let ran = self.run_writable(planned, run, deployed).await?;
+        let Ran { done, written } = ran;
         let mut tried = Tried {
             report: Report {
                 outcome: done.outcome,
@@ -145,21 +128,12 @@ impl<E: Engine> Sandbox<'_, E> {
             suggestion: Suggestion::default(),
             check: None,
         };
-        *is_small = ended.own().is_some_and(|count| count <= SMALL);
-        if done.outcome == Outcome::Cancelled {
+        let Some(written) = written else {
             return Ok(tried);
-        }
-        let built = built.over(&lower);
-        let [begun, ended] =
-            [begun, ended].map(|files| method.comparable(files.over(&lower), &built));
-        let built = method.comparable(built.clone(), &built);
-        let outside = outside(&changed, &copies.container);
-        let listings = Listings {
-            built: &built,
-            begun: &begun,
-            ended: &ended,
         };
-        tried.suggestion = suggest(&listings, trying.known, &outside);
+        *is_small = written.is_small;
+        let listings = written.listings();
+        tried.suggestion = suggest(&listings, trying.known, &written.outside);
         if done.outcome == Outcome::Success && tried.suggestion.wrote {
             let suggestion = &mut tried.suggestion;
             let checking = Checking {
@@ -168,7 +142,7 @@ impl<E: Engine> Sandbox<'_, E> {
                 deployed,
                 trying,
                 listings: &listings,
-                method,
+                method: written.method,
             };
             tried.check = self.check_mounts(&checking, suggestion).await?;
         }
@@ -187,6 +161,57 @@ impl<E: Engine> Sandbox<'_, E> {
         })
         .await;
         Ok(tried)
+    }
+
+    /// Runs the operation in a copy where it can write everywhere, and looks at what is different then.
+    async fn run_writable(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        deployed: &Deployed,
+    ) -> Result<Ran> {
+        let title = run.container.title(&planned.plan.app);
+        let (copies, filled) = self
+            .copy_app(&title, Method::Overlay, &|method| {
+                Copies::writable(run.container, method)
+            })
+            .await?;
+        let lists = Lists {
+            filled: &filled,
+            user: &copies.container.user,
+            method: copies.method,
+        };
+        let built = self.seen(&lists).await?;
+        self.checkpoint()?;
+        let running = async {
+            self.start_trial(planned, run, deployed, &filled.container)
+                .await?;
+            let begun = self.seen(&lists).await?;
+            let done = self
+                .run_with_directories(&filled.container, planned, run)
+                .await?;
+            Ok::<_, Error>((begun, done))
+        };
+        // An operation that is cancelled goes on to its end, whatever becomes of the list.
+        let (ran, lower) = tokio::join!(running, self.lower(&lists));
+        let (begun, done) = ran?;
+        if done.outcome == Outcome::Cancelled {
+            return Ok(Ran {
+                done,
+                written: None,
+            });
+        }
+        let lower = lower?;
+        let (ended, changed) = tokio::try_join!(self.seen(&lists), async {
+            Ok(self.engine.changed_paths(&filled.container).await?)
+        })?;
+        Ok(Ran {
+            done,
+            written: Some(Written {
+                outside: outside(&changed, &copies.container),
+                ..Written::of([built, begun, ended], &lower, copies.method)
+            }),
+        })
     }
 
     /// Starts the app where it can write everywhere.

@@ -4,9 +4,9 @@
 //! directories in which something may be different.
 
 use super::copies::{FROM, Method};
-use super::{Filled, Result, Sandbox};
+use super::{Filled, Result, SMALL, Sandbox};
 use crate::engine::Engine;
-use crate::mount_suggestion::{Files, LIST, LIST_TOUCHED, Touched};
+use crate::mount_suggestion::{Files, LIST, LIST_TOUCHED, Listings, Touched};
 
 /// What there was at one moment.
 pub(super) enum Seen {
@@ -29,6 +29,45 @@ impl Seen {
         match self {
             Seen::Touched(touched) => Some(touched.count()),
             Seen::All(_) => None,
+        }
+    }
+}
+
+/// What an operation wrote where it could write everywhere.
+pub(super) struct Written {
+    pub(super) built: Files,
+    pub(super) begun: Files,
+    pub(super) ended: Files,
+    /// The paths outside the app that it wrote.
+    pub(super) outside: Vec<String>,
+    pub(super) method: Method,
+    /// Whether the copy holds few files.
+    pub(super) is_small: bool,
+}
+
+impl Written {
+    /// The files of the copy before the app started, when the operation began and when it had ended, where `lower` are
+    /// those of the build.
+    pub(super) fn of(seen: [Seen; 3], lower: &Files, method: Method) -> Written {
+        let [_, _, ended] = &seen;
+        let is_small = ended.own().is_some_and(|count| count <= SMALL);
+        let [built, begun, ended] = seen.map(|seen| seen.over(lower));
+        let [begun, ended] = [begun, ended].map(|files| method.comparable(files, &built));
+        Written {
+            built: method.comparable(built.clone(), &built),
+            begun,
+            ended,
+            outside: Vec::new(),
+            method,
+            is_small,
+        }
+    }
+
+    pub(super) fn listings(&self) -> Listings<'_> {
+        Listings {
+            built: &self.built,
+            begun: &self.begun,
+            ended: &self.ended,
         }
     }
 }
