@@ -38,7 +38,12 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         .flatten()
         .map(|mount| mount.path.clone())
         .collect();
-    let id = id(inputs, &steps, &mount_points);
+    let base = id(inputs, &steps, &mount_points);
+    let made_anew = (inputs.made_anew)(&base);
+    let id = match &made_anew {
+        Some(made) => id_made_anew(&base, &made.token),
+        None => base,
+    };
     let short = &id[..12];
     let labelled = |kind: Kind| {
         let mut labels = project.new_labels(None, Some(&app.name), kind);
@@ -104,6 +109,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         steps,
         mount_points: mount_points.into_iter().collect(),
         user: *user,
+        made_anew,
         id,
     }
 }
@@ -114,6 +120,11 @@ fn mount(volume: &VolumeSpec, target: &str) -> VolumeMount {
         target: target.to_owned(),
         read_only: false,
     }
+}
+
+/// The id of a build that was made again although nothing had changed.
+pub(crate) fn id_made_anew(base: &str, token: &str) -> String {
+    project::hash(json!([base, token]).to_string().as_bytes())
 }
 
 /// Says everything that the result of a build depends on.

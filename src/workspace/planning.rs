@@ -8,6 +8,8 @@ use crate::bounded::{self, MEBIBYTE};
 use crate::config::app::App;
 use crate::images::{self, Recipe};
 use crate::layout;
+use crate::lock;
+use crate::made_anew;
 use crate::php_ini;
 use crate::plan::{self, AppPlan};
 use crate::source::Tree;
@@ -21,6 +23,17 @@ impl Workspace {
         app: &App,
         tree: &Tree,
         command_line: &UserVariables,
+    ) -> Result<(AppPlan, Recipe), Error> {
+        self.plan_build(app, tree, command_line, false)
+    }
+
+    /// Plans an app. `anew` says that it is to be built again although there may be a build.
+    pub(crate) fn plan_build(
+        &self,
+        app: &App,
+        tree: &Tree,
+        command_line: &UserVariables,
+        anew: bool,
     ) -> Result<(AppPlan, Recipe), Error> {
         let id = tree.id(&app.source_root).ok_or_else(|| {
             Error::configuration(format!(
@@ -60,6 +73,21 @@ impl Workspace {
             layout::runs(&app.image, "php").then(|| php_ini::text(&all))
         };
         let (front, front_on_demand) = self.front(app)?;
+        let made = made_anew::MadeAnew::of(&self.project.state_dir);
+        let made_anew = |base: &str| {
+            let before = made.token(base);
+            let now = if anew {
+                Some(lock::new_token())
+            } else {
+                before.clone()
+            };
+            let id_of = |token: String| plan::build::id_made_anew(base, &token);
+            now.map(|token| plan::MadeAnew {
+                base: base.to_owned(),
+                token,
+                replaces: anew.then(|| before.map_or_else(|| base.to_owned(), id_of)),
+            })
+        };
         let plan = plan::app(&plan::Inputs {
             project: &self.project,
             environment: &self.environment,
@@ -71,6 +99,7 @@ impl Workspace {
             says: &says,
             matching: &|is_wanted| tree.matching(&app.source_root, is_wanted),
             keeps_packages: self.keeps_packages,
+            made_anew: &made_anew,
             user: self.user(),
             build_relevant: &variables::build_relevant(app),
             build_variables,
