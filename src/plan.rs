@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::build::build_network;
+pub(crate) use self::build::id_made_anew;
 pub use self::build_caches::CachePlan;
 pub(crate) use self::container::tmpfs;
 use self::front::FrontPlan;

@@ -40,10 +40,8 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         .collect();
     let base = id(inputs, &steps, &mount_points);
     let made_anew = (inputs.made_anew)(&base);
-    let id = match &made_anew {
-        Some(made) => id_made_anew(&base, &made.token),
-        None => base,
-    };
+    let token = made_anew.as_ref().map(|made| &made.token);
+    let id = token.map_or_else(|| base.clone(), |token| id_made_anew(&base, token));
     let short = &id[..12];
     let labelled = |kind: Kind| {
         let mut labels = project.new_labels(None, Some(&app.name), kind);

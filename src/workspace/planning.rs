@@ -73,21 +73,6 @@ impl Workspace {
             layout::runs(&app.image, "php").then(|| php_ini::text(&all))
         };
         let (front, front_on_demand) = self.front(app)?;
-        let made = made_anew::MadeAnew::of(&self.project.state_dir);
-        let made_anew = |base: &str| {
-            let before = made.token(base);
-            let now = if anew {
-                Some(lock::new_token())
-            } else {
-                before.clone()
-            };
-            let id_of = |token: String| plan::build::id_made_anew(base, &token);
-            now.map(|token| plan::MadeAnew {
-                base: base.to_owned(),
-                token,
-                replaces: anew.then(|| before.map_or_else(|| base.to_owned(), id_of)),
-            })
-        };
         let plan = plan::app(&plan::Inputs {
             project: &self.project,
             environment: &self.environment,
@@ -99,7 +84,7 @@ impl Workspace {
             says: &says,
             matching: &|is_wanted| tree.matching(&app.source_root, is_wanted),
             keeps_packages: self.keeps_packages,
-            made_anew: &made_anew,
+            made_anew: &|base| self.made_anew(base, anew),
             user: self.user(),
             build_relevant: &variables::build_relevant(app),
             build_variables,
@@ -116,6 +101,22 @@ impl Workspace {
             resources: self.resources(),
         });
         Ok((plan, recipe))
+    }
+
+    /// Which build counts of what has this id, if it was made again, or is to be.
+    fn made_anew(&self, base: &str, anew: bool) -> Option<plan::MadeAnew> {
+        let before = made_anew::MadeAnew::of(&self.project.state_dir).token(base);
+        let now = if anew {
+            Some(lock::new_token())
+        } else {
+            before.clone()
+        };
+        let id_of = |token: String| plan::id_made_anew(base, &token);
+        now.map(|token| plan::MadeAnew {
+            base: base.to_owned(),
+            token,
+            replaces: anew.then(|| before.map_or_else(|| base.to_owned(), id_of)),
+        })
     }
 
     /// Whether a file of the repository contains a text. A file that cannot be read, or is very long, does not.

@@ -138,6 +138,29 @@ fn of_kind(project: &TestProject, kind: &str) -> Vec<String> {
     found.lines().map(str::to_owned).collect()
 }
 
+#[track_caller]
+fn reports_say_as_edited(project: &TestProject) {
+    for (format, said) in [
+        ("junit", "as edited"),
+        ("github", "as edited"),
+        ("json", "\"synced\": true"),
+    ] {
+        let test = project
+            .run(&["test", "--synced", "--format", format])
+            .expect(0);
+        assert!(test.stdout.contains(said), "{}", test.stdout);
+    }
+    let record = project
+        .run(&["activity", "list", "--format", "json"])
+        .expect(0)
+        .stdout;
+    assert!(record.contains("tests as edited"), "{record}");
+    assert!(
+        record.contains("ran the operation show on app as edited"),
+        "{record}"
+    );
+}
+
 #[test]
 fn what_is_edited_is_served_until_dev_is_left() {
     let project = project("");
@@ -164,25 +187,7 @@ fn what_is_edited_is_served_until_dev_is_left() {
         "{}",
         test.stderr
     );
-    for (format, said) in [
-        ("junit", "as edited"),
-        ("github", "as edited"),
-        ("json", "\"synced\": true"),
-    ] {
-        let test = project
-            .run(&["test", "--synced", "--format", format])
-            .expect(0);
-        assert!(test.stdout.contains(said), "{}", test.stdout);
-    }
-    let record = project
-        .run(&["activity", "list", "--format", "json"])
-        .expect(0)
-        .stdout;
-    assert!(record.contains("tests as edited"), "{record}");
-    assert!(
-        record.contains("ran the operation show on app as edited"),
-        "{record}"
-    );
+    reports_say_as_edited(&project);
     let exec = project
         .run(&["exec", "--synced", "--", "cat", "shown"])
         .expect(0);
