@@ -374,7 +374,6 @@ fn a_switch_of_branches_is_written_whole() {
 
 /// A file system with almost no room, which only the helper sees, stands for a disk that is full.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn what_a_full_disk_does_not_take_is_written_once_there_is_room() {
     let project = project("");
     project.file("small/shown", "one\n");
