@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, build_caches, host_name, packages, steps,
 };
+use crate::config::app::App;
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
 use crate::labels::Kind;
 use crate::labels::LABEL_BUILD;
@@ -33,11 +34,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         project, app, user, ..
     } = inputs;
     let steps = steps::build(app, inputs.has_file);
-    let mount_points: BTreeSet<String> = std::iter::once(&app.mounts)
-        .chain(app.workers.iter().map(|worker| &worker.mounts))
-        .flatten()
-        .map(|mount| mount.path.clone())
-        .collect();
+    let mount_points = mount_points(app);
     let base = id(inputs, &steps, &mount_points);
     let made_anew = (inputs.made_anew)(&base);
     let token = made_anew.as_ref().map(|made| &made.token);
@@ -118,6 +115,15 @@ fn mount(volume: &VolumeSpec, target: &str) -> VolumeMount {
         target: target.to_owned(),
         read_only: false,
     }
+}
+
+/// The directories that the app and its workers need to mount on.
+fn mount_points(app: &App) -> BTreeSet<String> {
+    std::iter::once(&app.mounts)
+        .chain(app.workers.iter().map(|worker| &worker.mounts))
+        .flatten()
+        .map(|mount| mount.path.clone())
+        .collect()
 }
 
 /// The id of a build that was made again although nothing had changed.
