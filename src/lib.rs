@@ -20,7 +20,7 @@
 //!                 | relationships
 //!                 | images mount_suggestion suite web
 //!                 | crons known_cause layout mount_advice revision routes settings
-//! facts           | config scratch variable_store
+//! facts           | config made_anew scratch variable_store
 //!                 | lock mount_snapshot not_started reporter services source
 //! what runs it    | engine
 //! leaves          | event project roles stop_request
@@ -51,6 +51,7 @@ pub mod labels;
 pub mod layout;
 pub mod lifecycle;
 pub mod lock;
+pub mod made_anew;
 pub mod mask;
 pub mod mount_advice;
 pub mod mount_snapshot;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::build::build_network;
+pub(crate) use self::build::id_made_anew;
 pub use self::build_caches::CachePlan;
 pub(crate) use self::container::tmpfs;
 use self::front::FrontPlan;
@@ -68,6 +69,8 @@ pub struct Inputs<'a> {
     pub matching: Matching<'a>,
     /// Whether builds keep the packages that they download.
     pub keeps_packages: bool,
+    /// Which build counts of what has this id, if it was made again.
+    pub made_anew: &'a dyn Fn(&str) -> Option<MadeAnew>,
     /// Who everything runs as.
     pub user: User,
     /// The part of the app's configuration that a build depends on.
@@ -89,6 +92,17 @@ pub struct Inputs<'a> {
     pub front_on_demand: bool,
     /// What its containers may take.
     pub resources: Resources,
+}
+
+/// A build that is or was made again although nothing had changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeAnew {
+    /// The id without regard to that.
+    pub base: String,
+    /// Tells it from the others.
+    pub token: String,
+    /// The id of the build whose place it takes, if it is to be made now.
+    pub replaces: Option<String>,
 }
 
 /// What each container of an app may take.
@@ -182,6 +196,9 @@ pub struct BuildPlan {
     pub mount_points: Vec<String>,
     /// Who owns the source.
     pub user: User,
+    /// If it is or was made again although nothing had changed.
+    #[serde(skip)]
+    pub made_anew: Option<MadeAnew>,
 }
 
 /// A script of a build.

@@ -41,10 +41,10 @@ pub fn configuration(app: &App) -> String {
         writer.line("set $front_path_info \"\"");
         writer.line("set $front_root \"\"");
         site.upstream.write_common(writer);
-        write_absence(writer);
         for place in &site.places {
             place.write(&site, writer);
         }
+        write_absence(writer);
         writer.block("location /", |writer| writer.line("return 404"));
     });
     writer.depth = 0;

@@ -53,7 +53,7 @@ impl PlannedCron {
         permit(&request.actor, crons::ROLE, &deed)?;
         let tree = workspace.scan()?;
         Ok(PlannedCron {
-            prepared: Prepared::of(workspace, app, None, &tree)?,
+            prepared: Prepared::built(workspace, app, None, &tree, request.rebuild)?,
             app: app.name.clone(),
             workspace: Arc::clone(workspace),
             request,
@@ -93,11 +93,16 @@ impl<E: Engine> Actions<E> {
         let lock = sandbox.lock(&format!("cron run {}", cron.name)).await?;
         let before = sandbox.containers().await?;
         let deploys = !prepared.container().is_current(&before);
-        let how = (request.pull, request.rebuild);
         let containers = self
-            .reach(&sandbox, prepared, before.clone(), how, Running::Other)
+            .reach(
+                &sandbox,
+                prepared,
+                before.clone(),
+                request.pull,
+                Running::Other,
+            )
             .await?;
-        let planned = prepared.planned(request.pull, request.rebuild);
+        let planned = prepared.planned(request.pull);
         let container = prepared.container();
         let deployed = sandbox
             .ensure_ready(&planned, container, &containers, prepared.listens_at())

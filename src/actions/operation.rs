@@ -100,7 +100,8 @@ impl Operation {
         let found = find(workspace, &request.target, &request.operation)?;
         found.permit(&request.actor)?;
         let tree = workspace.scan()?;
-        let mut prepared = Prepared::of(workspace, found.app, found.worker, &tree)?;
+        let (app, worker, anew) = (found.app, found.worker, request.rebuild);
+        let mut prepared = Prepared::built(workspace, app, worker, &tree, anew)?;
         if request.synced {
             prepared = prepared.synced();
         }
@@ -187,11 +188,10 @@ impl<E: Engine> Actions<E> {
         let leaves_copies = matches!(request.mounts, Mounts::Suggest { .. });
         let is_up = request.synced || prepared.container().is_current(&before);
         let deploys = !is_up || leaves_copies;
-        let how = (request.pull, request.rebuild);
         let containers = if request.synced {
             before.clone()
         } else {
-            self.reach(&sandbox, prepared, before.clone(), how, running)
+            self.reach(&sandbox, prepared, before.clone(), request.pull, running)
                 .await?
         };
         let container = prepared.container();
@@ -237,7 +237,7 @@ impl<E: Engine> Actions<E> {
             prepared,
         } = operation;
         let sandbox = self.sandbox();
-        let planned = prepared.planned(request.pull, request.rebuild);
+        let planned = prepared.planned(request.pull);
         let title = run.container.title(&prepared.plan.app);
         let snapshot = |name| Before {
             store: workspace.snapshots(&title),
@@ -296,7 +296,7 @@ impl<E: Engine> Actions<E> {
             must_pass,
             with_mounts: &with_mounts,
         };
-        let planned = prepared.planned(request.pull, request.rebuild);
+        let planned = prepared.planned(request.pull);
         self.sandbox()
             .try_writable(&planned, run, containers, &trying)
             .await

@@ -38,7 +38,19 @@ impl Prepared {
         worker: Option<&str>,
         tree: &Arc<Tree>,
     ) -> Result<Self, Error> {
-        let (plan, image) = workspace.plan(app, tree, &UserVariables::new())?;
+        Self::built(workspace, app, worker, tree, false)
+    }
+
+    /// Plans an app as `of` does. `anew` says that it is to be built again although there may be a build.
+    pub(super) fn built(
+        workspace: &Workspace,
+        app: &App,
+        worker: Option<&str>,
+        tree: &Arc<Tree>,
+        anew: bool,
+    ) -> Result<Self, Error> {
+        let none = UserVariables::new();
+        let (plan, image) = workspace.plan_build(app, tree, &none, anew)?;
         let reached = workspace.reached(app, worker, tree)?;
         let containers = plan.containers.iter();
         let mut fitting = containers
@@ -89,10 +101,10 @@ impl Prepared {
     }
 
     /// The plan together with the options that carrying it out needs.
-    pub fn planned(&self, pull: Pull, rebuild: bool) -> Planned<'_> {
+    pub fn planned(&self, pull: Pull) -> Planned<'_> {
         Planned {
             is_synced: self.is_synced,
-            ..planned(&self.plan, &self.image, &self.tree, pull, rebuild)
+            ..planned(&self.plan, &self.image, &self.tree, pull)
         }
     }
 
@@ -100,7 +112,7 @@ impl Prepared {
     pub fn reached(&self, pull: Pull) -> Vec<Planned<'_>> {
         let reached = self.reached.iter();
         reached
-            .map(|(plan, image)| planned(plan, image, &self.tree, pull, false))
+            .map(|(plan, image)| planned(plan, image, &self.tree, pull))
             .collect()
     }
 }
@@ -111,14 +123,14 @@ pub(super) fn planned<'a>(
     image: &'a Recipe,
     tree: &'a Arc<Tree>,
     pull: Pull,
-    rebuild: bool,
 ) -> Planned<'a> {
     Planned {
         plan,
         image,
         tree,
         pull,
-        rebuild,
+        // A build that is to be made again has an id of its own.
+        rebuild: false,
         routed: false,
         is_built: false,
         is_synced: false,
@@ -144,10 +156,10 @@ impl<E: Engine> Actions<E> {
         sandbox: &Sandbox<'_, E>,
         prepared: &Prepared,
         containers: Vec<Container>,
-        (pull, rebuild): (Pull, bool),
+        pull: Pull,
         running: Running<'_>,
     ) -> lifecycle::Result<Vec<Container>> {
-        if rebuild || !prepared.container().is_current(&containers) {
+        if !prepared.container().is_current(&containers) {
             self.workspace
                 .warn(&self.events, &prepared.tree, running)
                 .await;

@@ -42,16 +42,12 @@ impl<E: Engine> Actions<E> {
                 &sandbox,
                 prepared,
                 containers,
-                (Pull::Missing, false),
+                Pull::Missing,
                 Running::Other,
             )
             .await?;
         let deployed = sandbox
-            .ensure_container(
-                &prepared.planned(Pull::Missing, false),
-                container,
-                &containers,
-            )
+            .ensure_container(&prepared.planned(Pull::Missing), container, &containers)
             .await?;
         lock.release();
         Ok(deployed.id)

@@ -91,7 +91,12 @@ impl Up {
         let tree = workspace.scan()?;
         let plans = relationships::in_order(&wanted, &workspace.config)
             .iter()
-            .map(|app| workspace.plan(app, &tree, &UserVariables::new()))
+            .map(|app| {
+                // An app that is only reached is not built again.
+                let is_wanted = wanted.iter().any(|wanted| wanted.name == app.name);
+                let anew = request.rebuild && is_wanted;
+                workspace.plan_build(app, &tree, &UserVariables::new(), anew)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let mut crons = Crons::default();
         if request.crons {
@@ -129,14 +134,9 @@ impl Up {
     /// The apps that are to be built or started, if several are and may be at once. `containers` are the containers of
     /// the environment.
     fn stale(&self, containers: &[Container]) -> Vec<Planned<'_>> {
-        let Request {
-            rebuild,
-            pull,
-            jobs,
-            ..
-        } = self.request;
-        // A rebuild, or a newer image, replaces builds and what runs on them, one app after the other.
-        if rebuild || pull == Pull::Always || jobs < 2 {
+        let Request { pull, jobs, .. } = self.request;
+        // A newer image replaces builds and what runs on them, one app after the other.
+        if pull == Pull::Always || jobs < 2 {
             return Vec::new();
         }
         let is_stale = |plan: &AppPlan| {
@@ -145,7 +145,7 @@ impl Up {
         };
         let plans = self.plans.iter().filter(|(plan, _)| is_stale(plan));
         let stale: Vec<Planned<'_>> = plans
-            .map(|(plan, image)| planned(plan, image, &self.tree, pull, false))
+            .map(|(plan, image)| planned(plan, image, &self.tree, pull))
             .collect();
         if stale.len() > 1 { stale } else { Vec::new() }
     }
@@ -309,23 +309,15 @@ impl<E: Engine> Actions<E> {
         is_built: bool,
     ) -> lifecycle::Result<bool> {
         let whole = up.wanted.contains(&plan.app);
-        let rebuild = up.request.rebuild && whole;
-        let planned = planned(plan, image, &up.tree, up.request.pull, rebuild);
+        let planned = planned(plan, image, &up.tree, up.request.pull);
         let containers = sandbox.containers().await?;
         let count = if whole { plan.containers.len() } else { 1 };
         let mut has_failed_hooks = false;
-        for (at, container) in plan.containers.iter().take(count).enumerate() {
-            // A rebuild is for all containers of an app, so only the first container asks for it.
+        for container in plan.containers.iter().take(count) {
             let planned = Planned {
-                rebuild: rebuild && at == 0,
                 routed: true,
                 is_built,
                 ..planned.clone()
-            };
-            let containers = if up.request.rebuild {
-                sandbox.containers().await?
-            } else {
-                containers.clone()
             };
             let deployed = sandbox
                 .ensure_container(&planned, container, &containers)

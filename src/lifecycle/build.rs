@@ -16,6 +16,7 @@ use crate::engine::{Engine, Error as EngineError, ExitCode};
 use crate::event::{self, Event, Step, Text};
 use crate::known_cause;
 use crate::lock::Lock;
+use crate::made_anew::MadeAnew;
 use crate::not_started;
 use crate::output::Output;
 use crate::plan::{BuildPlan, NetworkPlan};
@@ -90,6 +91,9 @@ impl<E: Engine> Sandbox<'_, E> {
         removed?;
         helper_removed?;
         self.engine.create_volume(&mark).await?;
+        if let Some(made) = &build.made_anew {
+            MadeAnew::of(&self.project.state_dir).remember(&made.base, &made.token);
+        }
         users.into_iter().for_each(Lock::release);
         Ok(Some(Surplus::new(volumes, lock)))
     }

@@ -167,6 +167,9 @@ impl<E: Engine> Sandbox<'_, E> {
             Box::pin(self.ensure_up(planned, plan, containers, &volumes)),
             self.prune_builds(planned, surplus),
         );
+        if deployed.is_ok() {
+            self.discard_replaced(planned).await;
+        }
         deployed
     }
 

@@ -75,6 +75,30 @@ impl<E: Engine> Sandbox<'_, E> {
         drop(lock);
     }
 
+    /// Discards the build whose place a build has taken that was made again, unless a container still uses the old one.
+    pub(super) async fn discard_replaced(&self, planned: &Planned<'_>) {
+        let plan = planned.plan;
+        let made = plan.build.made_anew.as_ref();
+        let Some(old) = made.and_then(|made| made.replaces.as_ref()) else {
+            return;
+        };
+        let mut labels = self.project.labels();
+        labels.insert(LABEL_BUILD.to_owned(), old.clone());
+        let Ok(volumes) = self.engine.volumes(&labels).await else {
+            return;
+        };
+        let of = |kind: Kind| {
+            let mut found = volumes.iter();
+            found.find(move |volume| Kind::of(&volume.labels) == Some(kind))
+        };
+        if let Some(build) = of(Kind::Build)
+            && self.give_up(build, of(Kind::Built)).await
+        {
+            self.discard(Some(&plan.image), vec![build.name.clone()])
+                .await;
+        }
+    }
+
     /// Removes the mark of a build, unless a container uses the build: without its mark it counts as unfinished, and
     /// no container gets it again. Returns whether it is so.
     pub(super) async fn give_up(&self, build: &Volume, mark: Option<&Volume>) -> bool {

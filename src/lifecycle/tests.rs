@@ -163,6 +163,7 @@ impl World {
             self.database.then(|| self.database()).into_iter().collect();
         let plans = config.apps.values().map(|app| {
             plan::app(&plan::Inputs {
+                made_anew: &|_| None,
                 project: &self.project,
                 environment: &self.environment,
                 app,

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     BuildPlan, BuildStep, Inputs, NetworkPlan, PIDS, build_caches, host_name, packages, steps,
 };
+use crate::config::app::App;
 use crate::engine::spec::{ContainerSpec, Network, VolumeMount, VolumeSpec};
 use crate::labels::Kind;
 use crate::labels::LABEL_BUILD;
@@ -33,12 +34,11 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         project, app, user, ..
     } = inputs;
     let steps = steps::build(app, inputs.has_file);
-    let mount_points: BTreeSet<String> = std::iter::once(&app.mounts)
-        .chain(app.workers.iter().map(|worker| &worker.mounts))
-        .flatten()
-        .map(|mount| mount.path.clone())
-        .collect();
-    let id = id(inputs, &steps, &mount_points);
+    let mount_points = mount_points(app);
+    let base = id(inputs, &steps, &mount_points);
+    let made_anew = (inputs.made_anew)(&base);
+    let token = made_anew.as_ref().map(|made| &made.token);
+    let id = token.map_or_else(|| base.clone(), |token| id_made_anew(&base, token));
     let short = &id[..12];
     let labelled = |kind: Kind| {
         let mut labels = project.new_labels(None, Some(&app.name), kind);
@@ -104,6 +104,7 @@ pub(super) fn plan(inputs: &Inputs<'_>) -> BuildPlan {
         steps,
         mount_points: mount_points.into_iter().collect(),
         user: *user,
+        made_anew,
         id,
     }
 }
@@ -114,6 +115,20 @@ fn mount(volume: &VolumeSpec, target: &str) -> VolumeMount {
         target: target.to_owned(),
         read_only: false,
     }
+}
+
+/// The directories that the app and its workers need to mount on.
+fn mount_points(app: &App) -> BTreeSet<String> {
+    std::iter::once(&app.mounts)
+        .chain(app.workers.iter().map(|worker| &worker.mounts))
+        .flatten()
+        .map(|mount| mount.path.clone())
+        .collect()
+}
+
+/// The id of a build that was made again although nothing had changed.
+pub(crate) fn id_made_anew(base: &str, token: &str) -> String {
+    project::hash(json!([base, token]).to_string().as_bytes())
 }
 
 /// Says everything that the result of a build depends on.

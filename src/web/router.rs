@@ -275,7 +275,7 @@ fn write_proxy(route: &Route, to: &str, writer: &mut Writer) {
     let original = quote(&literal(&route.original_url));
     writer.line(&format!("set $route_original {original}"));
     writer.line(&format!("set $route_host {}", quote(&literal(authority))));
-    // Only fronts of apps are told where requests wait.
+    // What is elsewhere does not need to know where requests wait.
     writer.line("set $route_absent \"\"");
     let target = match path.map(|path| path.trim_end_matches('/')) {
         None => literal(server),

@@ -8,6 +8,8 @@ use crate::bounded::{self, MEBIBYTE};
 use crate::config::app::App;
 use crate::images::{self, Recipe};
 use crate::layout;
+use crate::lock;
+use crate::made_anew;
 use crate::php_ini;
 use crate::plan::{self, AppPlan};
 use crate::source::Tree;
@@ -21,6 +23,17 @@ impl Workspace {
         app: &App,
         tree: &Tree,
         command_line: &UserVariables,
+    ) -> Result<(AppPlan, Recipe), Error> {
+        self.plan_build(app, tree, command_line, false)
+    }
+
+    /// Plans an app. `anew` says that it is to be built again although there may be a build.
+    pub(crate) fn plan_build(
+        &self,
+        app: &App,
+        tree: &Tree,
+        command_line: &UserVariables,
+        anew: bool,
     ) -> Result<(AppPlan, Recipe), Error> {
         let id = tree.id(&app.source_root).ok_or_else(|| {
             Error::configuration(format!(
@@ -71,6 +84,7 @@ impl Workspace {
             says: &says,
             matching: &|is_wanted| tree.matching(&app.source_root, is_wanted),
             keeps_packages: self.keeps_packages,
+            made_anew: &|base| self.made_anew(base, anew),
             user: self.user(),
             build_relevant: &variables::build_relevant(app),
             build_variables,
@@ -87,6 +101,22 @@ impl Workspace {
             resources: self.resources(),
         });
         Ok((plan, recipe))
+    }
+
+    /// Which build counts of what has this id, if it was made again, or is to be.
+    fn made_anew(&self, base: &str, anew: bool) -> Option<plan::MadeAnew> {
+        let before = made_anew::MadeAnew::of(&self.project.state_dir).token(base);
+        let now = if anew {
+            Some(lock::new_token())
+        } else {
+            before.clone()
+        };
+        let id_of = |token: String| plan::id_made_anew(base, &token);
+        now.map(|token| plan::MadeAnew {
+            base: base.to_owned(),
+            token,
+            replaces: anew.then(|| before.map_or_else(|| base.to_owned(), id_of)),
+        })
     }
 
     /// Whether a file of the repository contains a text. A file that cannot be read, or is very long, does not.

@@ -122,9 +122,42 @@ fn rebuild_builds_although_nothing_changed() {
     let again = project.run(&["run", "stamp", "--rebuild"]).expect(0);
     assert_ne!(again.stdout, first);
     assert_eq!(stamp(&project), again.stdout);
-    assert_eq!(volumes(&project, "build").len(), 1);
+    // The old build goes beside the work.
+    assert_eq!(volumes(&project, "built").len(), 1);
     project.run(&["up", "--rebuild"]).expect(0);
     assert_ne!(stamp(&project), again.stdout);
+}
+
+#[test]
+fn a_rebuild_that_fails_leaves_the_old_build() {
+    let project = TestProject::on_engine(&app(&format!(
+        "hooks: {{ build: 'set -e; test ! -e $PLATFORM_CACHE_DIR/broken; echo built >made' }}\n{}",
+        operations_of(&[("look", "cat made")])
+    )));
+    project.run(&["run", "look"]).expect(0);
+    let cache = volumes(&project, "cache").remove(0);
+    let image = docker(&[
+        "inspect",
+        "--format",
+        "{{.Config.Image}}",
+        &crate::engine::container(&project),
+    ]);
+    let mounted = format!("{cache}:/cache");
+    docker(&[
+        "run",
+        "--rm",
+        "-v",
+        &mounted,
+        image.trim(),
+        "touch",
+        "/cache/broken",
+    ]);
+    let before = crate::engine::container(&project);
+    project.run(&["run", "look", "--rebuild"]).expect(1);
+    assert_eq!(crate::engine::container(&project), before);
+    let after = project.run(&["run", "look"]).expect(0);
+    assert_eq!(after.stdout, "built\n");
+    assert!(!was_built(&after), "{}", after.stderr);
 }
 
 #[test]

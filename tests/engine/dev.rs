@@ -138,6 +138,29 @@ fn of_kind(project: &TestProject, kind: &str) -> Vec<String> {
     found.lines().map(str::to_owned).collect()
 }
 
+#[track_caller]
+fn reports_say_as_edited(project: &TestProject) {
+    for (format, said) in [
+        ("junit", "as edited"),
+        ("github", "as edited"),
+        ("json", "\"synced\": true"),
+    ] {
+        let test = project
+            .run(&["test", "--synced", "--format", format])
+            .expect(0);
+        assert!(test.stdout.contains(said), "{}", test.stdout);
+    }
+    let record = project
+        .run(&["activity", "list", "--format", "json"])
+        .expect(0)
+        .stdout;
+    assert!(record.contains("tests as edited"), "{record}");
+    assert!(
+        record.contains("ran the operation show on app as edited"),
+        "{record}"
+    );
+}
+
 #[test]
 fn what_is_edited_is_served_until_dev_is_left() {
     let project = project("");
@@ -164,25 +187,7 @@ fn what_is_edited_is_served_until_dev_is_left() {
         "{}",
         test.stderr
     );
-    for (format, said) in [
-        ("junit", "as edited"),
-        ("github", "as edited"),
-        ("json", "\"synced\": true"),
-    ] {
-        let test = project
-            .run(&["test", "--synced", "--format", format])
-            .expect(0);
-        assert!(test.stdout.contains(said), "{}", test.stdout);
-    }
-    let record = project
-        .run(&["activity", "list", "--format", "json"])
-        .expect(0)
-        .stdout;
-    assert!(record.contains("tests as edited"), "{record}");
-    assert!(
-        record.contains("ran the operation show on app as edited"),
-        "{record}"
-    );
+    reports_say_as_edited(&project);
     let exec = project
         .run(&["exec", "--synced", "--", "cat", "shown"])
         .expect(0);
@@ -369,7 +374,6 @@ fn a_switch_of_branches_is_written_whole() {
 
 /// A file system with almost no room, which only the helper sees, stands for a disk that is full.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn what_a_full_disk_does_not_take_is_written_once_there_is_room() {
     let project = project("");
     project.file("small/shown", "one\n");

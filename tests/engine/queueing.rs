@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::engine::{app, containers, operations, operations_of, runs};
+use crate::engine::{app, containers, docker, label, operations, operations_of, runs};
 use crate::process::Running;
 use crate::support::TestProject;
 
@@ -117,19 +117,18 @@ fn a_rebuild_does_not_end_what_runs_on_the_build_in_another_environment() {
     let project = TestProject::on_engine(&operations(&[("gate", GATE), ("next", "echo next")]));
     let first = Running::start(&project, &["run", "gate", "-e", "other"]);
     first.wait_for_output("in");
-    let refused = project.run(&["run", "next", "--rebuild"]).expect(75);
-    for said in [
-        "`app` cannot be built again: the environment `other` uses its build and is busy: `run gate`",
-        "hint: wait until it is done",
-    ] {
-        assert!(refused.stderr.contains(said), "{}", refused.stderr);
-    }
-    project
-        .run(&["exec", "-e", "other", "--", "touch", "/tmp/open"])
-        .expect(0);
-    assert_eq!(first.wait().expect(0).stdout, "in\nout\n");
     let again = project.run(&["run", "next", "--rebuild"]).expect(0);
     assert_eq!(again.stdout, "next\n");
+    // `exec` would wait for the operation, as there is a newer build for its container.
+    let filters = [
+        &label(&project),
+        "label=local.upsun.environment=other",
+        "label=local.upsun.kind=web",
+    ];
+    let filters = filters.map(|filter| format!("--filter={filter}"));
+    let other = docker(&["ps", "-q", &filters[0], &filters[1], &filters[2]]);
+    docker(&["exec", &other, "touch", "/tmp/open"]);
+    assert_eq!(first.wait().expect(0).stdout, "in\nout\n");
     let other = project.run(&["run", "next", "-e", "other"]).expect(0);
     assert_eq!(other.stdout, "next\n");
 }

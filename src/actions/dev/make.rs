@@ -79,7 +79,7 @@ async fn make_synced<E: Engine>(
             continue;
         };
         lead_to(&mut edited, &containers, workspace);
-        let planned = planned(plan, image, up.tree(), request.pull, false);
+        let planned = planned(plan, image, up.tree(), request.pull);
         synced.push(sandbox.make_synced(&planned, &edited, token).await?);
     }
     lock.release();

@@ -117,7 +117,7 @@ impl<E: Engine> Run<'_, E> {
             .workspace
             .plan(found.app, self.tree, &self.request.variables)
             .map_err(|err| Trouble::Failure(err.into()))?;
-        let planned = planned(&plan, &image, self.tree, self.request.pull, false);
+        let planned = planned(&plan, &image, self.tree, self.request.pull);
         let inbox = clone.inbox();
         let run = SourceRun {
             name: &found.name,

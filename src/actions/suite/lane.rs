@@ -308,7 +308,7 @@ impl<E: Engine> Lane<'_, E> {
         let place = case.place();
         let prepared = &self.prepared[&place];
         let container = prepared.container();
-        let planned = prepared.planned(self.request.pull, false);
+        let planned = prepared.planned(self.request.pull);
         let reached = prepared.reached(self.request.pull);
         let containers = sandbox.containers().await.map_err(of)?;
         let is_up = prepared.is_synced || container.is_current(&containers);

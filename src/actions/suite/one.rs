@@ -156,10 +156,7 @@ impl<E: Engine> Lane<'_, E> {
 
     fn planned(&self, case: &Case<'_>) -> (Planned<'_>, &ContainerPlan) {
         let prepared = &self.prepared[&case.place()];
-        (
-            prepared.planned(self.request.pull, false),
-            prepared.container(),
-        )
+        (prepared.planned(self.request.pull), prepared.container())
     }
 
     /// The id of a test's container, which is started if it does not run.
