@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
     let at_hand = workspace.as_ref().map(|workspace| &workspace.project);
     let root = at_hand.map(|project| project.root.clone());
     let mut server = open(context, root, arguments.all, arguments.port).await?;
-    server.announce(&state(context)?, &manner(context))?;
+    server.announce(&context.state_dir()?, &manner(context))?;
     if let Some(project) = at_hand {
         // The note is no more than a help for `--all`.
         let _ = remember(project);
@@ -99,12 +99,6 @@ pub(super) async fn open(
         connect,
     };
     Server::open(serving, port, shutdown).await
-}
-
-/// The directory with the state of all projects.
-pub(super) fn state(context: &Context) -> Result<PathBuf, Failure> {
-    let state = context.surroundings.home.state_dir();
-    Ok(state.map_err(|err| Failure::no_state(&err))?.path)
 }
 
 /// What a server of this process answers by, besides its repository.
