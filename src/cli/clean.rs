@@ -45,11 +45,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
     // The settings may say which engine; nothing else of the repository counts, if there is one.
     let workspace = open_lenient(context).ok();
     let setting = workspace.as_ref().and_then(|it| it.settings.engine.clone());
-    let state = context
-        .surroundings
-        .home
-        .state_dir()
-        .map_err(|err| Failure::no_state(&err))?;
+    let state = context.state_dir()?;
     let owner = context
         .surroundings
         .home
@@ -80,7 +76,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<u8, 
         return Ok(0);
     }
     confirm(context, &question(&chosen, &owner))?;
-    let targets = chosen.iter().map(|of| target(of, &state.path)).collect();
+    let targets = chosen.iter().map(|of| target(of, &state)).collect();
     remove(context, &engine, targets, arguments.images).await
 }
 
@@ -164,16 +160,12 @@ async fn this_repository(context: &Context, arguments: &Arguments) -> Result<u8,
         })
         .collect();
     confirm(context, &format!("{question}{lines}"))?;
-    let state = context
-        .surroundings
-        .home
-        .state_dir()
-        .map_err(|err| Failure::no_state(&err))?;
+    let state = context.state_dir()?;
     let mut targets = vec![CleanTarget {
         project: workspace.project.clone(),
         environment: workspace.environment.clone(),
     }];
-    targets.extend(before.iter().map(|of| target(of, &state.path)));
+    targets.extend(before.iter().map(|of| target(of, &state)));
     remove(context, &engine, targets, arguments.images).await
 }
 

@@ -190,6 +190,12 @@ impl Context {
         self.surroundings.variables.get(name)
     }
 
+    /// The directory with the state of all projects.
+    pub(super) fn state_dir(&self) -> Result<PathBuf, Failure> {
+        let state = self.surroundings.home.state_dir();
+        Ok(state.map_err(|err| Failure::no_state(&err))?.path)
+    }
+
     fn path_variable(&self, name: &str) -> Option<PathBuf> {
         self.surroundings.variables.raw(name).map(PathBuf::from)
     }

@@ -40,19 +40,22 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
         )
         .hint("the console lets you choose who you are"));
     }
-    let workspace = match root(context) {
-        Ok(_) => Some(open_lenient(context)?),
+    let root = match root(context) {
+        Ok(root) => Some(root),
         // All sandboxes are served from any directory.
         Err(_) if arguments.all && context.global.dir.is_none() => None,
         Err(failure) => return Err(failure),
     };
-    let at_hand = workspace.as_ref().map(|workspace| &workspace.project);
-    let root = at_hand.map(|project| project.root.clone());
+    let workspace = match root.as_ref().map(|_| open_lenient(context)) {
+        Some(Err(failure)) if arguments.print_env => return Err(failure),
+        // The console shows what is wrong with a repository that cannot be read.
+        opened => opened.and_then(Result::ok),
+    };
     let mut server = open(context, root, arguments.all, arguments.port).await?;
-    server.announce(&state(context)?, &manner(context))?;
-    if let Some(project) = at_hand {
+    server.announce(&context.state_dir()?, &manner(context))?;
+    if let Some(workspace) = &workspace {
         // The note is no more than a help for `--all`.
-        let _ = remember(project);
+        let _ = remember(&workspace.project);
     }
     let console = format!("{}/#{}", server.address(), server.token(&Caller::default()));
     if arguments.print_env {
@@ -99,12 +102,6 @@ pub(super) async fn open(
         connect,
     };
     Server::open(serving, port, shutdown).await
-}
-
-/// The directory with the state of all projects.
-pub(super) fn state(context: &Context) -> Result<PathBuf, Failure> {
-    let state = context.surroundings.home.state_dir();
-    Ok(state.map_err(|err| Failure::no_state(&err))?.path)
 }
 
 /// What a server of this process answers by, besides its repository.

@@ -57,7 +57,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<u8, F
 fn running(context: &Context, workspace: &Workspace) -> Result<Option<Running>, Failure> {
     // A server for all repositories finds those that it does not know yet by this note.
     let _ = remember(&workspace.project);
-    let state = serve::state(context)?;
+    let state = context.state_dir()?;
     Ok(Running::find(
         &state,
         &serve::manner(context),

@@ -106,7 +106,7 @@ impl Client {
     ) -> Result<Self, Failure> {
         let state = match workspace {
             Some(workspace) => workspace.project.state_dir.clone(),
-            None => super::serve::state(context)?,
+            None => context.state_dir()?,
         };
         let home = state.join("upsun-cli");
         let failed = |err: &dyn std::fmt::Display| {

@@ -305,3 +305,19 @@ fn a_port_that_another_program_has_on_one_address_is_not_used() {
         );
     }
 }
+
+#[test]
+fn a_server_starts_for_a_repository_that_cannot_be_read() {
+    let project = TestProject::new(CONFIG);
+    for (file, text) in [
+        (".upsun-local.yaml", "project: ["),
+        (".upsun/config.yaml", "applications: ["),
+    ] {
+        project.file(file, text);
+        let server = Server::start(&project);
+        let listed = server.get("/console/api/projects").expect(200).json();
+        assert!(listed[0]["problem"].is_string(), "{listed}");
+        server.get("/users/me").expect(200);
+        assert!(server.get("/console/api/environment").status < 500);
+    }
+}
