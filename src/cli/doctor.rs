@@ -76,7 +76,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "network",
-        "containers reach what this machine offers on all its addresses, not only on 127.0.0.1; a service also answers an app without the relationship that finds out its address; on Podman, containers whose image has no perl also reach the link-local addresses that the engine's machine reaches",
+        "containers reach what this machine offers on all its addresses, not only on 127.0.0.1; a service also answers an app without the relationship that finds out its address; on Podman, containers whose image has no perl also reach other networks and link-local addresses",
     ),
     (
         "clients",

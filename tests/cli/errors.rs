@@ -35,6 +35,64 @@ fn no_engine_answers_and_everything_tried_is_told() {
 }
 
 #[test]
+fn a_socket_of_podman_that_nothing_listens_at_is_told_with_the_service_to_start() {
+    let project = TestProject::new(CONFIG);
+    let socket = project.root().join("podman.sock");
+    // The file stays when the service has stopped by itself.
+    drop(std::os::unix::net::UnixListener::bind(&socket).expect("a socket"));
+    let mut command = project.command(&["run", "go"]);
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    insta::assert_snapshot!(outcome(&mut command, &project.root()).shown(), @r"
+    code: 69
+    --- stdout
+    --- stderr
+    error: no container engine answers; tried:
+      unix://[REPO]/podman.sock (from DOCKER_HOST): Connection refused
+
+    hint: start Podman's service: `systemctl --user start podman.socket`, or `podman system service --time 0`; without `--time 0`, the service stops by itself when it has had nothing to do for a few seconds
+    ");
+}
+
+#[test]
+fn an_engine_that_answers_errors_only_is_told_as_that() {
+    let project = TestProject::new(CONFIG);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("tcp://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer);
+            let body = r#"{"message":"out of order"}"#;
+            let answer = format!(
+                "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    for arguments in [
+        &["run", "go"][..],
+        &["up"],
+        &["status"],
+        &["down"],
+        &["clean", "--yes"],
+        &["exec", "--", "true"],
+        &["test"],
+        &["logs"],
+    ] {
+        let all = [&["--engine", &address], arguments].concat();
+        let words = project.run(&all).expect(69).stderr;
+        for said in [
+            format!("{address}: it answers with code 500: out of order\n"),
+            "hint: the engine is there, but does not work: its log says why".to_owned(),
+        ] {
+            assert!(words.contains(&said), "{arguments:?}: {words}");
+        }
+    }
+}
+
+#[test]
 fn an_invalid_configuration_stops_everything_but_what_cleans_up() {
     let project =
         TestProject::new("applications:\n  app:\n    type: nodejs:24\n    operatoins: {}\n");

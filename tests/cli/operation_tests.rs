@@ -219,8 +219,10 @@ fn partitions_that_cannot_be_are_refused_with_the_reason() {
 #[test]
 fn times_of_another_suite_are_refused() {
     let project = of_six();
-    let other = TestProject::new(&SIX.replace("operations:\n      a:", "operations:\n      other:"));
-    let settings = "tests: { 'another test': { operation: other, role: viewer, expect: denied } }\n";
+    let other =
+        TestProject::new(&SIX.replace("operations:\n      a:", "operations:\n      other:"));
+    let settings =
+        "tests: { 'another test': { operation: other, role: viewer, expect: denied } }\n";
     other.file(".upsun-local.yaml", settings);
     let report = other.run(&["test", "--format", "json"]).expect(0).stdout;
     project.file("other.json", &report);

@@ -186,8 +186,8 @@ fn a_container_that_was_stopped_or_removed_by_hand_is_mended_by_the_next_run() {
     assert_eq!(project.run(&["run", "count"]).expect(0).stdout, "1\n");
     docker(&["stop", "--time", "0", &container(&project)]);
     assert_eq!(project.run(&["run", "count"]).expect(0).stdout, "2\n");
-    docker(&["pause", &container(&project)]);
     let paused = container(&project);
+    docker(&["pause", &paused]);
     docker(&["unpause", &paused]);
     docker(&["rm", "--force", &paused]);
     assert_eq!(project.run(&["run", "count"]).expect(0).stdout, "3\n");

@@ -1,13 +1,13 @@
 //! The source on its way to an engine on another machine: only changes travel. A script stands for the `ssh` command,
-//! leads to this machine's engine, and counts.
+//! leads to the engine of all tests, and counts.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::engine::{app, operations_of, volumes};
 use crate::support::{Outcome, TestProject, outcome};
 
-/// Answers the login as `ssh` does, and carries everything else to the engine of this machine, through a file that
-/// shows what was sent.
+/// Answers the login as `ssh` does, and carries everything else to the engine of all tests, through a file that shows
+/// what was sent.
 const SSH: &str = r#"#!/bin/bash
 for word; do
     [ "$before" = -S ] && socket=$word
@@ -16,7 +16,7 @@ for word; do
 done
 if [ "$login" ]; then : >"$socket"; echo; exec cat; fi
 case "$*" in *dial-stdio*) ;; *) exit 1 ;; esac
-unset DOCKER_HOST
+if [ "$FAR_ENGINE" ]; then export DOCKER_HOST=$FAR_ENGINE; else unset DOCKER_HOST; fi
 exec docker system dial-stdio < <(exec tee >(wc -c >>"$(dirname "$0")/sent"))
 "#;
 
@@ -43,6 +43,10 @@ impl Far {
         let mut command = self.project.command(arguments);
         command
             .env("PATH", format!("{}:{path}", self.programs.path().display()))
+            .env(
+                "FAR_ENGINE",
+                std::env::var_os("DOCKER_HOST").unwrap_or_default(),
+            )
             .env("DOCKER_HOST", "ssh://far.example.org");
         let outcome = outcome(&mut command, &self.project.root());
         let counts = std::fs::read_to_string(counts).unwrap_or_default();
@@ -113,13 +117,8 @@ fn a_kept_source_without_its_list_is_sent_anew() {
     far.run(&["run", "show"]).0.expect(0);
     // As a process leaves it that is killed in the middle.
     let volume = volumes(&far.project, "kept-source").remove(0);
-    let place = crate::engine::docker(&[
-        "volume",
-        "inspect",
-        "--format",
-        "{{.Mountpoint}}",
-        &volume,
-    ]);
+    let place =
+        crate::engine::docker(&["volume", "inspect", "--format", "{{.Mountpoint}}", &volume]);
     let place = std::path::Path::new(place.trim());
     std::fs::remove_file(place.join("manifest")).expect("the list");
     std::fs::write(place.join("tree/file"), "half\n").expect("a file");

@@ -17,6 +17,7 @@ mod build;
 mod build_caches;
 mod clients;
 mod commands;
+mod coreutils;
 mod crashes;
 mod crons;
 mod deploy;

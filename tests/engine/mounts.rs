@@ -238,7 +238,7 @@ fn a_full_disk_under_a_mount_is_told_and_leaves_the_sandbox_whole() {
     );
     project.run(&["up"]).expect(0);
     project.run(&["down"]).expect(0);
-    // The volume that stands for the mount gets a small disk of its own.
+    // The volume that stands for the mount gets a small disk of its own, of 1 MiB. Podman takes `size` for something else.
     let all = volumes(&project, "directory");
     let [volume] = all.as_slice() else {
         panic!("{all:?}")
@@ -247,7 +247,12 @@ fn a_full_disk_under_a_mount_is_told_and_leaves_the_sandbox_whole() {
     let labels = docker(&["volume", "inspect", volume, "--format", labels]);
     docker(&["volume", "rm", volume]);
     let mut create = vec!["volume", "create", "--opt", "type=tmpfs"];
-    create.extend(["--opt", "device=tmpfs", "--opt", "o=size=1m,uid=10000"]);
+    create.extend([
+        "--opt",
+        "device=tmpfs",
+        "--opt",
+        "o=nr_blocks=256,uid=10000",
+    ]);
     create.extend(labels.lines());
     create.push(volume);
     docker(&create);

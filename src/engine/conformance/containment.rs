@@ -287,6 +287,95 @@ mod reached {
         Some(socket.local_addr().ok()?.ip())
     }
 
+    /// A command that serves at port 8888.
+    fn server() -> Vec<String> {
+        let server = "require('net').createServer(s => s.end('there')).listen(8888)";
+        ["node", "-e", server].map(str::to_owned).into()
+    }
+
+    /// Whether something answers at port 8888 of an address, asked from a container.
+    async fn answers<E: Engine>(trial: &Trial<'_, E>, id: &str, address: &str) -> bool {
+        let script = "timeout 2 bash -c \"exec 3<>/dev/tcp/$1/8888 && cat <&3\" 2>/dev/null";
+        let (_, out, _) = trial.run_script(id, script, &[address]).await;
+        out == "there"
+    }
+
+    async fn address<E: Engine>(trial: &Trial<'_, E>, id: &str) -> String {
+        let out = trial.run(id, "hostname --ip-address").await.1;
+        let mut addresses = out.split_whitespace();
+        let is_own = |address: &&str| !address.starts_with("169.254.");
+        addresses.find(is_own).unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_container_that_starts_again_is_reached_at_once() {
+        let engine = docker().await;
+        Trial::hold(&engine, "again", async |trial| {
+            let net = network(trial, "net").await;
+            let mut spec = trial.container("one");
+            let name = trial.name("server");
+            spec.network = Some(Network {
+                links: vec![Link {
+                    container: name.clone(),
+                    alias: "server.internal".to_owned(),
+                }],
+                ..net.clone()
+            });
+            let one = trial.start(&spec).await;
+            let spec = ContainerSpec {
+                name,
+                network: Some(net),
+                command: server(),
+                stop_grace: Duration::ZERO,
+                ..trial.container("server")
+            };
+            let id = trial.start(&spec).await;
+            for _ in 0..2 {
+                let mut count = 0;
+                while !answers(trial, &one, "server.internal").await {
+                    count += 1;
+                    assert!(count < 8, "it does not answer");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                trial.engine.stop_container(&id).await.unwrap();
+                trial.engine.start_container(&id).await.unwrap();
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn containers_of_two_networks_do_not_reach_each_other() {
+        let engine = docker().await;
+        Trial::hold(&engine, "apart", async |trial| {
+            let mut ids = Vec::new();
+            for part in ["one", "two", "three"] {
+                let mut spec = trial.container(part);
+                spec.network = Some(network(trial, part).await);
+                spec.command = server();
+                ids.push(trial.start(&spec).await);
+            }
+            let addresses = [address(trial, &ids[0]).await, address(trial, &ids[1]).await];
+            for (id, own) in ids.iter().zip(&addresses) {
+                let mut count = 0;
+                while !answers(trial, id, own).await {
+                    count += 1;
+                    assert!(count < 100, "the server does not start");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+            // The end of a third network must not open the two others.
+            for stopped in [false, true] {
+                if stopped {
+                    trial.engine.remove_container(&ids[2]).await.unwrap();
+                }
+                assert!(!answers(trial, &ids[0], &addresses[1]).await);
+                assert!(!answers(trial, &ids[1], &addresses[0]).await);
+            }
+        })
+        .await;
+    }
+
     #[tokio::test]
     async fn a_port_is_reached_at_the_loopback_address_only() {
         let engine = docker().await;

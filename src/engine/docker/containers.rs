@@ -66,7 +66,7 @@ impl DockerEngine {
                 .await,
         )?;
         if self.is_podman().await? {
-            self.close_link_local(id).await;
+            self.close_networks(id).await;
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ enum Meaning {
 }
 
 /// The fixed texts of Podman's errors. <https://github.com/containers/podman/blob/main/libpod/define/errors.go>
-const MEANINGS: [(&str, Meaning); 13] = [
+const MEANINGS: [(&str, Meaning); 14] = [
     ("no such container", Meaning::Missing),
     ("no such volume", Meaning::Missing),
     ("image not known", Meaning::Missing),
@@ -88,6 +88,7 @@ const MEANINGS: [(&str, Meaning); 13] = [
     ("has dependent containers", Meaning::InUse),
     ("network is being used", Meaning::InUse),
     ("volume is being used", Meaning::InUse),
+    ("volume already exists", Meaning::InUse),
     ("image used by", Meaning::InUse),
 ];
 

@@ -2,8 +2,8 @@
 //! API of Podman 4.3 and newer that looks like Docker's.
 
 mod addresses;
-mod link_local;
 mod unpack;
+mod unreachable;
 
 use std::collections::HashMap;
 

@@ -11,6 +11,9 @@ use super::{DockerEngine, label_filter};
 use crate::engine::spec::{Container, ContainerState};
 use crate::labels::Labels;
 
+/// How often a list is asked for. Podman refuses to list containers when one of them is removed in between.
+const LISTINGS: usize = 10;
+
 /// A container in a list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -39,6 +42,15 @@ struct Inspected {
     host_config: Host,
     #[serde(default)]
     config: Config,
+    #[serde(default)]
+    network_settings: Networks,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Networks {
+    /// The networks that the container is on, by name.
+    #[serde(default, rename = "Networks")]
+    networks: Option<HashMap<String, serde::de::IgnoredAny>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,6 +83,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Around {
     network_mode: String,
+    networks: Vec<String>,
     variables: Vec<String>,
 }
 
@@ -81,10 +94,19 @@ impl Around {
         !matches!(mode, "none" | "host") && !mode.contains(':')
     }
 
+    /// The names of the networks that the container is on.
+    pub(super) fn networks(&self) -> &[String] {
+        &self.networks
+    }
+
     /// The names of the container's variables.
     pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
         let names = self.variables.iter();
-        names.map(|variable| variable.split_once('=').map_or(variable.as_str(), |(name, _)| name))
+        names.map(|variable| {
+            variable
+                .split_once('=')
+                .map_or(variable.as_str(), |(name, _)| name)
+        })
     }
 }
 
@@ -98,11 +120,21 @@ pub(super) struct Mount {
     pub(super) writable: bool,
 }
 
-/// A network, of which only the subnets are read.
+/// A network and its subnets.
 #[derive(Debug, Deserialize)]
 struct Network {
+    #[serde(default, rename = "Name")]
+    name: String,
     #[serde(default, rename = "IPAM")]
     ipam: Ipam,
+}
+
+impl Network {
+    fn subnets(self) -> impl Iterator<Item = String> {
+        let config = self.ipam.config.unwrap_or_default().into_iter();
+        let subnets = config.map(|subnet| subnet.subnet);
+        subnets.filter(|subnet| !subnet.is_empty())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -140,7 +172,15 @@ impl DockerEngine {
             .append_pair("all", "true")
             .append_pair("filters", &filters)
             .finish();
-        let found: Vec<Listed> = self.read(format!("/containers/json?{query}")).await?;
+        let path = format!("/containers/json?{query}");
+        for _ in 1..LISTINGS {
+            match self.read::<Vec<Listed>>(path.clone()).await {
+                Err(Bollard::DockerResponseServerError { message, .. })
+                    if message.contains("no such container") => {}
+                found => return Ok(found?.into_iter().map(Container::from).collect()),
+            }
+        }
+        let found: Vec<Listed> = self.read(path).await?;
         Ok(found.into_iter().map(Container::from).collect())
     }
 
@@ -164,15 +204,30 @@ impl DockerEngine {
         let found: Inspected = self.read(format!("/containers/{id}/json")).await?;
         Ok(Around {
             network_mode: found.host_config.network_mode,
+            networks: found
+                .network_settings
+                .networks
+                .unwrap_or_default()
+                .into_keys()
+                .collect(),
             variables: found.config.env.unwrap_or_default(),
         })
     }
 
     /// The subnets of a network, as `10.89.0.0/24`.
     pub(super) async fn read_subnets(&self, network: &str) -> Result<Vec<String>, Bollard> {
-        let Network { ipam } = self.read(format!("/networks/{network}")).await?;
-        let config = ipam.config.unwrap_or_default().into_iter();
-        Ok(config.map(|subnet| subnet.subnet).collect())
+        let found: Network = self.read(format!("/networks/{network}")).await?;
+        Ok(found.subnets().collect())
+    }
+
+    /// The subnets of all networks, each with the name of its network.
+    pub(super) async fn read_all_subnets(&self) -> Result<Vec<(String, String)>, Bollard> {
+        let found: Vec<Network> = self.read("/networks".to_owned()).await?;
+        let of = |network: Network| {
+            let name = network.name.clone();
+            network.subnets().map(move |subnet| (name.clone(), subnet))
+        };
+        Ok(found.into_iter().flat_map(of).collect())
     }
 }
 
@@ -219,6 +274,7 @@ mod tests {
         ] {
             let around = Around {
                 network_mode: mode.to_owned(),
+                networks: Vec::new(),
                 variables: Vec::new(),
             };
             assert_eq!(around.has_own_network(), is_own, "{mode}");

@@ -91,8 +91,16 @@ impl DockerEngine {
             driver_opts: Some(options),
             ..VolumeCreateRequest::default()
         };
-        self.docker.create_volume(request).await?;
-        Ok(())
+        match self
+            .docker
+            .create_volume(request)
+            .await
+            .map_err(Error::from)
+        {
+            // Podman says so when another process has just created the volume; Docker does not mind.
+            Err(Error::Conflict(reason)) if reason.contains("volume already exists") => Ok(()),
+            created => created.map(drop),
+        }
     }
 
     /// The directory of a volume on the engine's machine.

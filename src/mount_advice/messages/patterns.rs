@@ -56,6 +56,8 @@ const ANSWERS: &[(&str, What)] = &[
     (r"{W}: b?{Q}(?: -> b?{Q})?", What::Unknown),
     (r"{W} : {Q}", What::Unknown),
     (r"^zsh(?::\d+)?: {W}: (.+)$", What::Unknown),
+    // Rust's temporary files, such as those of `mktemp` in Ubuntu from 25.10 on.
+    (r"{W} \(os error \d+\) at path {Q}", What::Entry),
     // Java.
     (r"Exception: (/?\S.*) \({W}\)", What::Entry),
     (

@@ -371,6 +371,11 @@ const WORDINGS: &[(&str, &str, Option<&str>)] = &[
         Some("out/a.txt"),
     ),
     (
+        "rust",
+        "mktemp: Read-only file system (os error 30) at path \"/app/tmp.sAMiWYz3sH\"",
+        Some("/app/tmp.sAMiWYz3sH"),
+    ),
+    (
         ".NET",
         "Unhandled exception. System.IO.IOException: Read-only file system : '/app/out.txt'",
         Some("/app/out.txt"),

@@ -100,8 +100,10 @@ fn write(body: &mut ContainerCreateBody, network: &Network, own: &str, addresses
             .aliases
             .get_or_insert_default()
             .push(own.to_owned());
+        let address = addresses.get(own);
+        endpoint.mac_address = address.map(|address| hardware(*address));
         endpoint.ipam_config = Some(EndpointIpamConfig {
-            ipv4_address: addresses.get(own).map(ToString::to_string),
+            ipv4_address: address.map(ToString::to_string),
             ..EndpointIpamConfig::default()
         });
     }
@@ -113,6 +115,14 @@ fn write(body: &mut ContainerCreateBody, network: &Network, own: &str, addresses
     }));
     let labels = body.labels.get_or_insert_default();
     labels.insert(LABEL_ADDRESSES.to_owned(), label(&network.name, addresses));
+}
+
+/// The hardware address that belongs to an address. A container that starts again, or takes the place of another one,
+/// would get a new one otherwise, and those that talked to it would send to the old one for up to a minute.
+fn hardware(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    // The second bit says that no manufacturer gave this address.
+    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 /// The value of the label: the network, then `name=address` of each container.
@@ -272,6 +282,12 @@ mod tests {
         assert_eq!(texts(&given), ["b 10.89.3.6"]);
         assert!(is_only("a", known["a"], &known));
         assert!(!is_only("c", known["a"], &known));
+    }
+
+    #[test]
+    fn each_address_has_a_hardware_address_of_its_own() {
+        let address = Ipv4Addr::new(10, 89, 3, 250);
+        assert_eq!(hardware(address), "02:42:0a:59:03:fa");
     }
 
     #[test]
