@@ -2,6 +2,7 @@
 //! documentation does not list, such as the state `stopped` of a container on Podman.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::errors::Error as Bollard;
 use serde::Deserialize;
@@ -12,7 +13,9 @@ use crate::engine::spec::{Container, ContainerState};
 use crate::labels::Labels;
 
 /// How often a list is asked for. Podman refuses to list containers when one of them is removed in between.
-const LISTINGS: usize = 10;
+const LISTINGS: usize = 40;
+
+const LISTING_PAUSE: Duration = Duration::from_millis(50);
 
 /// A container in a list.
 #[derive(Debug, Deserialize)]
@@ -176,7 +179,10 @@ impl DockerEngine {
         for _ in 1..LISTINGS {
             match self.read::<Vec<Listed>>(path.clone()).await {
                 Err(Bollard::DockerResponseServerError { message, .. })
-                    if message.contains("no such container") => {}
+                    if message.contains("no such container") =>
+                {
+                    tokio::time::sleep(LISTING_PAUSE).await;
+                }
                 found => return Ok(found?.into_iter().map(Container::from).collect()),
             }
         }

@@ -83,10 +83,8 @@ fn others(all: &[(String, String)], own: &[String]) -> BTreeSet<String> {
 /// The range around a network that Podman took after the first one was used up.
 fn range(subnet: &str) -> Option<String> {
     let (address, _) = subnet.split_once('/')?;
-    let [first @ 10, second @ 90.., ..] = address.parse::<Ipv4Addr>().ok()?.octets() else {
-        return None;
-    };
-    Some(format!("{first}.{second}.0.0/16"))
+    let [first, second, ..] = address.parse::<Ipv4Addr>().ok()?.octets();
+    (first == 10 && second >= 90).then(|| format!("{first}.{second}.0.0/16"))
 }
 
 #[cfg(test)]
