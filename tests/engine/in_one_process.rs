@@ -48,6 +48,14 @@ struct Started {
     ran: tokio::task::JoinHandle<Result<Ran, Failure>>,
 }
 
+/// The engine of all tests.
+fn here() -> EngineSurroundings {
+    EngineSurroundings {
+        docker_host: std::env::var("DOCKER_HOST").ok(),
+        ..EngineSurroundings::default()
+    }
+}
+
 fn state(root: &Path) -> PathBuf {
     root.parent().expect("a parent").join("state")
 }
@@ -133,7 +141,7 @@ async fn three_environments_at_once_of_which_one_is_cancelled() {
         ),
     ]));
     let root = project.root();
-    let engine = DockerEngine::connect(&EngineSurroundings::default(), None).await;
+    let engine = DockerEngine::connect(&here(), None).await;
     let engine = Arc::new(engine.expect("an engine"));
     let mut all = Vec::new();
     for environment in ["one", "two", "three"] {

@@ -12,10 +12,10 @@ use super::{DockerEngine, label_filter};
 use crate::engine::spec::{Container, ContainerState};
 use crate::labels::Labels;
 
-/// How often a list is asked for. Podman refuses to list containers when one of them is removed in between.
-const LISTINGS: usize = 40;
+/// How often the engine is asked about all containers while it refuses as one of them is removed.
+const ATTEMPTS: usize = 40;
 
-const LISTING_PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A container in a list.
 #[derive(Debug, Deserialize)]
@@ -53,7 +53,7 @@ struct Inspected {
 struct Networks {
     /// The networks that the container is on, by name.
     #[serde(default, rename = "Networks")]
-    networks: Option<HashMap<String, serde::de::IgnoredAny>>,
+    networks: Option<HashMap<String, serde_json::Value>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,6 +152,24 @@ struct Subnet {
     subnet: String,
 }
 
+/// Asks for something about all containers. Podman refuses if one of them is removed in between.
+pub(super) async fn again_if_gone<T, Asked>(ask: impl Fn() -> Asked) -> Result<T, Bollard>
+where
+    Asked: Future<Output = Result<T, Bollard>>,
+{
+    for _ in 1..ATTEMPTS {
+        match ask().await {
+            Err(Bollard::DockerResponseServerError { message, .. })
+                if message.contains("no such container") =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 impl DockerEngine {
     /// Reads the answer to a request of a path below the version of the API.
     async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, Bollard> {
@@ -176,17 +194,7 @@ impl DockerEngine {
             .append_pair("filters", &filters)
             .finish();
         let path = format!("/containers/json?{query}");
-        for _ in 1..LISTINGS {
-            match self.read::<Vec<Listed>>(path.clone()).await {
-                Err(Bollard::DockerResponseServerError { message, .. })
-                    if message.contains("no such container") =>
-                {
-                    tokio::time::sleep(LISTING_PAUSE).await;
-                }
-                found => return Ok(found?.into_iter().map(Container::from).collect()),
-            }
-        }
-        let found: Vec<Listed> = self.read(path).await?;
+        let found = again_if_gone(|| self.read::<Vec<Listed>>(path.clone())).await?;
         Ok(found.into_iter().map(Container::from).collect())
     }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
-    ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder,
+    ListNetworksOptionsBuilder, ListVolumesOptions, ListVolumesOptionsBuilder,
+    RemoveVolumeOptionsBuilder,
 };
 
 use super::error::gone_is_fine;
+use super::read::again_if_gone;
 use super::{DockerEngine, label_filter, podman};
 use crate::engine::spec::{ListedNetwork, Volume, VolumeSpec};
 use crate::engine::{Error, Result};
@@ -41,9 +43,8 @@ impl DockerEngine {
             }
             request
         });
-        let found = docker
-            .list_volumes(None::<bollard::query_parameters::ListVolumesOptions>)
-            .await?;
+        let all = None::<ListVolumesOptions>;
+        let found = again_if_gone(|| docker.list_volumes(all.clone())).await?;
         let sizes = found.volumes.unwrap_or_default().into_iter();
         Ok(sizes
             .filter_map(|volume| {
