@@ -10,6 +10,7 @@ mod layouts;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use crate::event::{Elsewhere, NewMount, Reason, Suggestion, Writer};
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use self::known::Known;
 use self::known::Room;
 use self::layouts::{Place, Written};
 use self::sources::split;
+pub use self::touched::{LIST_TOUCHED, Touched};
 use crate::config::{edit, mount_source};
 use crate::event::ReadOnlyWrite;
 use crate::mount_advice::{self, is_file as is_likely_file};

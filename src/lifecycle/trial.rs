@@ -3,23 +3,27 @@
 
 mod check;
 mod copies;
+mod lists;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future;
+
 use self::check::Checking;
-use self::copies::{Copies, Method, outside};
+use self::copies::{Copies, Method, ONE_FILE_SYSTEM, outside};
+use self::lists::Lists;
 use super::copy_on_write::{is_overlay, not_copied};
 use super::operation::Done;
 use super::{Deployed, Error, OperationRun, Planned, Report, Result, Sandbox};
-use crate::engine::spec::{Container, ExecSpec};
+use crate::engine::spec::{Container, ExecSpec, Volume};
 use crate::engine::{Engine, Error as EngineError};
 use crate::event::{self, MountCheck, Outcome};
 use crate::event::{NewMount, Suggestion};
 use crate::labels::{Kind, Labels};
 use crate::mount_advice::messages::Complaint;
 use crate::mount_suggestion::configured;
-use crate::mount_suggestion::{Files, Known, LIST, Listings, suggest};
+use crate::mount_suggestion::{Known, Listings, suggest};
 use crate::plan::ContainerPlan;
 
 /// The end of the name of a volume that stands for a directory of another volume.
@@ -32,6 +36,19 @@ pub(super) fn shows_others(name: &str) -> bool {
 
 /// After this time a message says that copying takes a while.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many files the engine removes as fast as it starts a container.
+const SMALL: usize = 2000;
+
+/// The containers of a copy.
+struct Filled {
+    /// The container that filled the copy's volumes, which goes on until the copy is removed.
+    copying: String,
+    /// The container in which the operation runs, not yet started.
+    container: String,
+    /// Whether the copy is on the file system of the build, where it lies over the build.
+    is_one_file_system: bool,
+}
 
 /// What a trial needs from the configuration.
 pub struct Trying<'a> {
@@ -71,44 +88,54 @@ impl<E: Engine> Sandbox<'_, E> {
             .ensure_container(planned, run.container, containers)
             .await?;
         self.checkpoint()?;
-        let result = self.in_trial(planned, run, &deployed, trying).await;
-        let removed = self.remove_trials().await;
+        let (labels, _) = self.trial_containers().await?;
+        let earlier = self.engine.volumes(&labels).await?;
+        let mut is_small = false;
+        let result = self
+            .in_trial(planned, run, &deployed, trying, &mut is_small)
+            .await;
+        let removed = self.remove_trials_but(is_small.then_some(&earlier)).await;
         let result = result?;
         removed?;
         Ok(result)
     }
 
+    /// Sets `is_small` if the copies hold few files.
     async fn in_trial(
         &self,
         planned: &Planned<'_>,
         run: &OperationRun<'_>,
         deployed: &Deployed,
         trying: &Trying<'_>,
+        is_small: &mut bool,
     ) -> Result<Tried> {
         let title = run.container.title(&planned.plan.app);
-        let (copies, built) = self
+        let (copies, filled) = self
             .copy_app(&title, Method::Overlay, &|method| {
                 Copies::writable(run.container, method)
             })
             .await?;
         let method = copies.method;
-        let id = self.create_anew(&copies.container).await?;
-        self.engine.start_container(&id).await?;
-        // The operation may need the files of a hook that could not write.
-        let hooks = run.container.hooks.iter();
-        for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
-            self.hook(planned, run.container, &id, hook).await?;
-        }
-        if let Some(address) = run.listens_at {
-            self.wait_until_up(&id, &title, Some(address)).await?;
-        }
-        self.checkpoint()?;
-        let files = || async {
-            let files = self.files(&id, &copies.container.user).await?;
-            Ok::<_, Error>(method.comparable(files, &built))
+        let lists = Lists {
+            filled: &filled,
+            user: &copies.container.user,
+            method,
         };
-        let begun = files().await?;
-        let done = self.run_with_directories(&id, planned, run).await?;
+        let built = self.seen(&lists).await?;
+        self.checkpoint()?;
+        let tried = async {
+            self.start_trial(planned, run, deployed, &filled.container)
+                .await?;
+            let begun = self.seen(&lists).await?;
+            let done = self
+                .run_with_directories(&filled.container, planned, run)
+                .await?;
+            let (ended, changed) = tokio::try_join!(self.seen(&lists), async {
+                Ok(self.engine.changed_paths(&filled.container).await?)
+            })?;
+            Ok::<_, Error>((begun, done, ended, changed))
+        };
+        let ((begun, done, ended, changed), lower) = tokio::try_join!(tried, self.lower(&lists))?;
         let mut tried = Tried {
             report: Report {
                 outcome: done.outcome,
@@ -118,11 +145,14 @@ impl<E: Engine> Sandbox<'_, E> {
             suggestion: Suggestion::default(),
             check: None,
         };
+        *is_small = ended.own().is_some_and(|count| count <= SMALL);
         if done.outcome == Outcome::Cancelled {
             return Ok(tried);
         }
-        let ended = files().await?;
-        let changed = self.engine.changed_paths(&id).await?;
+        let built = built.over(&lower);
+        let [begun, ended] =
+            [begun, ended].map(|files| method.comparable(files.over(&lower), &built));
+        let built = method.comparable(built.clone(), &built);
         let outside = outside(&changed, &copies.container);
         let listings = Listings {
             built: &built,
@@ -159,6 +189,27 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(tried)
     }
 
+    /// Starts the app where it can write everywhere.
+    async fn start_trial(
+        &self,
+        planned: &Planned<'_>,
+        run: &OperationRun<'_>,
+        deployed: &Deployed,
+        id: &str,
+    ) -> Result<()> {
+        self.engine.start_container(id).await?;
+        // The operation may need the files of a hook that could not write.
+        let hooks = run.container.hooks.iter();
+        for hook in hooks.filter(|hook| deployed.failed_hooks.contains(&hook.step)) {
+            self.hook(planned, run.container, id, hook).await?;
+        }
+        if let Some(address) = run.listens_at {
+            let title = run.container.title(&planned.plan.app);
+            self.wait_until_up(id, &title, Some(address)).await?;
+        }
+        self.checkpoint()
+    }
+
     /// Runs the operation where it can write everywhere. If it fails, runs it again with directories that may have
     /// been missing.
     async fn run_with_directories(
@@ -190,56 +241,71 @@ impl<E: Engine> Sandbox<'_, E> {
         Ok(done)
     }
 
-    /// Makes copies, by the given method if the engine can. Returns them with the files of the app, if they are to be
-    /// listed.
+    /// Makes copies, by the given method if the engine can, and the containers that use them. Meanwhile, the
+    /// containers of an earlier copy are removed.
     async fn copy_app(
         &self,
         title: &str,
         method: Method,
         copies: &(dyn Fn(Method) -> Copies + Sync),
-    ) -> Result<(Copies, Files)> {
-        if method == Method::Overlay {
-            let layered = copies(Method::Overlay);
-            match self.fill(title, &layered).await {
-                Ok(files) => return Ok((layered, files)),
-                Err(Error::Engine(because @ EngineError::Other(_))) => {
-                    tracing::debug!(%because, "the app is copied: the engine cannot lay volumes over each other");
+    ) -> Result<(Copies, Filled)> {
+        let (_, earlier) = self.trial_containers().await?;
+        let copied = async {
+            if method == Method::Overlay {
+                let layered = copies(Method::Overlay);
+                match self.fill(title, &layered).await {
+                    Ok(filled) => return Ok((layered, filled)),
+                    Err(Error::Engine(because @ EngineError::Other(_))) => {
+                        tracing::debug!(%because, "the app is copied: the engine cannot lay volumes over each other");
+                    }
+                    Err(err) => return Err(err),
                 }
-                Err(err) => return Err(err),
             }
-        }
-        let whole = copies(Method::Copy);
-        let files = self.fill(title, &whole).await?;
-        Ok((whole, files))
+            let whole = copies(Method::Copy);
+            let filled = self.fill(title, &whole).await?;
+            Ok((whole, filled))
+        };
+        let (copied, removed) = tokio::join!(copied, self.remove_each(&earlier));
+        removed?;
+        copied
     }
 
-    /// Makes and fills the volumes. Returns the files of the app in the copy, if they are to be listed.
-    async fn fill(&self, title: &str, copies: &Copies) -> Result<Files> {
-        // The volumes of another copy have other names, and are removed with this copy.
-        self.remove_trial_containers().await?;
+    /// Makes the volumes and the containers, and fills the volumes.
+    async fn fill(&self, title: &str, copies: &Copies) -> Result<Filled> {
         for volume in &copies.volumes {
             self.engine.create_volume(volume).await?;
         }
-        let id = self.create_anew(&copies.copying).await?;
-        self.engine.start_container(&id).await?;
-        self.copy_files(&id, title, copies).await?;
-        let files = if copies.are_listed {
-            self.files(&id, &copies.container.user).await?
-        } else {
-            Files::default()
+        let filled = async {
+            let id = self.create_anew(&copies.copying).await?;
+            self.engine.start_container(&id).await?;
+            let said = self.copy_files(&id, title, copies).await?;
+            Ok::<_, Error>((id, said.contains(ONE_FILE_SYSTEM)))
         };
-        self.engine.remove_container(&id).await?;
-        for directory in &copies.directories {
-            self.engine.create_volume(directory).await?;
-        }
+        // An engine looks for the directories of volumes when it makes a container with them.
+        let ((copying, is_one_file_system), container) = if copies.directories.is_empty() {
+            // Both go on to their end: what is under way in the engine would be made after its removal.
+            let (filled, container) = tokio::join!(filled, self.create_anew(&copies.container));
+            (filled?, container?)
+        } else {
+            let filled = filled.await?;
+            for directory in &copies.directories {
+                self.engine.create_volume(directory).await?;
+            }
+            (filled, self.create_anew(&copies.container).await?)
+        };
         self.checkpoint()?;
-        Ok(copies.method.comparable_to_itself(files))
+        Ok(Filled {
+            copying,
+            container,
+            is_one_file_system,
+        })
     }
 
-    async fn copy_files(&self, id: &str, title: &str, copies: &Copies) -> Result<()> {
-        let copying = self.ours(id, &copies.copying.user, &copies.script);
+    /// Runs the script of the copies. Returns its output.
+    async fn copy_files(&self, id: &str, title: &str, copies: &Copies) -> Result<String> {
+        let copying = self.ours(id, &copies.copying.user, "/app", &copies.script);
         tokio::pin!(copying);
-        let (code, _, errors) = tokio::select! {
+        let (code, said, errors) = tokio::select! {
             copied = &mut copying => copied?,
             () = tokio::time::sleep(PATIENCE) => {
                 self.emit(event::Mounts::Copying { container: title.to_owned() }).await;
@@ -250,14 +316,14 @@ impl<E: Engine> Sandbox<'_, E> {
             line.contains("Permission denied") || line.contains("Operation not permitted")
         };
         match errors.trim() {
-            _ if code == 0 => Ok(()),
+            _ if code == 0 => Ok(said),
             errors if !errors.is_empty() && errors.lines().all(is_refused) => {
                 let count = errors.lines().count();
                 let first = errors.lines().next().unwrap_or_default();
                 let message = format!("not all of {title} could be copied ({count}): {first}");
                 let hint = "the operation is tried without that";
                 self.events.warn(message, Some(hint.to_owned())).await;
-                Ok(())
+                Ok(said)
             }
             errors => Err(not_copied("the app cannot be copied", errors).into()),
         }
@@ -301,23 +367,18 @@ impl<E: Engine> Sandbox<'_, E> {
         self.looked_up(id, REMOVE, made.iter().cloned()).await;
     }
 
-    /// The files that a user of a container finds in the app's directory.
-    async fn files(&self, container: &str, user: &str) -> Result<Files> {
-        let (_, text, _) = self.ours(container, user, LIST).await?;
-        Ok(Files::parse(&text))
-    }
-
     /// Runs a short script of `upsun-local`.
     async fn ours(
         &self,
         container: &str,
         user: &str,
+        directory: &str,
         script: &str,
     ) -> Result<(i64, String, String)> {
         let spec = ExecSpec {
             command: ["/bin/dash", "-c", script].map(str::to_owned).to_vec(),
             user: Some(user.to_owned()),
-            working_dir: Some("/app".to_owned()),
+            working_dir: Some(directory.to_owned()),
             ..ExecSpec::default()
         };
         tokio::select! {
@@ -329,27 +390,54 @@ impl<E: Engine> Sandbox<'_, E> {
     /// Removes all objects of trials in this environment, also those of a killed `upsun-local`. The caller must hold
     /// the lock of the environment.
     pub(super) async fn remove_trials(&self) -> Result<()> {
-        let labels = self.remove_trial_containers().await?;
+        self.remove_trials_but(None).await
+    }
+
+    /// If all volumes but those in `large` hold few files, the engine removes them at once: a sweeper would take longer
+    /// to start.
+    async fn remove_trials_but(&self, large: Option<&Vec<Volume>>) -> Result<()> {
+        let (labels, containers) = self.trial_containers().await?;
+        self.remove_each(&containers).await?;
         let volumes = self.engine.volumes(&labels).await?;
         let (showing, copies): (Vec<_>, Vec<_>) = volumes
             .iter()
             .partition(|volume| shows_others(&volume.name));
-        for volume in showing {
-            self.engine.remove_volume(&volume.name).await?;
+        self.remove_each_volume(&showing).await?;
+        let mut copies = self.not_swept(copies).await;
+        if let Some(large) = large {
+            let is_large =
+                |volume: &&Volume| large.iter().any(|earlier| earlier.name == volume.name);
+            let (left, small): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_large);
+            self.remove_each_volume(&small).await?;
+            copies = left;
         }
-        let copies = self.not_swept(copies).await.into_iter();
+        let copies = copies.into_iter();
         let copies = copies.map(|volume| volume.name.clone()).collect();
         self.discard(None, copies).await;
         Ok(())
     }
 
-    /// Removes the containers of trials. Returns the labels of the objects of trials.
-    async fn remove_trial_containers(&self) -> Result<Labels> {
+    /// The labels of the objects of trials, and their containers.
+    async fn trial_containers(&self) -> Result<(Labels, Vec<Container>)> {
         let mut labels = self.project.environment_labels(&self.environment.name);
         labels.extend([Kind::Trial.label()]);
-        for container in self.engine.containers(&labels).await? {
-            self.engine.remove_container(&container.id).await?;
-        }
-        Ok(labels)
+        let containers = self.engine.containers(&labels).await?;
+        Ok((labels, containers))
+    }
+
+    async fn remove_each_volume(&self, volumes: &[&Volume]) -> Result<()> {
+        let removals = volumes
+            .iter()
+            .map(|volume| self.engine.remove_volume(&volume.name));
+        future::try_join_all(removals).await?;
+        Ok(())
+    }
+
+    async fn remove_each(&self, containers: &[Container]) -> Result<()> {
+        let removals = containers
+            .iter()
+            .map(|container| self.engine.remove_container(&container.id));
+        future::try_join_all(removals).await?;
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct File {
     /// What is different when something was put into a directory or taken out of it.
     modified: String,
     /// What is different when another one is in its place.
-    birth: String,
+    pub(super) birth: String,
 }
 
 /// What a file is.

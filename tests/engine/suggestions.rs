@@ -243,6 +243,35 @@ fn what_the_user_of_the_app_cannot_read_does_not_stop_it() {
 }
 
 #[test]
+fn what_is_moved_replaced_and_deleted_is_seen_where_it_is() {
+    let build = "mkdir -p many/a many/b many/c/d deep/1/2 gone\n        \
+                 for d in many/a many/b many/c many/c/d deep/1/2 gone; do echo $d >$d/1; echo $d >$d/2; done\n        \
+                 mkdir secret; echo x >secret/x; chmod 0 secret";
+    let script = "set -e; mv many/c moved; mv many/b many/c; rm -r gone; mkdir gone; echo n >gone/n; echo more >>many/a/1; \
+                  rm many/a/2; mkdir -p new/er; echo 1 >new/er/f; mv deep/1 new/one; chmod 0 new/er";
+    let config = format!(
+        "hooks:\n  build: |\n        {build}\nmounts:\n  data: {{ source: storage }}\n{}",
+        operations_of(&[("writes", script)])
+    );
+    let project = TestProject::on_engine(&app(&config));
+    let tried = project
+        .run(&["run", "writes", "--suggest-mounts"])
+        .expect(0);
+    for said in [
+        "\"/gone\": # 1 file, ",
+        "\"/many/c\": # 2 files, ",
+        "\"/moved\": # 4 files, ",
+        "\"/new\": # ",
+        "it wrote `/app/many/a/1`, `/app/many/a/2`, where a mount on `/many/a` would hide",
+        "it wrote `/app/deep/1/2/1`",
+    ] {
+        assert!(tried.stderr.contains(said), "{said}: {}", tried.stderr);
+    }
+    assert!(!tried.stderr.contains("secret"), "{}", tried.stderr);
+    assert_nothing_is_left(&project);
+}
+
+#[test]
 fn a_failure_passes_its_code_on_and_writes_nothing() {
     let project = project("mkdir out; echo x >out/x; exit 7");
     let before = config(&project);

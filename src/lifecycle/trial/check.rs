@@ -99,8 +99,8 @@ impl<E: Engine> Sandbox<'_, E> {
         .await;
         let user = planned.plan.build.user;
         let read_only = |method| Copies::read_only(run.container, plan, user, method);
-        let (copies, _) = self.copy_app(&title, checking.method, &read_only).await?;
-        let id = self.create_anew(&copies.container).await?;
+        let (_, filled) = self.copy_app(&title, checking.method, &read_only).await?;
+        let id = filled.container;
         self.engine.start_container(&id).await?;
         let said = Mutex::new(Vec::new());
         let event = |output: Output| {

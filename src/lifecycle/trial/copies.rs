@@ -13,10 +13,19 @@ use crate::plan::{COPYING, ContainerPlan, User};
 use crate::text::quote;
 
 /// The directory with the originals in the copying container.
-const FROM: &str = "/from";
+pub(super) const FROM: &str = "/from";
 
 /// The directory with the copies of the mounts' volumes while they are filled.
 const TO: &str = "/to";
+
+/// The directory with what differs from the build, as [`crate::mount_suggestion::LIST_TOUCHED`] looks for it.
+const UPPER: &str = "/upper";
+
+/// What the script of a writable copy prints if the copy and the build are on one file system: then the files of the
+/// copy have the numbers of those of the build.
+pub(super) const ONE_FILE_SYSTEM: &str = "one file system";
+const ARE_ONE_FILE_SYSTEM: &str =
+    "if [ \"$(stat -c %d /from)\" = \"$(stat -c %d /upper)\" ]; then echo one file system; fi\n";
 
 /// The paths that the engine itself writes in every container.
 const OF_ENGINE: [&str; 6] = [
@@ -46,19 +55,12 @@ impl Method {
             Method::Copy => files,
         }
     }
-
-    pub(super) fn comparable_to_itself(self, files: Files) -> Files {
-        let built = files.clone();
-        self.comparable(files, &built)
-    }
 }
 
 /// The objects of one run of a trial. The volumes of each run have names of their own: those of an earlier run may
 /// still be on their way out.
 pub(super) struct Copies {
     pub(super) method: Method,
-    /// Whether what changes in the copy will be compared with what is in it now.
-    pub(super) are_listed: bool,
     /// In the order in which they are made.
     pub(super) volumes: Vec<VolumeSpec>,
     /// Directories of these volumes, which are made when the volumes are filled.
@@ -91,7 +93,14 @@ impl Copies {
         let script = match method {
             Method::Copy => format!("cp -a {FROM}/. /app/"),
             Method::Overlay => {
-                let mut script = format!("failed=0; {} || failed=1\n", same_root(FROM, "/app"));
+                copied.extend(volumes.first().map(|upper| VolumeMount {
+                    read_only: true,
+                    ..at(upper, UPPER)
+                }));
+                let mut script = format!(
+                    "{ARE_ONE_FILE_SYSTEM}failed=0; {} || failed=1\n",
+                    same_root(FROM, "/app")
+                );
                 for path in &plan.mounts {
                     let (from, to) = (quote(&format!("{FROM}/{path}")), quote(path));
                     // A mount hides what the build put in its place.
@@ -109,7 +118,6 @@ impl Copies {
         };
         Copies {
             method,
-            are_listed: true,
             volumes,
             directories: Vec::new(),
             copying: copying(&container, copied),
@@ -189,7 +197,6 @@ impl Copies {
         };
         Copies {
             method,
-            are_listed: false,
             volumes,
             directories,
             copying: copying(&container, copied),
@@ -358,7 +365,8 @@ fn other_volume(
 
 fn container(plan: &ContainerPlan, labels: &Labels) -> ContainerSpec {
     let mut container = ContainerSpec {
-        name: format!("{}-trial", plan.container.name),
+        // Containers of an earlier run may still be on their way out.
+        name: name(plan, "app"),
         labels: labels.clone(),
         ports: Vec::new(),
         ..plan.container.clone()
