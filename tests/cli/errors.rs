@@ -78,7 +78,6 @@ fn an_engine_that_answers_errors_only_is_told_as_that() {
         &["down"],
         &["clean", "--yes"],
         &["exec", "--", "true"],
-        &["test"],
         &["logs"],
     ] {
         let all = [&["--engine", &address], arguments].concat();
