@@ -36,6 +36,17 @@ SIX = "applications:\n" + "".join(f"""\
 SERVER = "require('http').createServer((request, response) => response.end('x')).listen(process.env.PORT)\n"
 
 
+PACKAGES = """\
+applications:
+  app:
+    type: "{runtime}"
+    build: {{ flavor: none }}
+    hooks: {{ build: "{install}" }}
+    operations:
+      nothing: {{ commands: {{ start: "true" }} }}
+"""
+
+
 def first_byte(bench, argv):
     """The seconds from the start of a process to the first byte of its standard output."""
     began, first = time.perf_counter(), []
@@ -80,6 +91,22 @@ def edited_file(bench):
         yield ratio_row(name, ours, before[0], 0.4)
     else:
         yield Row(f"{name} (ms)", statistics.median(ours) * 1e3, None, "≤ 0.4 ×", None, "no earlier binary was given (--previous)")
+
+
+def packages(bench):
+    """A clean rebuild with the packages that earlier builds downloaded, against one without (`--no-cache`): npm, pip."""
+    for name, example, files, runtime, install in (
+        ("npm", "nextjs", ["package.json", "package-lock.json"], "nodejs:24", "npm ci"),
+        ("pip", "django", ["requirements.txt"], "python:3.14", "python -m pip install --user --requirement requirements.txt"),
+    ):
+        root = bench.project(f"packages-{name}")
+        for file in files:
+            shutil.copy(bench.repository / "examples" / example / file, root)
+        (root / ".upsun/config.yaml").write_text(PACKAGES.format(runtime=runtime, install=install))
+        run = [*bench.ours(root, "run"), "nothing"]
+        bench.execute(run)
+        ours, theirs = alternate(bench.few, lambda: bench.execute([*run, "--rebuild"]), lambda: bench.execute([*run, "--no-cache"]))
+        yield ratio_row(f"clean rebuild with {name}'s packages kept, against none", ours, theirs, 0.5)
 
 
 def six_apps(bench):
@@ -146,6 +173,7 @@ def wait_for_sweepers(bench, root):
 
 ROWS = {
     "edited-file": edited_file,
+    "packages": packages,
     "six-apps": six_apps,
     "suggest-mounts": suggest_mounts,
     "old-builds": old_builds,
