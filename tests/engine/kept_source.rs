@@ -17,6 +17,7 @@ done
 if [ "$login" ]; then : >"$socket"; echo; exec cat; fi
 case "$*" in *dial-stdio*) ;; *) exit 1 ;; esac
 if [ "$FAR_ENGINE" ]; then export DOCKER_HOST=$FAR_ENGINE; else unset DOCKER_HOST; fi
+echo >>"$(dirname "$0")/opened"
 exec docker system dial-stdio < <(exec tee >(wc -c >>"$(dirname "$0")/sent"))
 "#;
 
@@ -37,8 +38,10 @@ impl Far {
 
     /// Runs the binary, and returns with its outcome how many bytes went to the engine.
     fn run(&self, arguments: &[&str]) -> (Outcome, u64) {
-        let counts = self.programs.path().join("sent");
-        let _ = std::fs::remove_file(&counts);
+        let file = |name: &str| self.programs.path().join(name);
+        for name in ["opened", "sent"] {
+            let _ = std::fs::remove_file(file(name));
+        }
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = self.project.command(arguments);
         command
@@ -49,10 +52,15 @@ impl Far {
             )
             .env("DOCKER_HOST", "ssh://far.example.org");
         let outcome = outcome(&mut command, &self.project.root());
-        let counts = std::fs::read_to_string(counts).unwrap_or_default();
-        let sent = counts
-            .lines()
-            .filter_map(|line| line.trim().parse::<u64>().ok());
+        let lines = |name: &str| {
+            let text = std::fs::read_to_string(file(name)).unwrap_or_default();
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        // What counts a connection ends after the command that had it open.
+        let all_are_counted = || lines("sent").len() == lines("opened").len();
+        crate::engine::wait_until("all connections are counted", all_are_counted);
+        let sent = lines("sent").into_iter();
+        let sent = sent.filter_map(|line| line.trim().parse::<u64>().ok());
         (outcome, sent.sum())
     }
 }
