@@ -202,14 +202,19 @@ impl<E: Engine> Sandbox<'_, E> {
             });
         }
         let lower = lower?;
-        let (ended, changed) = tokio::try_join!(self.seen(&lists), async {
+        // The engine takes longer than the lists.
+        let compared = async {
+            let ended = self.seen(&lists).await?;
+            Ok::<_, Error>(Written::of([built, begun, ended], &lower, copies.method))
+        };
+        let (written, changed) = tokio::try_join!(compared, async {
             Ok(self.engine.changed_paths(&filled.container).await?)
         })?;
         Ok(Ran {
             done,
             written: Some(Written {
                 outside: outside(&changed, &copies.container),
-                ..Written::of([built, begun, ended], &lower, copies.method)
+                ..written
             }),
         })
     }
