@@ -37,7 +37,7 @@ is_closed() {
     return 1
 }
 tries=0
-until is_closed || [ "$tries" -eq 50 ]; do
+until is_closed || [ "$tries" -eq 100 ]; do
     tries=$((tries + 1))
     sleep 0.02
 done

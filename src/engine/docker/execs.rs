@@ -36,18 +36,9 @@ const LOOKS: u32 = 20;
 type Stdout = Pin<Box<dyn Stream<Item = Result<LogOutput, Bollard>> + Send>>;
 type Stdin = Pin<Box<dyn AsyncWrite + Send>>;
 
-/// What a command may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rights {
-    /// As much as the container.
-    Container,
-    /// All that root may do in the container's namespaces.
-    All,
-}
-
 impl DockerEngine {
     pub(super) async fn start_command(&self, container: &str, spec: &ExecSpec) -> Result<Exec> {
-        let (id, stream, input) = self.attach(container, spec, Rights::Container).await?;
+        let (id, stream, input) = self.attach(container, spec).await?;
         let (open, closed) = oneshot::channel();
         let (engine, container, exec) = (self.clone(), container.to_owned(), id.clone());
         let exit = async move {
@@ -63,14 +54,8 @@ impl DockerEngine {
     }
 
     /// Starts a command. Returns its id, its output and its input.
-    async fn attach(
-        &self,
-        container: &str,
-        spec: &ExecSpec,
-        rights: Rights,
-    ) -> Result<(String, Stdout, Stdin)> {
+    async fn attach(&self, container: &str, spec: &ExecSpec) -> Result<(String, Stdout, Stdin)> {
         let options = CreateExecOptions {
-            privileged: Some(rights == Rights::All),
             attach_stdin: Some(spec.stdin),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
@@ -141,31 +126,20 @@ impl DockerEngine {
             command: vec!["true".to_owned()],
             ..ExecSpec::default()
         };
-        let succeeds = self.run_to_end(container, &spec, Rights::Container);
+        let succeeds = async {
+            let (exec, mut stream, _) = self.attach(container, &spec).await?;
+            while stream.next().await.transpose()?.is_some() {}
+            loop {
+                if let Some(code) = self.look_at_command(&exec).await? {
+                    return Ok(code == 0);
+                }
+                tokio::time::sleep(FIRST_PAUSE).await;
+            }
+        };
         let succeeds = self
             .patience
             .within("run a command in a container", CHANGE, succeeds);
-        matches!(succeeds.await, Ok((0, _)))
-    }
-
-    /// Runs a command that writes little. Returns its exit code and its output.
-    pub(super) async fn run_to_end(
-        &self,
-        container: &str,
-        spec: &ExecSpec,
-        rights: Rights,
-    ) -> Result<(i64, String)> {
-        let (exec, mut stream, _) = self.attach(container, spec, rights).await?;
-        let mut said = String::new();
-        while let Some(piece) = stream.next().await.transpose()? {
-            said.push_str(&piece.to_string());
-        }
-        loop {
-            if let Some(code) = self.look_at_command(&exec).await? {
-                return Ok((code, said));
-            }
-            tokio::time::sleep(FIRST_PAUSE).await;
-        }
+        matches!(succeeds.await, Ok(true))
     }
 
     pub(super) async fn resize(&self, exec: &str, width: u16, height: u16) -> Result<()> {

@@ -41,6 +41,9 @@ struct Inspected {
     state: State,
     #[serde(default)]
     mounts: Option<Vec<Mount>>,
+    /// The id of the image.
+    #[serde(default)]
+    image: String,
     #[serde(default)]
     host_config: Host,
     #[serde(default)]
@@ -59,9 +62,8 @@ struct Networks {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Config {
-    /// The variables, each as `NAME=value`.
     #[serde(default)]
-    env: Option<Vec<String>>,
+    labels: Option<Labels>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,12 +84,15 @@ struct State {
     oom_killed: bool,
 }
 
-/// What a command in a container finds around it.
+/// What a container is made of and connected to.
 #[derive(Debug)]
 pub(super) struct Around {
+    /// The id of the image.
+    pub(super) image: String,
+    pub(super) labels: Labels,
+    /// The names of the networks that the container is on.
+    pub(super) networks: Vec<String>,
     network_mode: String,
-    networks: Vec<String>,
-    variables: Vec<String>,
 }
 
 impl Around {
@@ -95,21 +100,6 @@ impl Around {
     pub(super) fn has_own_network(&self) -> bool {
         let mode = self.network_mode.as_str();
         !matches!(mode, "none" | "host") && !mode.contains(':')
-    }
-
-    /// The names of the networks that the container is on.
-    pub(super) fn networks(&self) -> &[String] {
-        &self.networks
-    }
-
-    /// The names of the container's variables.
-    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
-        let names = self.variables.iter();
-        names.map(|variable| {
-            variable
-                .split_once('=')
-                .map_or(variable.as_str(), |(name, _)| name)
-        })
     }
 }
 
@@ -216,15 +206,12 @@ impl DockerEngine {
 
     pub(super) async fn read_around(&self, id: &str) -> Result<Around, Bollard> {
         let found: Inspected = self.read(format!("/containers/{id}/json")).await?;
+        let networks = found.network_settings.networks.unwrap_or_default();
         Ok(Around {
+            image: found.image,
+            labels: found.config.labels.unwrap_or_default(),
+            networks: networks.into_keys().collect(),
             network_mode: found.host_config.network_mode,
-            networks: found
-                .network_settings
-                .networks
-                .unwrap_or_default()
-                .into_keys()
-                .collect(),
-            variables: found.config.env.unwrap_or_default(),
         })
     }
 
@@ -287,9 +274,10 @@ mod tests {
             ("ns:/run/netns/x", false),
         ] {
             let around = Around {
-                network_mode: mode.to_owned(),
+                image: String::new(),
+                labels: Labels::new(),
                 networks: Vec::new(),
-                variables: Vec::new(),
+                network_mode: mode.to_owned(),
             };
             assert_eq!(around.has_own_network(), is_own, "{mode}");
         }

@@ -1,5 +1,5 @@
-# Makes networks (`address/bits`) unreachable in the network of a container on Podman. Runs as root, with all
-# capabilities, so it loads nothing. Numbers, since names need modules: see netlink(7) and rtnetlink(7).
+# Makes networks (`address/bits`) unreachable in the network of a container on Podman. Numbers, since names need modules,
+# which not every image has: see netlink(7) and rtnetlink(7).
 use strict;
 my ($AF_INET, $AF_NETLINK, $SOCK_RAW) = (2, 16, 3);
 my ($RTM_NEWROUTE, $REQUEST, $ACK, $CREATE, $REPLACE) = (24, 1, 4, 0x400, 0x100);

@@ -7,17 +7,24 @@
 //!   option too, and netavark 1.4 (Debian 12) forgets that whenever the last container of any network ends. Networks
 //!   that are made later are in the range from which Podman takes them.
 //!
-//! The command has all capabilities, so nothing of the project may steer it: it is the image's perl, from a root that
-//! apps cannot write to, and each variable of the container is empty for it. Where the image has no perl, all this stays
-//! within reach, which the trial of `doctor` finds.
+//! The command runs in a container of its own, of the same image, in the network of the first one, with the right to
+//! change that network and no other. The image may be one that a repository has chosen, so nothing of it gets more: a
+//! privileged command in the container itself would have all rights on the engine's machine. Where the image has no perl,
+//! all this stays within reach, which the trial of `doctor` finds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bollard::query_parameters::StartContainerOptions;
 
 use super::super::DockerEngine;
-use super::super::execs::Rights;
-use crate::engine::Result;
-use crate::engine::spec::ExecSpec;
+use crate::engine::spec::ContainerSpec;
+use crate::engine::{Error, Result};
+use crate::labels::{
+    Kind, LABEL_DIRECTORY, LABEL_ENVIRONMENT, LABEL_OWNER, LABEL_PROJECT, LABEL_REPOSITORY,
+    LABEL_VERSION, Labels,
+};
 
 const SCRIPT: &str = include_str!("unreachable.pl");
 
@@ -26,6 +33,23 @@ const RANGE: &str = "10.89.0.0/16";
 
 /// Its route is the last one: an app's container waits for it.
 const LINK_LOCAL: &str = "169.254.0.0/16";
+
+/// How many processes the command may have.
+const PIDS: i64 = 16;
+
+/// The labels by which the container of the command is found if this process is killed.
+const LABELS: [&str; 6] = [
+    LABEL_PROJECT,
+    LABEL_ENVIRONMENT,
+    LABEL_OWNER,
+    LABEL_DIRECTORY,
+    LABEL_REPOSITORY,
+    LABEL_VERSION,
+];
+
+/// How often the engine is asked whether the command has ended.
+const LOOKS: usize = 250;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl DockerEngine {
     /// Closes other networks and link-local addresses to a container that has just been started.
@@ -43,26 +67,58 @@ impl DockerEngine {
         }
         let mut command = ["/usr/bin/perl", "-e", SCRIPT].map(str::to_owned).to_vec();
         let all = self.read_all_subnets().await?;
-        command.extend(others(&all, around.networks()));
+        command.extend(others(&all, &around.networks));
         command.push(LINK_LOCAL.to_owned());
-        let spec = ExecSpec {
-            command,
-            user: Some("0:0".to_owned()),
-            working_dir: Some("/".to_owned()),
-            variables: emptied(around.variables()),
-            ..ExecSpec::default()
-        };
-        let (code, said) = self.run_to_end(container, &spec, Rights::All).await?;
-        if code != 0 {
-            tracing::debug!(container, code, said, "other networks stay reachable");
+        let mut labels = around.labels;
+        labels.retain(|name, _| LABELS.contains(&name.as_str()));
+        let name = format!("{container}-routes");
+        let spec = spec(name, around.image, labels, container, command);
+        // A process that was killed may have left one.
+        self.delete_container(&spec.name).await?;
+        let id = self.create(&spec).await?;
+        let ran = self.run_alone(&id).await;
+        self.delete_container(&id).await?;
+        ran
+    }
+
+    /// Runs a container to its end.
+    async fn run_alone(&self, id: &str) -> Result<()> {
+        let options = None::<StartContainerOptions>;
+        self.docker.start_container(id, options).await?;
+        for _ in 0..LOOKS {
+            match self.state(id).await? {
+                Some(state) if state.running => tokio::time::sleep(PAUSE).await,
+                Some(state) if state.exit_code == 0 => return Ok(()),
+                _ => break,
+            }
         }
-        Ok(())
+        Err(Error::Other("the routes are not set".to_owned()))
     }
 }
 
-/// These variables without their values.
-fn emptied<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
-    names.map(|name| (name.to_owned(), String::new())).collect()
+/// The container of the command.
+fn spec(
+    name: String,
+    image: String,
+    mut labels: Labels,
+    container: &str,
+    command: Vec<String>,
+) -> ContainerSpec {
+    labels.extend([Kind::Helper.label()]);
+    ContainerSpec {
+        name,
+        image,
+        command,
+        user: "0:0".to_owned(),
+        working_dir: "/".to_owned(),
+        labels,
+        read_only: true,
+        network_of: Some(container.to_owned()),
+        capabilities: vec!["NET_ADMIN".to_owned()],
+        pids_limit: Some(PIDS),
+        stop_grace: Duration::from_secs(1),
+        ..ContainerSpec::default()
+    }
 }
 
 /// The networks that a container on these networks must not reach. The routes to its own networks are more specific than
@@ -90,6 +146,20 @@ fn range(subnet: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_may_change_the_network_of_one_container_and_nothing_else() {
+        let spec = spec(
+            "a-routes".to_owned(),
+            "sha256:1".to_owned(),
+            Labels::new(),
+            "a",
+            vec!["perl".to_owned()],
+        );
+        assert_eq!(spec.capabilities, ["NET_ADMIN"]);
+        assert_eq!(spec.network_of.as_deref(), Some("a"));
+        assert!(spec.read_only && spec.volumes.is_empty() && spec.tmpfs.is_empty());
+    }
 
     #[test]
     fn all_networks_are_closed_but_those_of_the_container() {
