@@ -252,19 +252,17 @@ impl<E: Engine> Actions<E> {
                     .run_and_undo(&planned, run, containers, &undo)
                     .await?
             }
-            Mounts::Snapshot => {
-                // Without a record there is no name. The user has been told why there is none.
-                let id = self.recording.begun().await.ok();
-                let name = mount_snapshot::of_run(&id.unwrap_or_default());
-                if mount_snapshot::is_of_run(&name) {
+            Mounts::Snapshot => match self.recording.begun().await {
+                Ok(activity) => {
+                    let name = mount_snapshot::of_run(&activity);
                     let kept = snapshot(&name);
                     sandbox
                         .run_and_compare(&planned, run, containers, &kept)
                         .await?
-                } else {
-                    sandbox.run_operation(&planned, run, containers).await?
                 }
-            }
+                // The snapshot has the name of the record. Why the operation is not recorded has been told.
+                Err(_) => sandbox.run_operation(&planned, run, containers).await?,
+            },
             Mounts::Suggest { write } => {
                 let trial = self
                     .try_writable(operation, found, run, containers, write)

@@ -161,7 +161,7 @@ impl<E: Engine + 'static> Projects<E> {
         known.iter().map(|one| Arc::clone(&one.shared)).collect()
     }
 
-    /// The repository at hand; the first of all if there is none at hand.
+    /// The repository at hand, or else the first of all.
     pub(super) async fn first(&self) -> Result<Arc<Shared<E>>> {
         let first = || self.all().into_iter().next();
         if let Some(shared) = first() {

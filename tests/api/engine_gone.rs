@@ -112,7 +112,7 @@ fn an_engine_that_was_gone_is_used_again() {
         (&ended["state"], &ended["result"]),
         (&"complete".into(), &"failure".into())
     );
-    // What needs no engine works, and what needs one says that there is none.
+    // What needs no engine works, and what needs one says that no engine answers.
     server.get(&environment).expect(200);
     server
         .get(&format!("{environment}/deployments/current"))

@@ -26,6 +26,25 @@ fn server(answer: &str) -> String {
     )
 }
 
+/// A project that is up and answers `old`, with its address.
+fn up() -> (TestProject, String) {
+    let project = TestProject::on_engine(CONFIG);
+    project.file("server.js", &server("old")).file("first", "");
+    project.run(&["up"]).expect(0);
+    let url = project.run(&["url", "--primary", "--pipe"]).expect(0);
+    let url = url.stdout.trim_end().to_owned();
+    (project, url)
+}
+
+/// Deploys the app so that it answers `new`. The deploy waits in its hook.
+fn deploying(project: &TestProject) -> Running {
+    std::fs::remove_file(project.root().join("first")).expect("a file");
+    project.file("server.js", &server("new"));
+    let up = Running::start(project, &["up"]);
+    up.wait_for_talk("Running hooks.deploy of app");
+    up
+}
+
 /// Sends a request. The answer is read later.
 fn send(url: &str, method: &str, body: &str) -> TcpStream {
     let authority = url.trim_start_matches("http://").trim_end_matches('/');
@@ -52,19 +71,10 @@ fn answer(mut stream: TcpStream) -> String {
 
 #[test]
 fn requests_wait_for_the_new_container_and_those_with_a_body_are_told_to_come_again() {
-    let project = TestProject::on_engine(CONFIG);
-    project.file("server.js", &server("old")).file("first", "");
-    project.run(&["up"]).expect(0);
-    let url = project
-        .run(&["url", "--primary", "--pipe"])
-        .expect(0)
-        .stdout;
-    let url = url.trim_end();
+    let (project, url) = up();
+    let url = url.as_str();
     assert!(answer(send(url, "GET", "")).ends_with("old"));
-    std::fs::remove_file(project.root().join("first")).expect("a file");
-    project.file("server.js", &server("new"));
-    let up = Running::start(&project, &["up"]);
-    up.wait_for_talk("Running hooks.deploy of app");
+    let up = deploying(&project);
     let held = send(url, "GET", "");
     let refused = answer(send(url, "POST", "text"));
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
@@ -93,18 +103,9 @@ fn held_upstreams(project: &TestProject) -> String {
 
 #[test]
 fn no_request_waits_for_a_deploy_that_was_killed() {
-    let project = TestProject::on_engine(CONFIG);
-    project.file("server.js", &server("old")).file("first", "");
-    project.run(&["up"]).expect(0);
-    let url = project
-        .run(&["url", "--primary", "--pipe"])
-        .expect(0)
-        .stdout;
-    let url = url.trim_end();
-    std::fs::remove_file(project.root().join("first")).expect("a file");
-    project.file("server.js", &server("new"));
-    let up = Running::start(&project, &["up"]);
-    up.wait_for_talk("Running hooks.deploy of app");
+    let (project, url) = up();
+    let url = url.as_str();
+    let up = deploying(&project);
     assert_ne!(held_upstreams(&project), "");
     let held = send(url, "GET", "");
     up.signal(Signal::KILL);

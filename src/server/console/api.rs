@@ -28,12 +28,25 @@ use super::super::key::Caller;
 use super::super::request::Call;
 use super::super::{Shared, unknown};
 use crate::engine::Engine;
+use crate::workspace::Workspace;
 
 /// A call of the console.
 struct Asked<'a, E> {
     shared: &'a Arc<Shared<E>>,
     call: &'a Call,
     caller: Caller,
+}
+
+impl<E: Engine + 'static> Asked<'_, E> {
+    /// The repository. A call that changes something needs a configuration without errors; one that looks gets the last
+    /// good state.
+    async fn workspace(&self) -> Result<Arc<Workspace>> {
+        let place = &self.shared.place;
+        if self.call.method == Method::POST {
+            return place.open().await;
+        }
+        Ok(place.see().await?.workspace)
+    }
 }
 
 /// Who acts, as the parameters say.

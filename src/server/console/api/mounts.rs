@@ -66,13 +66,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
     /// - `snapshots/<name>/difference`, `…/restore`, `…/delete`.
     /// - `download`: the file, or the directory as an archive, of the parameter `path`.
     pub(super) async fn mounts(&self, service: &str, path: &[&str], body: Incoming) -> Result {
-        let is_change = self.call.method == Method::POST;
-        let place = &self.shared.place;
-        let workspace = if is_change {
-            place.open().await?
-        } else {
-            place.see().await?.workspace
-        };
+        let workspace = self.workspace().await?;
         let chosen = Chosen::new(workspace, service);
         chosen.mounts()?;
         match (&self.call.method, path) {

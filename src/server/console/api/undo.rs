@@ -64,13 +64,7 @@ impl<E: Engine + 'static> Asked<'_, E> {
     /// `GET activities/<id>/undo` says what undoing the activity does, or why it cannot be undone; with
     /// `differences=yes`, also what differs from the snapshot now. `POST` does it.
     pub(super) async fn undo(&self, id: &str) -> Result {
-        let is_change = self.call.method == Method::POST;
-        let place = &self.shared.place;
-        let workspace = if is_change {
-            place.open().await?
-        } else {
-            place.see().await?.workspace
-        };
+        let workspace = self.workspace().await?;
         let asked = (Arc::clone(&workspace), id.to_owned());
         let found = blocking(move || found(&asked.0, &asked.1)).await??;
         match (&self.call.method, found) {
